@@ -1,0 +1,304 @@
+//! `block_on`, main's entry, and `Builder`, its settings.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::Duration;
+
+use crate::scheduler::context::{self, Place};
+use crate::scheduler::main_guard::UnhandledPanic;
+use crate::scheduler::{Config, Scheduler, exit, nested};
+
+/// More workers than any machine has cores; a larger number is a mistake.
+const MAX_WORKERS: usize = 4096;
+
+/// The environment variable that sets the number of workers.
+const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
+
+/// Runs a program: `main` on the calling thread, goroutines on one worker thread per usable core.
+/// When `main` ends, the other goroutines are cancelled, and its value comes back.
+///
+/// `main` may borrow from its surroundings and need not be `Send`. It never waits for a worker.
+///
+/// At its end each suspended goroutine is dropped, on a worker, before this returns. One that does
+/// not come to its next await is waited for as long as [`Builder::exit_grace`] says, 100 ms, and
+/// then left behind: its thread goes on until the process ends, or until it does come to an
+/// await, where it is dropped.
+///
+/// **Inside a runtime** (in a goroutine, or in main) it only drives the future on the calling
+/// thread: spawns go to the surrounding runtime, and its end cancels nothing. While a goroutine is
+/// blocked in it, another thread stands in for its worker.
+///
+/// Go counterpart: `func main`, and the program's end when it returns.
+///
+/// # Panics
+///
+/// - With the panic of `main`, after cancelling the goroutines.
+/// - With the first panic of a goroutine that nobody can observe: see [`UnhandledPanic`]. `main` is
+///   then dropped at its next await.
+/// - When the environment variable `GORUN_WORKER_THREADS` is not a number between 1 and 4096, or the
+///   system refuses a thread. [`Builder::block_on`] returns these as errors.
+///
+/// # Examples
+///
+/// ```
+/// let greeting = String::from("hello");
+/// let length = gorun::block_on(async {
+///     let borrowed = &greeting;
+///     gorun::spawn(async { /* at the same time */ });
+///     borrowed.len()
+/// });
+/// assert_eq!(length, 5);
+/// ```
+#[track_caller]
+pub fn block_on<F: Future>(main: F) -> F::Output {
+    let surrounding = context::with(|place| match place {
+        Place::Inside(context) => Some(context.scheduler.clone()),
+        Place::Outside | Place::Ended => None,
+    });
+    match surrounding {
+        Some(scheduler) => nested::block_on(&scheduler, main),
+        None => match Builder::new().block_on(main) {
+            Ok(value) => value,
+            Err(error) => panic!("gorun cannot start: {error}"),
+        },
+    }
+}
+
+/// Settings of a runtime, and [`block_on`](Builder::block_on) with them.
+///
+/// Go counterpart: environment variables such as `GOMAXPROCS`, and functions of package `runtime`.
+///
+/// # Examples
+///
+/// ```
+/// let value = gorun::Builder::new()
+///     .worker_threads(2)
+///     .thread_name("worker")
+///     .block_on(async { gorun::spawn(async { 42 }).await.unwrap() })?;
+/// assert_eq!(value, 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use = "a Builder does nothing until `block_on` is called on it"]
+#[derive(Clone)]
+pub struct Builder {
+    workers: Option<NonZeroUsize>,
+    thread_name: String,
+    stack_size: Option<usize>,
+    exit_grace: Duration,
+    unhandled_panic: UnhandledPanic,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            workers: None,
+            thread_name: "gorun".to_owned(),
+            stack_size: None,
+            exit_grace: Duration::from_millis(100),
+            unhandled_panic: UnhandledPanic::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// The default settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(gorun::Builder::new().block_on(async { 1 }).unwrap(), 1);
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many goroutines run at the same time: the number of worker threads, from 1 to 4096.
+    ///
+    /// By default what the environment variable `GORUN_WORKER_THREADS` says, or, if it is not set or
+    /// empty, [`std::thread::available_parallelism`], which respects affinity masks and the CPU
+    /// limits of containers. Main has its own thread on top of these.
+    ///
+    /// Go counterpart: `GOMAXPROCS`.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0. (More than 4096 is an error of [`block_on`](Self::block_on).)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::Builder::new().worker_threads(1).block_on(async {}).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn worker_threads(mut self, n: usize) -> Self {
+        let Some(n) = NonZeroUsize::new(n) else {
+            panic!(
+                "`worker_threads(0)`: goroutines need at least one worker thread; leave the \
+                 setting out for one per usable core"
+            );
+        };
+        self.workers = Some(n);
+        self
+    }
+
+    /// What worker threads are called: the prefix, a dash and a number. "gorun" by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let name = gorun::Builder::new().thread_name("cook").block_on(async {
+    ///     gorun::spawn(async { std::thread::current().name().map(str::to_owned) }).await
+    /// });
+    /// assert!(name.unwrap().unwrap().unwrap().starts_with("cook-"));
+    /// ```
+    pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
+        self.thread_name = prefix.into();
+        self
+    }
+
+    /// The stack size of worker threads, in bytes. By default std's: 2 MiB, or what the environment
+    /// variable `RUST_MIN_STACK` says. The system may round it up.
+    ///
+    /// A goroutine's own state is on the heap; this is for the calls inside one poll.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::Builder::new().thread_stack_size(8 << 20).block_on(async {}).unwrap();
+    /// ```
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How long the end of main waits while nothing moves: no poll ends, no goroutine is dropped.
+    /// 100 ms by default.
+    ///
+    /// It bounds the wait for goroutines that do not come to their next await, not the whole
+    /// exit: dropping five million suspended goroutines may take its second.
+    /// `Duration::ZERO` gives up at the first millisecond in which nothing moves; `Duration::MAX`
+    /// waits for every goroutine, however long.
+    ///
+    /// Go counterpart: none; a Go program ends without running anything of its goroutines.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let start = Instant::now();
+    /// gorun::Builder::new()
+    ///     .exit_grace(Duration::from_millis(10))
+    ///     .block_on(async {
+    ///         gorun::spawn(async { std::thread::sleep(Duration::from_secs(3600)) });
+    ///     })?;
+    /// assert!(start.elapsed() < Duration::from_secs(60));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn exit_grace(mut self, grace: Duration) -> Self {
+        self.exit_grace = grace;
+        self
+    }
+
+    /// What a goroutine's panic does when nobody can observe it. [`UnhandledPanic::Crash`] by
+    /// default.
+    ///
+    /// # Examples
+    ///
+    /// See [`UnhandledPanic`].
+    ///
+    /// ```
+    /// use gorun::{Builder, UnhandledPanic};
+    /// Builder::new().unhandled_panic(UnhandledPanic::Crash).block_on(async {}).unwrap();
+    /// ```
+    pub fn unhandled_panic(mut self, policy: UnhandledPanic) -> Self {
+        self.unhandled_panic = policy;
+        self
+    }
+
+    /// Runs `main` as the free [`block_on`] does outside a runtime. This one always starts a
+    /// runtime of its own, also inside another, where it blocks the calling goroutine, for whose
+    /// worker another thread stands in.
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidInput`: the number of workers, set here or in the environment variable
+    ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096.
+    /// - The system's error, if it refuses a thread. Those already started have ended.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of `main`, or an unhandled one of a goroutine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let value = gorun::Builder::new().block_on(async { 42 })?;
+    /// assert_eq!(value, 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn block_on<F: Future>(self, main: F) -> io::Result<F::Output> {
+        let config = self.into_config(std::env::var_os(WORKERS_VARIABLE))?;
+        nested::while_blocked(|| {
+            let scheduler = Scheduler::start(config)?;
+            match exit::run_main(&scheduler, main) {
+                Ok(value) => Ok(value),
+                Err(payload) => {
+                    drop(scheduler);
+                    resume_unwind(payload)
+                }
+            }
+        })
+    }
+
+    fn into_config(self, variable: Option<std::ffi::OsString>) -> io::Result<Config> {
+        let workers = match (self.workers, variable.filter(|value| !value.is_empty())) {
+            (Some(n), _) => in_range(n.get()).ok_or_else(|| {
+                invalid(format!("`worker_threads({n})` is more than {MAX_WORKERS}; use fewer"))
+            })?,
+            (None, Some(value)) => {
+                let parsed = value.to_str().and_then(|text| text.trim().parse().ok());
+                parsed.and_then(in_range).ok_or_else(|| {
+                    invalid(format!(
+                        "the environment variable {WORKERS_VARIABLE} is {value:?}; set it to a \
+                         number from 1 to {MAX_WORKERS}, or unset it for one worker per usable core"
+                    ))
+                })?
+            }
+            (None, None) => {
+                thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_WORKERS)
+            }
+        };
+        Ok(Config {
+            workers,
+            thread_name: self.thread_name,
+            stack_size: self.stack_size,
+            exit_grace: self.exit_grace,
+            unhandled_panic: self.unhandled_panic,
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("worker_threads", &self.workers)
+            .field("thread_name", &self.thread_name)
+            .field("thread_stack_size", &self.stack_size)
+            .field("exit_grace", &self.exit_grace)
+            .field("unhandled_panic", &self.unhandled_panic)
+            .finish()
+    }
+}
+
+fn in_range(workers: usize) -> Option<usize> {
+    (1..=MAX_WORKERS).contains(&workers).then_some(workers)
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}

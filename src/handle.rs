@@ -1,0 +1,151 @@
+//! A runtime seen from any thread.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::join_handle::JoinHandle;
+use crate::scheduler::context;
+use crate::scheduler::{Scheduler, nested};
+use crate::spawn::{MAX_UNBOXED, spawn_on};
+
+/// A runtime, for threads that are not its own: spawn goroutines on it, or wait for them.
+///
+/// It does not keep the runtime going: after main has ended, [`spawn`](Self::spawn) drops the future
+/// and returns a handle that says cancelled.
+///
+/// Go counterpart: none; every thread of a Go program belongs to its only runtime.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::{Handle, block_on};
+///
+/// block_on(async {
+///     let runtime = Handle::current();
+///     let thread = std::thread::spawn(move || runtime.block_on(runtime.spawn(async { 42 })));
+///     assert_eq!(thread.join().unwrap().unwrap(), 42);
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    scheduler: Arc<Scheduler>,
+}
+
+impl Handle {
+    /// The runtime the calling code is in.
+    ///
+    /// # Panics
+    ///
+    /// If it is in none. See [`try_current`](Self::try_current).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let runtime = gorun::Handle::current();
+    ///     std::thread::spawn(move || runtime.spawn(async {}).detach()).join().unwrap();
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn current() -> Handle {
+        match Self::try_current() {
+            Some(handle) => handle,
+            None => panic!(
+                "`Handle::current()` was called on a thread that belongs to no gorun runtime; call \
+                 it inside `gorun::block_on` and pass the handle to the other thread"
+            ),
+        }
+    }
+
+    /// The runtime the calling code is in, if it is in one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(gorun::Handle::try_current().is_none());
+    /// gorun::block_on(async { assert!(gorun::Handle::try_current().is_some()) });
+    /// ```
+    pub fn try_current() -> Option<Handle> {
+        context::with_inside(|context| {
+            context.map(|context| Handle { scheduler: context.scheduler.clone() })
+        })
+    }
+
+    /// Starts a goroutine on this runtime, as [`spawn`](crate::spawn) does on the current one.
+    ///
+    /// # Panics
+    ///
+    /// Never; after the end of main the future is dropped, and the handle says cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = gorun::block_on(async { gorun::Handle::current() });
+    /// let late = runtime.spawn(async { unreachable!("main has ended") });
+    /// assert!(gorun::block_on(late).unwrap_err().is_cancelled());
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let spawned_at = Location::caller();
+        context::with_inside(|context| {
+            if const { size_of::<F>() > MAX_UNBOXED } {
+                spawn_on(&self.scheduler, context, Box::pin(future), spawned_at)
+            } else {
+                spawn_on(&self.scheduler, context, future, spawned_at)
+            }
+        })
+    }
+
+    /// Drives a future on the calling thread, with this runtime as the current one: what it spawns
+    /// goes there. Neither the future nor its output need be `Send`.
+    ///
+    /// It is a wait, not a main: its end cancels nothing, and the end of main does not interrupt
+    /// it. (What it waits for may be cancelled by that, and then says so.) Called by a goroutine it
+    /// blocks a worker, for which another thread stands in.
+    ///
+    /// Go counterpart: none; see [`Handle`].
+    ///
+    /// # Panics
+    ///
+    /// With the future's own panic. On main's thread also with the unhandled panic of a goroutine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let runtime = gorun::Handle::current();
+    ///     let thread = std::thread::spawn(move || {
+    ///         runtime.block_on(async { gorun::spawn(async { "from afar" }).await })
+    ///     });
+    ///     assert_eq!(thread.join().unwrap().unwrap(), "from afar");
+    /// });
+    /// ```
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        nested::block_on(&self.scheduler, future)
+    }
+
+    /// How many goroutines this runtime has, as [`num_goroutines`](crate::num_goroutines) says of
+    /// the current one. Main counts until it ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = gorun::block_on(async { gorun::Handle::current() });
+    /// assert_eq!(runtime.num_goroutines(), 0);
+    /// ```
+    pub fn num_goroutines(&self) -> usize {
+        self.scheduler.num_goroutines()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("num_goroutines", &self.num_goroutines()).finish()
+    }
+}

@@ -1,0 +1,164 @@
+//! Why a goroutine has no result.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+
+use crate::scheduler::main_guard::Payload;
+use crate::sync::{Mutex, lock};
+
+/// Why awaiting a [`JoinHandle`](crate::JoinHandle) gave no value: the goroutine panicked, or it
+/// was cancelled.
+///
+/// It is cancelled by [`abort`](crate::JoinHandle::abort), by the end of main, or because it was
+/// spawned after main had ended.
+///
+/// Go counterpart: none. In Go a goroutine cannot be joined, and its panic ends the program.
+///
+/// # Examples
+///
+/// ```
+/// let error = gorun::block_on(async {
+///     gorun::spawn(async { panic!("boom") }).await.unwrap_err()
+/// });
+/// assert!(error.is_panic());
+/// assert!(error.to_string().ends_with("panicked: boom"), "{error}");
+/// assert_eq!(error.spawned_at().file(), file!());
+/// ```
+pub struct JoinError {
+    reason: Reason,
+    spawned_at: &'static Location<'static>,
+}
+
+enum Reason {
+    Cancelled,
+    /// The lock makes the error `Sync`, which a payload need not be.
+    Panicked(Mutex<Payload>),
+}
+
+impl JoinError {
+    pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
+        JoinError { reason: Reason::Cancelled, spawned_at }
+    }
+
+    pub(crate) fn panicked(payload: Payload, spawned_at: &'static Location<'static>) -> Self {
+        JoinError { reason: Reason::Panicked(Mutex::new(payload)), spawned_at }
+    }
+
+    /// Whether the goroutine panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let result = gorun::block_on(async { gorun::spawn(async { panic!("boom") }).await });
+    /// let error: gorun::JoinError = result.unwrap_err();
+    /// assert!(error.is_panic());
+    /// ```
+    pub fn is_panic(&self) -> bool {
+        matches!(self.reason, Reason::Panicked(_))
+    }
+
+    /// Whether the goroutine was cancelled before it completed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let handle = gorun::spawn(std::future::pending::<()>());
+    ///     handle.abort();
+    ///     assert!(handle.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.reason, Reason::Cancelled)
+    }
+
+    /// The panic's payload, for [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    ///
+    /// If the goroutine was cancelled; [`try_into_panic`](Self::try_into_panic) does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let result = gorun::block_on(async { gorun::spawn(async { panic!("boom") }).await });
+    /// let error: gorun::JoinError = result.unwrap_err();
+    /// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "boom");
+    /// ```
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!(
+                "`into_panic` on a JoinError that is no panic: {error}; check `is_panic` first, \
+                 or use `try_into_panic`"
+            ),
+        }
+    }
+
+    /// The panic's payload, or the error itself if the goroutine was cancelled.
+    ///
+    /// # Errors
+    ///
+    /// The error comes back if [`is_cancelled`](Self::is_cancelled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let result = gorun::block_on(async { gorun::spawn(async { panic!("boom") }).await });
+    /// let error: gorun::JoinError = result.unwrap_err();
+    /// match error.try_into_panic() {
+    ///     Ok(payload) => assert!(payload.is::<&str>()),
+    ///     Err(cancelled) => unreachable!("{cancelled}"),
+    /// }
+    /// ```
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
+        match self.reason {
+            Reason::Panicked(payload) => {
+                Ok(payload.into_inner().unwrap_or_else(|error| error.into_inner()))
+            }
+            Reason::Cancelled => Err(self),
+        }
+    }
+
+    /// Where the goroutine was spawned: the line of `spawn`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let result = gorun::block_on(async { gorun::spawn(async { panic!("boom") }).await });
+    /// assert_eq!(result.unwrap_err().spawned_at().file(), file!());
+    /// ```
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.spawned_at
+    }
+
+    /// The panic's message, if it has one as a text.
+    fn message(&self) -> Option<String> {
+        let Reason::Panicked(payload) = &self.reason else { return None };
+        let payload = lock(payload);
+        let text = payload.downcast_ref::<&'static str>().map(|text| text.to_string());
+        text.or_else(|| payload.downcast_ref::<String>().cloned())
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the goroutine spawned at {} ", self.spawned_at)?;
+        match (&self.reason, self.message()) {
+            (Reason::Cancelled, _) => f.write_str("was cancelled"),
+            (Reason::Panicked(_), Some(message)) => write!(f, "panicked: {message}"),
+            (Reason::Panicked(_), None) => f.write_str("panicked"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl Error for JoinError {}

@@ -1,0 +1,278 @@
+//! What `spawn` returns: a goroutine seen from outside.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use event_listener::EventListener;
+
+use crate::join_error::JoinError;
+use crate::scheduler::context::{self, Role};
+use crate::scheduler::task::TaskRef;
+use crate::scheduler::{Scheduler, Spawned, exit};
+
+/// A goroutine, seen by whoever spawned it: a future of its result.
+///
+/// Awaiting it gives `Ok` with the goroutine's value, or a [`JoinError`] if it panicked or was
+/// cancelled. That happens only after the goroutine's future has been dropped. Any executor and
+/// any thread may await a handle, also after the runtime has ended: goroutines that exit left
+/// behind count as cancelled.
+///
+/// Dropping the handle, or [`detach`](Self::detach), lets the goroutine run on by itself. If it then
+/// panics, or has panicked, nobody can observe that any more, and the panic is *unhandled*: see
+/// [`UnhandledPanic`](crate::UnhandledPanic).
+///
+/// **Cancellation**: dropping the handle in the middle of awaiting it loses nothing but the
+/// result.
+///
+/// Go counterpart: none; a Go program passes a channel to the goroutine for this.
+///
+/// # Panics
+///
+/// When it is polled again after it gave its result.
+///
+/// # Examples
+///
+/// ```
+/// gorun::block_on(async {
+///     let handle = gorun::spawn(async { 6 * 7 });
+///     assert_eq!(handle.await?, 42);
+///     Ok::<(), gorun::JoinError>(())
+/// })?;
+/// # Ok::<(), gorun::JoinError>(())
+/// ```
+pub struct JoinHandle<T> {
+    state: State<T>,
+    spawned_at: &'static Location<'static>,
+}
+
+enum State<T> {
+    Waiting {
+        task: Spawned<T>,
+        abort: TaskRef,
+        /// For news that the goroutine was left behind, if the handle is awaited from outside.
+        news: Option<EventListener>,
+    },
+    /// Spawned when its runtime was over.
+    Cancelled,
+    /// The result has been given.
+    Taken,
+}
+
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(task: Spawned<T>, waker: Waker) -> Self {
+        let spawned_at = task.metadata().spawned_at;
+        let abort = TaskRef::new(&task, waker);
+        JoinHandle { state: State::Waiting { task, abort, news: None }, spawned_at }
+    }
+
+    pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
+        JoinHandle { state: State::Cancelled, spawned_at }
+    }
+
+    /// Cancels the goroutine: its future is dropped at its next await (or, if it has not been
+    /// polled yet, without being polled), and awaiting the handle says cancelled.
+    ///
+    /// Returns at once; await the handle to wait until the future has been dropped. A goroutine
+    /// that completes before its next await is not cancelled, and a completed one not affected.
+    /// A goroutine may abort itself. Repeating it does nothing.
+    ///
+    /// Go counterpart: none; a Go program passes a `context.Context`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let handle = gorun::spawn(std::future::pending::<()>());
+    ///     handle.abort();
+    ///     assert!(handle.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    pub fn abort(&self) {
+        if let State::Waiting { abort, .. } = &self.state {
+            abort.abort();
+        }
+    }
+
+    /// What can abort the goroutine, but not await it, and may be kept elsewhere.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let handle = gorun::spawn(std::future::pending::<()>());
+    ///     let abort = handle.abort_handle();
+    ///     gorun::spawn(async move { abort.abort() });
+    ///     assert!(handle.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle {
+            task: match &self.state {
+                State::Waiting { abort, .. } => Some(abort.clone()),
+                State::Cancelled | State::Taken => None,
+            },
+        }
+    }
+
+    /// Whether the goroutine has completed, or was cancelled, and its future been dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let handle = gorun::spawn(async {});
+    ///     while !handle.is_finished() {
+    ///         gorun::yield_now().await;
+    ///     }
+    ///     handle.await.unwrap();
+    /// });
+    /// ```
+    pub fn is_finished(&self) -> bool {
+        match &self.state {
+            State::Waiting { task, .. } => task.is_finished(),
+            State::Cancelled | State::Taken => true,
+        }
+    }
+
+    /// Lets the goroutine run on by itself, as dropping the handle does, but says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     gorun::spawn(async { /* perhaps main ends first */ }).detach();
+    /// });
+    /// ```
+    pub fn detach(self) {}
+
+    fn release(&mut self) {
+        if let State::Waiting { task, .. } = std::mem::replace(&mut self.state, State::Taken) {
+            // Dropping it instead would cancel it, in async-task's own way.
+            task.detach();
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    #[track_caller]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let result = match &mut this.state {
+            State::Waiting { task, abort, news } => match Pin::new(&mut *task).poll(cx) {
+                Poll::Ready(outcome) => outcome.take(),
+                Poll::Pending => {
+                    if !is_left_behind(abort.scheduler(), news, cx) {
+                        return Poll::Pending;
+                    }
+                    Err(JoinError::cancelled(this.spawned_at))
+                }
+            },
+            State::Cancelled => Err(JoinError::cancelled(this.spawned_at)),
+            State::Taken => panic!(
+                "the JoinHandle of the goroutine spawned at {} was polled again after it had given \
+                 its result; await a handle once, or keep it in an Option and take it",
+                this.spawned_at,
+            ),
+        };
+        this.release();
+        Poll::Ready(result)
+    }
+}
+
+/// Whether exit has left the goroutine behind. If not, news of that will wake `cx`, as far as it
+/// can concern the caller: its runtime's own workers and main are gone by then.
+fn is_left_behind(
+    scheduler: *const Scheduler,
+    news: &mut Option<EventListener>,
+    cx: &mut Context<'_>,
+) -> bool {
+    let is_own = context::with_inside(|context| {
+        context.is_some_and(|context| {
+            context.belongs_to(scheduler) && !matches!(context.role, Role::Guest)
+        })
+    });
+    if is_own {
+        return false;
+    }
+    loop {
+        let listener = news.get_or_insert_with(exit::left_behind_news);
+        if exit::was_left_behind(scheduler) {
+            return true;
+        }
+        if Pin::new(listener).poll(cx).is_pending() {
+            return false;
+        }
+        *news = None;
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("spawned_at", &format_args!("{}", self.spawned_at))
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Aborts a goroutine, from anywhere and as often as you like.
+///
+/// Got from [`JoinHandle::abort_handle`]. It keeps the goroutine's memory, but not the goroutine,
+/// alive.
+///
+/// Go counterpart: the `cancel` function of a `context.Context`, except that the goroutine need not
+/// cooperate beyond awaiting something.
+///
+/// # Examples
+///
+/// ```
+/// gorun::block_on(async {
+///     let handle = gorun::spawn(std::future::pending::<()>());
+///     let abort = handle.abort_handle();
+///     abort.abort();
+///     abort.clone().abort();
+///     assert!(handle.await.unwrap_err().is_cancelled());
+/// });
+/// ```
+#[derive(Clone)]
+pub struct AbortHandle {
+    task: Option<TaskRef>,
+}
+
+impl AbortHandle {
+    /// Cancels the goroutine, as [`JoinHandle::abort`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let handle = gorun::spawn(std::future::pending::<()>());
+    ///     handle.abort_handle().abort();
+    ///     assert!(handle.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    pub fn abort(&self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle").finish_non_exhaustive()
+    }
+}

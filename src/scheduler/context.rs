@@ -1,0 +1,124 @@
+//! Which runtime the running thread belongs to, and what it does for it.
+//!
+//! A [`Context`] lives in the frame of the function that entered it: a worker's main, the main
+//! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's
+//! frame is gone, destructors of thread-locals may still run on its thread; they find [`Place::Ended`].
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use crate::scheduler::Scheduler;
+use crate::scheduler::task::Meta;
+use crate::scheduler::worker::Worker;
+
+/// What a thread does for a runtime.
+pub(crate) struct Context {
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) role: Role,
+    /// This worker is inside a `block_on` called by the goroutine it polls. Its queue is empty,
+    /// and what is pushed here goes to the injector.
+    pub(crate) blocked: Cell<bool>,
+    /// The goroutine that is being polled here, until it completes.
+    pub(crate) polling: Cell<Option<NonNull<Meta>>>,
+    /// Where the goroutine was spawned that this worker runs, until its output is dropped too.
+    pub(crate) running: Cell<Option<&'static Location<'static>>>,
+    /// Exit is dropping a goroutine's future, and the handles in it.
+    pub(crate) dropping_at_exit: Cell<bool>,
+}
+
+/// The part a thread plays in its runtime.
+pub(crate) enum Role {
+    /// Runs goroutines.
+    Worker(Arc<Worker>),
+    /// Drives the main future.
+    Main,
+    /// Drives another future, in [`Handle::block_on`](crate::Handle::block_on) or in a `block_on`
+    /// inside main.
+    Guest,
+}
+
+/// Where the running code is.
+pub(crate) enum Place<'a> {
+    /// On no thread of a runtime.
+    Outside,
+    /// On a worker whose runtime has ended, in the destructor of a thread-local.
+    Ended,
+    /// Inside a runtime.
+    Inside(&'a Context),
+}
+
+thread_local! {
+    // Without a destructor, so that it can be read while others are destroyed.
+    static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) };
+}
+
+/// Marks a worker whose context is gone; never dereferenced.
+const ENDED: *const Context = ptr::without_provenance(align_of::<Context>());
+
+impl Context {
+    pub(crate) fn new(scheduler: Arc<Scheduler>, role: Role) -> Self {
+        Context {
+            scheduler,
+            role,
+            blocked: Cell::new(false),
+            polling: Cell::new(None),
+            running: Cell::new(None),
+            dropping_at_exit: Cell::new(false),
+        }
+    }
+
+    /// Runs `f` with this as the thread's context.
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Restore(*const Context);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0);
+            }
+        }
+        let _restore = Restore(CURRENT.replace(self));
+        f()
+    }
+
+    /// The worker this thread is, if it is one.
+    pub(crate) fn worker(&self) -> Option<&Worker> {
+        match &self.role {
+            Role::Worker(worker) => Some(worker),
+            Role::Main | Role::Guest => None,
+        }
+    }
+
+    /// Whether this is a context of the scheduler at `address`.
+    pub(crate) fn belongs_to(&self, address: *const Scheduler) -> bool {
+        ptr::eq(Arc::as_ptr(&self.scheduler), address)
+    }
+}
+
+/// Marks the calling thread as a worker whose runtime has ended for it.
+pub(crate) fn end_thread() {
+    CURRENT.set(ENDED);
+}
+
+/// Calls `f` with the place the calling code is in.
+pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
+    let current = CURRENT.get();
+    if current.is_null() {
+        f(Place::Outside)
+    } else if current == ENDED {
+        f(Place::Ended)
+    } else {
+        // SAFETY: only `enter` stores other addresses, that of a context borrowed for the whole of
+        // a call that is still on this thread's stack: it restores the former value on every way
+        // out. The reference stays in `f`, which is above that call on the stack.
+        f(Place::Inside(unsafe { &*current }))
+    }
+}
+
+/// Calls `f` with the context, if the calling code is inside a runtime.
+pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
+    with(|place| match place {
+        Place::Inside(context) => f(Some(context)),
+        Place::Outside | Place::Ended => f(None),
+    })
+}

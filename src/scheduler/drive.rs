@@ -1,0 +1,55 @@
+//! Driving one future on the calling thread: poll, park, poll again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use crate::sync::{AtomicBool, Ordering};
+
+struct Unpark {
+    thread: Thread,
+    /// Woken since the last poll began. The thread's park token does not serve for this, since
+    /// the future may park and unpark the thread for purposes of its own.
+    woken: AtomicBool,
+}
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Ordering: Release pairs with the Acquire in `drive`: what was done before the wake is
+        // seen by the poll it causes.
+        if !self.woken.swap(true, Ordering::Release) {
+            self.thread.unpark();
+        }
+    }
+}
+
+/// Polls `future` until it is ready; `None` if `interrupted` said so first, between two polls.
+/// Who makes `interrupted` true unparks the thread.
+pub(crate) fn drive<F: Future>(
+    mut future: Pin<&mut F>,
+    interrupted: impl Fn() -> bool,
+) -> Option<F::Output> {
+    let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(true) });
+    let waker = Waker::from(unpark.clone());
+    loop {
+        // Ordering: Acquire pairs with the Release in `wake_by_ref`.
+        while !unpark.woken.swap(false, Ordering::Acquire) {
+            if interrupted() {
+                return None;
+            }
+            thread::park();
+        }
+        if interrupted() {
+            return None;
+        }
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(output);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Main, and what happens when it ends.
+//!
+//! # The order of exit
+//!
+//! 1. Main's future is dropped, in a live runtime.
+//! 2. The phase becomes *closing*: whoever spawns from now on has the future dropped at once and
+//!    gets a handle that says cancelled. Each goroutine that a worker comes to is dropped instead
+//!    of polled; one that suspends is dropped right after that poll.
+//! 3. The registry closes, and every suspended goroutine is woken, so that a worker comes to it.
+//!    Destructors that wake, spawn or send find a runtime that answers.
+//! 4. Main's thread only waits, so it never runs a straggler's destructor. If for a millisecond
+//!    nothing moves, it starts one more worker, which finds its way to everything that is queued
+//!    behind a goroutine that does not suspend. If the system refuses the thread, those stay where
+//!    they are.
+//! 5. It waits until no goroutine is alive, or until nothing has moved for `exit_grace`, or until
+//!    those that are alive all sit in a nested `block_on`.
+//! 6. The phase becomes *ended*, workers end, and main's thread waits for those that can.
+//! 7. Main's value goes back, or the panic that won is resumed.
+//!
+//! What moves: a poll that begins or ends, a goroutine that completes, a thread that ends. The
+//! grace is counted by main's own short naps, each at its nominal length: where the machine is so
+//! busy that this thread does not run, no time passes for the workers either.
+//!
+//! Goroutines left behind keep the whole scheduler alive for ever (the reference that `block_on`
+//! would drop is leaked), so whatever they do later finds it; what they would need is their thread,
+//! which is detached. Handles of theirs that are awaited from outside are told.
+//!
+//! # Why nothing is missed
+//!
+//! A goroutine that is alive when the phase is set is running, queued, or suspended. Suspended: it
+//! is in the registry and woken, or enters it later and is refused (see `registry.rs`). Queued or
+//! woken: a worker comes to it, as long as one can, and looks at the phase. Running: it looks at
+//! the phase when it suspends. That none is left is seen by the counts (`counts.rs`).
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+use std::thread;
+use std::time::Duration;
+
+use event_listener::{Event, EventListener};
+
+use crate::clock;
+use crate::scheduler::context::{Context, Role};
+use crate::scheduler::drive::drive;
+use crate::scheduler::{Phase, Scheduler, main_guard};
+use crate::sync::lock;
+
+/// Main's thread looks at least this often whether anything moves. Also how long the workers may
+/// be busy with what they do before a thread is started for the stragglers.
+const NAP: Duration = Duration::from_millis(1);
+
+/// Runs main to its end, and everything else with it. `Err` is the panic to resume.
+pub(crate) fn run_main<F: Future>(
+    scheduler: &Arc<Scheduler>,
+    main: F,
+) -> thread::Result<F::Output> {
+    let context = Context::new(scheduler.clone(), Role::Main);
+    let result = context.enter(|| drive_main(scheduler, main));
+    scheduler.enter_phase(Phase::Closing);
+    context.enter(|| scheduler.registry.close(Waker::wake));
+    let all_done = wait_for_goroutines(scheduler);
+    if !all_done {
+        leave_behind(scheduler);
+    }
+    end_threads(scheduler, all_done);
+    result
+}
+
+/// Ends workers that have not been given any work.
+pub(crate) fn end_unused(scheduler: &Arc<Scheduler>) {
+    end_threads(scheduler, true);
+}
+
+fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<F::Output> {
+    let mut main = pin!(Some(main));
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        let main = main.as_mut().as_pin_mut().expect("main is dropped below");
+        drive(main, || scheduler.main.crashed())
+    }));
+    let (output, own) = match polled {
+        Ok(output) => (output, None),
+        Err(payload) => (None, Some(payload)),
+    };
+    let unhandled = scheduler.main.main_done(own.is_some());
+    let dropped = catch_unwind(AssertUnwindSafe(|| main.set(None)));
+    // In the order in which they happened; the first wins.
+    let mut panics = [unhandled, own, dropped.err()].into_iter().flatten();
+    let Some(first) = panics.next() else {
+        return Ok(output.expect("only a panic interrupts main"));
+    };
+    let unwanted = catch_unwind(AssertUnwindSafe(|| drop(output)));
+    panics.chain(unwanted.err()).for_each(main_guard::discard);
+    Err(first)
+}
+
+/// Waits until no goroutine is alive. `false`: some are, and do not come to their next await.
+fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
+    let grace = scheduler.config.exit_grace;
+    let mut quiet = Quiet::new();
+    let mut started_drainer = false;
+    loop {
+        let live = scheduler.live();
+        if live == 0 {
+            return true;
+        }
+        if live <= scheduler.threads.blocked() as u64 {
+            return false;
+        }
+        let quiet_for = quiet.after(scheduler.progress(), || thread::park_timeout(NAP));
+        if quiet_for >= NAP && !started_drainer {
+            started_drainer = true;
+            if scheduler.threads.start(scheduler).is_ok() {
+                quiet.restart();
+            }
+        } else if quiet_for >= grace.max(NAP) {
+            return scheduler.live() == 0;
+        }
+    }
+}
+
+/// Ends the workers, and waits for those that are not inside a poll that does not end.
+fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
+    scheduler.enter_phase(Phase::Ended);
+    scheduler.idle.notify_all(|index| scheduler.bed(index));
+    let grace = scheduler.config.exit_grace.max(NAP);
+    let mut quiet = Quiet::new();
+    let mut alive = usize::MAX;
+    loop {
+        let quiet_for =
+            quiet.after(alive as u64, || alive = scheduler.threads.wait_for_an_end(NAP));
+        let stuck = scheduler.workers().filter(|worker| worker.is_in_poll()).count();
+        if alive == 0 || (!all_done && alive <= stuck) || quiet_for >= grace {
+            break;
+        }
+    }
+    scheduler.threads.join_ended();
+}
+
+/// How long nothing has moved.
+struct Quiet {
+    moved: u64,
+    quiet_for: Duration,
+}
+
+impl Quiet {
+    fn new() -> Self {
+        Quiet { moved: u64::MAX, quiet_for: Duration::ZERO }
+    }
+
+    fn restart(&mut self) {
+        *self = Quiet::new();
+    }
+
+    /// Takes a nap, and says for how long `moved` has been the same. A nap counts for no more than
+    /// its nominal length, so that a machine too busy to run this thread passes no time.
+    fn after(&mut self, moved: u64, nap: impl FnOnce()) -> Duration {
+        if moved != self.moved {
+            *self = Quiet { moved, quiet_for: Duration::ZERO };
+        }
+        let start = clock::now();
+        nap();
+        self.quiet_for += start.elapsed().min(NAP);
+        self.quiet_for
+    }
+}
+
+impl Scheduler {
+    /// A figure that changes whenever anything moves.
+    fn progress(&self) -> u64 {
+        self.workers().map(|worker| worker.ticks() + worker.counts.finished()).sum()
+    }
+}
+
+// Goroutines left behind. Their schedulers are never freed, so an address names one for ever.
+
+static LEFT_BEHIND: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+static ANY_LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
+static NEWS: Event = Event::new();
+
+fn leave_behind(scheduler: &Arc<Scheduler>) {
+    std::mem::forget(scheduler.clone());
+    lock(&LEFT_BEHIND).push(Arc::as_ptr(scheduler).addr());
+    ANY_LEFT_BEHIND.store(true, Ordering::SeqCst);
+    NEWS.notify(usize::MAX);
+}
+
+/// Whether the runtime at `address` has ended without some of its goroutines.
+pub(crate) fn was_left_behind(address: *const Scheduler) -> bool {
+    ANY_LEFT_BEHIND.load(Ordering::SeqCst) && lock(&LEFT_BEHIND).contains(&address.addr())
+}
+
+/// Completes when any runtime leaves goroutines behind.
+pub(crate) fn left_behind_news() -> EventListener {
+    NEWS.listen()
+}

@@ -1,0 +1,352 @@
+//! Who sleeps, who searches, whom to wake.
+//!
+//! # The problem
+//!
+//! A push must not be lost: if work is pushed while a worker goes to sleep, either the pusher sees
+//! the sleeper, or the sleeper sees the work. And a push must be cheap: waking a thread costs
+//! microseconds, so a thousand pushes must not wake a thousand times, and a wake-up whose worker
+//! finds nothing is worse than none.
+//!
+//! # Two kinds of work
+//!
+//! - **Shared**: the injector, and a ring that holds two tasks or more. It wakes a sleeper.
+//! - **A single**: a worker's next slot, or the only task of its ring. It belongs to that worker,
+//!   who is awake and about to run it, and wakes nobody. (A chain of tasks that each spawn the
+//!   next would otherwise wake a second worker for every link, in vain.) The exception is a worker
+//!   that keeps computing; for it there is the watcher, below.
+//!
+//! # Protocol
+//!
+//! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
+//! *sleeping*. One word holds the three counts and the watched bit. All of it but the number of
+//! searchers changes under the lock of the list of sleepers; that list is the only place where a
+//! sleeper can be found, and whoever removes a sleeper from it owes it exactly one signal.
+//!
+//! ```text
+//!              begin_search (at most half of the workers)
+//!    running ─────────────────────────────────────► searching
+//!       ▲ ▲            found work: end_search           │
+//!       │ └─────────────────────────────────────────────┤ found nothing: sleep
+//!       │                                               ▼
+//!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
+//! ```
+//!
+//! 1. A pusher publishes the work, fences, and reads the word. If somebody searches, or nobody
+//!    sleeps, it is done. Otherwise it takes one sleeper off the list, counts it as a searcher on
+//!    its behalf, and signals it. Until that searcher has found something, further pushes see it
+//!    and wake nobody.
+//! 2. A worker going to sleep puts itself on the list and stops counting as a searcher, fences,
+//!    and looks at all queues once more. If it sees shared work it takes itself off the list again
+//!    (if a pusher was faster, the signal is on its way, and it takes that).
+//! 3. The last searcher to find work looks once more, after it has stopped counting as one, and
+//!    wakes a sleeper if shared work is left.
+//!
+//! # Why no push is lost
+//!
+//! Let a push of shared work be `P: publish; fence; read word`. If the word showed a sleeper and
+//! no searcher, somebody is woken: done. If it showed no sleeper, then every worker is awake, or
+//! announces its sleep after P's read; its fence comes after P's fence, so it sees the work in
+//! step 2. If it showed a searcher S, then S stops counting as one after P's read: by going to
+//! sleep (step 2: sees the work), or as one of several to find work (then the last searcher does
+//! what follows), or as the last (step 3: sees the work, and passes the duty on). Each step is a
+//! read-modify-write or a fence on both sides, so "after" is the order of one total order.
+//! Work that is seen is not lost to somebody who takes it instead.
+//!
+//! A push to one's own ring leaves out the fence: its worker is awake, and takes the work itself
+//! if nobody else does. What such a push can lose is a moment of parallelism, which the watcher
+//! restores.
+//!
+//! # The watcher
+//!
+//! While some workers are awake and some sleep, one of the sleepers is the watcher: it sleeps with
+//! a time limit, and each time looks for what the others neglect: shared work nobody was woken
+//! for, and singles of a worker that has not finished a poll since the last look. It takes them,
+//! so `wake B, then compute` does not strand B beside an idle core. When nobody is awake there
+//! is nothing to neglect, and the watcher sleeps without a limit: an idle program has no wake-ups.
+//!
+//! There is a watcher when one is needed: a worker that goes to sleep while others are awake
+//! becomes it if there is none; and a worker that puts a single aside while the word says
+//! "sleepers, no watcher" appoints one. The bit it reads is not stale where it matters: it is
+//! cleared because the watcher was woken (then it searches, and takes singles), or because nobody
+//! was awake (then the reader slept, and has been through the lock since).
+//!
+//! # Rejected
+//!
+//! - A sleeper's state in two places: async-executor 1.9.0 kept wakers in two lists, lost
+//!   wake-ups, and was withdrawn.
+//! - Waking for every push (tokio's next slot tried it: a third slower at message passing, twice
+//!   taken back); waking nobody for singles at all (strands them); an own thread that watches
+//!   (it would have to be woken as often, and is one more thread).
+//! - Counters of jobs and sleepers as in rayon: needed where tasks wait for tasks on the stack.
+
+use std::time::Duration;
+
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, fence, lock};
+
+/// How long the watcher sleeps between two looks. Shorter finds a neglected task sooner and costs
+/// a wake-up (about 5 µs of CPU) each time; 400 µs keeps it near one percent of a core.
+const WATCH_INTERVAL: Duration = Duration::from_micros(400);
+
+/// The word: four 16-bit fields.
+const SEARCHING: u64 = 1;
+const AWAKE: u64 = 1 << 16;
+const SLEEPING: u64 = 1 << 32;
+const WATCHED: u64 = 1 << 48;
+
+fn field(word: u64, unit: u64) -> u64 {
+    word / unit & 0xFFFF
+}
+
+/// Who sleeps, who searches.
+pub(crate) struct Idle {
+    word: AtomicU64,
+    sleepers: Mutex<Sleepers>,
+    /// Half of the workers, rounded up.
+    max_searching: u64,
+}
+
+struct Sleepers {
+    list: Vec<usize>,
+    watcher: Option<usize>,
+}
+
+/// What a sleeper is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    /// Taken off the list, and counted as a searcher.
+    Search,
+    /// Still on the list, but as the watcher.
+    Watch,
+}
+
+/// Where a worker sleeps. It has at most one signal waiting.
+pub(crate) struct Bed {
+    signal: Mutex<Option<Signal>>,
+    changed: Condvar,
+}
+
+impl Bed {
+    pub(crate) fn new() -> Self {
+        Bed { signal: Mutex::new(None), changed: Condvar::new() }
+    }
+
+    fn send(&self, signal: Signal) {
+        let mut slot = lock(&self.signal);
+        // `Search` is final; a request to watch that comes before it is void.
+        if *slot != Some(Signal::Search) {
+            *slot = Some(signal);
+        }
+        drop(slot);
+        self.changed.notify_one();
+    }
+
+    /// Sleeps until a signal comes, or `limit` has passed (then `None`).
+    fn receive(&self, limit: Option<Duration>) -> Option<Signal> {
+        let mut slot = lock(&self.signal);
+        loop {
+            if slot.is_some() {
+                return slot.take();
+            }
+            slot = match limit {
+                None => self.changed.wait(slot).unwrap_or_else(|e| e.into_inner()),
+                Some(limit) => {
+                    let woken = self.changed.wait_timeout(slot, limit);
+                    let (mut slot, _) = woken.unwrap_or_else(|e| e.into_inner());
+                    return slot.take();
+                }
+            };
+        }
+    }
+}
+
+/// What a worker that goes to sleep wants to know of the queues.
+pub(crate) trait Queues {
+    /// Whether shared work waits anywhere.
+    fn shared_work_waits(&self) -> bool;
+    /// The watcher's look: takes a single that its worker neglects, or says that shared work
+    /// waits. `true` ends the sleep.
+    fn neglected_work(&mut self) -> bool;
+    /// The bed of a worker.
+    fn bed(&self, worker: usize) -> &Bed;
+}
+
+impl Idle {
+    pub(crate) fn new(workers: usize) -> Self {
+        Idle {
+            word: AtomicU64::new(0),
+            sleepers: Mutex::new(Sleepers { list: Vec::new(), watcher: None }),
+            max_searching: workers.div_ceil(2) as u64,
+        }
+    }
+
+    /// A worker starts, or comes back from where it ran no goroutines.
+    pub(crate) fn worker_available(&self) {
+        let _sleepers = lock(&self.sleepers);
+        self.word.fetch_add(AWAKE, Ordering::SeqCst);
+    }
+
+    /// A running worker ends, or goes where it runs no goroutines. Its queue is empty.
+    pub(crate) fn worker_unavailable(&self) {
+        let _sleepers = lock(&self.sleepers);
+        self.word.fetch_sub(AWAKE, Ordering::SeqCst);
+    }
+
+    /// Wakes somebody, if needed, after work went to the injector.
+    pub(crate) fn notify<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        // Ordering: pairs with the fence in `sleep` and the read-modify-write in `end_search`:
+        // either this read sees them, or they see the work.
+        fence(Ordering::SeqCst);
+        self.notify_relaxed(bed);
+    }
+
+    /// Wakes somebody, if needed, after work went to the caller's own ring, which the caller will
+    /// run itself if the wake-up is missed.
+    pub(crate) fn notify_relaxed<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        let word = self.word.load(Ordering::Relaxed);
+        if field(word, SEARCHING) == 0 && field(word, SLEEPING) > 0 {
+            self.wake_one(bed);
+        }
+    }
+
+    #[cold]
+    fn wake_one<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        let mut sleepers = lock(&self.sleepers);
+        if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
+            return;
+        }
+        let Some(worker) = sleepers.list.pop() else { return };
+        self.leave_list(&mut sleepers, worker);
+        self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+        drop(sleepers);
+        bed(worker).send(Signal::Search);
+    }
+
+    /// Wakes all, at exit.
+    pub(crate) fn notify_all<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        let mut sleepers = lock(&self.sleepers);
+        while let Some(worker) = sleepers.list.pop() {
+            self.leave_list(&mut sleepers, worker);
+            self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+            bed(worker).send(Signal::Search);
+        }
+    }
+
+    /// Sees to it that there is a watcher, after the caller has put a single aside.
+    pub(crate) fn ensure_watched<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        let word = self.word.load(Ordering::Relaxed);
+        if word & WATCHED == 0 && field(word, SLEEPING) > 0 {
+            self.appoint_watcher(bed);
+        }
+    }
+
+    #[cold]
+    fn appoint_watcher<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        let mut sleepers = lock(&self.sleepers);
+        if sleepers.watcher.is_none()
+            && let Some(&worker) = sleepers.list.last()
+        {
+            self.set_watcher(&mut sleepers, worker);
+            drop(sleepers);
+            bed(worker).send(Signal::Watch);
+        }
+    }
+
+    /// A running worker without work asks whether it may search.
+    pub(crate) fn begin_search(&self) -> bool {
+        if field(self.word.load(Ordering::Relaxed), SEARCHING) >= self.max_searching {
+            return false;
+        }
+        // Two may pass the limit together: it bounds waste, and nothing depends on it.
+        self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+        true
+    }
+
+    /// A searcher has found work. Says whether it was the last one, who must look again and pass
+    /// the duty on.
+    #[must_use]
+    pub(crate) fn end_search(&self) -> bool {
+        // Ordering: SeqCst, and the fence, pair with the fence in `notify`.
+        let before = self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        field(before, SEARCHING) == 1
+    }
+
+    /// Sleeps until there is something to do. The caller's own queue is empty. Returns as a
+    /// searcher.
+    pub(crate) fn sleep(&self, me: usize, searching: bool, queues: &mut impl Queues) {
+        let mut watching = {
+            let mut sleepers = lock(&self.sleepers);
+            sleepers.list.push(me);
+            let word = self
+                .word
+                .fetch_add(SLEEPING - AWAKE - u64::from(searching) * SEARCHING, Ordering::SeqCst);
+            let watch = sleepers.watcher.is_none() && field(word, AWAKE) > 1;
+            if watch {
+                self.set_watcher(&mut sleepers, me);
+            }
+            watch
+        };
+        // Ordering: pairs with the fence in `notify`: a push that did not see this worker on the
+        // list is seen here.
+        fence(Ordering::SeqCst);
+        if queues.shared_work_waits() && self.get_up(me) {
+            return;
+        }
+        loop {
+            match queues.bed(me).receive(watching.then_some(WATCH_INTERVAL)) {
+                Some(Signal::Search) => return,
+                Some(Signal::Watch) => watching = true,
+                None => {
+                    if queues.neglected_work() {
+                        if !self.get_up(me) {
+                            // Somebody was faster: the signal is on its way.
+                            while queues.bed(me).receive(None) != Some(Signal::Search) {}
+                        }
+                        return;
+                    }
+                    watching = self.keep_watching(me);
+                }
+            }
+        }
+    }
+
+    /// A sleeper takes itself off the list, unless somebody else already did.
+    fn get_up(&self, me: usize) -> bool {
+        let mut sleepers = lock(&self.sleepers);
+        let Some(place) = sleepers.list.iter().position(|&worker| worker == me) else {
+            return false;
+        };
+        sleepers.list.swap_remove(place);
+        self.leave_list(&mut sleepers, me);
+        self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+        true
+    }
+
+    /// Whether the watcher should go on, which it should not when nobody is awake.
+    fn keep_watching(&self, me: usize) -> bool {
+        let mut sleepers = lock(&self.sleepers);
+        if sleepers.watcher != Some(me) {
+            return false;
+        }
+        if field(self.word.load(Ordering::SeqCst), AWAKE) == 0 {
+            sleepers.watcher = None;
+            self.word.fetch_sub(WATCHED, Ordering::SeqCst);
+            return false;
+        }
+        true
+    }
+
+    fn set_watcher(&self, sleepers: &mut Sleepers, worker: usize) {
+        sleepers.watcher = Some(worker);
+        self.word.fetch_add(WATCHED, Ordering::SeqCst);
+    }
+
+    fn leave_list(&self, sleepers: &mut Sleepers, worker: usize) {
+        let mut change = AWAKE.wrapping_sub(SLEEPING);
+        if sleepers.watcher == Some(worker) {
+            sleepers.watcher = None;
+            change = change.wrapping_sub(WATCHED);
+        }
+        self.word.fetch_add(change, Ordering::SeqCst);
+    }
+}

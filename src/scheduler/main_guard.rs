@@ -1,0 +1,180 @@
+//! The main guard's memory: whether main is done, and the first panic nobody could observe.
+//!
+//! A panic goes to whoever takes the result from the goroutine's handle. If nobody can any more
+//! (there is no handle, or it went without its result having been taken) the panic is
+//! *unhandled*: the first one before main's result is kept here and main is interrupted, so that
+//! `block_on` can resume it on the caller's thread. Later ones are reported and dropped. That a
+//! goroutine panicked at all has been said by the panic hook, with message and place; the line
+//! written here adds where the goroutine was spawned and what follows.
+
+use std::any::Any;
+use std::fmt;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::thread::Thread;
+
+use crate::sync::{AtomicBool, Mutex, Ordering, lock};
+
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// What happens when a goroutine panics and nobody can observe it.
+///
+/// Go counterpart: an unrecovered panic in any goroutine ends the program; `Crash` is that.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::{Builder, UnhandledPanic, spawn};
+///
+/// let answer = Builder::new()
+///     .unhandled_panic(UnhandledPanic::Ignore)
+///     .block_on(async {
+///         spawn(async { panic!("nobody listens") }).detach();
+///         42
+///     })?;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnhandledPanic {
+    /// Main is dropped at its next await, the other goroutines are cancelled, and `block_on`
+    /// resumes the panic on its caller's thread.
+    #[default]
+    Crash,
+    /// The panic is dropped. (The panic hook has reported it, as it reports every panic.)
+    Ignore,
+}
+
+pub(crate) struct MainGuard {
+    policy: UnhandledPanic,
+    thread: Thread,
+    state: Mutex<State>,
+    /// Mirrors `state`, for looking without the lock: main must stop.
+    crashed: AtomicBool,
+}
+
+enum State {
+    Running,
+    Crashed(Payload),
+    /// The payload has been resumed inside a nested `block_on` of main's.
+    CrashResumed,
+    Done,
+}
+
+impl MainGuard {
+    /// Main runs on the calling thread.
+    pub(crate) fn new(policy: UnhandledPanic) -> Self {
+        MainGuard {
+            policy,
+            thread: std::thread::current(),
+            state: Mutex::new(State::Running),
+            crashed: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes note of a panic that nobody can observe.
+    pub(crate) fn unhandled(
+        &self,
+        payload: Payload,
+        spawned_at: Option<&'static Location<'static>>,
+    ) {
+        if self.policy == UnhandledPanic::Ignore {
+            return discard(payload);
+        }
+        let mut state = lock(&self.state);
+        let (consequence, surplus) = match *state {
+            State::Running => {
+                *state = State::Crashed(payload);
+                // Ordering: Release pairs with the Acquire in `crashed`.
+                self.crashed.store(true, Ordering::Release);
+                ("main is cancelled and the panic resumed in its thread", None)
+            }
+            State::Crashed(_) | State::CrashResumed => {
+                ("main is being cancelled for an earlier one", Some(payload))
+            }
+            State::Done => ("main has already ended", Some(payload)),
+        };
+        drop(state);
+        self.thread.unpark();
+        report(spawned_at, consequence);
+        surplus.map(discard);
+    }
+
+    /// Whether main must stop for an unhandled panic.
+    pub(crate) fn crashed(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `unhandled`.
+        self.crashed.load(Ordering::Acquire)
+    }
+
+    /// Takes the panic out, to resume it in the middle of main.
+    pub(crate) fn take_for_resumption(&self) -> Payload {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut *state, State::CrashResumed) {
+            State::Crashed(payload) => payload,
+            _ => already_resumed(),
+        }
+    }
+
+    /// Main has returned, panicked or been interrupted: panics are only reported from now on.
+    /// Returns the one that came first.
+    pub(crate) fn main_done(&self, main_panicked: bool) -> Option<Payload> {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut *state, State::Done) {
+            State::Crashed(payload) => Some(payload),
+            // Main's own panic is most likely that very one.
+            State::CrashResumed => (!main_panicked).then(already_resumed),
+            State::Running | State::Done => None,
+        }
+    }
+
+    pub(crate) fn is_main_done(&self) -> bool {
+        matches!(*lock(&self.state), State::Done)
+    }
+
+    /// Whether main runs on the calling thread.
+    pub(crate) fn is_this_thread(&self) -> bool {
+        self.thread.id() == std::thread::current().id()
+    }
+
+    /// Makes main's thread look again, at whatever it waits for.
+    pub(crate) fn unpark(&self) {
+        self.thread.unpark();
+    }
+}
+
+/// The payload when main caught the real one and went on.
+fn already_resumed() -> Payload {
+    Box::new(
+        "a goroutine's panic was resumed in main, which caught it; a panic nobody handles ends main",
+    )
+}
+
+/// Says on standard error what became of a panic. Nobody can be told that this failed.
+fn report(spawned_at: Option<&'static Location<'static>>, consequence: &str) {
+    let place: &dyn fmt::Display = match &spawned_at {
+        Some(location) => location,
+        None => &"an unknown place",
+    };
+    let _ = writeln!(
+        std::io::stderr(),
+        "gorun: unhandled panic in the goroutine spawned at {place}: {consequence}",
+    );
+}
+
+/// Says on standard error that a value's destructor panicked where there is no runtime to tell.
+pub(crate) fn report_stray(payload: Payload) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "gorun: the destructor of a goroutine's result panicked where nobody can observe it",
+    );
+    discard(payload);
+}
+
+/// Drops a payload, whatever its destructor does.
+pub(crate) fn discard(payload: Payload) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // A payload whose destructor panics with a payload whose destructor may panic: stop here.
+        std::mem::forget(another);
+    }
+}

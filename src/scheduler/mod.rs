@@ -1,0 +1,348 @@
+//! The scheduler: the state its threads share, and the way of a goroutine through it.
+//!
+//! ```text
+//!         spawn / wake on a worker                 spawn / wake on any other thread
+//!                   │                                             │
+//!                   ▼                                             ▼
+//!    ┌─── worker 0 ─────────┐   steal half   ┌─── worker 1 ───┐   injector
+//!    │ next slot            │◄───────────────│ …              │      │
+//!    │ ring                 │                └────────────────┘      │
+//!    └──────────────────────┘◄───────── batch ───────────────────────┘
+//!                   │
+//!                   ▼
+//!          task::run (one poll) ──► completed │ suspended │ woken while running: back of the ring
+//! ```
+//!
+//! The files, from the bottom up: `queue`, `injector`, `idle`, `registry` and `counts` know nothing of
+//! goroutines; `main_guard` and `outcome` say where a panic goes; `task` wraps the user's future;
+//! `worker` runs it; `threads` starts and ends workers; `exit` drives main and ends it all;
+//! `context` tells any code which of this it is in.
+
+pub(crate) mod context;
+mod counts;
+mod drive;
+pub(crate) mod exit;
+mod idle;
+mod injector;
+pub(crate) mod main_guard;
+pub(crate) mod nested;
+pub(crate) mod outcome;
+mod queue;
+mod registry;
+pub(crate) mod task;
+mod threads;
+mod worker;
+
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::Duration;
+
+use async_task::{Runnable, Task};
+
+use crate::sync::{AtomicUsize, Ordering};
+use context::{Context, Role};
+use counts::Counts;
+use idle::{Bed, Idle};
+use injector::Injector;
+use main_guard::{MainGuard, UnhandledPanic};
+use outcome::Outcome;
+use queue::Word;
+use registry::Registry;
+use task::Meta;
+use threads::Threads;
+use worker::Worker;
+
+/// Places for workers that cover for those inside a nested `block_on`.
+const COVER_PLACES: usize = 512;
+
+/// What `Builder` collects.
+pub(crate) struct Config {
+    pub(crate) workers: usize,
+    pub(crate) thread_name: String,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) exit_grace: Duration,
+    pub(crate) unhandled_panic: UnhandledPanic,
+}
+
+/// How far a runtime is. It only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Running,
+    /// Main is done: no more spawns, and each goroutine is dropped when a worker comes to it.
+    Closing,
+    /// Workers end.
+    Ended,
+}
+
+/// The state that a runtime's threads share.
+pub(crate) struct Scheduler {
+    pub(crate) config: Config,
+    pub(crate) main: Arc<MainGuard>,
+    registry: Registry<Waker>,
+    injector: Injector,
+    idle: Idle,
+    threads: Threads,
+    workers: Box<[OnceLock<Arc<Worker>>]>,
+    /// How many of `workers` have ever been used.
+    started: AtomicUsize,
+    /// Goroutines that were not spawned inside a poll on a worker.
+    counts_outside: Counts,
+    phase: AtomicU8,
+    /// Every random choice comes from this.
+    seed: u64,
+}
+
+/// A spawned goroutine: the handle's part.
+pub(crate) type Spawned<T> = Task<Outcome<T>, Meta>;
+
+impl Scheduler {
+    fn new(config: Config) -> Arc<Self> {
+        Arc::new(Scheduler {
+            main: Arc::new(MainGuard::new(config.unhandled_panic)),
+            registry: Registry::new(config.workers),
+            injector: Injector::new(),
+            idle: Idle::new(config.workers),
+            threads: Threads::new(config.workers),
+            workers: (0..config.workers + COVER_PLACES).map(|_| OnceLock::new()).collect(),
+            started: AtomicUsize::new(0),
+            counts_outside: Counts::new(),
+            phase: AtomicU8::new(Phase::Running as u8),
+            seed: config.workers as u64,
+            config,
+        })
+    }
+
+    /// A scheduler with its workers, whose main is the calling thread.
+    pub(crate) fn start(config: Config) -> io::Result<Arc<Self>> {
+        let scheduler = Scheduler::new(config);
+        for _ in 0..scheduler.config.workers {
+            if let Err(error) = scheduler.threads.start(&scheduler) {
+                exit::end_unused(&scheduler);
+                return Err(error);
+            }
+        }
+        Ok(scheduler)
+    }
+
+    /// Starts a goroutine, and returns it with its waker. `None` if the runtime is closing: the
+    /// future has been dropped.
+    pub(crate) fn spawn<F>(
+        self: &Arc<Self>,
+        context: Option<&Context>,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> Option<(Spawned<F::Output>, Waker)>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
+        let (runnable, spawned) = self.allocate(context, future, spawned_at)?;
+        let waker = runnable.waker();
+        self.push_spawned(context, task::into_word(runnable));
+        Some((spawned, waker))
+    }
+
+    /// Starts a goroutine without a handle.
+    pub(crate) fn detach<F>(
+        self: &Arc<Self>,
+        context: Option<&Context>,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
+        if let Some((runnable, spawned)) = self.allocate(context, future, spawned_at) {
+            spawned.detach();
+            self.push_spawned(context, task::into_word(runnable));
+        }
+    }
+
+    fn allocate<F>(
+        self: &Arc<Self>,
+        context: Option<&Context>,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> Option<(Runnable<Meta>, Spawned<F::Output>)>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        if self.count_spawn(context) {
+            return Some(task::allocate(self, future, spawned_at));
+        }
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            self.main.unhandled(payload, Some(spawned_at));
+        }
+        None
+    }
+
+    /// Counts a goroutine about to be spawned, unless the runtime is closing.
+    fn count_spawn(&self, context: Option<&Context>) -> bool {
+        // Inside a poll the worker's own counts do, as `counts.rs` explains.
+        let inside = context.filter(|context| context.polling.get().is_some());
+        if let Some(worker) = inside.and_then(Context::worker) {
+            if self.is_closing() {
+                return false;
+            }
+            worker.counts.count_spawned();
+            return true;
+        }
+        self.counts_outside.count_spawned_outside();
+        if self.is_closing() {
+            self.counts_outside.count_refused_outside();
+            return false;
+        }
+        true
+    }
+
+    /// How many goroutines have been spawned and not completed, main not among them.
+    pub(crate) fn live(&self) -> u64 {
+        // Finished first: see `counts.rs`.
+        let finished: u64 = self.all_counts().map(Counts::finished).sum();
+        let spawned: u64 = self.all_counts().map(Counts::spawned).sum();
+        spawned.saturating_sub(finished)
+    }
+
+    /// Goroutines that are alive, main among them.
+    pub(crate) fn num_goroutines(&self) -> usize {
+        self.live() as usize + usize::from(!self.main.is_main_done())
+    }
+
+    fn all_counts(&self) -> impl Iterator<Item = &Counts> {
+        let workers = self.workers().map(|worker| &worker.counts);
+        workers.chain(std::iter::once(&self.counts_outside))
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        // Ordering: SeqCst (a plain load on most machines) pairs with `enter_phase`: see `counts.rs`.
+        match self.phase.load(Ordering::SeqCst) {
+            0 => Phase::Running,
+            1 => Phase::Closing,
+            _ => Phase::Ended,
+        }
+    }
+
+    fn enter_phase(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    /// Whether goroutines are to be dropped rather than polled.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase() != Phase::Running
+    }
+
+    // The way in: pushes.
+
+    fn push_spawned(&self, context: Option<&Context>, word: Word) {
+        match context.and_then(own_queue) {
+            Some(worker) => self.push_back(worker, word),
+            None => self.inject(word),
+        }
+    }
+
+    /// A goroutine of this scheduler was woken, and the caller is inside it.
+    fn push_woken(&self, context: &Context, word: Word, while_running: bool) {
+        match own_queue(context) {
+            Some(worker) if while_running => {
+                // It yielded: it goes behind everything that is runnable.
+                if worker.ring.len() == 0
+                    && let Some(other) = self.take_injected(worker)
+                {
+                    self.push_back(worker, other);
+                }
+                self.push_back(worker, word);
+            }
+            Some(worker) => match worker.next.replace(word) {
+                Some(displaced) => self.push_back(worker, displaced),
+                None => self.idle.ensure_watched(|index| self.bed(index)),
+            },
+            None => self.inject(word),
+        }
+    }
+
+    /// The caller is `worker`.
+    fn push_back(&self, worker: &Worker, word: Word) {
+        match worker.ring.push(word) {
+            Ok(1) => self.idle.ensure_watched(|index| self.bed(index)),
+            Ok(_) => self.idle.notify_relaxed(|index| self.bed(index)),
+            Err(overflow) => self.inject_batch(overflow),
+        }
+    }
+
+    fn inject(&self, word: Word) {
+        self.injector.push(word);
+        self.idle.notify(|index| self.bed(index));
+    }
+
+    fn inject_batch(&self, batch: Vec<Word>) {
+        if !batch.is_empty() {
+            self.injector.push_batch(batch);
+            self.idle.notify(|index| self.bed(index));
+        }
+    }
+
+    // The way out: what workers take.
+
+    /// Takes a task from the injector, and company for the ring of `worker`, the caller.
+    fn take_injected(&self, worker: &Worker) -> Option<Word> {
+        if self.injector.is_empty() {
+            return None;
+        }
+        let taken = self.injector.take(worker.room_for_company(), self.config.workers)?;
+        taken.rest.into_iter().for_each(|word| self.push_back(worker, word));
+        Some(taken.first)
+    }
+
+    /// Whether there is work that belongs to nobody in particular.
+    fn shared_work_waits(&self) -> bool {
+        !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)
+    }
+
+    fn notify_if_shared_work_waits(&self) {
+        if self.shared_work_waits() {
+            self.idle.notify_relaxed(|index| self.bed(index));
+        }
+    }
+
+    // Workers.
+
+    /// The worker at `index`, made if it is the first time; `None` if there is no such place.
+    fn place_worker(&self, index: usize) -> Option<Arc<Worker>> {
+        let place = self.workers.get(index)?;
+        let worker = place.get_or_init(|| Arc::new(Worker::new(index)));
+        self.started.fetch_max(index + 1, Ordering::SeqCst);
+        Some(worker.clone())
+    }
+
+    fn started_workers(&self) -> usize {
+        self.started.load(Ordering::SeqCst)
+    }
+
+    fn worker(&self, index: usize) -> Option<&Worker> {
+        self.workers[index].get().map(|worker| &**worker)
+    }
+
+    fn workers(&self) -> impl Iterator<Item = &Worker> {
+        (0..self.started_workers()).filter_map(|index| self.worker(index))
+    }
+
+    fn bed(&self, index: usize) -> &Bed {
+        &self.worker(index).expect("a sleeper is a worker").bed
+    }
+}
+
+/// The run queue of this thread, unless it runs no goroutines at present.
+fn own_queue(context: &Context) -> Option<&Worker> {
+    match &context.role {
+        Role::Worker(worker) if !context.blocked.get() => Some(worker),
+        _ => None,
+    }
+}

@@ -1,0 +1,189 @@
+//! A worker's run queue: the ring and the next slot, both open to thieves.
+//!
+//! # The ring
+//!
+//! One owner pushes at the tail and takes at the head; any number of thieves take half from the
+//! head. It is the queue of Go's processors (`runqput`, `runqget`, `runqgrab` in `proc.go`).
+//!
+//! ```text
+//!   head ──► oldest … newest ◄── tail        len = tail - head   (both only grow, modulo 2^32)
+//! ```
+//!
+//! - Only the owner writes cells and the tail. It writes a cell, then publishes it by storing the
+//!   tail (Release), which thieves load (Acquire).
+//! - Whoever takes, owner or thief, reads cells first and then claims them by moving the head with
+//!   one compare-and-swap. A failed claim throws away what was read.
+//! - The owner reuses a cell only after it has seen the head move past it (Acquire, pairing with
+//!   the taker's Release), so a claim that succeeds has read cells nobody was writing: were one
+//!   of them rewritten before the claim, the head would have moved and the claim failed.
+//!
+//! The head is 32 bits wide, so the last step fails if a thief stops between reading and claiming
+//! while exactly 2^32 tasks pass through. That is minutes at full speed, for a thread preempted
+//! between two instructions, and then only if it hits the very number.
+//!
+//! Rejected: a ring without a compare-and-swap on the owner's side (Chase and Lev's deque), which
+//! takes the newest first and starves the oldest; a lock, which a preempted thief would hold.
+//!
+//! # The next slot
+//!
+//! One word. The owner exchanges it, and so may a thief, with a task or with nothing, so a task
+//! in it is taken exactly once.
+
+use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+
+/// A task as a queue holds it: the address of its allocation. Zero is no task.
+pub(crate) type Word = usize;
+
+/// A bounded queue of `N` words (a power of two) with one owner and many thieves.
+pub(crate) struct Ring<const N: usize> {
+    head: AtomicU32,
+    tail: AtomicU32,
+    cells: Box<[AtomicUsize]>,
+}
+
+impl<const N: usize> Ring<N> {
+    pub(crate) fn new() -> Self {
+        assert!(N.is_power_of_two() && N <= 1 << 16);
+        Ring {
+            head: AtomicU32::new(0),
+            tail: AtomicU32::new(0),
+            cells: (0..N).map(|_| AtomicUsize::new(0)).collect(),
+        }
+    }
+
+    /// How many tasks wait here, as far as the caller can know.
+    pub(crate) fn len(&self) -> usize {
+        self.head_and_len().1 as usize
+    }
+
+    /// Owner: puts `word` at the back and returns the new length. If the ring is full, moves its
+    /// older half and `word` into the returned batch instead.
+    pub(crate) fn push(&self, word: Word) -> Result<usize, Vec<Word>> {
+        let tail = self.tail.load(Ordering::Relaxed);
+        loop {
+            // Ordering: Acquire pairs with the Release of the claim in `take`: a cell is
+            // overwritten only after whoever claimed it has read it.
+            let head = self.head.load(Ordering::Acquire);
+            let len = tail.wrapping_sub(head);
+            if (len as usize) < N {
+                self.cell(tail).store(word, Ordering::Relaxed);
+                // Ordering: Release publishes the cell to the Acquire load of the tail in `take`.
+                self.tail.store(tail.wrapping_add(1), Ordering::Release);
+                return Ok(len as usize + 1);
+            }
+            let mut batch = Vec::with_capacity(N / 2 + 1);
+            if self.take(head, N as u32 / 2, |_, word| batch.push(word)) {
+                batch.push(word);
+                return Err(batch);
+            }
+            // A thief made room in the meantime.
+        }
+    }
+
+    /// Anybody: takes the oldest task.
+    pub(crate) fn pop(&self) -> Option<Word> {
+        loop {
+            let (head, len) = self.head_and_len();
+            if len == 0 {
+                return None;
+            }
+            let mut taken = 0;
+            if self.take(head, 1, |_, word| taken = word) {
+                return Some(taken);
+            }
+        }
+    }
+
+    /// Owner: takes everything.
+    pub(crate) fn drain(&self) -> Vec<Word> {
+        std::iter::from_fn(|| self.pop()).collect()
+    }
+
+    /// Thief: moves the older half, rounded up, of this ring to the back of `own`, whose owner the
+    /// caller is, and returns one of the moved tasks to run at once, with the number left in
+    /// `own`.
+    pub(crate) fn steal_into(&self, own: &Self) -> Option<(Word, usize)> {
+        let own_tail = own.tail.load(Ordering::Relaxed);
+        // Ordering: Acquire as in `push`: the cells about to be written must have been read.
+        let own_len = own_tail.wrapping_sub(own.head.load(Ordering::Acquire));
+        let room = N as u32 - own_len;
+        loop {
+            let (head, len) = self.head_and_len();
+            // More than half the ring: head and tail are from different moments.
+            let count = (len - len / 2).min(N as u32 / 2).min(room);
+            if count == 0 {
+                return None;
+            }
+            let mut first = 0;
+            let claimed = self.take(head, count, |index, word| match index {
+                0 => first = word,
+                _ => own.cell(own_tail.wrapping_add(index - 1)).store(word, Ordering::Relaxed),
+            });
+            if claimed {
+                let left = count - 1;
+                if left > 0 {
+                    // Ordering: Release as in `push`.
+                    own.tail.store(own_tail.wrapping_add(left), Ordering::Release);
+                }
+                return Some((first, (own_len + left) as usize));
+            }
+        }
+    }
+
+    fn head_and_len(&self) -> (u32, u32) {
+        let head = self.head.load(Ordering::Relaxed);
+        // Ordering: Acquire pairs with the Release of the tail in `push`.
+        let tail = self.tail.load(Ordering::Acquire);
+        // The two loads are of different moments, so the tail may be older than the head.
+        (head, (tail.wrapping_sub(head) as i32).max(0) as u32)
+    }
+
+    /// Reads `count` cells from `head` on and claims them, all or none.
+    fn take(&self, head: u32, count: u32, mut each: impl FnMut(u32, Word)) -> bool {
+        for index in 0..count {
+            each(index, self.cell(head.wrapping_add(index)).load(Ordering::Relaxed));
+        }
+        // Ordering: Release pairs with the Acquire loads of the head in `push` and `steal_into`:
+        // the reads above are over when the owner sees the cells free. Acquire, because a later
+        // taker must also see what earlier takers saw of the tasks' memory.
+        self.head
+            .compare_exchange(head, head.wrapping_add(count), Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    fn cell(&self, position: u32) -> &AtomicUsize {
+        &self.cells[position as usize % N]
+    }
+}
+
+/// The task that runs next on its worker, because the running one woke it.
+pub(crate) struct NextSlot(AtomicUsize);
+
+impl NextSlot {
+    pub(crate) fn new() -> Self {
+        NextSlot(AtomicUsize::new(0))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    /// Puts `word` in and returns what it displaces.
+    pub(crate) fn replace(&self, word: Word) -> Option<Word> {
+        // Ordering: Release hands the task to whoever takes it, Acquire receives the old one.
+        not_zero(self.0.swap(word, Ordering::AcqRel))
+    }
+
+    /// Takes the task out: the owner to run it, a thief to steal it.
+    pub(crate) fn take(&self) -> Option<Word> {
+        if self.is_empty() {
+            return None;
+        }
+        // Ordering: Acquire pairs with the Release in `replace`.
+        not_zero(self.0.swap(0, Ordering::Acquire))
+    }
+}
+
+fn not_zero(word: Word) -> Option<Word> {
+    (word != 0).then_some(word)
+}

@@ -1,0 +1,94 @@
+//! The registry of suspended goroutines: whom exit must wake.
+//!
+//! # Protocol
+//!
+//! A goroutine enters at its *first* suspension, before that poll returns, with a waker of its
+//! own, and leaves when it completes. The registry therefore owns a reference to every suspended
+//! goroutine: one that nobody else can wake is not destroyed behind its back, and exit can find
+//! it. Goroutines that were never suspended are queued or running, and the workers that come to
+//! them see that the runtime is closing; a goroutine that never waits costs the registry nothing.
+//!
+//! Exit closes the shards one after another: under the shard's lock it marks the shard closed and
+//! takes what is in it; outside the lock it wakes each. Whoever comes later is refused and must
+//! cancel itself at once. So each goroutine is either taken, or refused, or leaves in time:
+//!
+//! - `enter` and `close` take the same lock, so `enter` comes first and the waker is taken, or
+//!   `close` does and `enter` is refused. Nothing is in between.
+//! - A goroutine woken by exit while it is still inside the poll that entered it is rescheduled
+//!   when that poll ends: the wake finds it running.
+//! - `leave` after `close` finds nothing to remove: exit has the waker, and waking a completed
+//!   goroutine does nothing.
+//!
+//! A shard is chosen by the worker that polls, so workers that mind their own goroutines never
+//! wait for each other here; a goroutine that moved is removed under a neighbour's lock.
+//!
+//! Rejected: entering at spawn (two locks for each of the many goroutines that never wait); links
+//! inside the allocation (unsafe code for what a slab of 16-byte slots does in safe code, at the
+//! same size); one lock for all (async-executor's best-known cost).
+
+use slab::Slab;
+
+use crate::sync::{Mutex, lock};
+
+/// Where an entry is: returned by [`Registry::enter`], needed by [`Registry::leave`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) shard: u16,
+    pub(crate) index: u32,
+}
+
+/// The registry is closed: the goroutine must cancel itself.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+/// Entries of `W`, the waker, in shards.
+pub(crate) struct Registry<W> {
+    shards: Box<[CacheLine<Mutex<Shard<W>>>]>,
+}
+
+/// Keeps neighbours out of each other's cache lines (two of them: they are fetched in pairs).
+#[repr(align(128))]
+struct CacheLine<T>(T);
+
+enum Shard<W> {
+    Open(Slab<W>),
+    Closed,
+}
+
+impl<W> Registry<W> {
+    pub(crate) fn new(shards: usize) -> Self {
+        let open = |_| CacheLine(Mutex::new(Shard::Open(Slab::new())));
+        Registry { shards: (0..shards.clamp(1, 1 << 16)).map(open).collect() }
+    }
+
+    /// Adds an entry to the shard of `worker`.
+    pub(crate) fn enter(&self, worker: usize, waker: W) -> Result<Key, Closed> {
+        let shard = worker % self.shards.len();
+        match &mut *lock(&self.shards[shard].0) {
+            Shard::Open(slab) => Ok(Key {
+                shard: shard as u16,
+                index: slab.insert(waker).try_into().expect("fewer than 2^32 goroutines wait"),
+            }),
+            Shard::Closed => Err(Closed),
+        }
+    }
+
+    /// Removes an entry and returns its waker, to be dropped outside the lock; `None` if exit has
+    /// taken it.
+    pub(crate) fn leave(&self, key: Key) -> Option<W> {
+        match &mut *lock(&self.shards[key.shard as usize].0) {
+            Shard::Open(slab) => Some(slab.remove(key.index as usize)),
+            Shard::Closed => None,
+        }
+    }
+
+    /// Closes shard after shard and hands every entry to `each`, outside the locks.
+    pub(crate) fn close(&self, mut each: impl FnMut(W)) {
+        for shard in &self.shards {
+            let taken = std::mem::replace(&mut *lock(&shard.0), Shard::Closed);
+            if let Shard::Open(mut slab) = taken {
+                slab.drain().for_each(&mut each);
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! A goroutine in its `async-task` allocation: the wrapper around the user's future.
+//!
+//! ```text
+//!                       ┌────────────── woken while running: back of the queue ─────────┐
+//!                       ▼                                                               │
+//!  spawn ──► queued ──► polled ──► Pending ──► suspended, in the registry ──► woken ──► queued
+//!                       │                                                               ▲
+//!                       └──► completed: future dropped, left the registry, counted      │
+//!                            then: result to the handle, awaiter woken      abort, exit ┘
+//! ```
+//!
+//! `async-task` aborts the process when a destructor panics inside it, panics in whoever awaits a
+//! task whose `Runnable` was dropped, and has no `cancel` by reference. So it never gets to see
+//! any of that: the wrapper catches panics of polls and destructors, drops the user's future
+//! itself before it completes, and cancelling, by `abort` or by exit, is a flag plus one more
+//! poll, in which the wrapper drops the future instead of polling it. We never close a task and
+//! never drop a `Runnable`.
+//!
+//! The wrapper looks at the flags before the poll *and* after it, so a goroutine that was left
+//! behind by exit and later does suspend is dropped there and then.
+//!
+//! # Why a waker may outlive the runtime
+//!
+//! The metadata points at the scheduler without owning it (owning costs two contended
+//! read-modify-writes for each goroutine). The schedule function dereferences that pointer; why it
+//! may:
+//!
+//! 1. It is called with a `Runnable`, which exists only for a goroutine that has not completed:
+//!    `wake` on a completed one does nothing, in `async-task`'s state word.
+//! 2. Every goroutine is counted before its allocation exists, and counted out when it completes.
+//!    `block_on` owns a reference to the scheduler and drops it only after it has seen that all
+//!    are counted out (see `counts.rs`), or, leaving goroutines behind, never.
+//! 3. So while the `Runnable` is in hand the scheduler lives. Before the push gives the `Runnable`
+//!    away, a thread that is not inside this runtime takes a reference of its own, and keeps it
+//!    until the push and the notification are over. A thread inside the runtime has one already.
+//!
+//! Modelled in `tests/models.rs`. Rejected: "a closed task cannot be woken" (the push may still be
+//! going on when its `Runnable` has been run and freed elsewhere: the use after free that
+//! async-executor fixed in 1.14.1); counting pushes in and out and waiting for them at exit (exit
+//! would wait for foreign threads); recycling schedulers for ever (a leak by design).
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::task::{Poll, Waker};
+
+use async_task::{Builder, Runnable, ScheduleInfo, Task, WithInfo};
+use pin_project_lite::pin_project;
+
+use crate::scheduler::Scheduler;
+use crate::scheduler::context::{self, Context};
+use crate::scheduler::outcome::Outcome;
+use crate::scheduler::queue::Word;
+use crate::scheduler::registry::Key;
+
+/// What the allocation holds beside the future.
+pub(crate) struct Meta {
+    scheduler: NonNull<Scheduler>,
+    pub(crate) spawned_at: &'static Location<'static>,
+    // The registry's key. Used by the goroutine's own polls only, which follow one another.
+    index: AtomicU32,
+    shard: AtomicU16,
+    registered: AtomicBool,
+    aborted: AtomicBool,
+}
+
+// SAFETY: the only field that is not `Send` and `Sync` by itself is the pointer, and `Scheduler`
+// is both; who dereferences it is the schedule function, for the reasons at the top of this file.
+unsafe impl Send for Meta {}
+// SAFETY: as above.
+unsafe impl Sync for Meta {}
+
+impl Meta {
+    fn new(scheduler: &Arc<Scheduler>, spawned_at: &'static Location<'static>) -> Self {
+        Meta {
+            scheduler: NonNull::from(&**scheduler),
+            spawned_at,
+            index: AtomicU32::new(0),
+            shard: AtomicU16::new(0),
+            registered: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
+        }
+    }
+
+    /// The scheduler's address, for comparison.
+    pub(crate) fn scheduler(&self) -> *const Scheduler {
+        self.scheduler.as_ptr()
+    }
+
+    fn is_aborted(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `abort`.
+        self.aborted.load(Ordering::Acquire)
+    }
+
+    /// Makes the next look at the flag cancel the goroutine; `waker` brings that look about.
+    pub(crate) fn abort(&self, waker: &Waker) {
+        // Ordering: Release, so that what came before `abort` comes before the destructors.
+        self.aborted.store(true, Ordering::Release);
+        waker.wake_by_ref();
+    }
+
+    fn key(&self) -> Option<Key> {
+        self.registered.load(Ordering::Relaxed).then(|| Key {
+            shard: self.shard.load(Ordering::Relaxed),
+            index: self.index.load(Ordering::Relaxed),
+        })
+    }
+
+    fn set_key(&self, key: Key) {
+        self.shard.store(key.shard, Ordering::Relaxed);
+        self.index.store(key.index, Ordering::Relaxed);
+        self.registered.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A goroutine as handles refer to it.
+#[derive(Clone)]
+pub(crate) struct TaskRef {
+    waker: Waker,
+    /// Lies in the allocation that `waker` keeps.
+    meta: NonNull<Meta>,
+}
+
+// SAFETY: it gives out `&Meta` only, and `Meta` is `Sync`; `Waker` is `Send` and `Sync`.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// `waker` is that of `task`.
+    pub(crate) fn new<T>(task: &Task<T, Meta>, waker: Waker) -> Self {
+        TaskRef { waker, meta: NonNull::from(task.metadata()) }
+    }
+
+    pub(crate) fn abort(&self) {
+        self.meta().abort(&self.waker);
+    }
+
+    /// The scheduler's address, for comparison.
+    pub(crate) fn scheduler(&self) -> *const Scheduler {
+        self.meta().scheduler()
+    }
+
+    fn meta(&self) -> &Meta {
+        // SAFETY: `waker` is a reference to the allocation the metadata lies in, so it lives as
+        // long as `self`.
+        unsafe { self.meta.as_ref() }
+    }
+}
+
+/// Allocates a goroutine that has been counted. The `Word` goes into a queue.
+pub(crate) fn allocate<F>(
+    scheduler: &Arc<Scheduler>,
+    future: F,
+    spawned_at: &'static Location<'static>,
+) -> (Runnable<Meta>, Task<Outcome<F::Output>, Meta>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Builder::new()
+        .propagate_panic(false)
+        .metadata(Meta::new(scheduler, spawned_at))
+        .spawn(move |_| Goroutine { future: Some(future) }, WithInfo(schedule))
+}
+
+/// A task as a queue holds it.
+pub(crate) fn into_word(runnable: Runnable<Meta>) -> Word {
+    runnable.into_raw().as_ptr().expose_provenance()
+}
+
+/// Called by `async-task` when a goroutine was woken. Zero-sized, so that nothing is cloned for it.
+fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
+    // Read before the push: after it the goroutine may be run, completed and freed elsewhere.
+    let scheduler = runnable.metadata().scheduler();
+    context::with_inside(|context| match context {
+        Some(context) if context.belongs_to(scheduler) => {
+            context.scheduler.push_woken(context, into_word(runnable), info.woken_while_running);
+        }
+        _ => {
+            // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
+            // was made by `Arc::new`.
+            unsafe { Arc::increment_strong_count(scheduler) };
+            // SAFETY: this is the reference just taken.
+            let scheduler = unsafe { Arc::from_raw(scheduler) };
+            scheduler.inject(into_word(runnable));
+        }
+    });
+}
+
+/// Polls the goroutine that a queue gave out, on a worker.
+pub(crate) fn run(word: Word, context: &Context) {
+    let address = ptr::with_exposed_provenance_mut(word);
+    let address = NonNull::new(address).expect("queues hold no null");
+    // SAFETY: every word in a queue comes from `into_word`, and queues give each out once (their
+    // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
+    let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
+    context.polling.set(Some(NonNull::from(runnable.metadata())));
+    context.running.set(Some(runnable.metadata().spawned_at));
+    runnable.run();
+    context.polling.set(None);
+    context.running.set(None);
+}
+
+pin_project! {
+    #[project = GoroutineParts]
+    /// The wrapper. The future is dropped before the wrapper completes.
+    struct Goroutine<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future> Future for Goroutine<F> {
+    type Output = Outcome<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        context::with_inside(|context| {
+            let context = context.expect("goroutines are polled by workers");
+            let meta = context.polling.get().expect("`run` has set it");
+            // SAFETY: `run` has set it just now, to the metadata of the allocation this future
+            // lies in, which the `Runnable` being run keeps until this poll has returned.
+            let meta = unsafe { meta.as_ref() };
+            let outcome = self.project().poll_or_cancel(context, meta, cx);
+            if outcome.is_ready() {
+                leave(context, meta);
+            }
+            outcome
+        })
+    }
+}
+
+impl<F: Future> GoroutineParts<'_, F> {
+    fn poll_or_cancel(
+        mut self,
+        context: &Context,
+        meta: &Meta,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Outcome<F::Output>> {
+        let panicked =
+            |payload| Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at);
+        if self.is_cancelled(context, meta) {
+            return Poll::Ready(self.cancel(context, meta));
+        }
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let future = self.future.as_mut().as_pin_mut();
+            future.expect("a completed goroutine is not polled").poll(cx)
+        }));
+        let outcome = match polled {
+            Ok(Poll::Pending) => {
+                if self.is_cancelled(context, meta) || !stay_registered(context, meta, cx.waker()) {
+                    return Poll::Ready(self.cancel(context, meta));
+                }
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(value)) => Outcome::value(value),
+            Err(payload) => panicked(payload),
+        };
+        Poll::Ready(match self.drop_future() {
+            Ok(()) => outcome,
+            Err(payload) => outcome.then_panicked(panicked(payload)),
+        })
+    }
+
+    fn is_cancelled(&self, context: &Context, meta: &Meta) -> bool {
+        meta.is_aborted() || context.scheduler.is_closing()
+    }
+
+    /// Drops the future instead of polling it on.
+    fn cancel(&mut self, context: &Context, meta: &Meta) -> Outcome<F::Output> {
+        context.dropping_at_exit.set(context.scheduler.is_closing());
+        let dropped = self.drop_future();
+        context.dropping_at_exit.set(false);
+        match dropped {
+            Ok(()) => Outcome::cancelled(meta.spawned_at),
+            Err(payload) => Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at),
+        }
+    }
+
+    fn drop_future(&mut self) -> std::thread::Result<()> {
+        catch_unwind(AssertUnwindSafe(|| self.future.set(None)))
+    }
+}
+
+/// Enters the registry at the first suspension. `false` if it is closed.
+fn stay_registered(context: &Context, meta: &Meta, waker: &Waker) -> bool {
+    if meta.key().is_some() {
+        return true;
+    }
+    let worker = context.worker().expect("goroutines are polled by workers");
+    match context.scheduler.registry.enter(worker.index, waker.clone()) {
+        Ok(key) => meta.set_key(key),
+        Err(_closed) => return false,
+    }
+    true
+}
+
+/// The goroutine has completed: its future is gone.
+fn leave(context: &Context, meta: &Meta) {
+    if let Some(key) = meta.key() {
+        drop(context.scheduler.registry.leave(key));
+    }
+    context.polling.set(None);
+    let worker = context.worker().expect("goroutines are polled by workers");
+    worker.counts.count_finished();
+}

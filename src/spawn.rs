@@ -1,0 +1,259 @@
+//! Starting goroutines from inside a runtime.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::join_handle::JoinHandle;
+use crate::scheduler::context::{self, Place};
+use crate::scheduler::{self, Scheduler, main_guard};
+
+/// Futures above this size (in bytes) are moved to the heap before anything else happens to them,
+/// because every function they pass through would copy them on its stack.
+pub(crate) const MAX_UNBOXED: usize = 1024;
+
+/// Starts a goroutine: the future runs on the runtime's worker threads, at the same time as the
+/// caller. The handle gives its result; dropping the handle lets it run on by itself.
+///
+/// Nothing is said about when it first runs, nor in which order goroutines run. When main ends it
+/// is cancelled: dropped at its next await, or without ever having run.
+///
+/// It costs one allocation. A future larger than 1 KiB is boxed, which is a second one.
+///
+/// Go counterpart: the `go` statement, plus a handle. [`go!`](crate::go!) takes a call, as `go` does.
+///
+/// # Panics
+///
+/// When called on a thread that belongs to no runtime. A `std::thread` started by a goroutine is
+/// such a thread: give it a [`Handle`](crate::Handle).
+///
+/// A panic inside the future goes to whoever awaits the handle; if nobody can, see
+/// [`UnhandledPanic`](crate::UnhandledPanic).
+///
+/// # Cancellation
+///
+/// If main has already ended, the future is dropped at once, and the handle says cancelled.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::{block_on, spawn};
+///
+/// let sum = block_on(async {
+///     let handles: Vec<_> = (1..=10).map(|n| spawn(async move { n * n })).collect();
+///     let mut sum = 0;
+///     for handle in handles {
+///         sum += handle.await.unwrap();
+///     }
+///     sum
+/// });
+/// assert_eq!(sum, 385);
+/// ```
+///
+/// An `async fn` that spawns itself does not compile: its future's type would have to know whether
+/// it is `Send` before it is known. Return the future instead:
+///
+/// ```
+/// use gorun::{block_on, spawn};
+///
+/// fn count(depth: u32) -> impl Future<Output = u32> + Send {
+///     async move {
+///         if depth == 0 {
+///             return 1;
+///         }
+///         let (left, right) = (spawn(count(depth - 1)), spawn(count(depth - 1)));
+///         left.await.unwrap() + right.await.unwrap()
+///     }
+/// }
+/// assert_eq!(block_on(count(10)), 1024);
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let spawned_at = Location::caller();
+    let spawned = if const { size_of::<F>() > MAX_UNBOXED } {
+        spawn_here(Box::pin(future), spawned_at).map_err(drop)
+    } else {
+        spawn_here(future, spawned_at).map_err(drop)
+    };
+    spawned.unwrap_or_else(|()| panic_outside())
+}
+
+fn spawn_here<F>(
+    future: F,
+    spawned_at: &'static Location<'static>,
+) -> Result<JoinHandle<F::Output>, F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    context::with(|place| match place {
+        Place::Inside(context) => {
+            Ok(spawn_on(&context.scheduler, Some(context), future, spawned_at))
+        }
+        Place::Ended => {
+            refuse(future);
+            Ok(JoinHandle::cancelled(spawned_at))
+        }
+        Place::Outside => Err(future),
+    })
+}
+
+/// Starts a goroutine on `scheduler`, from wherever the caller is.
+pub(crate) fn spawn_on<F>(
+    scheduler: &Arc<Scheduler>,
+    context: Option<&scheduler::context::Context>,
+    future: F,
+    spawned_at: &'static Location<'static>,
+) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match scheduler.spawn(context, future, spawned_at) {
+        Some((task, waker)) => JoinHandle::new(task, waker),
+        None => JoinHandle::cancelled(spawned_at),
+    }
+}
+
+/// Starts a goroutine nobody has a handle of: `spawn(future).detach()`, a little cheaper.
+#[track_caller]
+pub(crate) fn detach<F>(future: F)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let spawned_at = Location::caller();
+    let detached = if const { size_of::<F>() > MAX_UNBOXED } {
+        detach_here(Box::pin(future), spawned_at).map_err(drop)
+    } else {
+        detach_here(future, spawned_at).map_err(drop)
+    };
+    detached.unwrap_or_else(|()| panic_outside())
+}
+
+fn detach_here<F>(future: F, spawned_at: &'static Location<'static>) -> Result<(), F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    context::with(|place| {
+        match place {
+            Place::Inside(context) => {
+                context.scheduler.detach(Some(context), future, spawned_at);
+            }
+            Place::Ended => refuse(future),
+            Place::Outside => return Err(future),
+        }
+        Ok(())
+    })
+}
+
+/// Drops a future whose runtime is over, in the destructor of a thread-local, where a panic would
+/// abort the process.
+fn refuse<F>(future: F) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+        main_guard::report_stray(payload);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_outside() -> ! {
+    panic!(
+        "a goroutine was spawned on a thread that belongs to no gorun runtime; call this inside \
+         `gorun::block_on`, or, on a thread of your own, use a `gorun::Handle` taken inside with \
+         `Handle::current()`"
+    )
+}
+
+/// Lets everything else that can run go first: the calling goroutine goes behind all that is
+/// runnable at present.
+///
+/// A goroutine that computes for long does others a favour by awaiting this now and then; they
+/// cannot run on its thread otherwise. In main, which has its own thread, the thread yields.
+///
+/// Go counterpart: `runtime.Gosched`. (Go also interrupts goroutines that do not call it.)
+///
+/// # Cancellation
+///
+/// An await like any other: an aborted goroutine, or one whose main has ended, is dropped here.
+///
+/// # Panics
+///
+/// Never, also outside a runtime.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::{block_on, spawn, yield_now};
+///
+/// block_on(async {
+///     let sum = spawn(async {
+///         let mut sum = 0u64;
+///         for n in 0..1_000u64 {
+///             sum += n;
+///             if n % 100 == 0 {
+///                 yield_now().await;
+///             }
+///         }
+///         sum
+///     });
+///     assert_eq!(sum.await.unwrap(), 499_500);
+/// });
+/// ```
+pub async fn yield_now() {
+    YieldNow { has_yielded: false }.await
+}
+
+struct YieldNow {
+    has_yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_yielded {
+            return Poll::Ready(());
+        }
+        self.has_yielded = true;
+        cx.waker().wake_by_ref();
+        let has_own_thread = context::with_inside(|context| {
+            context.is_none_or(|context| context.polling.get().is_none())
+        });
+        if has_own_thread {
+            std::thread::yield_now();
+        }
+        Poll::Pending
+    }
+}
+
+/// How many goroutines there are, main among them; 0 outside a runtime.
+///
+/// A goroutine counts from its spawn until its future has been dropped: one whose handle has given
+/// its result does not count any more. While goroutines start and end the figure is a little old.
+///
+/// Go counterpart: `runtime.NumGoroutine`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(gorun::num_goroutines(), 0);
+/// gorun::block_on(async {
+///     assert_eq!(gorun::num_goroutines(), 1);
+///     let other = gorun::spawn(std::future::pending::<()>());
+///     assert_eq!(gorun::num_goroutines(), 2);
+///     other.abort();
+///     let _ = other.await;
+///     assert_eq!(gorun::num_goroutines(), 1);
+/// });
+/// ```
+pub fn num_goroutines() -> usize {
+    context::with_inside(|context| context.map_or(0, |context| context.scheduler.num_goroutines()))
+}
