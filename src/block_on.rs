@@ -147,6 +147,10 @@ impl Builder {
 
     /// What worker threads are called: the prefix, a dash and a number. "gorun" by default.
     ///
+    /// # Panics
+    ///
+    /// If the prefix contains a zero byte, which the system does not allow in a name.
+    ///
     /// # Examples
     ///
     /// ```
@@ -155,8 +159,14 @@ impl Builder {
     /// });
     /// assert!(name.unwrap().unwrap().unwrap().starts_with("cook-"));
     /// ```
+    #[track_caller]
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
         self.thread_name = prefix.into();
+        assert!(
+            !self.thread_name.contains('\0'),
+            "`thread_name({:?})`: a thread's name cannot contain a zero byte; leave it out",
+            self.thread_name,
+        );
         self
     }
 

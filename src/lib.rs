@@ -1,8 +1,9 @@
 //! Go's goroutine runtime for Rust futures.
-#![warn(missing_docs)]
+#![forbid(unsafe_op_in_unsafe_fn)]
 
 mod block_on;
 mod clock;
+mod go;
 mod handle;
 mod join_error;
 mod join_handle;
@@ -12,6 +13,8 @@ mod spawn;
 mod sync;
 
 pub use block_on::{Builder, block_on};
+#[doc(hidden)]
+pub use go::dispatch as __go;
 pub use handle::Handle;
 pub use join_error::JoinError;
 pub use join_handle::{AbortHandle, JoinHandle};

@@ -81,7 +81,10 @@ where
     } else {
         spawn_here(future, spawned_at).map_err(drop)
     };
-    spawned.unwrap_or_else(|()| panic_outside())
+    match spawned {
+        Ok(handle) => handle,
+        Err(()) => panic_outside(),
+    }
 }
 
 fn spawn_here<F>(
@@ -123,7 +126,7 @@ where
 
 /// Starts a goroutine nobody has a handle of: `spawn(future).detach()`, a little cheaper.
 #[track_caller]
-pub(crate) fn detach<F>(future: F)
+pub fn detach<F>(future: F)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -134,7 +137,10 @@ where
     } else {
         detach_here(future, spawned_at).map_err(drop)
     };
-    detached.unwrap_or_else(|()| panic_outside())
+    match detached {
+        Ok(()) => (),
+        Err(()) => panic_outside(),
+    }
 }
 
 fn detach_here<F>(future: F, spawned_at: &'static Location<'static>) -> Result<(), F>

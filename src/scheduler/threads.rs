@@ -37,6 +37,8 @@ struct State {
     available: usize,
     /// Threads that were started and have not ended.
     alive: usize,
+    /// Exit has taken stock: no thread starts any more.
+    closed: bool,
 }
 
 enum Place {
@@ -49,7 +51,7 @@ enum Place {
 impl Threads {
     pub(crate) fn new(wanted: usize) -> Self {
         Threads {
-            state: Mutex::new(State { places: Vec::new(), available: 0, alive: 0 }),
+            state: Mutex::new(State { places: Vec::new(), available: 0, alive: 0, closed: false }),
             changed: Condvar::new(),
             wanted,
             excess: AtomicBool::new(false),
@@ -60,6 +62,9 @@ impl Threads {
     /// Starts one more worker.
     pub(crate) fn start(&self, scheduler: &Arc<Scheduler>) -> io::Result<()> {
         let mut state = lock(&self.state);
+        if state.closed {
+            return Err(io::Error::other("the runtime has ended"));
+        }
         let free = state.places.iter().position(|place| matches!(place, Place::Free));
         let index = free.unwrap_or(state.places.len());
         let Some(worker) = scheduler.place_worker(index) else {
@@ -138,7 +143,11 @@ impl Threads {
 
     /// Joins the threads that have ended and detaches the others.
     pub(crate) fn join_ended(&self) {
-        let places = std::mem::take(&mut lock(&self.state).places);
+        let places = {
+            let mut state = lock(&self.state);
+            state.closed = true;
+            std::mem::take(&mut state.places)
+        };
         for place in places {
             if let Place::Ended(Some(handle)) = place {
                 // `thread_main` does not panic.

@@ -1,0 +1,163 @@
+//! What the expansion of [`go!`](crate::go!) calls.
+//!
+//! `go!` acts on types which it meets only as the type of an expression: the value that was called
+//! may have returned a future or not. Each question is put as a method call on `&&&Type<T>`,
+//! which several traits answer: method lookup takes first the trait that is implemented for more
+//! references, if its bounds hold. It is done where `go!` stands, with the bounds known there.
+#![allow(missing_docs)] // Public for the macro only, and hidden.
+
+use core::future::{Ready, ready};
+use core::marker::PhantomData;
+
+// The seam with the scheduler.
+pub use crate::spawn::detach;
+
+pub struct Type<T>(PhantomData<fn() -> T>);
+
+impl<T> Type<T> {
+    pub fn of(_: &T) -> Self {
+        Self(PhantomData)
+    }
+}
+
+// What is a form that is no call?
+
+pub trait FormFuture {
+    fn form(&self) -> Awaitable;
+}
+pub struct Awaitable;
+impl<T: IntoFuture> FormFuture for &&Type<T> {
+    fn form(&self) -> Awaitable {
+        Awaitable
+    }
+}
+impl Awaitable {
+    pub fn run<T: IntoFuture>(self, future: T) -> T {
+        future
+    }
+}
+
+pub trait FormClosure {
+    fn form(&self) -> Closure;
+}
+pub struct Closure;
+impl<T: FnOnce() -> R, R> FormClosure for &Type<T> {
+    fn form(&self) -> Closure {
+        Closure
+    }
+}
+impl Closure {
+    pub fn run<T: FnOnce() -> R, R>(self, closure: T) -> R {
+        closure()
+    }
+}
+
+pub trait FormOther {
+    fn form(&self) -> Other;
+}
+pub struct Other;
+impl<T> FormOther for Type<T> {
+    fn form(&self) -> Other {
+        Other
+    }
+}
+impl Other {
+    pub fn run<T: Startable>(self, _: T) {}
+}
+
+#[diagnostic::on_unimplemented(
+    message = "`go!` cannot start a value of type `{Self}`",
+    label = "neither a call, nor a future, nor a closure without arguments",
+    note = "start a function by calling it, `go!(f(x))`, and statements in a block, `go!(async {{ .. }})`"
+)]
+pub trait Startable {}
+
+// What did the call return?
+
+pub trait ReturnsFuture<By> {
+    fn returns(&self) -> AFuture;
+}
+pub struct AFuture;
+impl<T: Task<By>, By> ReturnsFuture<By> for &&Type<T> {
+    fn returns(&self) -> AFuture {
+        AFuture
+    }
+}
+impl AFuture {
+    pub fn into_task<T: Task<By>, By>(self, future: T) -> T::Task {
+        future.into_task()
+    }
+}
+
+pub trait ReturnsResult {
+    fn returns(&self) -> AResult;
+}
+pub struct AResult;
+impl<T, E> ReturnsResult for &Type<Result<T, E>> {
+    fn returns(&self) -> AResult {
+        AResult
+    }
+}
+impl AResult {
+    /// The `Result` may not be `Send`. One that says no more is left, for the warning.
+    pub fn into_task<T>(self, result: T) -> Ready<Result<(), ()>> {
+        drop(result);
+        ready(Ok(()))
+    }
+}
+
+pub trait ReturnsValue {
+    fn returns(&self) -> AValue;
+}
+pub struct AValue;
+impl<T> ReturnsValue for Type<T> {
+    fn returns(&self) -> AValue {
+        AValue
+    }
+}
+impl AValue {
+    pub fn into_task<T>(self, value: T) -> Ready<()> {
+        drop(value);
+        ready(())
+    }
+}
+
+/// What a call returned that may be a future.
+///
+/// Where nothing says what a call returns, as in `|| panic!()`, method lookup takes it for a
+/// future, and only later does it become `!`, in editions before 2024 `()`. These two are tasks
+/// too, therefore. `By` keeps the three implementations apart.
+pub trait Task<By> {
+    type Task: Future;
+    fn into_task(self) -> Self::Task;
+}
+pub struct ByFuture;
+impl<T: IntoFuture> Task<ByFuture> for T {
+    type Task = T::IntoFuture;
+    fn into_task(self) -> Self::Task {
+        self.into_future()
+    }
+}
+pub struct ByUnit;
+impl Task<ByUnit> for () {
+    type Task = Ready<()>;
+    fn into_task(self) -> Self::Task {
+        ready(())
+    }
+}
+pub struct ByNever;
+impl Task<ByNever> for Never {
+    type Task = Ready<()>;
+    fn into_task(self) -> Self::Task {
+        self
+    }
+}
+
+// `!` has no name yet in stable Rust.
+type Never = <fn() -> ! as Function>::Output;
+pub trait Function {
+    type Output;
+}
+impl<T> Function for fn() -> T {
+    type Output = T;
+}

@@ -1,0 +1,3 @@
+fn main() {
+    gorun::go!(); //~ error: `go!` needs something to run
+}

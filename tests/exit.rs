@@ -1,0 +1,834 @@
+//! The end of main: its value, and what becomes of the goroutines that are still alive.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending, poll_fn};
+use std::io::{BufRead, BufReader};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::*;
+use futures::FutureExt;
+use gorun::{Builder, Handle, JoinHandle};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// One worker, as many as the machine has cores, and more.
+const WORKERS: [usize; 3] = [1, 2, 16];
+
+fn load(counter: &AtomicUsize) -> usize {
+    counter.load(Ordering::Acquire)
+}
+
+fn counter() -> Arc<AtomicUsize> {
+    Arc::new(AtomicUsize::new(0))
+}
+
+fn flag() -> Arc<AtomicBool> {
+    Arc::new(AtomicBool::new(false))
+}
+
+/// Starts one spinner more than there are workers, and returns when every worker spins.
+async fn occupy(
+    workers: usize,
+    polls: &Arc<AtomicUsize>,
+    stop: &Arc<AtomicBool>,
+    drops: &Arc<Drops>,
+) {
+    for index in 0..=workers {
+        gorun::spawn(spinner(polls, stop, drops.probe(index)));
+    }
+    until(|| load(polls) == workers).await;
+}
+
+// Main.
+
+#[test]
+fn main_may_borrow_need_not_be_send_and_stays_on_its_thread() {
+    within_a_minute(|| {
+        for workers in WORKERS {
+            let borrowed = String::from("borrowed");
+            let unsendable = Rc::new(Cell::new(0));
+            let here = thread::current().id();
+            let value = patient(workers).block_on(async {
+                for round in 1..=100 {
+                    let woken = gorun::spawn(async move { round }).await.unwrap();
+                    assert_eq!(thread::current().id(), here);
+                    unsendable.set(unsendable.get() + woken);
+                }
+                (&borrowed, Rc::clone(&unsendable))
+            });
+            let (returned, sum) = value.unwrap();
+            assert_eq!((returned.as_str(), sum.get()), ("borrowed", 5050));
+        }
+    });
+}
+
+#[test]
+fn main_runs_on_while_every_worker_spins() {
+    within_a_minute(|| {
+        for workers in WORKERS {
+            let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
+            patient(workers)
+                .block_on(async {
+                    occupy(workers, &polls, &stop, &drops).await;
+                    for round in 0..100 {
+                        let (sender, receiver) = futures::channel::oneshot::channel();
+                        let foreign = thread::spawn(move || sender.send(round));
+                        assert_eq!(receiver.await, Ok(round));
+                        foreign.join().unwrap().unwrap();
+                        gorun::yield_now().await;
+                    }
+                    assert_eq!(drops.dropped(), 0);
+                    stop.store(true, Ordering::Release);
+                })
+                .unwrap();
+            drops.assert_each_once_off_main(workers);
+        }
+    });
+}
+
+// The process ends. Each scenario runs in a process of its own, which would live for an hour.
+
+const EXIT_CODE: i32 = 42;
+const MAIN_RETURNS: &str = "main returns";
+
+#[test]
+fn child() {
+    let Some(scenario) = scenario() else { return };
+    if scenario == "ten_thousand_runs" {
+        return ten_thousand_runs();
+    }
+    let code = gorun::block_on(async {
+        child_main(&scenario).await;
+        println!("{MAIN_RETURNS}");
+        EXIT_CODE
+    });
+    std::process::exit(code);
+}
+
+async fn child_main(scenario: &str) {
+    let workers = match std::env::var("GORUN_WORKER_THREADS") {
+        Ok(workers) => workers.parse().unwrap(),
+        Err(_) => thread::available_parallelism().unwrap().get(),
+    };
+    match scenario {
+        "parked" => park(10_000).await,
+        "spinning" => spin_for_ever(workers).await,
+        "asleep" => {
+            let polls = counter();
+            let asleep = polls.clone();
+            gorun::spawn(async move {
+                asleep.fetch_add(1, Ordering::AcqRel);
+                thread::sleep(HOUR);
+            });
+            until(|| load(&polls) == 1).await;
+        }
+        "parked_and_spinning" => {
+            park(10_000).await;
+            spin_for_ever(workers).await;
+        }
+        "destructor_asleep" => {
+            let polls = counter();
+            gorun::spawn(parked(&polls, SleepsWhenDropped));
+            park(1000).await;
+            until(|| load(&polls) == 1).await;
+        }
+        "thread_local_asleep" => {
+            thread_local!(static ASLEEP: RefCell<Option<SleepsWhenDropped>> = const { RefCell::new(None) });
+            gorun::spawn(async { ASLEEP.set(Some(SleepsWhenDropped)) }).await.unwrap();
+        }
+        other => panic!("no scenario {other:?}"),
+    }
+}
+
+struct SleepsWhenDropped;
+
+impl Drop for SleepsWhenDropped {
+    fn drop(&mut self) {
+        thread::sleep(HOUR);
+    }
+}
+
+async fn park(goroutines: usize) {
+    let polls = counter();
+    for _ in 0..goroutines {
+        gorun::spawn(parked(&polls, ()));
+    }
+    until(|| load(&polls) == goroutines).await;
+}
+
+async fn spin_for_ever(workers: usize) {
+    let spinning = counter();
+    for _ in 0..=workers {
+        let spinning = spinning.clone();
+        gorun::spawn(async move {
+            spinning.fetch_add(1, Ordering::AcqRel);
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+    }
+    until(|| load(&spinning) == workers).await;
+}
+
+/// The process must end within a second of main's return. The limit here is five times as long:
+/// the machine may be busy; what it guards against takes an hour.
+#[track_caller]
+fn ends_at_once(scenario: &str) {
+    for workers in [None, Some(1), Some(16)] {
+        let mut child = start_child("child", scenario, workers);
+        let (returns, has_returned) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let reader = thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if line.contains(MAIN_RETURNS) {
+                    let _ = returns.send(Instant::now());
+                }
+            }
+        });
+        let returned = has_returned.recv_timeout(Duration::from_secs(60));
+        let status = returned.is_ok().then(|| {
+            loop {
+                if let Some(status) = child.try_wait().unwrap() {
+                    break Some(status);
+                }
+                if returned.unwrap().elapsed() > Duration::from_secs(5) {
+                    break None;
+                }
+                thread::sleep(MILLISECOND);
+            }
+        });
+        let _ = child.kill();
+        let _ = child.wait();
+        reader.join().unwrap();
+        match status {
+            None => panic!("{scenario}, {workers:?} workers: main does not come to its end"),
+            Some(None) => panic!("{scenario}, {workers:?} workers: the process lives on"),
+            Some(Some(status)) => {
+                assert_eq!(status.code(), Some(EXIT_CODE), "{scenario}, {workers:?} workers");
+            }
+        }
+    }
+}
+
+#[test]
+fn process_ends_while_ten_thousand_goroutines_are_parked() {
+    ends_at_once("parked");
+}
+
+#[test]
+fn process_ends_while_more_goroutines_than_workers_spin() {
+    ends_at_once("spinning");
+}
+
+#[test]
+fn process_ends_while_a_goroutine_sleeps_in_its_thread() {
+    ends_at_once("asleep");
+}
+
+#[test]
+fn process_ends_while_some_are_parked_and_every_worker_spins() {
+    ends_at_once("parked_and_spinning");
+}
+
+#[test]
+fn process_ends_while_a_stragglers_destructor_sleeps() {
+    ends_at_once("destructor_asleep");
+}
+
+#[test]
+fn process_ends_while_the_destructor_of_a_workers_thread_local_sleeps() {
+    ends_at_once("thread_local_asleep");
+}
+
+// Every suspended goroutine is dropped before `block_on` returns.
+
+/// Main returns when all have been polled, or at once.
+fn drop_parked(builder: Builder, goroutines: usize, wait: bool) {
+    let (polls, drops) = (counter(), Drops::new(goroutines));
+    builder
+        .block_on(async {
+            for index in 0..goroutines {
+                gorun::spawn(parked(&polls, drops.probe(index)));
+            }
+            if wait {
+                until(|| load(&polls) == goroutines).await;
+            }
+        })
+        .unwrap();
+    drops.assert_each_once_off_main((goroutines, wait));
+}
+
+#[test]
+fn exit_drops_each_parked_goroutine_once_in_each_of_a_thousand_runs() {
+    within_a_minute(|| {
+        for run in 0..1000 {
+            let workers = WORKERS[run % 3];
+            drop_parked(Builder::new().worker_threads(workers), 300, run % 5 > 0);
+        }
+        for workers in WORKERS {
+            drop_parked(Builder::new().worker_threads(workers), 10_000, true);
+        }
+    });
+}
+
+fn drop_parked_beside_spinners(workers: usize, goroutines: usize, grace: Duration) {
+    let (polls, drops) = (counter(), Drops::new(goroutines));
+    let (spins, stop, spinners) = (counter(), flag(), Drops::new(workers + 1));
+    Builder::new()
+        .worker_threads(workers)
+        .exit_grace(grace)
+        .block_on(async {
+            for index in 0..goroutines {
+                gorun::spawn(parked(&polls, drops.probe(index)));
+            }
+            until(|| load(&polls) == goroutines).await;
+            occupy(workers, &spins, &stop, &spinners).await;
+        })
+        .unwrap();
+    drops.assert_each_once_off_main((workers, goroutines, grace));
+    assert_eq!(spinners.dropped(), 1, "one of them was never polled");
+    // They end now, so that threads do not pile up.
+    stop.store(true, Ordering::Release);
+    wait_until(|| spinners.all_dropped());
+}
+
+#[test]
+fn exit_drops_each_parked_goroutine_beside_spinning_workers_in_each_of_a_thousand_runs() {
+    within_a_minute(|| {
+        for run in 0..1000 {
+            drop_parked_beside_spinners(1 + run % 2, 100, 5 * MILLISECOND);
+        }
+        for _ in 0..20 {
+            drop_parked_beside_spinners(16, 100, 5 * MILLISECOND);
+        }
+        drop_parked_beside_spinners(2, 10_000, 5 * MILLISECOND);
+    });
+}
+
+#[test]
+fn a_million_parked_goroutines_are_all_dropped_however_long_it_takes() {
+    within(Duration::from_secs(120), || {
+        drop_parked(Builder::new().exit_grace(5 * MILLISECOND), 1_000_000, true);
+        drop_parked_beside_spinners(1, 1_000_000, 5 * MILLISECOND);
+    });
+}
+
+#[test]
+fn no_grace_still_drops_parked_goroutines() {
+    within_a_minute(|| {
+        for run in 0..300 {
+            let builder = Builder::new().worker_threads(WORKERS[run % 3]);
+            drop_parked(builder.exit_grace(Duration::ZERO), 100, true);
+        }
+    });
+}
+
+#[test]
+fn no_grace_still_drops_parked_goroutines_beside_spinning_workers() {
+    within_a_minute(|| {
+        for run in 0..200 {
+            drop_parked_beside_spinners(1 + run % 2, 100, Duration::ZERO);
+        }
+    });
+}
+
+// Goroutines that do not come to their next await.
+
+#[test]
+fn spinners_cost_no_more_than_the_grace_and_are_dropped_at_their_next_await() {
+    within_a_minute(|| {
+        for workers in WORKERS {
+            let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
+            let returned = Cell::new(Instant::now());
+            Builder::new()
+                .worker_threads(workers)
+                .block_on(async {
+                    occupy(workers, &polls, &stop, &drops).await;
+                    returned.set(Instant::now());
+                })
+                .unwrap();
+            // 200 ms are promised; a grace that is not kept to would be far longer.
+            assert!(returned.get().elapsed() < Duration::from_secs(5), "{workers} workers");
+            assert_eq!(drops.dropped(), 1, "{workers} workers: the one that was never polled");
+            stop.store(true, Ordering::Release);
+            wait_until(|| drops.all_dropped());
+            drops.assert_each_once_off_main(workers);
+            assert_eq!(load(&polls), workers, "polled after main had ended");
+        }
+    });
+}
+
+#[test]
+fn endless_grace_waits_for_a_goroutine_that_comes_to_its_await_late() {
+    within_a_minute(|| {
+        for workers in WORKERS {
+            let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
+            let mut late = None;
+            patient(workers)
+                .block_on(async {
+                    occupy(workers, &polls, &stop, &drops).await;
+                    let (handle, stop) = (Handle::current(), stop.clone());
+                    late = Some(thread::spawn(move || {
+                        // As soon as spawns are refused, main has ended.
+                        while handle.spawn(pending::<()>()).now_or_never().is_none() {
+                            thread::yield_now();
+                        }
+                        // Later than the default grace.
+                        thread::sleep(300 * MILLISECOND);
+                        stop.store(true, Ordering::Release);
+                    }));
+                })
+                .unwrap();
+            drops.assert_each_once_off_main(workers);
+            assert_eq!(load(&polls), workers, "polled after main had ended");
+            late.unwrap().join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_nested_block_on_is_left_behind_without_waiting() {
+    within_a_minute(|| {
+        type Block = fn(Pin<Box<dyn Future<Output = ()>>>);
+        let kinds: [Block; 3] = [
+            |future| gorun::block_on(future),
+            |future| Handle::current().block_on(future),
+            |future| patient(1).block_on(future).unwrap(),
+        ];
+        for (run, block) in (0..30).flat_map(|run| kinds.map(|block| (run, block))) {
+            let workers = WORKERS[run % 3];
+            let (polls, parked_drops) = (counter(), Drops::new(100));
+            let (inside, drops, polled_again) = (counter(), Drops::new(3), flag());
+            let mut senders = Vec::new();
+            // A grace without an end: waiting for them would hang.
+            patient(workers)
+                .block_on(async {
+                    for index in 0..100 {
+                        gorun::spawn(parked(&polls, parked_drops.probe(index)));
+                    }
+                    for index in 0..3 {
+                        let (sender, receiver) = futures::channel::oneshot::channel::<()>();
+                        senders.push(sender);
+                        let (inside, probe) = (inside.clone(), drops.probe(index));
+                        let polled_again = polled_again.clone();
+                        gorun::spawn(async move {
+                            let _probe = probe;
+                            block(Box::pin(async move {
+                                inside.fetch_add(1, Ordering::AcqRel);
+                                receiver.await.unwrap();
+                            }));
+                            gorun::yield_now().await;
+                            polled_again.store(true, Ordering::Release);
+                        });
+                    }
+                    until(|| load(&polls) == 100 && load(&inside) == 3).await;
+                })
+                .unwrap();
+            parked_drops.assert_each_once_off_main(workers);
+            assert_eq!(drops.dropped(), 0);
+            senders.into_iter().for_each(|sender| sender.send(()).unwrap());
+            wait_until(|| drops.all_dropped());
+            drops.assert_each_once_off_main(workers);
+            assert!(!polled_again.load(Ordering::Acquire));
+        }
+    });
+}
+
+/// The goroutine whose result is being dropped has completed, so it must not be taken for one of
+/// those that are alive.
+#[test]
+fn a_nested_block_on_in_the_destructor_of_a_result_does_not_hide_parked_goroutines() {
+    struct Blocks(counter::Inside, Option<futures::channel::oneshot::Receiver<()>>);
+    mod counter {
+        pub(super) type Inside = std::sync::Arc<std::sync::atomic::AtomicUsize>;
+    }
+    impl Drop for Blocks {
+        fn drop(&mut self) {
+            let receiver = self.1.take().unwrap();
+            gorun::block_on(async {
+                self.0.fetch_add(1, Ordering::AcqRel);
+                let _ = receiver.await;
+            });
+        }
+    }
+    within_a_minute(|| {
+        for run in 0..30 {
+            let workers = WORKERS[run % 3];
+            let (polls, drops, inside) = (self::counter(), Drops::new(1), self::counter());
+            let (sender, receiver) = futures::channel::oneshot::channel();
+            let mut sender = Some(sender);
+            // A destructor that has main wait until it may end.
+            let unblock = futures::future::lazy(|_| ());
+            let held = (drops.probe(0), sender.take());
+            patient(workers)
+                .block_on(async {
+                    let value = Blocks(inside.clone(), Some(receiver));
+                    gorun::spawn(async move { value });
+                    unblock.await;
+                    until(|| load(&inside) == 1).await;
+                    gorun::spawn(parked(&polls, held));
+                    until(|| load(&polls) == 1).await;
+                })
+                .unwrap();
+            drops.assert_each_once_off_main(workers);
+        }
+    });
+}
+
+// What destructors do while exit is in progress.
+
+/// Does all that a destructor could do to a runtime that ends.
+struct Busy {
+    handle: Handle,
+    /// A goroutine that was spawned by this and polled, which must not be.
+    ran: Arc<AtomicUsize>,
+    refused: Arc<Drops>,
+    index: usize,
+    wakers: Arc<Mutex<Vec<Waker>>>,
+    joins: Vec<JoinHandle<()>>,
+    surprises: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Busy {
+    fn spawn_refused(&self, spawn: impl FnOnce(Parked<Probe>) -> JoinHandle<()>, probe: usize) {
+        let probe = self.refused.probe(2 * self.index + probe);
+        let handle = spawn(parked(&self.ran, probe));
+        let finished = handle.is_finished();
+        let surprise = match handle.now_or_never() {
+            Some(Err(error)) if error.is_cancelled() && finished => return,
+            Some(Err(_)) => "not cancelled",
+            Some(Ok(())) => "it ran",
+            None => "not refused",
+        };
+        self.surprises.lock().unwrap().push(surprise);
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.spawn_refused(gorun::spawn, 0);
+        self.spawn_refused(|future| self.handle.spawn(future), 1);
+        let wakers = self.wakers.lock().unwrap().clone();
+        wakers.iter().for_each(Waker::wake_by_ref);
+        wakers.into_iter().take(5).for_each(Waker::wake);
+        self.joins.iter().for_each(JoinHandle::abort);
+        self.joins.clear();
+        let _ = (gorun::num_goroutines(), self.handle.num_goroutines(), Handle::try_current());
+    }
+}
+
+/// Suspended, and its waker can be had.
+async fn keep_waker(wakers: Arc<Mutex<Vec<Waker>>>, _held: impl Sized) {
+    let mut is_kept = false;
+    poll_fn(|cx| {
+        if !std::mem::replace(&mut is_kept, true) {
+            wakers.lock().unwrap().push(cx.waker().clone());
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[test]
+fn stragglers_destructors_may_spawn_wake_and_drop_handles() {
+    within_a_minute(|| {
+        for run in 0..600 {
+            let workers = WORKERS[run % 3];
+            let (ran, refused, stragglers) = (counter(), Drops::new(40), Drops::new(40));
+            let (wakers, surprises) = (Arc::default(), Arc::default());
+            patient(workers)
+                .block_on(async {
+                    for index in 0..20 {
+                        let keep = |held| keep_waker(Arc::clone(&wakers), held);
+                        let joins = vec![gorun::spawn(keep_waker(
+                            Arc::clone(&wakers),
+                            stragglers.probe(20 + index),
+                        ))];
+                        let busy = Busy {
+                            handle: Handle::current(),
+                            ran: ran.clone(),
+                            refused: refused.clone(),
+                            index,
+                            wakers: wakers.clone(),
+                            joins,
+                            surprises: Arc::clone(&surprises),
+                        };
+                        gorun::spawn(keep((busy, stragglers.probe(index))));
+                    }
+                    until(|| wakers.lock().unwrap().len() == 40).await;
+                })
+                .unwrap();
+            assert_eq!(*surprises.lock().unwrap(), [""; 0]);
+            stragglers.assert_each_once_off_main(run);
+            refused.assert_each_once_off_main(run);
+            assert_eq!(load(&ran), 0);
+            wakers.lock().unwrap().drain(..).for_each(Waker::wake);
+        }
+    });
+}
+
+#[test]
+fn destructors_of_workers_thread_locals_may_spawn_wake_and_drop_handles() {
+    thread_local!(static AT_END: RefCell<Vec<(Busy, Probe)>> = const { RefCell::new(Vec::new()) });
+    within_a_minute(|| {
+        for run in 0..300 {
+            let workers = WORKERS[run % 3];
+            let (ran, refused, ended) = (counter(), Drops::new(40), Drops::new(20));
+            let (wakers, surprises) = (Arc::default(), Arc::default());
+            patient(workers)
+                .block_on(async {
+                    for index in 0..20 {
+                        let busy = Busy {
+                            handle: Handle::current(),
+                            ran: ran.clone(),
+                            refused: refused.clone(),
+                            index,
+                            wakers: Arc::clone(&wakers),
+                            joins: vec![gorun::spawn(keep_waker(Arc::clone(&wakers), ()))],
+                            surprises: Arc::clone(&surprises),
+                        };
+                        let probe = ended.probe(index);
+                        gorun::spawn(async move {
+                            AT_END.with_borrow_mut(|at_end| at_end.push((busy, probe)));
+                        })
+                        .await
+                        .unwrap();
+                    }
+                })
+                .unwrap();
+            // A thread has ended when its thread-locals are gone.
+            ended.assert_each_once_off_main(run);
+            assert_eq!(*surprises.lock().unwrap(), [""; 0]);
+            refused.assert_each_once_off_main(run);
+            assert_eq!(load(&ran), 0);
+        }
+    });
+}
+
+#[test]
+fn spawn_after_exit_drops_the_future_and_says_cancelled() {
+    within_a_minute(|| {
+        for workers in WORKERS {
+            let handle = patient(workers).block_on(async { Handle::current() }).unwrap();
+            let (ran, drops) = (counter(), Drops::new(2));
+            let late = handle.spawn(parked(&ran, drops.probe(0)));
+            assert_eq!(drops.dropped(), 1);
+            assert!(late.is_finished());
+            assert!(futures::executor::block_on(late).unwrap_err().is_cancelled());
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let late = handle.spawn(parked(&ran, drops.probe(1)));
+                    assert!(gorun::block_on(late).unwrap_err().is_cancelled());
+                });
+            });
+            drops.assert_each_once(workers);
+            assert_eq!(load(&ran), 0);
+        }
+    });
+}
+
+#[test]
+fn spawns_from_other_threads_while_main_returns_are_run_or_refused() {
+    within_a_minute(|| {
+        for run in 0..600 {
+            let workers = WORKERS[run % 3];
+            let (started, ended, late) = (counter(), flag(), counter());
+            let mut foreign = Vec::new();
+            patient(workers)
+                .block_on(async {
+                    for _ in 0..2 {
+                        let (handle, started, late) =
+                            (Handle::current(), started.clone(), late.clone());
+                        let ended = ended.clone();
+                        foreign.push(thread::spawn(move || {
+                            let (mut handles, drops) = (Vec::new(), Drops::new(100_000));
+                            let mut spawned = 0;
+                            // On for a while after the first that is refused.
+                            let mut refused = 0;
+                            while refused < 20 && spawned < 100_000 {
+                                let (probe, ended) = (drops.probe(spawned), ended.clone());
+                                let late = late.clone();
+                                let handle = handle.spawn(async move {
+                                    let _probe = probe;
+                                    if ended.load(Ordering::Acquire) {
+                                        late.fetch_add(1, Ordering::AcqRel);
+                                    }
+                                    gorun::yield_now().await;
+                                });
+                                spawned += 1;
+                                started.fetch_add(1, Ordering::AcqRel);
+                                refused += usize::from(handle.is_finished());
+                                handles.push(handle);
+                            }
+                            for handle in handles {
+                                if let Err(error) = futures::executor::block_on(handle) {
+                                    assert!(error.is_cancelled());
+                                }
+                            }
+                            assert_eq!(drops.dropped(), spawned);
+                        }));
+                    }
+                    until(|| load(&started) >= 20).await;
+                })
+                .unwrap();
+            ended.store(true, Ordering::Release);
+            foreign.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(load(&late), 0, "polled after main had ended");
+        }
+    });
+}
+
+// Handles of goroutines that exit leaves behind.
+
+/// Where the handle is awaited.
+const WAITERS: [fn(&Handle, JoinHandle<()>, mpsc::Sender<()>); 4] = [
+    |_, handle, waiting| is_cancelled(futures::executor::block_on(announce(handle, waiting))),
+    |_, handle, waiting| is_cancelled(patient(1).block_on(announce(handle, waiting)).unwrap()),
+    |_, handle, waiting| {
+        let goroutine = async move { gorun::spawn(announce(handle, waiting)).await.unwrap() };
+        is_cancelled(patient(1).block_on(goroutine).unwrap())
+    },
+    |runtime, handle, waiting| is_cancelled(runtime.block_on(announce(handle, waiting))),
+];
+
+#[track_caller]
+fn is_cancelled(result: Result<(), gorun::JoinError>) {
+    assert!(result.unwrap_err().is_cancelled());
+}
+
+/// Says so when it has been found pending.
+async fn announce<F: Future + Unpin>(mut future: F, waiting: mpsc::Sender<()>) -> F::Output {
+    poll_fn(|cx| {
+        let polled = future.poll_unpin(cx);
+        if polled.is_pending() {
+            let _ = waiting.send(());
+        }
+        polled
+    })
+    .await
+}
+
+#[test]
+fn handles_say_cancelled_to_those_who_wait_when_main_returns() {
+    within_a_minute(|| {
+        for run in 0..10 {
+            let workers = WORKERS[run % 3];
+            let (polls, stop, drops) = (counter(), flag(), Drops::new(2 * WAITERS.len()));
+            let (waiting, are_waiting) = mpsc::channel();
+            let mut waiters = Vec::new();
+            Builder::new()
+                .worker_threads(workers)
+                .exit_grace(5 * MILLISECOND)
+                .block_on(async {
+                    // One of the spinners, and one that is parked, for each waiter; with few
+                    // workers not all of the spinners spin.
+                    for index in 0..WAITERS.len() {
+                        let stuck = gorun::spawn(spinner(&polls, &stop, drops.probe(index)));
+                        let probe = drops.probe(WAITERS.len() + index);
+                        let parked = gorun::spawn(parked(&counter(), probe));
+                        for handle in [stuck, parked] {
+                            let (runtime, waiting) = (Handle::current(), waiting.clone());
+                            waiters.push(thread::spawn(move || {
+                                WAITERS[index](&runtime, handle, waiting);
+                            }));
+                        }
+                    }
+                    until(|| load(&polls) >= workers.min(WAITERS.len())).await;
+                    for _ in 0..2 * WAITERS.len() {
+                        are_waiting.recv().unwrap();
+                    }
+                })
+                .unwrap();
+            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+            stop.store(true, Ordering::Release);
+            wait_until(|| drops.all_dropped());
+        }
+    });
+}
+
+#[test]
+fn handles_say_cancelled_to_those_who_come_after_main_returned() {
+    within_a_minute(|| {
+        for (run, waiter) in (0..6).flat_map(|run| WAITERS.map(|waiter| (run, waiter))) {
+            let workers = WORKERS[run % 3];
+            let (polls, stop, drops) = (counter(), flag(), Drops::new(2));
+            let (runtime, stuck, parked) = Builder::new()
+                .worker_threads(workers)
+                .exit_grace(5 * MILLISECOND)
+                .block_on(async {
+                    let parked = gorun::spawn(parked(&polls, drops.probe(0)));
+                    until(|| load(&polls) == 1).await;
+                    let stuck = gorun::spawn(spinner(&polls, &stop, drops.probe(1)));
+                    until(|| load(&polls) == 2).await;
+                    (Handle::current(), stuck, parked)
+                })
+                .unwrap();
+            let (waiting, _) = mpsc::channel();
+            waiter(&runtime, parked, waiting.clone());
+            waiter(&runtime, stuck, waiting);
+            stop.store(true, Ordering::Release);
+            wait_until(|| drops.all_dropped());
+        }
+    });
+}
+
+// Many runs in one process.
+
+#[test]
+fn ten_thousand_runs_leave_no_thread_and_no_memory_behind() {
+    let child = start_child("child", "ten_thousand_runs", None);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+fn ten_thousand_runs() {
+    within(Duration::from_secs(120), || {
+        let threads_before = threads();
+        let mut settled = 0;
+        for run in 0..10_000 {
+            let value = Builder::new().worker_threads(1).block_on(async {
+                for _ in 0..5 {
+                    gorun::spawn(pending::<()>());
+                }
+                gorun::spawn(async { gorun::spawn(async { 42 }).await }).await
+            });
+            assert_eq!(value.unwrap().unwrap().unwrap(), 42);
+            if run == 2000 {
+                settled = resident_bytes();
+            }
+        }
+        let grown = resident_bytes().saturating_sub(settled);
+        assert!(grown < 2 << 20, "8000 runs left {grown} bytes behind");
+        wait_until(|| threads() <= threads_before);
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+#[cfg(target_os = "linux")]
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+}
+
+#[cfg(not(target_os = "linux"))]
+fn threads() -> usize {
+    0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn resident_bytes() -> usize {
+    0
+}
