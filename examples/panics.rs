@@ -11,7 +11,7 @@ fn main() {
     std::panic::set_hook(Box::new(|_| {}));
 
     block_on(async {
-        let error = spawn(async { panic!("one") }).await.map(|()| ()).unwrap_err();
+        let error = spawn(async { panic!("one") }).await.unwrap_err();
         println!("awaited: {error}");
     });
 

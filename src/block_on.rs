@@ -1,5 +1,7 @@
 //! `block_on`, main's entry, and `Builder`, its settings.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 use std::future::Future;
 use std::io;

@@ -1,5 +1,7 @@
 //! The one clock.
 
+#![forbid(unsafe_code)]
+
 use std::time::Instant;
 
 /// The present, on the monotonic clock.

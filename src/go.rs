@@ -1,5 +1,7 @@
 //! `go!`: the forms it takes, and what they become.
 
+#![forbid(unsafe_code)]
+
 pub mod dispatch;
 
 /// Starts a goroutine: Go's `go` statement.

@@ -1,5 +1,7 @@
 //! A runtime seen from any thread.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;

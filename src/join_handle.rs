@@ -1,5 +1,7 @@
 //! What `spawn` returns: a goroutine seen from outside.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;

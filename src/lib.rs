@@ -1,5 +1,22 @@
-//! Go's goroutine runtime for Rust futures.
-#![forbid(unsafe_op_in_unsafe_fn)]
+#![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! | to | there is |
+//! |---|---|
+//! | run a program | [`block_on`], with settings [`Builder`] |
+//! | start a goroutine | [`go!`], [`spawn`] |
+//! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
+//! | give way to others | [`yield_now`] |
+//! | reach a runtime from any thread | [`Handle`] |
+//! | decide about panics nobody observes | [`UnhandledPanic`] |
+//! | look | [`num_goroutines`] |
+//!
+//! The pages the README links to are here as well: [coming from Go](_docs::coming_from_go),
+//! [coming from tokio](_docs::coming_from_tokio), [semantics](_docs::semantics),
+//! [design](_docs::design), [changes](_docs::changes).
+
+#![deny(unsafe_code)]
 
 mod block_on;
 mod clock;
@@ -20,3 +37,18 @@ pub use join_error::JoinError;
 pub use join_handle::{AbortHandle, JoinHandle};
 pub use scheduler::main_guard::UnhandledPanic;
 pub use spawn::{num_goroutines, spawn, yield_now};
+
+/// The project's documents, to be read in rustdoc. Nothing to use in programs.
+#[cfg(doc)]
+pub mod _docs {
+    #[doc = include_str!("../docs/coming_from_go.md")]
+    pub mod coming_from_go {}
+    #[doc = include_str!("../docs/coming_from_tokio.md")]
+    pub mod coming_from_tokio {}
+    #[doc = include_str!("../docs/semantics.md")]
+    pub mod semantics {}
+    #[doc = include_str!("../docs/design.md")]
+    pub mod design {}
+    #[doc = include_str!("../CHANGELOG.md")]
+    pub mod changes {}
+}

@@ -1,5 +1,7 @@
 //! The one source of random choices.
 
+#![forbid(unsafe_code)]
+
 /// A small seedable generator (Marsaglia's xorshift64*).
 pub(crate) struct Rng(u64);
 

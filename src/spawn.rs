@@ -1,5 +1,7 @@
 //! Starting goroutines from inside a runtime.
 
+#![forbid(unsafe_code)]
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;

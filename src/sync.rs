@@ -3,6 +3,8 @@
 //! `tests/models.rs` compiles the same files against a `sync` of the same names made of loom's
 //! types, so the checked code and the shipped code are one text, without a `cfg` in either.
 
+#![forbid(unsafe_code)]
+
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };

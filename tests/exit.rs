@@ -446,36 +446,29 @@ fn a_nested_block_on_is_left_behind_without_waiting() {
 /// those that are alive.
 #[test]
 fn a_nested_block_on_in_the_destructor_of_a_result_does_not_hide_parked_goroutines() {
-    struct Blocks(counter::Inside, Option<futures::channel::oneshot::Receiver<()>>);
-    mod counter {
-        pub(super) type Inside = std::sync::Arc<std::sync::atomic::AtomicUsize>;
-    }
+    struct Blocks(Arc<AtomicUsize>, Option<futures::channel::oneshot::Receiver<()>>);
     impl Drop for Blocks {
         fn drop(&mut self) {
-            let receiver = self.1.take().unwrap();
-            gorun::block_on(async {
-                self.0.fetch_add(1, Ordering::AcqRel);
-                let _ = receiver.await;
-            });
+            self.0.fetch_add(1, Ordering::AcqRel);
+            let _ = gorun::block_on(self.1.take().unwrap());
         }
     }
     within_a_minute(|| {
-        for run in 0..30 {
+        for run in 0..300 {
             let workers = WORKERS[run % 3];
-            let (polls, drops, inside) = (self::counter(), Drops::new(1), self::counter());
+            let (polls, drops, inside) = (counter(), Drops::new(10), counter());
             let (sender, receiver) = futures::channel::oneshot::channel();
-            let mut sender = Some(sender);
-            // A destructor that has main wait until it may end.
-            let unblock = futures::future::lazy(|_| ());
-            let held = (drops.probe(0), sender.take());
             patient(workers)
                 .block_on(async {
                     let value = Blocks(inside.clone(), Some(receiver));
                     gorun::spawn(async move { value });
-                    unblock.await;
                     until(|| load(&inside) == 1).await;
-                    gorun::spawn(parked(&polls, held));
-                    until(|| load(&polls) == 1).await;
+                    // The one that is dropped with the sender ends the destructor.
+                    let mut sender = Some(sender);
+                    for index in 0..10 {
+                        gorun::spawn(parked(&polls, (drops.probe(index), sender.take())));
+                    }
+                    until(|| load(&polls) == 10).await;
                 })
                 .unwrap();
             drops.assert_each_once_off_main(workers);

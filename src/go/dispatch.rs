@@ -4,6 +4,7 @@
 //! may have returned a future or not. Each question is put as a method call on `&&&Type<T>`,
 //! which several traits answer: method lookup takes first the trait that is implemented for more
 //! references, if its bounds hold. It is done where `go!` stands, with the bounds known there.
+#![forbid(unsafe_code)]
 #![allow(missing_docs)] // Public for the macro only, and hidden.
 
 use core::future::{Ready, ready};

@@ -4,6 +4,8 @@
 //! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's
 //! frame is gone, destructors of thread-locals may still run on its thread; they find [`Place::Ended`].
 
+#![allow(unsafe_code)]
+
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};

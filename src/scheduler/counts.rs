@@ -20,6 +20,8 @@
 //!
 //! So equality means "nothing is alive" once the runtime is closing, and is a good figure before.
 
+#![forbid(unsafe_code)]
+
 use crate::sync::{AtomicU64, Ordering};
 
 /// Goroutines spawned and finished in one place.

@@ -1,5 +1,7 @@
 //! Driving one future on the calling thread: poll, park, poll again.
 
+#![forbid(unsafe_code)]
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

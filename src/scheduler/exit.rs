@@ -32,6 +32,8 @@
 //! woken: a worker comes to it, as long as one can, and looks at the phase. Running: it looks at
 //! the phase when it suspends. That none is left is seen by the counts (`counts.rs`).
 
+#![forbid(unsafe_code)]
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;

@@ -79,6 +79,8 @@
 //!   (it would have to be woken as often, and is one more thread).
 //! - Counters of jobs and sleepers as in rayon: needed where tasks wait for tasks on the stack.
 
+#![forbid(unsafe_code)]
+
 use std::time::Duration;
 
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, fence, lock};
@@ -94,7 +96,7 @@ const SLEEPING: u64 = 1 << 32;
 const WATCHED: u64 = 1 << 48;
 
 fn field(word: u64, unit: u64) -> u64 {
-    word / unit & 0xFFFF
+    (word / unit) & 0xFFFF
 }
 
 /// Who sleeps, who searches.

@@ -3,6 +3,8 @@
 //! An element is one task or a whole batch: an overflowing ring moves its older half here with a
 //! single push, where 128 pushes would each pay for the queue's synchronisation.
 
+#![forbid(unsafe_code)]
+
 use std::collections::VecDeque;
 
 use concurrent_queue::ConcurrentQueue;

@@ -7,6 +7,8 @@
 //! goroutine panicked at all has been said by the panic hook, with message and place; the line
 //! written here adds where the goroutine was spawned and what follows.
 
+#![forbid(unsafe_code)]
+
 use std::any::Any;
 use std::fmt;
 use std::io::Write;
@@ -98,7 +100,9 @@ impl MainGuard {
         drop(state);
         self.thread.unpark();
         report(spawned_at, consequence);
-        surplus.map(discard);
+        if let Some(payload) = surplus {
+            discard(payload);
+        }
     }
 
     /// Whether main must stop for an unhandled panic.

@@ -9,6 +9,8 @@
 //! when the innermost of them does, stacks would grow without a bound, and a goroutine that blocks
 //! would hold up all the frames below it.
 
+#![forbid(unsafe_code)]
+
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::pin;

@@ -1,5 +1,7 @@
 //! What a goroutine came to, until somebody takes it or nobody can any more.
 
+#![forbid(unsafe_code)]
+
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 

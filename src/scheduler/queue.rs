@@ -29,6 +29,8 @@
 //! One word. The owner exchanges it, and so may a thief, with a task or with nothing, so a task
 //! in it is taken exactly once.
 
+#![forbid(unsafe_code)]
+
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 
 /// A task as a queue holds it: the address of its allocation. Zero is no task.

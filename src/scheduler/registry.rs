@@ -26,6 +26,8 @@
 //! inside the allocation (unsafe code for what a slab of 16-byte slots does in safe code, at the
 //! same size); one lock for all (async-executor's best-known cost).
 
+#![forbid(unsafe_code)]
+
 use slab::Slab;
 
 use crate::sync::{Mutex, lock};

@@ -39,6 +39,8 @@
 //! async-executor fixed in 1.14.1); counting pushes in and out and waiting for them at exit (exit
 //! would wait for foreign threads); recycling schedulers for ever (a leak by design).
 
+#![allow(unsafe_code)]
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;

@@ -10,6 +10,8 @@
 //! order of first use. (That order is std's practice rather than its promise. Where it is another,
 //! exit may wait for such a destructor without a bound.)
 
+#![forbid(unsafe_code)]
+
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! A worker: find a goroutine, run it; without any, search; without success, sleep.
 
+#![forbid(unsafe_code)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -123,7 +125,7 @@ impl<'a> Runner<'a> {
             self.worker.tick();
             task::run(word, self.context);
             self.worker.tick();
-            if self.polls % INJECTOR_INTERVAL == 0 {
+            if self.polls.is_multiple_of(INJECTOR_INTERVAL) {
                 self.retire_if_excess();
             }
         }
@@ -176,10 +178,10 @@ impl<'a> Runner<'a> {
     /// From this worker's own queue, or every now and then from the injector.
     fn local_task(&mut self) -> Option<Word> {
         self.polls = self.polls.wrapping_add(1);
-        if self.polls % INJECTOR_INTERVAL == 0 {
-            if let Some(word) = self.injected_task() {
-                return Some(word);
-            }
+        if self.polls.is_multiple_of(INJECTOR_INTERVAL)
+            && let Some(word) = self.injected_task()
+        {
+            return Some(word);
         }
         if self.slot_streak < MAX_SLOT_STREAK || self.worker.ring.len() == 0 {
             if let Some(word) = self.worker.next.take() {

@@ -12,17 +12,17 @@ use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-pub const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// Runs `test` on a thread of its own, and fails when it has not returned within a minute.
 #[track_caller]
-pub fn within_a_minute(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn within_a_minute(test: impl FnOnce() + Send + 'static) {
     within(Duration::from_secs(60), test);
 }
 
 /// Runs `test` on a thread of its own, and fails when it has not returned within `limit`.
 #[track_caller]
-pub fn within(limit: Duration, test: impl FnOnce() + Send + 'static) {
+pub(crate) fn within(limit: Duration, test: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let thread = thread::spawn(move || {
         test();
@@ -38,7 +38,7 @@ pub fn within(limit: Duration, test: impl FnOnce() + Send + 'static) {
 
 /// Waits on the calling thread.
 #[track_caller]
-pub fn wait_until(condition: impl Fn() -> bool) {
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(60), "waits for ever");
@@ -47,26 +47,26 @@ pub fn wait_until(condition: impl Fn() -> bool) {
 }
 
 /// Waits in a goroutine or in main, without anybody waking it.
-pub async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         gorun::yield_now().await;
     }
 }
 
 /// Keeps the thread busy.
-pub fn spin_until(stop: &AtomicBool) {
+pub(crate) fn spin_until(stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
         hint::spin_loop();
     }
 }
 
 /// A builder with so many workers, which waits for its goroutines however slow the machine is.
-pub fn patient(workers: usize) -> gorun::Builder {
+pub(crate) fn patient(workers: usize) -> gorun::Builder {
     gorun::Builder::new().worker_threads(workers).exit_grace(Duration::MAX)
 }
 
 /// Counts the drops of each of its probes.
-pub struct Drops {
+pub(crate) struct Drops {
     each: Vec<AtomicUsize>,
     main: ThreadId,
     on_main: AtomicUsize,
@@ -74,7 +74,7 @@ pub struct Drops {
 
 impl Drops {
     /// For `n` probes. Main runs on the calling thread.
-    pub fn new(n: usize) -> Arc<Self> {
+    pub(crate) fn new(n: usize) -> Arc<Self> {
         Arc::new(Drops {
             each: (0..n).map(|_| AtomicUsize::new(0)).collect(),
             main: thread::current().id(),
@@ -82,21 +82,21 @@ impl Drops {
         })
     }
 
-    pub fn probe(self: &Arc<Self>, index: usize) -> Probe {
+    pub(crate) fn probe(self: &Arc<Self>, index: usize) -> Probe {
         Probe { drops: self.clone(), index }
     }
 
     /// How many probes have been dropped at least once.
-    pub fn dropped(&self) -> usize {
+    pub(crate) fn dropped(&self) -> usize {
         self.each.iter().filter(|drops| drops.load(Ordering::Acquire) > 0).count()
     }
 
-    pub fn all_dropped(&self) -> bool {
+    pub(crate) fn all_dropped(&self) -> bool {
         self.dropped() == self.each.len()
     }
 
     #[track_caller]
-    pub fn assert_each_once(&self, case: impl Debug) {
+    pub(crate) fn assert_each_once(&self, case: impl Debug) {
         let others: Vec<_> = self
             .each
             .iter()
@@ -114,13 +114,13 @@ impl Drops {
     }
 
     #[track_caller]
-    pub fn assert_each_once_off_main(&self, case: impl Debug) {
+    pub(crate) fn assert_each_once_off_main(&self, case: impl Debug) {
         self.assert_each_once(&case);
         assert_eq!(self.on_main.load(Ordering::Acquire), 0, "{case:?}: dropped on main's thread");
     }
 }
 
-pub struct Probe {
+pub(crate) struct Probe {
     drops: Arc<Drops>,
     index: usize,
 }
@@ -135,12 +135,12 @@ impl Drop for Probe {
 }
 
 /// Never ready, and never woken; counts its polls, and drops what it holds when it is dropped.
-pub struct Parked<T> {
+pub(crate) struct Parked<T> {
     polls: Arc<AtomicUsize>,
     _held: T,
 }
 
-pub fn parked<T: Unpin>(polls: &Arc<AtomicUsize>, held: T) -> Parked<T> {
+pub(crate) fn parked<T: Unpin>(polls: &Arc<AtomicUsize>, held: T) -> Parked<T> {
     Parked { polls: polls.clone(), _held: held }
 }
 
@@ -154,13 +154,17 @@ impl<T: Unpin> Future for Parked<T> {
 }
 
 /// Spins in its first poll until told to stop; then wakes itself and says pending.
-pub struct Spinner<T> {
+pub(crate) struct Spinner<T> {
     polls: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     _held: T,
 }
 
-pub fn spinner<T: Unpin>(polls: &Arc<AtomicUsize>, stop: &Arc<AtomicBool>, held: T) -> Spinner<T> {
+pub(crate) fn spinner<T: Unpin>(
+    polls: &Arc<AtomicUsize>,
+    stop: &Arc<AtomicBool>,
+    held: T,
+) -> Spinner<T> {
     Spinner { polls: polls.clone(), stop: stop.clone(), _held: held }
 }
 
@@ -180,7 +184,7 @@ impl<T: Unpin> Future for Spinner<T> {
 const SCENARIO: &str = "GORUN_TEST_SCENARIO";
 
 /// Starts this test binary again with nothing but its test `entry`, which finds `scenario`.
-pub fn start_child(entry: &str, scenario: &str, workers: Option<usize>) -> Child {
+pub(crate) fn start_child(entry: &str, scenario: &str, workers: Option<usize>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", entry, "--nocapture", "--test-threads=1"]);
     command.env(SCENARIO, scenario).env_remove("GORUN_WORKER_THREADS");
@@ -191,6 +195,6 @@ pub fn start_child(entry: &str, scenario: &str, workers: Option<usize>) -> Child
 }
 
 /// What the parent process asks for; `None` if there is no parent.
-pub fn scenario() -> Option<String> {
+pub(crate) fn scenario() -> Option<String> {
     std::env::var(SCENARIO).ok()
 }
