@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use gorun::{JoinError, block_on, spawn};
 
+#[expect(clippy::manual_async_fn, reason = "the async fn that clippy suggests does not compile")]
 fn skynet(number: u64, leaves: u64) -> impl Future<Output = Result<u64, JoinError>> + Send {
     async move {
         if leaves == 1 {

@@ -124,6 +124,7 @@ impl MainGuard {
     /// Returns the one that came first.
     pub(crate) fn main_done(&self, main_panicked: bool) -> Option<Payload> {
         let mut state = lock(&self.state);
+        self.crashed.store(false, Ordering::Release);
         match std::mem::replace(&mut *state, State::Done) {
             State::Crashed(payload) => Some(payload),
             // Main's own panic is most likely that very one.

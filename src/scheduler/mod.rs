@@ -120,10 +120,13 @@ impl Scheduler {
     /// A scheduler with its workers, whose main is the calling thread.
     pub(crate) fn start(config: Config) -> io::Result<Arc<Self>> {
         let scheduler = Scheduler::new(config);
-        for _ in 0..scheduler.config.workers {
+        let workers = scheduler.config.workers;
+        for number in 1..=workers {
             if let Err(error) = scheduler.threads.start(&scheduler) {
                 exit::end_unused(&scheduler);
-                return Err(error);
+                let advice = "ask for fewer worker threads, or for smaller stacks";
+                let message = format!("worker thread {number} of {workers}: {error}; {advice}");
+                return Err(io::Error::new(error.kind(), message));
             }
         }
         Ok(scheduler)

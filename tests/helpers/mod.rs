@@ -14,21 +14,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A condition that is not met by then never will be.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 const CHILD: &str = "GORUN_TEST_CHILD";
 
 /// Runs `main` in a runtime with so many workers.
-pub fn run<F: Future>(workers: usize, main: F) -> F::Output {
+pub(crate) fn run<F: Future>(workers: usize, main: F) -> F::Output {
     gorun::Builder::new().worker_threads(workers).block_on(main).expect("the runtime starts")
 }
 
 /// Aborts the process if it is not dropped in time, so that a hang is a failure.
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     _done: mpsc::Sender<()>,
 }
 
-pub fn watchdog() -> Watchdog {
+pub(crate) fn watchdog() -> Watchdog {
     quiet();
     let (done, over) = mpsc::channel::<()>();
     let name = thread::current().name().unwrap_or("a test").to_owned();
@@ -47,7 +47,7 @@ pub fn watchdog() -> Watchdog {
 
 /// Waits, on the calling thread, until `condition` holds.
 #[track_caller]
-pub fn wait_until(condition: impl Fn() -> bool) {
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "this condition was never met");
@@ -56,7 +56,7 @@ pub fn wait_until(condition: impl Fn() -> bool) {
 }
 
 /// Lets others run until `condition` holds.
-pub async fn yield_until(condition: impl Fn() -> bool) {
+pub(crate) async fn yield_until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "this condition was never met");
@@ -65,7 +65,7 @@ pub async fn yield_until(condition: impl Fn() -> bool) {
 }
 
 /// Suspends once, after it has handed its waker to `f`.
-pub async fn suspend_with(f: impl FnOnce(&mut Context<'_>)) {
+pub(crate) async fn suspend_with(f: impl FnOnce(&mut Context<'_>)) {
     let mut f = Some(f);
     std::future::poll_fn(|cx| match f.take() {
         Some(f) => {
@@ -78,7 +78,7 @@ pub async fn suspend_with(f: impl FnOnce(&mut Context<'_>)) {
 }
 
 /// Calls a function when dropped.
-pub struct OnDrop<F: FnMut()>(pub F);
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
@@ -90,10 +90,10 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 
 /// A panic as the hook saw it.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub message: String,
-    pub file: String,
-    pub line: u32,
+pub(crate) struct Seen {
+    pub(crate) message: String,
+    pub(crate) file: String,
+    pub(crate) line: u32,
 }
 
 thread_local! {
@@ -131,7 +131,7 @@ fn quiet() {
 
 /// The panic of `f`, on this thread, as the hook sees it.
 #[track_caller]
-pub fn panic_of<R>(f: impl FnOnce() -> R) -> Seen {
+pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> Seen {
     quiet();
     SEEN.set(Some(Seen { message: String::new(), file: String::new(), line: 0 }));
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -142,7 +142,7 @@ pub fn panic_of<R>(f: impl FnOnce() -> R) -> Seen {
 
 /// The payload of the panic of `f`.
 #[track_caller]
-pub fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
+pub(crate) fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(_) => panic!("this should have panicked"),
         Err(payload) => payload,
@@ -150,20 +150,20 @@ pub fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
 }
 
 /// A payload's text.
-pub fn message<'a>(payload: &'a (dyn Any + Send)) -> Option<&'a str> {
+pub(crate) fn message<'a>(payload: &'a (dyn Any + Send)) -> Option<&'a str> {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 // Child processes.
 
-pub fn is_child() -> bool {
+pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
 }
 
 /// Runs the named test of this binary in a process of its own, where `is_child` says true. `shell`
 /// goes before it in the shell that starts it.
-pub fn child(test: &str, variables: &[(&str, &str)], shell: &str) -> Output {
+pub(crate) fn child(test: &str, variables: &[(&str, &str)], shell: &str) -> Output {
     let exe = env::current_exe().unwrap();
     Command::new("sh")
         .arg("-c")
@@ -179,13 +179,13 @@ pub fn child(test: &str, variables: &[(&str, &str)], shell: &str) -> Output {
         .unwrap()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Passes if the child did.
 #[track_caller]
-pub fn child_passes(test: &str, variables: &[(&str, &str)], shell: &str) {
+pub(crate) fn child_passes(test: &str, variables: &[(&str, &str)], shell: &str) {
     let output = child(test, variables, shell);
     assert!(
         output.status.success(),
@@ -197,6 +197,6 @@ pub fn child_passes(test: &str, variables: &[(&str, &str)], shell: &str) {
 }
 
 /// How many threads this process has.
-pub fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }

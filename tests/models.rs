@@ -1,0 +1,54 @@
+//! Models of the scheduler's protocols, checked by loom over the schedules and the stale reads
+//! that the memory model allows.
+//!
+//! ```text
+//! cargo test --test models                         # everything, in well under a minute
+//! cargo test --test models -- --nocapture ring     # one file, with the number of executions
+//! LOOM_MAX_PREEMPTIONS=4 cargo test --release --test models idle    # beyond the models' bounds
+//! ```
+//!
+//! What is checked is the shipped text: the files under `src/scheduler` that are named below are
+//! compiled into this crate, where `crate::sync` is made of loom's types. Neither side has a `cfg`
+//! for it. (So those files may use nothing of `crate` but `sync`, and their unit tests, if they
+//! ever have any, must not be in them: outside a model loom's types panic.)
+//!
+//! A model that cannot fail proves nothing. Each has a twin with a mistake that must be found
+//! (`should_panic`), or a comment saying which change of the source it was seen to find, with what
+//! loom printed.
+//!
+//! What loom does not do, so that no model can speak of it: a load never returns a value that is
+//! stored later (no load buffering); `SeqCst` loads and stores give no more than `Acquire` and
+//! `Release`, except that among `SeqCst` stores only the newest is read; a `SeqCst` fence makes all
+//! that came before earlier ones visible, a little more than C11 says; timed waits do not end by
+//! themselves (`models/sync.rs` says how they are modelled).
+
+#[path = "../src/scheduler/counts.rs"]
+#[allow(dead_code)]
+mod counts;
+#[path = "../src/scheduler/idle.rs"]
+#[allow(dead_code)]
+mod idle;
+#[path = "../src/scheduler/queue.rs"]
+#[allow(dead_code)]
+mod queue;
+#[path = "../src/scheduler/registry.rs"]
+mod registry;
+
+#[path = "models/sync.rs"]
+mod sync;
+
+#[path = "models/explore.rs"]
+mod explore;
+
+#[path = "models/counted_out_while_alive.rs"]
+mod counted_out_while_alive;
+#[path = "models/freed_while_pushing.rs"]
+mod freed_while_pushing;
+#[path = "models/lost_wakeup.rs"]
+mod lost_wakeup;
+#[path = "models/missed_at_exit.rs"]
+mod missed_at_exit;
+#[path = "models/ring.rs"]
+mod ring;
+#[path = "models/stranded_single.rs"]
+mod stranded_single;

@@ -1,0 +1,63 @@
+//! Runs a model, and tasks for models to hand around.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use loom::cell::UnsafeCell;
+
+/// Every schedule.
+pub(crate) const ALL: Option<usize> = None;
+
+/// Checks `model` over the schedules with at most `preemptions` preemptions of a thread that could
+/// go on. `LOOM_MAX_PREEMPTIONS` overrides it.
+pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(preemptions);
+    let executions = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    builder.check({
+        let executions = executions.clone();
+        move || {
+            executions.fetch_add(1, Ordering::Relaxed);
+            model();
+        }
+    });
+    let name = std::thread::current().name().unwrap_or("").to_owned();
+    let executions = executions.load(Ordering::Relaxed);
+    println!("{name}: {executions} executions in {:.1?}", start.elapsed());
+}
+
+/// The memory of tasks, which are the numbers from 1 on. Loom finds an access that is not ordered
+/// after the one before it.
+pub(crate) struct Tasks(Vec<UnsafeCell<bool>>);
+
+impl Tasks {
+    pub(crate) fn new(count: usize) -> Self {
+        Tasks((0..count).map(|_| UnsafeCell::new(false)).collect())
+    }
+
+    /// Before the push.
+    pub(crate) fn make(&self, word: usize) {
+        self.replace(word, true);
+    }
+
+    /// By whoever took it.
+    pub(crate) fn run(&self, word: usize) {
+        assert!(self.replace(word, false), "task {word} was taken twice");
+    }
+
+    /// At the end.
+    pub(crate) fn assert_all_run(&self) {
+        for word in 1..=self.0.len() {
+            assert!(!self.replace(word, false), "task {word} was lost");
+        }
+    }
+
+    fn replace(&self, word: usize, value: bool) -> bool {
+        self.0[word - 1].with_mut(|memory| {
+            // SAFETY: loom panics before this if the access is not exclusive.
+            unsafe { std::mem::replace(&mut *memory, value) }
+        })
+    }
+}
