@@ -45,35 +45,31 @@ use crate::scheduler::{Scheduler, Spawned, exit};
 /// })?;
 /// # Ok::<(), gorun::JoinError>(())
 /// ```
-pub struct JoinHandle<T> {
-    state: State<T>,
-    spawned_at: &'static Location<'static>,
-}
+pub struct JoinHandle<T>(State<T>);
 
 enum State<T> {
     Waiting {
         task: Spawned<T>,
-        abort: TaskRef,
+        /// To abort the goroutine.
+        waker: Waker,
         /// For news that the goroutine was left behind, if the handle is awaited from outside.
         news: Option<EventListener>,
     },
-    /// Spawned when its runtime was over.
-    Cancelled,
-    /// The result has been given.
-    Taken,
+    /// Spawned there when its runtime was over.
+    Cancelled(&'static Location<'static>),
+    /// Spawned there; the result has been given.
+    Taken(&'static Location<'static>),
 }
 
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(task: Spawned<T>, waker: Waker) -> Self {
-        let spawned_at = task.metadata().spawned_at;
-        let abort = TaskRef::new(&task, waker);
-        JoinHandle { state: State::Waiting { task, abort, news: None }, spawned_at }
+        JoinHandle(State::Waiting { task, waker, news: None })
     }
 
     pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
-        JoinHandle { state: State::Cancelled, spawned_at }
+        JoinHandle(State::Cancelled(spawned_at))
     }
 
     /// Cancels the goroutine: its future is dropped at its next await (or, if it has not been
@@ -95,8 +91,8 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort(&self) {
-        if let State::Waiting { abort, .. } = &self.state {
-            abort.abort();
+        if let State::Waiting { task, waker, .. } = &self.0 {
+            task.metadata().abort(waker);
         }
     }
 
@@ -114,9 +110,9 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle {
-            task: match &self.state {
-                State::Waiting { abort, .. } => Some(abort.clone()),
-                State::Cancelled | State::Taken => None,
+            task: match &self.0 {
+                State::Waiting { task, waker, .. } => Some(TaskRef::new(task, waker.clone())),
+                State::Cancelled(_) | State::Taken(_) => None,
             },
         }
     }
@@ -135,9 +131,9 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn is_finished(&self) -> bool {
-        match &self.state {
+        match &self.0 {
             State::Waiting { task, .. } => task.is_finished(),
-            State::Cancelled | State::Taken => true,
+            State::Cancelled(_) | State::Taken(_) => true,
         }
     }
 
@@ -152,8 +148,16 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn detach(self) {}
 
+    fn spawned_at(&self) -> &'static Location<'static> {
+        match &self.0 {
+            State::Waiting { task, .. } => task.metadata().spawned_at,
+            State::Cancelled(spawned_at) | State::Taken(spawned_at) => spawned_at,
+        }
+    }
+
     fn release(&mut self) {
-        if let State::Waiting { task, .. } = std::mem::replace(&mut self.state, State::Taken) {
+        let taken = State::Taken(self.spawned_at());
+        if let State::Waiting { task, .. } = std::mem::replace(&mut self.0, taken) {
             // Dropping it instead would cancel it, in async-task's own way.
             task.detach();
         }
@@ -172,21 +176,20 @@ impl<T> Future for JoinHandle<T> {
     #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let result = match &mut this.state {
-            State::Waiting { task, abort, news } => match Pin::new(&mut *task).poll(cx) {
+        let result = match &mut this.0 {
+            State::Waiting { task, news, .. } => match Pin::new(&mut *task).poll(cx) {
                 Poll::Ready(outcome) => outcome.take(),
                 Poll::Pending => {
-                    if !is_left_behind(abort.scheduler(), news, cx) {
+                    if !is_left_behind(task.metadata().scheduler(), news, cx) {
                         return Poll::Pending;
                     }
-                    Err(JoinError::cancelled(this.spawned_at))
+                    Err(JoinError::cancelled(task.metadata().spawned_at))
                 }
             },
-            State::Cancelled => Err(JoinError::cancelled(this.spawned_at)),
-            State::Taken => panic!(
-                "the JoinHandle of the goroutine spawned at {} was polled again after it had given \
-                 its result; await a handle once, or keep it in an Option and take it",
-                this.spawned_at,
+            State::Cancelled(spawned_at) => Err(JoinError::cancelled(spawned_at)),
+            State::Taken(spawned_at) => panic!(
+                "the JoinHandle of the goroutine spawned at {spawned_at} was polled again after it \
+                 had given its result; await a handle once, or keep it in an Option and take it",
             ),
         };
         this.release();
@@ -224,7 +227,7 @@ fn is_left_behind(
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
-            .field("spawned_at", &format_args!("{}", self.spawned_at))
+            .field("spawned_at", &format_args!("{}", self.spawned_at()))
             .field("is_finished", &self.is_finished())
             .finish()
     }

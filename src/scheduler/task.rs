@@ -141,11 +141,6 @@ impl TaskRef {
         self.meta().abort(&self.waker);
     }
 
-    /// The scheduler's address, for comparison.
-    pub(crate) fn scheduler(&self) -> *const Scheduler {
-        self.meta().scheduler()
-    }
-
     fn meta(&self) -> &Meta {
         // SAFETY: `waker` is a reference to the allocation the metadata lies in, so it lives as
         // long as `self`.
