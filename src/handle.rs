@@ -95,13 +95,23 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let spawned_at = Location::caller();
-        context::with_inside(|context| {
-            if const { size_of::<F>() > MAX_UNBOXED } {
-                spawn_on(&self.scheduler, context, Box::pin(future), spawned_at)
-            } else {
-                spawn_on(&self.scheduler, context, future, spawned_at)
-            }
-        })
+        if const { size_of::<F>() > MAX_UNBOXED } {
+            self.spawn_at(Box::pin(future), spawned_at)
+        } else {
+            self.spawn_at(future, spawned_at)
+        }
+    }
+
+    fn spawn_at<F>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        context::with_inside(|context| spawn_on(&self.scheduler, context, future, spawned_at))
     }
 
     /// Drives a future on the calling thread, with this runtime as the current one: what it spawns

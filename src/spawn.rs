@@ -24,6 +24,12 @@ pub(crate) const MAX_UNBOXED: usize = 1024;
 ///
 /// It costs one allocation. A future larger than 1 KiB is boxed, which is a second one.
 ///
+/// A future is moved here by value, and a debug build keeps a copy of it on the stack of each
+/// function it passes through: three at once, here. On the 2 MiB stack of a worker that limits it to
+/// about 600 KiB in a debug build; an optimised build, or a larger
+/// [`thread_stack_size`](crate::Builder::thread_stack_size), raises the limit. A large array in a
+/// future is better kept in a `Vec`.
+///
 /// Go counterpart: the `go` statement, plus a handle. [`go!`](crate::go!) takes a call, as `go` does.
 ///
 /// # Panics
@@ -78,34 +84,34 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
+    // In a debug build each value of the future's type is a place of its own on this function's
+    // stack, so there is one only: the argument of the call.
     let spawned = if const { size_of::<F>() > MAX_UNBOXED } {
-        spawn_here(Box::pin(future), spawned_at).map_err(drop)
+        spawn_here(Box::pin(future), spawned_at)
     } else {
-        spawn_here(future, spawned_at).map_err(drop)
+        spawn_here(future, spawned_at)
     };
     match spawned {
-        Ok(handle) => handle,
-        Err(()) => panic_outside(),
+        Some(handle) => handle,
+        None => panic_outside(),
     }
 }
 
-fn spawn_here<F>(
-    future: F,
-    spawned_at: &'static Location<'static>,
-) -> Result<JoinHandle<F::Output>, F>
+/// `None` outside a runtime.
+fn spawn_here<F>(future: F, spawned_at: &'static Location<'static>) -> Option<JoinHandle<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     context::with(|place| match place {
         Place::Inside(context) => {
-            Ok(spawn_on(&context.scheduler, Some(context), future, spawned_at))
+            Some(spawn_on(&context.scheduler, Some(context), future, spawned_at))
         }
         Place::Ended => {
             refuse(future);
-            Ok(JoinHandle::cancelled(spawned_at))
+            Some(JoinHandle::cancelled(spawned_at))
         }
-        Place::Outside => Err(future),
+        Place::Outside => None,
     })
 }
 
@@ -135,30 +141,28 @@ where
 {
     let spawned_at = Location::caller();
     let detached = if const { size_of::<F>() > MAX_UNBOXED } {
-        detach_here(Box::pin(future), spawned_at).map_err(drop)
+        detach_here(Box::pin(future), spawned_at)
     } else {
-        detach_here(future, spawned_at).map_err(drop)
+        detach_here(future, spawned_at)
     };
-    match detached {
-        Ok(()) => (),
-        Err(()) => panic_outside(),
+    if !detached {
+        panic_outside();
     }
 }
 
-fn detach_here<F>(future: F, spawned_at: &'static Location<'static>) -> Result<(), F>
+/// `false` outside a runtime.
+fn detach_here<F>(future: F, spawned_at: &'static Location<'static>) -> bool
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     context::with(|place| {
         match place {
-            Place::Inside(context) => {
-                context.scheduler.detach(Some(context), future, spawned_at);
-            }
+            Place::Inside(context) => context.scheduler.detach(Some(context), future, spawned_at),
             Place::Ended => refuse(future),
-            Place::Outside => return Err(future),
+            Place::Outside => return false,
         }
-        Ok(())
+        true
     })
 }
 
