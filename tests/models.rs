@@ -39,6 +39,8 @@ mod sync;
 
 #[path = "models/explore.rs"]
 mod explore;
+#[path = "models/workers.rs"]
+mod workers;
 
 #[path = "models/counted_out_while_alive.rs"]
 mod counted_out_while_alive;

@@ -399,6 +399,26 @@ fn handles_dropped_by_exit_do_not_count() {
 }
 
 #[test]
+fn handles_dropped_by_exit_are_not_even_reported() {
+    let _watchdog = watchdog();
+    if is_child() {
+        return run(1, async {
+            let (parked, is_parked) = oneshot::channel();
+            let handle = panicked("boom");
+            spawn(async move {
+                let _handle = handle;
+                parked.send(()).unwrap();
+                pending::<()>().await;
+            });
+            is_parked.await.unwrap();
+        });
+    }
+    let output = child("handles_dropped_by_exit_are_not_even_reported", &[], "");
+    let text = stderr(&output);
+    assert!(output.status.success() && text.contains("boom") && !text.contains("gorun:"), "{text}");
+}
+
+#[test]
 fn a_handle_that_main_drops_as_it_returns_counts() {
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -677,6 +697,28 @@ fn payloads_whose_destructors_panic_harm_nobody() {
     }
 }
 
+/// Such a payload's destructor comes back to what keeps the panics.
+#[test]
+fn payloads_that_hold_panicked_handles_can_be_dropped() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let main = || async {
+            let (inner, second) = (panicked("boom in the payload"), panicked("boom 1"));
+            let outer = spawn(async move { panic_any(inner) });
+            wait_until(|| outer.is_finished());
+            drop(second);
+            drop(outer);
+            pending::<()>().await;
+        };
+        assert_eq!(crash(workers, main()), "boom 1");
+        ignoring(workers, async {
+            let inner = panicked("boom in the payload");
+            drop(spawn(async move { panic_any(inner) }));
+            yield_until(|| gorun::num_goroutines() == 1).await;
+        });
+    }
+}
+
 // Ignoring.
 
 fn ignoring<F: Future>(workers: usize, main: F) -> F::Output {
@@ -779,8 +821,9 @@ fn a_main_inside_a_nested_block_on_is_resumed_there() {
             let payload = payload_of(|| {
                 run(workers, async {
                     spawn(async { panic_any(Boom(3)) });
+                    let guard = set(&inner_dropped);
                     let inner = async {
-                        let _guard = set(&inner_dropped);
+                        let _guard = guard;
                         pending::<()>().await;
                     };
                     let resumed = payload_of(|| match way {

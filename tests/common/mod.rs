@@ -153,8 +153,10 @@ impl<T: Unpin> Future for Parked<T> {
     }
 }
 
-/// Spins in its first poll until told to stop; then wakes itself and says pending.
+/// Spins in one poll until told to stop; then wakes itself and says pending.
 pub(crate) struct Spinner<T> {
+    /// Is suspended once, and thus in the registry, before it spins.
+    pub(crate) suspends_first: bool,
     polls: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     _held: T,
@@ -165,15 +167,17 @@ pub(crate) fn spinner<T: Unpin>(
     stop: &Arc<AtomicBool>,
     held: T,
 ) -> Spinner<T> {
-    Spinner { polls: polls.clone(), stop: stop.clone(), _held: held }
+    Spinner { suspends_first: false, polls: polls.clone(), stop: stop.clone(), _held: held }
 }
 
 impl<T: Unpin> Future for Spinner<T> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.polls.fetch_add(1, Ordering::AcqRel);
-        spin_until(&self.stop);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !std::mem::take(&mut self.suspends_first) {
+            self.polls.fetch_add(1, Ordering::AcqRel);
+            spin_until(&self.stop);
+        }
         cx.waker().wake_by_ref();
         Poll::Pending
     }

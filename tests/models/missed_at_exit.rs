@@ -44,5 +44,5 @@ fn exit_wakes_or_refuses_or_is_too_late_one_shard() {
 
 #[test]
 fn exit_wakes_or_refuses_or_is_too_late_two_shards() {
-    exit_against_workers(ALL, 2, 3);
+    exit_against_workers(Some(3), 2, 3);
 }

@@ -4,10 +4,79 @@ use std::cell::Cell;
 use std::sync::LockResult;
 use std::time::Duration;
 
-pub(crate) use loom::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-};
+pub(crate) use loom::sync::atomic::{Ordering, fence};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
+
+/// To choose the schedules worth trying, loom 0.7.2 remembers the last access to each atomic only,
+/// so it overlooks that a load conflicts with a later store if the storing thread (or any other)
+/// has loaded in between, and never tries them in the other order: `count_finished` by one thread
+/// and `finished` by another is an example. So each access here comes with one to a gate, which
+/// conflicts with every other. The gate orders nothing: it is relaxed, and what a relaxed
+/// read-modify-write adds between `SeqCst` fences, loom's fences have by themselves.
+macro_rules! atomics {
+    ($($name:ident of $value:ty),*) => {$(
+        pub(crate) struct $name {
+            gate: loom::sync::atomic::AtomicUsize,
+            inner: loom::sync::atomic::$name,
+        }
+
+        #[allow(dead_code)]
+        impl $name {
+            pub(crate) fn new(value: $value) -> Self {
+                $name {
+                    gate: loom::sync::atomic::AtomicUsize::new(0),
+                    inner: loom::sync::atomic::$name::new(value),
+                }
+            }
+
+            fn pass(&self) -> &loom::sync::atomic::$name {
+                self.gate.fetch_add(1, Ordering::Relaxed);
+                &self.inner
+            }
+
+            pub(crate) fn load(&self, order: Ordering) -> $value {
+                self.pass().load(order)
+            }
+
+            pub(crate) fn store(&self, value: $value, order: Ordering) {
+                self.pass().store(value, order);
+            }
+
+            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                self.pass().swap(value, order)
+            }
+
+            pub(crate) fn compare_exchange(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.pass().compare_exchange(current, new, success, failure)
+            }
+        }
+    )*};
+}
+
+macro_rules! numbers {
+    ($($name:ident of $value:ty),*) => {
+        atomics!($($name of $value),*);
+        $(#[allow(dead_code)]
+        impl $name {
+            pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                self.pass().fetch_add(value, order)
+            }
+
+            pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
+                self.pass().fetch_sub(value, order)
+            }
+        })*
+    };
+}
+
+atomics!(AtomicBool of bool);
+numbers!(AtomicU32 of u32, AtomicU64 of u64, AtomicUsize of usize);
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()

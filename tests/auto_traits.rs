@@ -1,0 +1,71 @@
+//! Which auto traits the public types have, and which they must not have: part of the interface.
+
+use std::cell::Cell;
+use std::marker::PhantomPinned;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+use std::sync::MutexGuard;
+
+use gorun::{AbortHandle, Builder, Handle, JoinError, JoinHandle, UnhandledPanic, yield_now};
+
+/// Compiles if the type has all the traits.
+macro_rules! is {
+    ($type:ty: $($traits:tt)*) => {
+        const _: fn() = || {
+            fn has<T: ?Sized + $($traits)*>() {}
+            has::<$type>();
+        };
+    };
+}
+
+/// Compiles if the type does not have the trait: else the `_` could be either `()` or `Has`.
+macro_rules! is_not {
+    ($type:ty: $trait:path) => {
+        const _: fn() = || {
+            struct Has;
+            trait Ambiguous<T> {
+                fn pick() {}
+            }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            impl<T: ?Sized + $trait> Ambiguous<Has> for T {}
+            <$type as Ambiguous<_>>::pick();
+        };
+    };
+}
+
+/// `Sync` but not `Send`.
+type Guard = MutexGuard<'static, u32>;
+
+is!(Builder: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + Default + std::fmt::Debug);
+is!(UnhandledPanic: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Copy + Default + Eq);
+is!(Handle: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+is!(AbortHandle: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+is!(JoinError: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::error::Error + 'static);
+is_not!(JoinError: Clone);
+
+// The handle carries a value of `T` to another thread, and nobody gets at it by a shared reference.
+is!(JoinHandle<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Future + std::fmt::Debug);
+is!(JoinHandle<Cell<u32>>: Send + Sync + Unpin);
+is!(JoinHandle<PhantomPinned>: Send + Sync + Unpin);
+is!(JoinHandle<Box<dyn Send>>: Send + Sync + UnwindSafe);
+is_not!(JoinHandle<Rc<u32>>: Send);
+is_not!(JoinHandle<*const u32>: Send);
+is_not!(JoinHandle<Guard>: Send);
+is_not!(JoinHandle<u32>: Clone);
+
+#[test]
+fn the_future_of_yield_now_can_move_between_threads() {
+    fn has<T: Send + Sync>(_: &T) {}
+    has(&yield_now());
+}
+
+/// What the macros say is true of types that are known.
+#[test]
+fn the_macros_tell_the_traits_apart() {
+    is!(Cell<u32>: Send);
+    is_not!(Cell<u32>: Sync);
+    is!(Guard: Sync);
+    is_not!(Guard: Send);
+    is_not!(PhantomPinned: Unpin);
+    is_not!(&'static Cell<u32>: UnwindSafe);
+}

@@ -1,0 +1,269 @@
+//! What cannot be done is said at the caller's line, with what to do instead.
+
+mod helpers;
+
+use std::future::pending;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+
+use gorun::{Builder, Handle, JoinError, block_on, num_goroutines, spawn, yield_now};
+use helpers::*;
+
+const VARIABLE: &str = "GORUN_WORKER_THREADS";
+
+#[track_caller]
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{text:?} does not say {part:?}");
+    }
+}
+
+// The number of workers.
+
+#[test]
+fn no_worker_threads_is_refused_at_the_callers_line() {
+    let _watchdog = watchdog();
+    let seen = panic_of(|| Builder::new().worker_threads(0)); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    says(&seen.message, &["worker_threads(0)", "at least one", "leave"]);
+}
+
+#[test]
+fn too_many_worker_threads_are_an_error_before_any_is_started() {
+    let _watchdog = watchdog();
+    for count in [4097, 1_000_000_000_000, usize::MAX] {
+        let error = Builder::new().worker_threads(count).block_on(async {}).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        says(&error.to_string(), &[&count.to_string(), "4096", "worker_threads"]);
+    }
+}
+
+/// Runs the test's other part in a child with this value of the variable.
+fn with_variable(test: &str, value: &str) {
+    child_passes(test, &[(VARIABLE, value)], "");
+}
+
+#[test]
+fn a_variable_that_is_no_number_of_workers_is_refused() {
+    let _watchdog = watchdog();
+    let test = "a_variable_that_is_no_number_of_workers_is_refused";
+    if !is_child() {
+        for value in ["0", "abc", "1000000000000", "-1", "1.5", "4097", "99999999999999999999999"] {
+            with_variable(test, value);
+        }
+        // And one that is no text.
+        return child_passes(test, &[], "export GORUN_WORKER_THREADS=$(printf 'a\\377')");
+    }
+    let value = std::env::var_os(VARIABLE).unwrap();
+    let value = value.to_str().unwrap_or("\"a\\xFF\"");
+    let error = Builder::new().block_on(async {}).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    says(&error.to_string(), &[VARIABLE, value, "1", "4096", "unset"]);
+
+    let seen = panic_of(|| block_on(async {})); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    says(&seen.message, &["gorun", &error.to_string()]);
+
+    // The builder's own value wins, so the variable is not looked at.
+    assert_eq!(run(1, async { 42 }), 42);
+}
+
+/// The threads of this process whose name begins so.
+fn named(prefix: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with(prefix)).count()
+}
+
+#[test]
+fn the_variable_sets_the_workers_unless_the_builder_does_or_it_is_empty() {
+    let _watchdog = watchdog();
+    let test = "the_variable_sets_the_workers_unless_the_builder_does_or_it_is_empty";
+    if !is_child() {
+        with_variable(test, "3");
+        return with_variable(test, "");
+    }
+    let cores = thread::available_parallelism().unwrap().get();
+    let by_variable = if std::env::var(VARIABLE).unwrap() == "3" { 3 } else { cores };
+    // A worker gives itself its name, so it may be a moment late.
+    Builder::new().block_on(async { wait_until(|| named("gorun-") == by_variable) }).unwrap();
+    block_on(async { wait_until(|| named("gorun-") == by_variable) });
+    run(5, async { wait_until(|| named("gorun-") == 5) });
+}
+
+// Outside a runtime.
+
+#[test]
+fn spawn_outside_a_runtime_panics_at_the_callers_line() {
+    let _watchdog = watchdog();
+    let seen = panic_of(|| spawn(async {})); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    says(&seen.message, &["block_on", "Handle"]);
+    // Large ones take another way.
+    let large = [0u8; 5000];
+    let seen = panic_of(|| spawn(async move { large.len() })); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+}
+
+#[test]
+fn spawn_outside_a_runtime_drops_the_future() {
+    let _watchdog = watchdog();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let guard = OnDrop({
+        let dropped = dropped.clone();
+        move || dropped.store(true, SeqCst)
+    });
+    panic_of(|| spawn(async move { drop(guard) }));
+    assert!(dropped.load(SeqCst));
+}
+
+#[test]
+fn spawn_on_a_thread_that_a_goroutine_started_panics_and_a_handle_helps() {
+    let _watchdog = watchdog();
+    run(1, async {
+        let started = spawn(async {
+            let runtime = Handle::current();
+            let thread = thread::spawn(move || {
+                says(&panic_of(|| spawn(async {})).message, &["block_on", "Handle"]);
+                runtime.spawn(async { 42 })
+            });
+            thread.join().unwrap().await.unwrap()
+        });
+        assert_eq!(started.await.unwrap(), 42);
+    });
+}
+
+#[test]
+fn handle_current_outside_a_runtime_panics_at_the_callers_line() {
+    let _watchdog = watchdog();
+    assert!(Handle::try_current().is_none());
+    let seen = panic_of(Handle::current);
+    says(&seen.message, &["Handle::current()", "block_on"]);
+    let seen = panic_of(|| Handle::current()); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+}
+
+#[test]
+fn outside_a_runtime_there_is_nothing_to_count_and_nobody_to_yield_to() {
+    let _watchdog = watchdog();
+    assert_eq!(num_goroutines(), 0);
+    futures::executor::block_on(yield_now());
+    // Also after one.
+    run(1, async {});
+    assert_eq!(num_goroutines(), 0);
+    assert!(Handle::try_current().is_none());
+    panic_of(|| spawn(async {}));
+    // Also after one that panicked.
+    payload_of(|| run(1, async { panic!("boom") }));
+    assert_eq!(num_goroutines(), 0);
+    panic_of(|| spawn(async {}));
+}
+
+// Threads.
+
+/// Refuses after some threads have started: their stacks do not fit into the address space.
+#[test]
+fn threads_the_system_refuses_are_an_error_and_those_started_end() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        let test = "threads_the_system_refuses_are_an_error_and_those_started_end";
+        return child_passes(test, &[], "ulimit -v 2000000");
+    }
+    let before = threads();
+    let many = || Builder::new().worker_threads(64).thread_stack_size(64 << 20);
+    for _ in 0..3 {
+        let error = many().block_on(async { panic!("main was run") }).unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::InvalidInput);
+        wait_until(|| threads() == before);
+    }
+    // Some do fit, so some had been started.
+    let some = Builder::new().worker_threads(4).thread_stack_size(64 << 20);
+    some.block_on(async { spawn(async {}).await.unwrap() }).unwrap();
+    wait_until(|| threads() == before);
+}
+
+#[test]
+fn the_error_of_a_refused_thread_says_what_was_refused_and_what_to_do() {
+    let _watchdog = watchdog();
+    let error = Builder::new().worker_threads(3).thread_stack_size(1 << 60).block_on(async {});
+    let text = error.unwrap_err().to_string();
+    says(&text, &["worker thread", "of 3", "fewer", "stack"]);
+}
+
+#[test]
+fn a_stack_size_no_machine_has_is_an_error() {
+    let _watchdog = watchdog();
+    for bytes in [1 << 60, usize::MAX / 2, usize::MAX - 4096, usize::MAX] {
+        let builder = Builder::new().worker_threads(2).thread_stack_size(bytes);
+        assert!(builder.block_on(async {}).is_err(), "{bytes}");
+    }
+    // One that is too small is rounded up.
+    for bytes in [0, 1] {
+        let builder = Builder::new().worker_threads(2).thread_stack_size(bytes);
+        builder.block_on(async { spawn(async {}).await.unwrap() }).unwrap();
+    }
+}
+
+/// Whether by an error or by a panic, it is said to the caller, and nothing is left behind.
+#[test]
+fn a_thread_name_with_a_nul_is_refused_in_the_callers_terms() {
+    let _watchdog = watchdog();
+    let mut error = None;
+    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        panic_of(|| {
+            let builder = Builder::new().worker_threads(2).thread_name("a\0b");
+            error = builder.block_on(async {}).err();
+            assert!(error.is_none(), "boom: refused with an error");
+        })
+    }));
+    match (error, seen) {
+        (Some(error), _) => says(&error.to_string(), &["thread_name"]),
+        (None, Ok(seen)) => {
+            assert_eq!(seen.file, file!(), "{}", seen.message);
+            says(&seen.message, &["thread_name"]);
+        }
+        (None, Err(_)) => panic!("accepted"),
+    }
+}
+
+#[test]
+fn odd_thread_names_are_accepted() {
+    let _watchdog = watchdog();
+    for name in ["", "a name that is much longer than the kernel's fifteen bytes", "früh"] {
+        let ran_on = Builder::new().worker_threads(1).thread_name(name).block_on(async {
+            spawn(async { thread::current().name().map(str::to_owned) }).await.unwrap()
+        });
+        assert_eq!(ran_on.unwrap().unwrap(), format!("{name}-0"));
+    }
+}
+
+// Misuse that is not refused, but harmless.
+
+#[test]
+fn a_runtime_that_could_not_start_leaves_main_undriven_but_dropped() {
+    let _watchdog = watchdog();
+    let dropped = AtomicBool::new(false);
+    let guard = OnDrop(|| dropped.store(true, SeqCst));
+    let main = async {
+        let _guard = guard;
+        unreachable!("it could not start");
+    };
+    assert!(Builder::new().worker_threads(5000).block_on(main).is_err());
+    assert!(dropped.load(SeqCst));
+}
+
+#[test]
+fn into_panic_of_a_cancelled_goroutine_panics_at_the_callers_line() {
+    let _watchdog = watchdog();
+    let error: JoinError = run(1, async {
+        let parked = spawn(pending::<()>());
+        parked.abort();
+        parked.await.unwrap_err()
+    });
+    let seen = panic_of(|| error.into_panic()); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    says(&seen.message, &["cancelled", "is_panic", "try_into_panic"]);
+}
