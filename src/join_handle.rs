@@ -8,12 +8,10 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use event_listener::EventListener;
-
 use crate::join_error::JoinError;
 use crate::scheduler::context::{self, Role};
 use crate::scheduler::task::TaskRef;
-use crate::scheduler::{Scheduler, Spawned, exit};
+use crate::scheduler::{Scheduler, Spawned, left_behind};
 
 /// A goroutine, seen by whoever spawned it: a future of its result.
 ///
@@ -53,7 +51,7 @@ enum State<T> {
         /// To abort the goroutine.
         waker: Waker,
         /// For news that the goroutine was left behind, if the handle is awaited from outside.
-        news: Option<EventListener>,
+        news: Option<left_behind::Subscription>,
     },
     /// Spawned there when its runtime was over.
     Cancelled(&'static Location<'static>),
@@ -201,7 +199,7 @@ impl<T> Future for JoinHandle<T> {
 /// can concern the caller: its runtime's own workers and main are gone by then.
 fn is_left_behind(
     scheduler: *const Scheduler,
-    news: &mut Option<EventListener>,
+    news: &mut Option<left_behind::Subscription>,
     cx: &mut Context<'_>,
 ) -> bool {
     let is_own = context::with_inside(|context| {
@@ -209,19 +207,7 @@ fn is_left_behind(
             context.belongs_to(scheduler) && !matches!(context.role, Role::Guest)
         })
     });
-    if is_own {
-        return false;
-    }
-    loop {
-        let listener = news.get_or_insert_with(exit::left_behind_news);
-        if exit::was_left_behind(scheduler) {
-            return true;
-        }
-        if Pin::new(listener).poll(cx).is_pending() {
-            return false;
-        }
-        *news = None;
-    }
+    !is_own && left_behind::is_announced(scheduler, news, cx.waker())
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

@@ -184,8 +184,9 @@ fn panic_outside() -> ! {
     )
 }
 
-/// Lets everything else that can run go first: the calling goroutine goes behind all that is
-/// runnable at present.
+/// Lets others go first: the calling goroutine goes to the back of its worker's queue, behind all
+/// that it has spawned or woken. What other threads have spawned or woken has its turn too, after 61
+/// polls at the latest.
 ///
 /// A goroutine that computes for long does others a favour by awaiting this now and then; they
 /// cannot run on its thread otherwise. In main, which has its own thread, the thread yields.

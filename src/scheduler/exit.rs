@@ -14,7 +14,8 @@
 //!    they are.
 //! 5. It waits until no goroutine is alive, or until nothing has moved for `exit_grace`, or until
 //!    those that are alive all sit in a nested `block_on`.
-//! 6. The phase becomes *ended*, workers end, and main's thread waits for those that can.
+//! 6. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
+//!    waits for those that can.
 //! 7. Main's value goes back, or the panic that won is resumed.
 //!
 //! What moves: a poll that begins or ends, a goroutine that completes, a thread that ends. The
@@ -37,23 +38,27 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
-use event_listener::{Event, EventListener};
-
 use crate::clock;
 use crate::scheduler::context::{Context, Role};
 use crate::scheduler::drive::drive;
-use crate::scheduler::{Phase, Scheduler, main_guard};
-use crate::sync::lock;
+use crate::scheduler::{Phase, Scheduler, left_behind, main_guard};
 
 /// Main's thread looks at least this often whether anything moves. Also how long the workers may
 /// be busy with what they do before a thread is started for the stragglers.
 const NAP: Duration = Duration::from_millis(1);
+
+/// The least grace: in less time a thread that makes no progress cannot be told from one that
+/// waits for its turn on a busy machine.
+const LEAST_GRACE: Duration = Duration::from_millis(10);
+
+/// For how long main's thread waits for a worker that is free to come to what is queued. It comes
+/// as soon as the machine lets it; the limit is there so that exit ends whatever happens.
+const FREE_WORKER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs main to its end, and everything else with it. `Err` is the panic to resume.
 pub(crate) fn run_main<F: Future>(
@@ -66,7 +71,7 @@ pub(crate) fn run_main<F: Future>(
     context.enter(|| scheduler.registry.close(Waker::wake));
     let all_done = wait_for_goroutines(scheduler);
     if !all_done {
-        leave_behind(scheduler);
+        left_behind::announce(scheduler);
     }
     end_threads(scheduler, all_done);
     result
@@ -87,10 +92,10 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
         Ok(output) => (output, None),
         Err(payload) => (None, Some(payload)),
     };
-    let unhandled = scheduler.main.main_done(own.is_some());
+    let panics = scheduler.main.main_done(own);
     let dropped = catch_unwind(AssertUnwindSafe(|| main.set(None)));
     // In the order in which they happened; the first wins.
-    let mut panics = [unhandled, own, dropped.err()].into_iter().flatten();
+    let mut panics = panics.chain(dropped.err());
     let Some(first) = panics.next() else {
         return Ok(output.expect("only a panic interrupts main"));
     };
@@ -101,24 +106,28 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
 
 /// Waits until no goroutine is alive. `false`: some are, and do not come to their next await.
 fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
-    let grace = scheduler.config.exit_grace;
+    let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
     let mut quiet = Quiet::new();
     let mut started_drainer = false;
     loop {
-        let live = scheduler.live();
+        let live = scheduler.live() as usize;
         if live == 0 {
             return true;
         }
-        if live <= scheduler.threads.blocked() as u64 {
+        if live <= scheduler.threads.blocked_goroutines() {
             return false;
         }
+        let limit = match scheduler.has_worker_for(live) {
+            true => grace.max(FREE_WORKER_LIMIT),
+            false => grace,
+        };
         let quiet_for = quiet.after(scheduler.progress(), || thread::park_timeout(NAP));
         if quiet_for >= NAP && !started_drainer {
             started_drainer = true;
             if scheduler.threads.start(scheduler).is_ok() {
                 quiet.restart();
             }
-        } else if quiet_for >= grace.max(NAP) {
+        } else if quiet_for >= limit {
             return scheduler.live() == 0;
         }
     }
@@ -128,14 +137,14 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
 fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.enter_phase(Phase::Ended);
     scheduler.idle.notify_all(|index| scheduler.bed(index));
-    let grace = scheduler.config.exit_grace.max(NAP);
+    let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
     let mut quiet = Quiet::new();
     let mut alive = usize::MAX;
-    loop {
-        let quiet_for =
-            quiet.after(alive as u64, || alive = scheduler.threads.wait_for_an_end(NAP));
-        let stuck = scheduler.workers().filter(|worker| worker.is_in_poll()).count();
-        if alive == 0 || (!all_done && alive <= stuck) || quiet_for >= grace {
+    while alive > scheduler.threads.blocked() {
+        let moved = scheduler.progress().wrapping_add(alive as u64);
+        let quiet_for = quiet.after(moved, || alive = scheduler.threads.wait_for_an_end(NAP));
+        let all_stuck = !all_done && alive <= scheduler.workers_in_poll();
+        if quiet_for >= if all_stuck { LEAST_GRACE } else { grace } {
             break;
         }
     }
@@ -175,27 +184,13 @@ impl Scheduler {
     fn progress(&self) -> u64 {
         self.workers().map(|worker| worker.ticks() + worker.counts.finished()).sum()
     }
-}
 
-// Goroutines left behind. Their schedulers are never freed, so an address names one for ever.
+    fn workers_in_poll(&self) -> usize {
+        self.workers().filter(|worker| worker.is_in_poll()).count()
+    }
 
-static LEFT_BEHIND: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-static ANY_LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
-static NEWS: Event = Event::new();
-
-fn leave_behind(scheduler: &Arc<Scheduler>) {
-    std::mem::forget(scheduler.clone());
-    lock(&LEFT_BEHIND).push(Arc::as_ptr(scheduler).addr());
-    ANY_LEFT_BEHIND.store(true, Ordering::SeqCst);
-    NEWS.notify(usize::MAX);
-}
-
-/// Whether the runtime at `address` has ended without some of its goroutines.
-pub(crate) fn was_left_behind(address: *const Scheduler) -> bool {
-    ANY_LEFT_BEHIND.load(Ordering::SeqCst) && lock(&LEFT_BEHIND).contains(&address.addr())
-}
-
-/// Completes when any runtime leaves goroutines behind.
-pub(crate) fn left_behind_news() -> EventListener {
-    NEWS.listen()
+    /// Whether some of the living goroutines wait for a worker, and some worker is free for them.
+    fn has_worker_for(&self, live: usize) -> bool {
+        self.workers_in_poll() < live.min(self.threads.working())
+    }
 }

@@ -67,8 +67,9 @@
 //! There is a watcher when one is needed: a worker that goes to sleep while others are awake
 //! becomes it if there is none; and a worker that puts a single aside while the word says
 //! "sleepers, no watcher" appoints one. The bit it reads is not stale where it matters: it is
-//! cleared because the watcher was woken (then it searches, and takes singles), or because nobody
-//! was awake (then the reader slept, and has been through the lock since).
+//! cleared because the only sleeper left was woken (then nobody is idle, and the next worker to go
+//! to sleep watches), or because nobody was awake (then the reader slept, and has been through the
+//! lock since). A watcher that gets up appoints its successor.
 //!
 //! # Rejected
 //!
@@ -83,7 +84,7 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, fence, lock};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, fence, lock};
 
 /// How long the watcher sleeps between two looks. Shorter finds a neglected task sooner and costs
 /// a wake-up (about 5 µs of CPU) each time; 400 µs keeps it near one percent of a core.
@@ -216,7 +217,11 @@ impl Idle {
         if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
             return;
         }
-        let Some(worker) = sleepers.list.pop() else { return };
+        // The watcher last, so that whoever else sleeps is watched for.
+        let watcher = sleepers.watcher;
+        let others = sleepers.list.iter().rposition(|&worker| Some(worker) != watcher);
+        let Some(place) = others.or(sleepers.list.len().checked_sub(1)) else { return };
+        let worker = sleepers.list.remove(place);
         self.leave_list(&mut sleepers, worker);
         self.word.fetch_add(SEARCHING, Ordering::SeqCst);
         drop(sleepers);
@@ -237,15 +242,18 @@ impl Idle {
     pub(crate) fn ensure_watched<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
         let word = self.word.load(Ordering::Relaxed);
         if word & WATCHED == 0 && field(word, SLEEPING) > 0 {
-            self.appoint_watcher(bed);
+            self.appoint_watcher(lock(&self.sleepers), bed);
         }
     }
 
     #[cold]
-    fn appoint_watcher<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
-        let mut sleepers = lock(&self.sleepers);
+    fn appoint_watcher<'a>(
+        &self,
+        mut sleepers: MutexGuard<'_, Sleepers>,
+        bed: impl Fn(usize) -> &'a Bed,
+    ) {
         if sleepers.watcher.is_none()
-            && let Some(&worker) = sleepers.list.last()
+            && let Some(&worker) = sleepers.list.first()
         {
             self.set_watcher(&mut sleepers, worker);
             drop(sleepers);
@@ -291,7 +299,7 @@ impl Idle {
         // Ordering: pairs with the fence in `notify`: a push that did not see this worker on the
         // list is seen here.
         fence(Ordering::SeqCst);
-        if queues.shared_work_waits() && self.get_up(me) {
+        if queues.shared_work_waits() && self.get_up(me, queues) {
             return;
         }
         loop {
@@ -300,7 +308,7 @@ impl Idle {
                 Some(Signal::Watch) => watching = true,
                 None => {
                     if queues.neglected_work() {
-                        if !self.get_up(me) {
+                        if !self.get_up(me, queues) {
                             // Somebody was faster: the signal is on its way.
                             while queues.bed(me).receive(None) != Some(Signal::Search) {}
                         }
@@ -312,15 +320,20 @@ impl Idle {
         }
     }
 
-    /// A sleeper takes itself off the list, unless somebody else already did.
-    fn get_up(&self, me: usize) -> bool {
+    /// A sleeper takes itself off the list, unless somebody else already did. If it watched,
+    /// another sleeper does from now on.
+    fn get_up(&self, me: usize, queues: &impl Queues) -> bool {
         let mut sleepers = lock(&self.sleepers);
         let Some(place) = sleepers.list.iter().position(|&worker| worker == me) else {
             return false;
         };
-        sleepers.list.swap_remove(place);
+        sleepers.list.remove(place);
+        let watched = sleepers.watcher == Some(me);
         self.leave_list(&mut sleepers, me);
         self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+        if watched {
+            self.appoint_watcher(sleepers, |worker| queues.bed(worker));
+        }
         true
     }
 

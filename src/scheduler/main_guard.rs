@@ -58,7 +58,11 @@ pub(crate) struct MainGuard {
 
 enum State {
     Running,
-    Crashed(Payload),
+    Crashed {
+        payload: Payload,
+        /// Main's own unwinding brought it about, by dropping a handle.
+        after_mains_own: bool,
+    },
     /// The payload has been resumed inside a nested `block_on` of main's.
     CrashResumed,
     Done,
@@ -84,15 +88,16 @@ impl MainGuard {
         if self.policy == UnhandledPanic::Ignore {
             return discard(payload);
         }
+        let after_mains_own = self.is_this_thread() && std::thread::panicking();
         let mut state = lock(&self.state);
         let (consequence, surplus) = match *state {
             State::Running => {
-                *state = State::Crashed(payload);
+                *state = State::Crashed { payload, after_mains_own };
                 // Ordering: Release pairs with the Acquire in `crashed`.
                 self.crashed.store(true, Ordering::Release);
                 ("main is cancelled and the panic resumed in its thread", None)
             }
-            State::Crashed(_) | State::CrashResumed => {
+            State::Crashed { .. } | State::CrashResumed => {
                 ("main is being cancelled for an earlier one", Some(payload))
             }
             State::Done => ("main has already ended", Some(payload)),
@@ -111,26 +116,34 @@ impl MainGuard {
         self.crashed.load(Ordering::Acquire)
     }
 
+    /// Whether the caller may resume that panic here, in the middle of main. It may not while main
+    /// unwinds already: that would abort the process.
+    pub(crate) fn may_be_resumed_here(&self) -> bool {
+        self.crashed() && self.is_this_thread() && !std::thread::panicking()
+    }
+
     /// Takes the panic out, to resume it in the middle of main.
     pub(crate) fn take_for_resumption(&self) -> Payload {
         let mut state = lock(&self.state);
         match std::mem::replace(&mut *state, State::CrashResumed) {
-            State::Crashed(payload) => payload,
+            State::Crashed { payload, .. } => payload,
             _ => already_resumed(),
         }
     }
 
-    /// Main has returned, panicked or been interrupted: panics are only reported from now on.
-    /// Returns the one that came first.
-    pub(crate) fn main_done(&self, main_panicked: bool) -> Option<Payload> {
-        let mut state = lock(&self.state);
+    /// Main has returned, been interrupted, or panicked with `own`: panics are only reported from
+    /// now on. Returns those there were, the first one first.
+    pub(crate) fn main_done(&self, own: Option<Payload>) -> impl Iterator<Item = Payload> + use<> {
+        let state = std::mem::replace(&mut *lock(&self.state), State::Done);
         self.crashed.store(false, Ordering::Release);
-        match std::mem::replace(&mut *state, State::Done) {
-            State::Crashed(payload) => Some(payload),
+        let panics = match (state, own) {
+            (State::Crashed { payload, after_mains_own: true }, own) => [own, Some(payload)],
+            (State::Crashed { payload, after_mains_own: false }, own) => [Some(payload), own],
             // Main's own panic is most likely that very one.
-            State::CrashResumed => (!main_panicked).then(already_resumed),
-            State::Running | State::Done => None,
-        }
+            (State::CrashResumed, own) => [own.or_else(|| Some(already_resumed())), None],
+            (State::Running | State::Done, own) => [own, None],
+        };
+        panics.into_iter().flatten()
     }
 
     pub(crate) fn is_main_done(&self) -> bool {
@@ -138,7 +151,7 @@ impl MainGuard {
     }
 
     /// Whether main runs on the calling thread.
-    pub(crate) fn is_this_thread(&self) -> bool {
+    fn is_this_thread(&self) -> bool {
         self.thread.id() == std::thread::current().id()
     }
 

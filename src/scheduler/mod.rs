@@ -24,6 +24,7 @@ mod drive;
 pub(crate) mod exit;
 mod idle;
 mod injector;
+pub(crate) mod left_behind;
 pub(crate) mod main_guard;
 pub(crate) mod nested;
 pub(crate) mod outcome;
@@ -256,10 +257,12 @@ impl Scheduler {
         match own_queue(context) {
             Some(worker) if while_running => {
                 // It yielded: it goes behind everything that is runnable.
-                if worker.ring.len() == 0
-                    && let Some(other) = self.take_injected(worker)
-                {
-                    self.push_back(worker, other);
+                let injected = match worker.ring.len() {
+                    0 => self.take_injected(worker),
+                    _ => None,
+                };
+                for earlier in injected.into_iter().chain(worker.next.take()) {
+                    self.push_back(worker, earlier);
                 }
                 self.push_back(worker, word);
             }

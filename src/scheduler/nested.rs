@@ -39,8 +39,7 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
 fn drive_to_end<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
     // Inside main, a goroutine's unhandled panic is resumed here, since main would not come to an
     // await of its own before this ends.
-    let is_main = scheduler.main.is_this_thread();
-    let driven = drive(pin!(future), || is_main && scheduler.main.crashed());
+    let driven = drive(pin!(future), || scheduler.main.may_be_resumed_here());
     driven.unwrap_or_else(|| resume_unwind(scheduler.main.take_for_resumption()))
 }
 
@@ -59,24 +58,26 @@ pub(crate) fn while_blocked<R>(f: impl FnOnce() -> R) -> R {
 struct Blocked<'a> {
     context: &'a Context,
     is_outermost: bool,
+    by_goroutine: bool,
 }
 
 impl<'a> Blocked<'a> {
     fn new(context: &'a Context) -> Self {
         let is_outermost = !context.blocked.replace(true);
+        let by_goroutine = context.polling.get().is_some();
         if is_outermost && let Some(worker) = context.worker() {
             context.scheduler.inject_batch(worker.drain());
             context.scheduler.idle.worker_unavailable();
-            context.scheduler.threads.block(&context.scheduler);
+            context.scheduler.threads.block(&context.scheduler, by_goroutine);
         }
-        Blocked { context, is_outermost }
+        Blocked { context, is_outermost, by_goroutine }
     }
 }
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         if self.is_outermost {
-            self.context.scheduler.threads.unblock();
+            self.context.scheduler.threads.unblock(self.by_goroutine);
             self.context.scheduler.idle.worker_available();
             self.context.blocked.set(false);
         }

@@ -29,8 +29,11 @@ pub(crate) struct Threads {
     wanted: usize,
     /// Mirrors `state`, for a look without the lock: more workers are available than wanted.
     excess: AtomicBool,
-    /// Workers inside a `block_on` of their goroutine's.
+    /// Workers inside a nested `block_on`.
     blocked: AtomicUsize,
+    /// Those of them that a goroutine called, rather than the destructor of the result of one that
+    /// has completed.
+    blocked_goroutines: AtomicUsize,
 }
 
 struct State {
@@ -58,6 +61,7 @@ impl Threads {
             wanted,
             excess: AtomicBool::new(false),
             blocked: AtomicUsize::new(0),
+            blocked_goroutines: AtomicUsize::new(0),
         }
     }
 
@@ -92,8 +96,9 @@ impl Threads {
 
     /// A worker stops running goroutines for the duration of a nested `block_on`: another is
     /// started if there are too few now.
-    pub(crate) fn block(&self, scheduler: &Arc<Scheduler>) {
+    pub(crate) fn block(&self, scheduler: &Arc<Scheduler>, by_goroutine: bool) {
         self.blocked.fetch_add(1, Ordering::SeqCst);
+        self.blocked_goroutines.fetch_add(by_goroutine.into(), Ordering::SeqCst);
         let too_few = {
             let mut state = lock(&self.state);
             self.set_available(&mut state, |available| available - 1);
@@ -106,15 +111,26 @@ impl Threads {
     }
 
     /// The worker runs goroutines again.
-    pub(crate) fn unblock(&self) {
+    pub(crate) fn unblock(&self, by_goroutine: bool) {
         let mut state = lock(&self.state);
         self.set_available(&mut state, |available| available + 1);
+        self.blocked_goroutines.fetch_sub(by_goroutine.into(), Ordering::SeqCst);
         self.blocked.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// How many workers are inside a nested `block_on`.
     pub(crate) fn blocked(&self) -> usize {
         self.blocked.load(Ordering::SeqCst)
+    }
+
+    /// How many goroutines are inside a nested `block_on`.
+    pub(crate) fn blocked_goroutines(&self) -> usize {
+        self.blocked_goroutines.load(Ordering::SeqCst)
+    }
+
+    /// How many workers there are, inside a nested `block_on` or not.
+    pub(crate) fn working(&self) -> usize {
+        lock(&self.state).available + self.blocked()
     }
 
     /// Retires the worker at `index`, the caller, if there is one too many.

@@ -137,7 +137,8 @@ impl<'a> Runner<'a> {
     fn find_task(&mut self) -> Option<Word> {
         let mut searching = false;
         loop {
-            let found = match self.is_to_end() {
+            // When the runtime ends, what is still queued is dropped first.
+            let found = match self.is_retired {
                 true => None,
                 false => self.local_task().or_else(|| self.injected_task()).or_else(|| {
                     searching = searching || self.scheduler.idle.begin_search();
