@@ -77,7 +77,8 @@ fn a_handle_dropped_in_the_middle_of_awaiting_it_lets_the_goroutine_run_on() {
             let (answer, answered) = oneshot::channel();
             let mut handle = spawn(async move { answer.send(asked.await.unwrap()).unwrap() });
             // With main's own waker, so that a late wake goes to a live one.
-            poll_fn(|cx| Poll::Ready(assert!(Pin::new(&mut handle).poll(cx).is_pending()))).await;
+            let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut handle).poll(cx).is_pending()));
+            assert!(polled.await);
             drop(handle);
             ask.send(7).unwrap();
             assert_eq!(answered.await.unwrap(), 7);
@@ -470,7 +471,9 @@ fn the_last_waker_a_handle_was_polled_with_is_the_one_that_is_woken() {
                 let (mut handle, mut polled) = (handle, Some(polled));
                 poll_fn(move |cx| {
                     let poll = Pin::new(&mut handle).poll(cx);
-                    polled.take().map(|polled| polled.send(()).unwrap());
+                    if let Some(polled) = polled.take() {
+                        polled.send(()).unwrap()
+                    }
                     poll
                 })
                 .await
@@ -537,14 +540,15 @@ fn a_goroutine_that_awaits_another_runtimes_handle_is_dropped_at_its_own_exit() 
     for workers in WORKERS {
         run(workers, async {
             let parked = spawn(pending::<()>());
-            let straggler = thread::spawn(move || {
+            let other = thread::spawn(move || {
+                let mut straggler = None;
                 run(workers, async {
-                    let straggler = spawn(async move { parked.await.unwrap() });
+                    straggler = Some(spawn(async move { parked.await.unwrap() }));
                     yield_now().await;
-                    straggler
-                })
+                });
+                straggler.unwrap()
             });
-            let straggler = straggler.join().unwrap();
+            let straggler = other.join().unwrap();
             assert!(straggler.await.unwrap_err().is_cancelled());
         });
     }
@@ -605,7 +609,7 @@ fn errors() -> (JoinError, JoinError, u32) {
         parked.abort();
         let line = line!() + 1;
         let panicked = spawn(async { panic!("boom {}", 1) });
-        (parked.await.unwrap_err(), panicked.await.map(|()| ()).unwrap_err(), line)
+        (parked.await.unwrap_err(), panicked.await.unwrap_err(), line)
     })
 }
 
@@ -630,7 +634,7 @@ fn a_join_error_says_which_goroutine_and_why() {
 #[test]
 fn a_payload_that_is_no_text_is_said_to_be_a_panic_all_the_same() {
     let _watchdog = watchdog();
-    let error = run(1, async { spawn(async { panic_any(5u8) }).await.map(|()| ()).unwrap_err() });
+    let error = run(1, async { spawn(async { panic_any(5u8) }).await.unwrap_err() });
     assert_eq!(
         error.to_string(),
         format!("the goroutine spawned at {} panicked", error.spawned_at())

@@ -22,6 +22,9 @@
 //! that came before earlier ones visible, a little more than C11 says; timed waits do not end by
 //! themselves (`models/sync.rs` says how they are modelled).
 
+// Loom's cells are shared between its threads, which are one thread.
+#![allow(clippy::arc_with_non_send_sync)]
+
 #[path = "../src/scheduler/counts.rs"]
 #[allow(dead_code)]
 mod counts;

@@ -340,7 +340,7 @@ fn a_panic_goes_through_a_nested_block_on() {
                         panic!("boom");
                     })
                 });
-                let error = outer.await.map(|()| ()).unwrap_err();
+                let error = outer.await.unwrap_err();
                 assert_eq!(message(&*error.into_panic()), Some("boom"));
                 // It can be caught on the way, and the goroutine goes on as one.
                 let outer = spawn(async {
@@ -496,7 +496,7 @@ fn builder_block_on_inside_starts_its_own_runtime() {
                         spawn(async move {
                             let _guard = guard;
                             pending::<()>().await;
-                        })
+                        });
                     });
                     // Its end cancels its own, and nothing else.
                     assert!(dropped.load(SeqCst));

@@ -101,12 +101,12 @@ fn the_awaiter_gets_the_payload_the_message_and_the_place_of_the_spawn() {
             let line = line!() + 1;
             let text = spawn(async { panic!("boom {}", 1) });
             let other = spawn(async { panic_any(Boom(2)) });
-            let error: JoinError = text.await.map(|()| ()).unwrap_err();
+            let error: JoinError = text.await.unwrap_err();
             assert!(error.is_panic());
             assert_eq!((error.spawned_at().file(), error.spawned_at().line()), (file!(), line));
             assert!(error.to_string().ends_with("panicked: boom 1"), "{error}");
             assert_eq!(message(&*error.into_panic()), Some("boom 1"));
-            let error = other.await.map(|()| ()).unwrap_err();
+            let error = other.await.unwrap_err();
             assert_eq!(*error.into_panic().downcast::<Boom>().unwrap(), Boom(2));
         });
     }
@@ -131,8 +131,7 @@ fn a_panic_whose_result_was_taken_is_observed_whatever_becomes_of_the_error() {
 fn a_join_error_with_a_panic_can_be_shared_and_moved_between_threads() {
     let _watchdog = watchdog();
     // Sendable, but not shareable.
-    let error =
-        run(2, async { spawn(async { panic_any(Cell::new(5)) }).await.map(|()| ()).unwrap_err() });
+    let error = run(2, async { spawn(async { panic_any(Cell::new(5)) }).await.unwrap_err() });
     let error = Arc::new(error);
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -153,8 +152,7 @@ fn a_worker_survives_the_panics_of_its_goroutines() {
     run(1, async {
         let id = spawn(async { thread::current().id() }).await.unwrap();
         for round in 0..200 {
-            let error =
-                spawn(async move { panic_any(Boom(round)) }).await.map(|()| ()).unwrap_err();
+            let error = spawn(async move { panic_any(Boom(round)) }).await.unwrap_err();
             assert_eq!(*error.into_panic().downcast::<Boom>().unwrap(), Boom(round));
         }
         assert_eq!(spawn(async { thread::current().id() }).await.unwrap(), id);
@@ -365,7 +363,7 @@ fn a_goroutine_that_panics_with_a_panicked_handle_in_it_leaves_both_unobserved()
                 panic!("boom outside");
             });
             // The outer one is observed; the handle went as that unwound.
-            let error: JoinError = outer.await.map(|()| ()).unwrap_err();
+            let error: JoinError = outer.await.unwrap_err();
             assert!(error.to_string().ends_with("boom outside"));
             pending::<()>().await;
         });
@@ -690,7 +688,7 @@ fn payloads_whose_destructors_panic_harm_nobody() {
         // In an error that a goroutine drops.
         run(workers, async {
             let fuse = spawn(async { panic_any(Fuse(1)) });
-            let drops = spawn(async { drop(fuse.await.map(|()| ())) });
+            let drops = spawn(async { drop(fuse.await) });
             let error = drops.await.unwrap_err();
             assert!(error.into_panic().is::<Fuse>());
         });
@@ -737,7 +735,7 @@ fn ignore_lets_unobserved_panics_pass_and_observed_ones_through() {
             spawn(Holding(bomb("boom")));
             gorun::block_on(async { yield_now().await });
             yield_until(|| gorun::num_goroutines() == 1).await;
-            let error = spawn(async { panic!("boom seen") }).await.map(|()| ()).unwrap_err();
+            let error = spawn(async { panic!("boom seen") }).await.unwrap_err();
             assert_eq!(text(error.into_panic()), "boom seen");
             42
         });
@@ -1019,10 +1017,10 @@ fn a_storm_of_panics_ends_in_one() {
                         });
                         match (number + round) % 4 {
                             0 => drop(handle),
-                            1 => drop(handle.await.map(|()| ())),
+                            1 => drop(handle.await),
                             2 => {
                                 handle.abort();
-                                spawn(async { drop(handle.await.map(|()| ())) }).detach();
+                                spawn(async { drop(handle.await) }).detach();
                             }
                             _ => spawn(async { drop(handle) }).detach(),
                         }

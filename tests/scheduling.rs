@@ -658,7 +658,7 @@ fn num_goroutines_counts_main_and_is_exact_after_a_join() {
                 assert_eq!(num_goroutines(), 2);
                 spawn(async { spawn(async {}).await.unwrap() }).await.unwrap();
                 assert_eq!(num_goroutines(), 2);
-                spawn(async { panic!("boom") }).await.map(|()| ()).unwrap_err();
+                spawn(async { panic!("boom") }).await.unwrap_err();
                 assert_eq!(num_goroutines(), 2);
                 let (runtime, foreign) = (Handle::current(), Handle::current());
                 let spawned = thread::spawn(move || foreign.spawn(async { num_goroutines() }));
@@ -1000,7 +1000,7 @@ fn what_a_goroutine_spawned_and_woke_before_its_panic_runs() {
                     panic!("boom");
                 }
             });
-            assert!(spawner.await.map(|()| ()).unwrap_err().is_panic());
+            assert!(spawner.await.unwrap_err().is_panic());
             countdown.wait().await;
             countdown.check();
         });

@@ -18,10 +18,12 @@ use gorun::{AbortHandle, Builder, Handle, JoinHandle};
 
 const WORKERS: [usize; 3] = [1, 2, 16];
 
+type Handles = (JoinHandle<()>, AbortHandle);
+
 /// Where goroutines leave their wakers and handles, for others to use.
 struct Board {
     wakers: Vec<Mutex<Option<Waker>>>,
-    handles: Vec<Mutex<Option<(JoinHandle<()>, AbortHandle)>>>,
+    handles: Vec<Mutex<Option<Handles>>>,
     uses: AtomicUsize,
     stop: AtomicBool,
 }
@@ -60,7 +62,7 @@ impl Board {
                     waker.wake_by_ref();
                 }
                 2 => drop(waker.clone()),
-                3 => waker.clone().wake(),
+                3 => waker.wake_by_ref(),
                 // Perhaps the last reference goes here.
                 4 => drop(slot.lock().unwrap().take()),
                 _ => {
@@ -69,7 +71,7 @@ impl Board {
                 }
             }
         }
-        if random / 192 % 4 > 0 {
+        if !(random / 192).is_multiple_of(4) {
             return;
         }
         let handle = self.handles[random % 32].lock().unwrap().take();
@@ -232,7 +234,7 @@ fn a_waker_kept_beyond_main_wakes_nobody() {
                             if let Some(waker) = waker {
                                 waker.wake_by_ref();
                                 assert!(waker.will_wake(&waker.clone()));
-                                waker.clone().wake();
+                                waker.wake_by_ref();
                             }
                         }
                     });

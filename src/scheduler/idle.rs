@@ -103,14 +103,10 @@ fn field(word: u64, unit: u64) -> u64 {
 /// Who sleeps, who searches.
 pub(crate) struct Idle {
     word: AtomicU64,
-    sleepers: Mutex<Sleepers>,
+    /// The watcher, if there is one, comes first. Who fell asleep last is woken first.
+    sleepers: Mutex<Vec<usize>>,
     /// Half of the workers, rounded up.
     max_searching: u64,
-}
-
-struct Sleepers {
-    list: Vec<usize>,
-    watcher: Option<usize>,
 }
 
 /// What a sleeper is told.
@@ -177,7 +173,7 @@ impl Idle {
     pub(crate) fn new(workers: usize) -> Self {
         Idle {
             word: AtomicU64::new(0),
-            sleepers: Mutex::new(Sleepers { list: Vec::new(), watcher: None }),
+            sleepers: Mutex::new(Vec::new()),
             max_searching: workers.div_ceil(2) as u64,
         }
     }
@@ -217,12 +213,8 @@ impl Idle {
         if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
             return;
         }
-        // The watcher last, so that whoever else sleeps is watched for.
-        let watcher = sleepers.watcher;
-        let others = sleepers.list.iter().rposition(|&worker| Some(worker) != watcher);
-        let Some(place) = others.or(sleepers.list.len().checked_sub(1)) else { return };
-        let worker = sleepers.list.remove(place);
-        self.leave_list(&mut sleepers, worker);
+        let Some(worker) = sleepers.pop() else { return };
+        self.take_off_list(sleepers.is_empty());
         self.word.fetch_add(SEARCHING, Ordering::SeqCst);
         drop(sleepers);
         bed(worker).send(Signal::Search);
@@ -231,8 +223,8 @@ impl Idle {
     /// Wakes all, at exit.
     pub(crate) fn notify_all<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
         let mut sleepers = lock(&self.sleepers);
-        while let Some(worker) = sleepers.list.pop() {
-            self.leave_list(&mut sleepers, worker);
+        while let Some(worker) = sleepers.pop() {
+            self.take_off_list(sleepers.is_empty());
             self.word.fetch_add(SEARCHING, Ordering::SeqCst);
             bed(worker).send(Signal::Search);
         }
@@ -249,13 +241,13 @@ impl Idle {
     #[cold]
     fn appoint_watcher<'a>(
         &self,
-        mut sleepers: MutexGuard<'_, Sleepers>,
+        sleepers: MutexGuard<'_, Vec<usize>>,
         bed: impl Fn(usize) -> &'a Bed,
     ) {
-        if sleepers.watcher.is_none()
-            && let Some(&worker) = sleepers.list.first()
+        if !self.is_watched()
+            && let Some(&worker) = sleepers.first()
         {
-            self.set_watcher(&mut sleepers, worker);
+            self.word.fetch_add(WATCHED, Ordering::SeqCst);
             drop(sleepers);
             bed(worker).send(Signal::Watch);
         }
@@ -286,14 +278,13 @@ impl Idle {
     pub(crate) fn sleep(&self, me: usize, searching: bool, queues: &mut impl Queues) {
         let mut watching = {
             let mut sleepers = lock(&self.sleepers);
-            sleepers.list.push(me);
-            let word = self
-                .word
-                .fetch_add(SLEEPING - AWAKE - u64::from(searching) * SEARCHING, Ordering::SeqCst);
-            let watch = sleepers.watcher.is_none() && field(word, AWAKE) > 1;
-            if watch {
-                self.set_watcher(&mut sleepers, me);
-            }
+            let others_are_awake = field(self.word.load(Ordering::SeqCst), AWAKE) > 1;
+            let watch = others_are_awake && !self.is_watched();
+            let place = if watch { 0 } else { sleepers.len() };
+            sleepers.insert(place, me);
+            let change = SLEEPING + u64::from(watch) * WATCHED;
+            let change = change - AWAKE - u64::from(searching) * SEARCHING;
+            self.word.fetch_add(change, Ordering::SeqCst);
             watch
         };
         // Ordering: pairs with the fence in `notify`: a push that did not see this worker on the
@@ -324,12 +315,11 @@ impl Idle {
     /// another sleeper does from now on.
     fn get_up(&self, me: usize, queues: &impl Queues) -> bool {
         let mut sleepers = lock(&self.sleepers);
-        let Some(place) = sleepers.list.iter().position(|&worker| worker == me) else {
+        let Some(place) = sleepers.iter().position(|&worker| worker == me) else {
             return false;
         };
-        sleepers.list.remove(place);
-        let watched = sleepers.watcher == Some(me);
-        self.leave_list(&mut sleepers, me);
+        sleepers.remove(place);
+        let watched = self.take_off_list(place == 0);
         self.word.fetch_add(SEARCHING, Ordering::SeqCst);
         if watched {
             self.appoint_watcher(sleepers, |worker| queues.bed(worker));
@@ -339,29 +329,28 @@ impl Idle {
 
     /// Whether the watcher should go on, which it should not when nobody is awake.
     fn keep_watching(&self, me: usize) -> bool {
-        let mut sleepers = lock(&self.sleepers);
-        if sleepers.watcher != Some(me) {
+        let sleepers = lock(&self.sleepers);
+        if !self.is_watched() || sleepers.first() != Some(&me) {
             return false;
         }
-        if field(self.word.load(Ordering::SeqCst), AWAKE) == 0 {
-            sleepers.watcher = None;
+        let others_are_awake = field(self.word.load(Ordering::SeqCst), AWAKE) > 0;
+        if !others_are_awake {
             self.word.fetch_sub(WATCHED, Ordering::SeqCst);
-            return false;
         }
-        true
+        others_are_awake
     }
 
-    fn set_watcher(&self, sleepers: &mut Sleepers, worker: usize) {
-        sleepers.watcher = Some(worker);
-        self.word.fetch_add(WATCHED, Ordering::SeqCst);
+    // Under the lock.
+
+    fn is_watched(&self) -> bool {
+        self.word.load(Ordering::SeqCst) & WATCHED != 0
     }
 
-    fn leave_list(&self, sleepers: &mut Sleepers, worker: usize) {
-        let mut change = AWAKE.wrapping_sub(SLEEPING);
-        if sleepers.watcher == Some(worker) {
-            sleepers.watcher = None;
-            change = change.wrapping_sub(WATCHED);
-        }
+    /// A sleeper has been taken off the list. Returns whether it was the watcher.
+    fn take_off_list(&self, was_first: bool) -> bool {
+        let watched = was_first && self.is_watched();
+        let change = AWAKE.wrapping_sub(SLEEPING + u64::from(watched) * WATCHED);
         self.word.fetch_add(change, Ordering::SeqCst);
+        watched
     }
 }

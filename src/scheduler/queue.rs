@@ -146,10 +146,10 @@ impl<const N: usize> Ring<N> {
             each(index, self.cell(head.wrapping_add(index)).load(Ordering::Relaxed));
         }
         // Ordering: Release pairs with the Acquire loads of the head in `push` and `steal_into`:
-        // the reads above are over when the owner sees the cells free. Acquire, because a later
-        // taker must also see what earlier takers saw of the tasks' memory.
+        // the reads above are over when the owner sees the cells free. (No model can show that:
+        // in loom's world a load does not return what is stored later.)
         self.head
-            .compare_exchange(head, head.wrapping_add(count), Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(head, head.wrapping_add(count), Ordering::Release, Ordering::Relaxed)
             .is_ok()
     }
 
@@ -170,10 +170,10 @@ impl NextSlot {
         self.0.load(Ordering::Relaxed) == 0
     }
 
-    /// Puts `word` in and returns what it displaces.
+    /// Owner: puts `word` in and returns what it displaces.
     pub(crate) fn replace(&self, word: Word) -> Option<Word> {
-        // Ordering: Release hands the task to whoever takes it, Acquire receives the old one.
-        not_zero(self.0.swap(word, Ordering::AcqRel))
+        // Ordering: Release pairs with the Acquire in `take`. What is displaced is the owner's own.
+        not_zero(self.0.swap(word, Ordering::Release))
     }
 
     /// Takes the task out: the owner to run it, a thief to steal it.

@@ -147,7 +147,7 @@ pub(crate) fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
 }
 
 /// A payload's text.
-pub(crate) fn message<'a>(payload: &'a (dyn Any + Send)) -> Option<&'a str> {
+pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }

@@ -53,12 +53,6 @@ fn two_searchers_find_a_task_each() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
-fn three_workers_find_a_task_each() {
-    explore(Some(1), || a_task_for_each(3, Mistake::None));
-}
-
-#[test]
 fn two_workers_find_a_task_each_of_two_pushers() {
     explore(Some(1), || {
         let world = World::new(2, Mistake::None);

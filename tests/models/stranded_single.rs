@@ -25,7 +25,7 @@ fn a_single_and_one_idle_worker(mistake: Mistake) {
 /// A worker puts tasks aside and then computes, while others are awake, asleep, or on the way.
 fn singles_and_two_idle_workers(singles: usize, injected: usize, mistake: Mistake) {
     let_time_pass(true);
-    explore(Some(2), move || {
+    explore(Some(1), move || {
         let world = World::new(3, mistake);
         let workers = world.start(1, |mut worker| assert!(worker.find_task().is_some()));
         let computing = world.worker(0);

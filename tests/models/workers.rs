@@ -145,10 +145,12 @@ impl Worker {
                 }),
             };
             if found.is_some() || world.has_ended() {
-                if searching && world.idle.end_search() && world.shared_work_waits() {
-                    if world.mistake != Mistake::DutyNotPassedOn {
-                        world.idle.notify_relaxed(|worker| world.bed(worker));
-                    }
+                if searching
+                    && world.idle.end_search()
+                    && world.shared_work_waits()
+                    && world.mistake != Mistake::DutyNotPassedOn
+                {
+                    world.idle.notify_relaxed(|worker| world.bed(worker));
                 }
                 return found;
             }
