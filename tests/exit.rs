@@ -720,8 +720,11 @@ fn spawns_from_other_threads_while_main_returns_are_run_or_refused() {
 
 // Handles of goroutines that exit leaves behind.
 
+/// Awaits a handle of the runtime given, and says so.
+type Waiter = fn(&Handle, JoinHandle<()>, mpsc::Sender<()>);
+
 /// Where the handle is awaited.
-const WAITERS: [fn(&Handle, JoinHandle<()>, mpsc::Sender<()>); 4] = [
+const WAITERS: [Waiter; 4] = [
     |_, handle, waiting| is_cancelled(futures::executor::block_on(announce(handle, waiting))),
     |_, handle, waiting| is_cancelled(patient(1).block_on(announce(handle, waiting)).unwrap()),
     |_, handle, waiting| {
@@ -762,15 +765,13 @@ fn handles_say_cancelled_to_those_who_wait_when_main_returns() {
                 .block_on(async {
                     // One of the spinners, and one that is parked, for each waiter; with few
                     // workers not all of the spinners spin.
-                    for index in 0..WAITERS.len() {
+                    for (index, waiter) in WAITERS.into_iter().enumerate() {
                         let stuck = gorun::spawn(spinner(&polls, &stop, drops.probe(index)));
                         let probe = drops.probe(WAITERS.len() + index);
                         let parked = gorun::spawn(parked(&counter(), probe));
                         for handle in [stuck, parked] {
                             let (runtime, waiting) = (Handle::current(), waiting.clone());
-                            waiters.push(thread::spawn(move || {
-                                WAITERS[index](&runtime, handle, waiting);
-                            }));
+                            waiters.push(thread::spawn(move || waiter(&runtime, handle, waiting)));
                         }
                     }
                     until(|| load(&polls) >= workers.min(WAITERS.len())).await;

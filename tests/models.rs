@@ -2,7 +2,7 @@
 //! that the memory model allows.
 //!
 //! ```text
-//! cargo test --test models                         # everything, in well under a minute
+//! cargo test --test models                         # everything, in about a minute
 //! cargo test --test models -- --nocapture ring     # one file, with the number of executions
 //! LOOM_MAX_PREEMPTIONS=4 cargo test --release --test models idle    # beyond the models' bounds
 //! ```

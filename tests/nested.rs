@@ -1,5 +1,8 @@
 //! Runtimes beside each other and inside each other, and `block_on` where one is already.
 
+// Main may well return a handle, which is a future, for others to await.
+#![allow(clippy::async_yields_async)]
+
 mod helpers;
 
 use std::future::{Future, pending};
@@ -496,7 +499,7 @@ fn builder_block_on_inside_starts_its_own_runtime() {
                         spawn(async move {
                             let _guard = guard;
                             pending::<()>().await;
-                        });
+                        })
                     });
                     // Its end cancels its own, and nothing else.
                     assert!(dropped.load(SeqCst));

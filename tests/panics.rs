@@ -1,5 +1,8 @@
 //! Where a panic goes: to the awaiter, or to main's caller, and never nowhere.
 
+// Main may well return a handle, which is a future, for others to await.
+#![allow(clippy::async_yields_async)]
+
 mod helpers;
 
 use std::any::Any;

@@ -1,4 +1,7 @@
 //! The registry: exit finds each goroutine, once, or the goroutine finds out about exit.
+//!
+//! Seen to fail with a `close` that leaves the shard open behind it, and with an `enter` that lets
+//! goroutines into a closed shard.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,11 @@
 //! The ring and the next slot: each task comes out once, none is lost, the owner and each thief
 //! get them in order, and whoever takes a task sees its memory.
+//!
+//! Seen to fail ("taken twice", "task 0", or a causality violation) with any one of these made
+//! Relaxed: the tail's Release in `push` and in `steal_into`, its Acquire in `head_and_len`, the
+//! Release in `NextSlot::replace` and the Acquire in `NextSlot::take`. The Acquire loads of the head
+//! cannot be shown to be needed here: what they prevent is a cell that is read before it is written
+//! for the next round, and in loom's world no load returns what is stored later.
 
 use std::sync::Arc;
 

@@ -23,10 +23,10 @@ fn a_single_and_one_idle_worker(mistake: Mistake) {
 }
 
 /// A worker puts tasks aside and then computes, while others are awake, asleep, or on the way.
-fn singles_and_two_idle_workers(singles: usize, injected: usize, mistake: Mistake) {
+fn singles_and_two_idle_workers(singles: usize, injected: usize, preemptions: usize) {
     let_time_pass(true);
-    explore(Some(1), move || {
-        let world = World::new(3, mistake);
+    explore(Some(preemptions), move || {
+        let world = World::new(3, Mistake::None);
         let workers = world.start(1, |mut worker| assert!(worker.find_task().is_some()));
         let computing = world.worker(0);
         (0..singles).for_each(|place| computing.put_aside(place, 1 + place));
@@ -46,14 +46,17 @@ fn nobody_watching_is_found_out() {
     a_single_and_one_idle_worker(Mistake::NobodyWatches);
 }
 
-/// The watcher may be the one that is woken for the task from outside.
+/// The watcher may be the one that is woken for the task from outside. Not if another sleeper can
+/// be: with `sleepers.remove(0)` in the place of `sleepers.pop()` in `Idle::wake_one` this reports a
+/// deadlock.
 #[test]
 fn somebody_watches_when_the_watcher_is_woken() {
-    singles_and_two_idle_workers(1, 1, Mistake::None);
+    singles_and_two_idle_workers(1, 1, 2);
 }
 
-/// The watcher takes one task and leaves the other.
+/// The watcher takes one task and leaves the other, to its successor: without the call of
+/// `appoint_watcher` in `Idle::get_up` this reports a deadlock.
 #[test]
 fn somebody_watches_when_the_watcher_gets_up() {
-    singles_and_two_idle_workers(2, 0, Mistake::None);
+    singles_and_two_idle_workers(2, 0, 1);
 }
