@@ -1,6 +1,6 @@
 //! What cannot be done is said at the caller's line, with what to do instead.
 
-mod helpers;
+mod common;
 
 use std::future::pending;
 use std::io::ErrorKind;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
+use common::*;
 use gorun::{Builder, Handle, JoinError, block_on, num_goroutines, spawn, yield_now};
-use helpers::*;
 
 const VARIABLE: &str = "GORUN_WORKER_THREADS";
 

@@ -30,10 +30,6 @@ fn counter() -> Arc<AtomicUsize> {
     Arc::new(AtomicUsize::new(0))
 }
 
-fn flag() -> Arc<AtomicBool> {
-    Arc::new(AtomicBool::new(false))
-}
-
 /// Starts one spinner more than there are workers, and returns when every worker spins.
 async fn occupy(
     workers: usize,
@@ -46,54 +42,52 @@ async fn occupy(
         spinner.suspends_first = index % 2 == 0;
         gorun::spawn(spinner);
     }
-    until(|| load(polls) == workers).await;
+    yield_until(|| load(polls) == workers).await;
 }
 
 // Main.
 
 #[test]
 fn main_may_borrow_need_not_be_send_and_stays_on_its_thread() {
-    within_a_minute(|| {
-        for workers in WORKERS {
-            let borrowed = String::from("borrowed");
-            let unsendable = Rc::new(Cell::new(0));
-            let here = thread::current().id();
-            let value = patient(workers).block_on(async {
-                for round in 1..=100 {
-                    let woken = gorun::spawn(async move { round }).await.unwrap();
-                    assert_eq!(thread::current().id(), here);
-                    unsendable.set(unsendable.get() + woken);
-                }
-                (&borrowed, Rc::clone(&unsendable))
-            });
-            let (returned, sum) = value.unwrap();
-            assert_eq!((returned.as_str(), sum.get()), ("borrowed", 5050));
-        }
-    });
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let borrowed = String::from("borrowed");
+        let unsendable = Rc::new(Cell::new(0));
+        let here = thread::current().id();
+        let value = patient(workers).block_on(async {
+            for round in 1..=100 {
+                let woken = gorun::spawn(async move { round }).await.unwrap();
+                assert_eq!(thread::current().id(), here);
+                unsendable.set(unsendable.get() + woken);
+            }
+            (&borrowed, Rc::clone(&unsendable))
+        });
+        let (returned, sum) = value.unwrap();
+        assert_eq!((returned.as_str(), sum.get()), ("borrowed", 5050));
+    }
 }
 
 #[test]
 fn main_runs_on_while_every_worker_spins() {
-    within_a_minute(|| {
-        for workers in WORKERS {
-            let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
-            patient(workers)
-                .block_on(async {
-                    occupy(workers, &polls, &stop, &drops).await;
-                    for round in 0..20 {
-                        let (sender, receiver) = futures::channel::oneshot::channel();
-                        let foreign = thread::spawn(move || sender.send(round));
-                        assert_eq!(receiver.await, Ok(round));
-                        foreign.join().unwrap().unwrap();
-                        gorun::yield_now().await;
-                    }
-                    assert_eq!(drops.dropped(), 0);
-                    stop.store(true, Ordering::Release);
-                })
-                .unwrap();
-            drops.assert_each_once_off_main(workers);
-        }
-    });
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
+        patient(workers)
+            .block_on(async {
+                occupy(workers, &polls, &stop, &drops).await;
+                for round in 0..20 {
+                    let (sender, receiver) = futures::channel::oneshot::channel();
+                    let foreign = thread::spawn(move || sender.send(round));
+                    assert_eq!(receiver.await, Ok(round));
+                    foreign.join().unwrap().unwrap();
+                    gorun::yield_now().await;
+                }
+                assert_eq!(drops.dropped(), 0);
+                stop.store(true, Ordering::Release);
+            })
+            .unwrap();
+        drops.assert_each_once_off_main(workers);
+    }
 }
 
 // The process ends. Each scenario runs in a process of its own, which would live for an hour.
@@ -130,7 +124,7 @@ async fn child_main(scenario: &str) {
                 asleep.fetch_add(1, Ordering::AcqRel);
                 thread::sleep(HOUR);
             });
-            until(|| load(&polls) == 1).await;
+            yield_until(|| load(&polls) == 1).await;
         }
         "parked_and_spinning" => {
             park(10_000).await;
@@ -140,7 +134,7 @@ async fn child_main(scenario: &str) {
             let polls = counter();
             gorun::spawn(parked(&polls, SleepsWhenDropped));
             park(1000).await;
-            until(|| load(&polls) == 1).await;
+            yield_until(|| load(&polls) == 1).await;
         }
         "thread_local_asleep" => {
             thread_local!(static ASLEEP: RefCell<Option<SleepsWhenDropped>> = const { RefCell::new(None) });
@@ -163,7 +157,7 @@ async fn park(goroutines: usize) {
     for _ in 0..goroutines {
         gorun::spawn(parked(&polls, ()));
     }
-    until(|| load(&polls) == goroutines).await;
+    yield_until(|| load(&polls) == goroutines).await;
 }
 
 async fn spin_for_ever(workers: usize) {
@@ -177,7 +171,7 @@ async fn spin_for_ever(workers: usize) {
             }
         });
     }
-    until(|| load(&spinning) == workers).await;
+    yield_until(|| load(&spinning) == workers).await;
 }
 
 /// The process must end within a second of main's return. The limit here is five times as long:
@@ -261,7 +255,7 @@ fn drop_parked(builder: Builder, goroutines: usize, wait: bool) {
                 gorun::spawn(parked(&polls, drops.probe(index)));
             }
             if wait {
-                until(|| load(&polls) == goroutines).await;
+                yield_until(|| load(&polls) == goroutines).await;
             }
         })
         .unwrap();
@@ -270,15 +264,14 @@ fn drop_parked(builder: Builder, goroutines: usize, wait: bool) {
 
 #[test]
 fn exit_drops_each_parked_goroutine_once_in_each_of_a_thousand_runs() {
-    within_a_minute(|| {
-        for run in 0..1000 {
-            let workers = WORKERS[run % 3];
-            drop_parked(Builder::new().worker_threads(workers), 300, run % 5 > 0);
-        }
-        for workers in WORKERS {
-            drop_parked(Builder::new().worker_threads(workers), 10_000, true);
-        }
-    });
+    let _watchdog = watchdog();
+    for run in 0..1000 {
+        let workers = WORKERS[run % 3];
+        drop_parked(Builder::new().worker_threads(workers), 300, run % 5 > 0);
+    }
+    for workers in WORKERS {
+        drop_parked(Builder::new().worker_threads(workers), 10_000, true);
+    }
 }
 
 fn drop_parked_beside_spinners(workers: usize, goroutines: usize, grace: Duration) {
@@ -291,7 +284,7 @@ fn drop_parked_beside_spinners(workers: usize, goroutines: usize, grace: Duratio
             for index in 0..goroutines {
                 gorun::spawn(parked(&polls, drops.probe(index)));
             }
-            until(|| load(&polls) == goroutines).await;
+            yield_until(|| load(&polls) == goroutines).await;
             occupy(workers, &spins, &stop, &spinners).await;
         })
         .unwrap();
@@ -307,150 +300,143 @@ const DEFAULT_GRACE: Duration = Duration::from_millis(100);
 /// Each run takes the grace, so some go on at the same time.
 #[test]
 fn exit_drops_each_parked_goroutine_beside_spinning_workers_in_each_of_a_thousand_runs() {
-    within(Duration::from_secs(120), || {
-        thread::scope(|scope| {
-            for index in 0..8 {
-                scope.spawn(move || {
-                    for run in 0..125 {
-                        drop_parked_beside_spinners(1 + (index + run) % 2, 100, DEFAULT_GRACE);
-                    }
-                });
-            }
-        });
-        drop_parked_beside_spinners(2, 10_000, DEFAULT_GRACE);
-        for _ in 0..5 {
-            drop_parked_beside_spinners(16, 100, DEFAULT_GRACE);
+    let _watchdog = watchdog();
+    thread::scope(|scope| {
+        for index in 0..8 {
+            scope.spawn(move || {
+                for run in 0..125 {
+                    drop_parked_beside_spinners(1 + (index + run) % 2, 100, DEFAULT_GRACE);
+                }
+            });
         }
     });
+    drop_parked_beside_spinners(2, 10_000, DEFAULT_GRACE);
+    for _ in 0..5 {
+        drop_parked_beside_spinners(16, 100, DEFAULT_GRACE);
+    }
 }
 
 #[test]
 fn a_million_parked_goroutines_are_all_dropped_however_long_it_takes() {
-    within(Duration::from_secs(120), || {
-        drop_parked(Builder::new(), 1_000_000, true);
-        drop_parked_beside_spinners(1, 1_000_000, DEFAULT_GRACE);
-    });
+    let _watchdog = watchdog();
+    drop_parked(Builder::new(), 1_000_000, true);
+    drop_parked_beside_spinners(1, 1_000_000, DEFAULT_GRACE);
 }
 
 #[test]
 fn no_grace_still_drops_parked_goroutines() {
-    within_a_minute(|| {
-        for run in 0..300 {
-            let builder = Builder::new().worker_threads(WORKERS[run % 3]);
-            drop_parked(builder.exit_grace(Duration::ZERO), 100, true);
-        }
-    });
+    let _watchdog = watchdog();
+    for run in 0..300 {
+        let builder = Builder::new().worker_threads(WORKERS[run % 3]);
+        drop_parked(builder.exit_grace(Duration::ZERO), 100, true);
+    }
 }
 
 #[test]
 fn no_grace_still_drops_parked_goroutines_beside_spinning_workers() {
-    within_a_minute(|| {
-        for run in 0..200 {
-            drop_parked_beside_spinners(1 + run % 2, 100, Duration::ZERO);
-        }
-    });
+    let _watchdog = watchdog();
+    for run in 0..200 {
+        drop_parked_beside_spinners(1 + run % 2, 100, Duration::ZERO);
+    }
 }
 
 // Goroutines that do not come to their next await.
 
 #[test]
 fn spinners_cost_no_more_than_the_grace_and_are_dropped_at_their_next_await() {
-    within_a_minute(|| {
-        for workers in WORKERS {
-            let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
-            let returned = Cell::new(Instant::now());
-            Builder::new()
-                .worker_threads(workers)
-                .block_on(async {
-                    occupy(workers, &polls, &stop, &drops).await;
-                    returned.set(Instant::now());
-                })
-                .unwrap();
-            // 200 ms are promised; a grace that is not kept to would be far longer.
-            assert!(returned.get().elapsed() < Duration::from_secs(5), "{workers} workers");
-            assert_eq!(drops.dropped(), 1, "{workers} workers: the one that had no worker");
-            stop.store(true, Ordering::Release);
-            wait_until(|| drops.all_dropped());
-            drops.assert_each_once_off_main(workers);
-            assert_eq!(load(&polls), workers, "polled after main had ended");
-        }
-    });
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
+        let returned = Cell::new(Instant::now());
+        Builder::new()
+            .worker_threads(workers)
+            .block_on(async {
+                occupy(workers, &polls, &stop, &drops).await;
+                returned.set(Instant::now());
+            })
+            .unwrap();
+        // 200 ms are promised; a grace that is not kept to would be far longer.
+        assert!(returned.get().elapsed() < Duration::from_secs(5), "{workers} workers");
+        assert_eq!(drops.dropped(), 1, "{workers} workers: the one that had no worker");
+        stop.store(true, Ordering::Release);
+        wait_until(|| drops.all_dropped());
+        drops.assert_each_once_off_main(workers);
+        assert_eq!(load(&polls), workers, "polled after main had ended");
+    }
 }
 
 #[test]
 fn endless_grace_waits_for_a_goroutine_that_comes_to_its_await_late() {
-    within_a_minute(|| {
-        for workers in WORKERS {
-            let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
-            let mut late = None;
-            patient(workers)
-                .block_on(async {
-                    occupy(workers, &polls, &stop, &drops).await;
-                    let (handle, stop) = (Handle::current(), stop.clone());
-                    late = Some(thread::spawn(move || {
-                        // As soon as spawns are refused, main has ended.
-                        while handle.spawn(pending::<()>()).now_or_never().is_none() {
-                            thread::yield_now();
-                        }
-                        // Later than the default grace.
-                        thread::sleep(300 * MILLISECOND);
-                        stop.store(true, Ordering::Release);
-                    }));
-                })
-                .unwrap();
-            drops.assert_each_once_off_main(workers);
-            assert_eq!(load(&polls), workers, "polled after main had ended");
-            late.unwrap().join().unwrap();
-        }
-    });
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let (polls, stop, drops) = (counter(), flag(), Drops::new(workers + 1));
+        let mut late = None;
+        patient(workers)
+            .block_on(async {
+                occupy(workers, &polls, &stop, &drops).await;
+                let (handle, stop) = (Handle::current(), stop.clone());
+                late = Some(thread::spawn(move || {
+                    // As soon as spawns are refused, main has ended.
+                    while handle.spawn(pending::<()>()).now_or_never().is_none() {
+                        thread::yield_now();
+                    }
+                    // Later than the default grace.
+                    thread::sleep(300 * MILLISECOND);
+                    stop.store(true, Ordering::Release);
+                }));
+            })
+            .unwrap();
+        drops.assert_each_once_off_main(workers);
+        assert_eq!(load(&polls), workers, "polled after main had ended");
+        late.unwrap().join().unwrap();
+    }
 }
 
 #[test]
 fn a_nested_block_on_is_left_behind_without_waiting() {
-    within_a_minute(|| {
-        type Block = fn(Pin<Box<dyn Future<Output = ()>>>);
-        let kinds: [Block; 3] = [
-            |future| gorun::block_on(future),
-            |future| Handle::current().block_on(future),
-            |future| patient(1).block_on(future).unwrap(),
-        ];
-        for (run, block) in (0..30).flat_map(|run| kinds.map(|block| (run, block))) {
-            let workers = WORKERS[run % 3];
-            let (polls, parked_drops) = (counter(), Drops::new(100));
-            let (inside, drops, polled_again) = (counter(), Drops::new(3), flag());
-            let mut senders = Vec::new();
-            // A grace without an end: waiting for them would hang.
-            patient(workers)
-                .block_on(async {
-                    for index in 0..100 {
-                        gorun::spawn(parked(&polls, parked_drops.probe(index)));
-                    }
-                    for index in 0..3 {
-                        let (sender, receiver) = futures::channel::oneshot::channel::<()>();
-                        senders.push(sender);
-                        let (inside, probe) = (inside.clone(), drops.probe(index));
-                        let polled_again = polled_again.clone();
-                        gorun::spawn(async move {
-                            let _probe = probe;
-                            block(Box::pin(async move {
-                                inside.fetch_add(1, Ordering::AcqRel);
-                                receiver.await.unwrap();
-                            }));
-                            gorun::yield_now().await;
-                            polled_again.store(true, Ordering::Release);
-                        });
-                    }
-                    until(|| load(&polls) == 100 && load(&inside) == 3).await;
-                })
-                .unwrap();
-            parked_drops.assert_each_once_off_main(workers);
-            assert_eq!(drops.dropped(), 0);
-            senders.into_iter().for_each(|sender| sender.send(()).unwrap());
-            wait_until(|| drops.all_dropped());
-            drops.assert_each_once_off_main(workers);
-            assert!(!polled_again.load(Ordering::Acquire));
-        }
-    });
+    let _watchdog = watchdog();
+    type Block = fn(Pin<Box<dyn Future<Output = ()>>>);
+    let kinds: [Block; 3] = [
+        |future| gorun::block_on(future),
+        |future| Handle::current().block_on(future),
+        |future| patient(1).block_on(future).unwrap(),
+    ];
+    for (run, block) in (0..30).flat_map(|run| kinds.map(|block| (run, block))) {
+        let workers = WORKERS[run % 3];
+        let (polls, parked_drops) = (counter(), Drops::new(100));
+        let (inside, drops, polled_again) = (counter(), Drops::new(3), flag());
+        let mut senders = Vec::new();
+        // A grace without an end: waiting for them would hang.
+        patient(workers)
+            .block_on(async {
+                for index in 0..100 {
+                    gorun::spawn(parked(&polls, parked_drops.probe(index)));
+                }
+                for index in 0..3 {
+                    let (sender, receiver) = futures::channel::oneshot::channel::<()>();
+                    senders.push(sender);
+                    let (inside, probe) = (inside.clone(), drops.probe(index));
+                    let polled_again = polled_again.clone();
+                    gorun::spawn(async move {
+                        let _probe = probe;
+                        block(Box::pin(async move {
+                            inside.fetch_add(1, Ordering::AcqRel);
+                            receiver.await.unwrap();
+                        }));
+                        gorun::yield_now().await;
+                        polled_again.store(true, Ordering::Release);
+                    });
+                }
+                yield_until(|| load(&polls) == 100 && load(&inside) == 3).await;
+            })
+            .unwrap();
+        parked_drops.assert_each_once_off_main(workers);
+        assert_eq!(drops.dropped(), 0);
+        senders.into_iter().for_each(|sender| sender.send(()).unwrap());
+        wait_until(|| drops.all_dropped());
+        drops.assert_each_once_off_main(workers);
+        assert!(!polled_again.load(Ordering::Acquire));
+    }
 }
 
 /// Its destructor waits, in a nested `block_on`, until the sender goes.
@@ -475,7 +461,7 @@ async fn block_in_a_results_destructor() -> futures::channel::oneshot::Sender<()
         result
     });
     detached.send(()).unwrap();
-    until(|| load(&inside) == 1).await;
+    yield_until(|| load(&inside) == 1).await;
     sender
 }
 
@@ -488,31 +474,29 @@ fn a_nested_block_on_in_a_results_destructor_does_not_stand_for_a_parked_gorouti
             thread::sleep(20 * MILLISECOND);
         }
     }
-    within_a_minute(|| {
-        for run in 0..30 {
-            let workers = WORKERS[run % 3];
-            let (polls, drops) = (counter(), Drops::new(1));
-            patient(workers)
-                .block_on(async {
-                    let sender = block_in_a_results_destructor().await;
-                    gorun::spawn(parked(&polls, (Slow, drops.probe(0), sender)));
-                    until(|| load(&polls) == 1).await;
-                })
-                .unwrap();
-            drops.assert_each_once_off_main(workers);
-        }
-    });
+    let _watchdog = watchdog();
+    for run in 0..30 {
+        let workers = WORKERS[run % 3];
+        let (polls, drops) = (counter(), Drops::new(1));
+        patient(workers)
+            .block_on(async {
+                let sender = block_in_a_results_destructor().await;
+                gorun::spawn(parked(&polls, (Slow, drops.probe(0), sender)));
+                yield_until(|| load(&polls) == 1).await;
+            })
+            .unwrap();
+        drops.assert_each_once_off_main(workers);
+    }
 }
 
 #[test]
 fn a_nested_block_on_in_a_results_destructor_is_left_behind_without_waiting() {
-    within_a_minute(|| {
-        for run in 0..30 {
-            let blocking = block_in_a_results_destructor();
-            let sender = patient(WORKERS[run % 3]).block_on(blocking).unwrap();
-            drop(sender);
-        }
-    });
+    let _watchdog = watchdog();
+    for run in 0..30 {
+        let blocking = block_in_a_results_destructor();
+        let sender = patient(WORKERS[run % 3]).block_on(blocking).unwrap();
+        drop(sender);
+    }
 }
 
 // What destructors do while exit is in progress.
@@ -571,151 +555,147 @@ async fn keep_waker(wakers: Arc<Mutex<Vec<Waker>>>, _held: impl Sized) {
 
 #[test]
 fn stragglers_destructors_may_spawn_wake_and_drop_handles() {
-    within_a_minute(|| {
-        for run in 0..600 {
-            let workers = WORKERS[run % 3];
-            let (ran, refused, stragglers) = (counter(), Drops::new(40), Drops::new(40));
-            let (wakers, surprises) = (Arc::default(), Arc::default());
-            patient(workers)
-                .block_on(async {
-                    for index in 0..20 {
-                        let keep = |held| keep_waker(Arc::clone(&wakers), held);
-                        let joins = vec![gorun::spawn(keep_waker(
-                            Arc::clone(&wakers),
-                            stragglers.probe(20 + index),
-                        ))];
-                        let busy = Busy {
-                            handle: Handle::current(),
-                            ran: ran.clone(),
-                            refused: refused.clone(),
-                            index,
-                            wakers: wakers.clone(),
-                            joins,
-                            surprises: Arc::clone(&surprises),
-                        };
-                        gorun::spawn(keep((busy, stragglers.probe(index))));
-                    }
-                    until(|| wakers.lock().unwrap().len() == 40).await;
-                })
-                .unwrap();
-            assert_eq!(*surprises.lock().unwrap(), [""; 0]);
-            stragglers.assert_each_once_off_main(run);
-            refused.assert_each_once_off_main(run);
-            assert_eq!(load(&ran), 0);
-            wakers.lock().unwrap().drain(..).for_each(Waker::wake);
-        }
-    });
+    let _watchdog = watchdog();
+    for run in 0..600 {
+        let workers = WORKERS[run % 3];
+        let (ran, refused, stragglers) = (counter(), Drops::new(40), Drops::new(40));
+        let (wakers, surprises) = (Arc::default(), Arc::default());
+        patient(workers)
+            .block_on(async {
+                for index in 0..20 {
+                    let keep = |held| keep_waker(Arc::clone(&wakers), held);
+                    let joins = vec![gorun::spawn(keep_waker(
+                        Arc::clone(&wakers),
+                        stragglers.probe(20 + index),
+                    ))];
+                    let busy = Busy {
+                        handle: Handle::current(),
+                        ran: ran.clone(),
+                        refused: refused.clone(),
+                        index,
+                        wakers: wakers.clone(),
+                        joins,
+                        surprises: Arc::clone(&surprises),
+                    };
+                    gorun::spawn(keep((busy, stragglers.probe(index))));
+                }
+                yield_until(|| wakers.lock().unwrap().len() == 40).await;
+            })
+            .unwrap();
+        assert_eq!(*surprises.lock().unwrap(), [""; 0]);
+        stragglers.assert_each_once_off_main(run);
+        refused.assert_each_once_off_main(run);
+        assert_eq!(load(&ran), 0);
+        wakers.lock().unwrap().drain(..).for_each(Waker::wake);
+    }
 }
 
 #[test]
 fn destructors_of_workers_thread_locals_may_spawn_wake_and_drop_handles() {
     thread_local!(static AT_END: RefCell<Vec<(Busy, Probe)>> = const { RefCell::new(Vec::new()) });
-    within_a_minute(|| {
-        for run in 0..300 {
-            let workers = WORKERS[run % 3];
-            let (ran, refused, ended) = (counter(), Drops::new(40), Drops::new(20));
-            let (wakers, surprises) = (Arc::default(), Arc::default());
-            patient(workers)
-                .block_on(async {
-                    for index in 0..20 {
-                        let busy = Busy {
-                            handle: Handle::current(),
-                            ran: ran.clone(),
-                            refused: refused.clone(),
-                            index,
-                            wakers: Arc::clone(&wakers),
-                            joins: vec![gorun::spawn(keep_waker(Arc::clone(&wakers), ()))],
-                            surprises: Arc::clone(&surprises),
-                        };
-                        let probe = ended.probe(index);
-                        gorun::spawn(async move {
-                            AT_END.with_borrow_mut(|at_end| at_end.push((busy, probe)));
-                        })
-                        .await
-                        .unwrap();
-                    }
-                })
-                .unwrap();
-            // A thread has ended when its thread-locals are gone.
-            ended.assert_each_once_off_main(run);
-            assert_eq!(*surprises.lock().unwrap(), [""; 0]);
-            refused.assert_each_once_off_main(run);
-            assert_eq!(load(&ran), 0);
-        }
-    });
+    let _watchdog = watchdog();
+    for run in 0..300 {
+        let workers = WORKERS[run % 3];
+        let (ran, refused, ended) = (counter(), Drops::new(40), Drops::new(20));
+        let (wakers, surprises) = (Arc::default(), Arc::default());
+        patient(workers)
+            .block_on(async {
+                for index in 0..20 {
+                    let busy = Busy {
+                        handle: Handle::current(),
+                        ran: ran.clone(),
+                        refused: refused.clone(),
+                        index,
+                        wakers: Arc::clone(&wakers),
+                        joins: vec![gorun::spawn(keep_waker(Arc::clone(&wakers), ()))],
+                        surprises: Arc::clone(&surprises),
+                    };
+                    let probe = ended.probe(index);
+                    gorun::spawn(async move {
+                        AT_END.with_borrow_mut(|at_end| at_end.push((busy, probe)));
+                    })
+                    .await
+                    .unwrap();
+                }
+            })
+            .unwrap();
+        // A thread has ended when its thread-locals are gone.
+        ended.assert_each_once_off_main(run);
+        assert_eq!(*surprises.lock().unwrap(), [""; 0]);
+        refused.assert_each_once_off_main(run);
+        assert_eq!(load(&ran), 0);
+    }
 }
 
 #[test]
 fn spawn_after_exit_drops_the_future_and_says_cancelled() {
-    within_a_minute(|| {
-        for workers in WORKERS {
-            let handle = patient(workers).block_on(async { Handle::current() }).unwrap();
-            let (ran, drops) = (counter(), Drops::new(2));
-            let late = handle.spawn(parked(&ran, drops.probe(0)));
-            assert_eq!(drops.dropped(), 1);
-            assert!(late.is_finished());
-            assert!(futures::executor::block_on(late).unwrap_err().is_cancelled());
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    let late = handle.spawn(parked(&ran, drops.probe(1)));
-                    assert!(gorun::block_on(late).unwrap_err().is_cancelled());
-                });
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let handle = patient(workers).block_on(async { Handle::current() }).unwrap();
+        let (ran, drops) = (counter(), Drops::new(2));
+        let late = handle.spawn(parked(&ran, drops.probe(0)));
+        assert_eq!(drops.dropped(), 1);
+        assert!(late.is_finished());
+        assert!(futures::executor::block_on(late).unwrap_err().is_cancelled());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let late = handle.spawn(parked(&ran, drops.probe(1)));
+                assert!(gorun::block_on(late).unwrap_err().is_cancelled());
             });
-            drops.assert_each_once(workers);
-            assert_eq!(load(&ran), 0);
-        }
-    });
+        });
+        drops.assert_each_once(workers);
+        assert_eq!(load(&ran), 0);
+    }
 }
 
 #[test]
 fn spawns_from_other_threads_while_main_returns_are_run_or_refused() {
-    within_a_minute(|| {
-        for run in 0..150 {
-            let workers = WORKERS[run % 3];
-            let (started, ended, late) = (counter(), flag(), counter());
-            let mut foreign = Vec::new();
-            patient(workers)
-                .block_on(async {
-                    for _ in 0..2 {
-                        let (handle, started, late) =
-                            (Handle::current(), started.clone(), late.clone());
-                        let ended = ended.clone();
-                        foreign.push(thread::spawn(move || {
-                            let (mut handles, drops) = (Vec::new(), Drops::new(10_000));
-                            let mut spawned = 0;
-                            // On for a while after the first that is refused.
-                            let mut refused = 0;
-                            while refused < 20 && spawned < 10_000 {
-                                let (probe, ended) = (drops.probe(spawned), ended.clone());
-                                let late = late.clone();
-                                let handle = handle.spawn(async move {
-                                    let _probe = probe;
-                                    if ended.load(Ordering::Acquire) {
-                                        late.fetch_add(1, Ordering::AcqRel);
-                                    }
-                                    gorun::yield_now().await;
-                                });
-                                spawned += 1;
-                                started.fetch_add(1, Ordering::AcqRel);
-                                refused += usize::from(handle.is_finished());
-                                handles.push(handle);
-                            }
-                            for handle in handles {
-                                if let Err(error) = futures::executor::block_on(handle) {
-                                    assert!(error.is_cancelled());
+    let _watchdog = watchdog();
+    for run in 0..150 {
+        let workers = WORKERS[run % 3];
+        let (started, ended, late) = (counter(), flag(), counter());
+        let mut foreign = Vec::new();
+        patient(workers)
+            .block_on(async {
+                for _ in 0..2 {
+                    let (handle, started, late) =
+                        (Handle::current(), started.clone(), late.clone());
+                    let ended = ended.clone();
+                    foreign.push(thread::spawn(move || {
+                        let (mut handles, drops) = (Vec::new(), Drops::new(10_000));
+                        let mut spawned = 0;
+                        // On for a while after the first that is refused.
+                        let mut refused = 0;
+                        while refused < 20 && spawned < 10_000 {
+                            let (probe, ended) = (drops.probe(spawned), ended.clone());
+                            let late = late.clone();
+                            let handle = handle.spawn(async move {
+                                let _probe = probe;
+                                if ended.load(Ordering::Acquire) {
+                                    late.fetch_add(1, Ordering::AcqRel);
                                 }
+                                gorun::yield_now().await;
+                            });
+                            spawned += 1;
+                            started.fetch_add(1, Ordering::AcqRel);
+                            refused += usize::from(handle.is_finished());
+                            handles.push(handle);
+                        }
+                        for handle in handles {
+                            if let Err(error) = futures::executor::block_on(handle) {
+                                assert!(error.is_cancelled());
                             }
-                            assert_eq!(drops.dropped(), spawned);
-                        }));
-                    }
-                    until(|| load(&started) >= 20).await;
-                })
-                .unwrap();
-            ended.store(true, Ordering::Release);
-            foreign.into_iter().for_each(|thread| thread.join().unwrap());
-            assert_eq!(load(&late), 0, "polled after main had ended");
-        }
-    });
+                        }
+                        assert_eq!(drops.dropped(), spawned);
+                    }));
+                }
+                yield_until(|| load(&started) >= 20).await;
+            })
+            .unwrap();
+        ended.store(true, Ordering::Release);
+        foreign.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(load(&late), 0, "polled after main had ended");
+    }
 }
 
 // Handles of goroutines that exit leaves behind.
@@ -753,64 +733,62 @@ async fn announce<F: Future + Unpin>(mut future: F, waiting: mpsc::Sender<()>) -
 
 #[test]
 fn handles_say_cancelled_to_those_who_wait_when_main_returns() {
-    within_a_minute(|| {
-        for run in 0..10 {
-            let workers = WORKERS[run % 3];
-            let (polls, stop, drops) = (counter(), flag(), Drops::new(2 * WAITERS.len()));
-            let (waiting, are_waiting) = mpsc::channel();
-            let mut waiters = Vec::new();
-            Builder::new()
-                .worker_threads(workers)
-                .exit_grace(5 * MILLISECOND)
-                .block_on(async {
-                    // One of the spinners, and one that is parked, for each waiter; with few
-                    // workers not all of the spinners spin.
-                    for (index, waiter) in WAITERS.into_iter().enumerate() {
-                        let stuck = gorun::spawn(spinner(&polls, &stop, drops.probe(index)));
-                        let probe = drops.probe(WAITERS.len() + index);
-                        let parked = gorun::spawn(parked(&counter(), probe));
-                        for handle in [stuck, parked] {
-                            let (runtime, waiting) = (Handle::current(), waiting.clone());
-                            waiters.push(thread::spawn(move || waiter(&runtime, handle, waiting)));
-                        }
+    let _watchdog = watchdog();
+    for run in 0..10 {
+        let workers = WORKERS[run % 3];
+        let (polls, stop, drops) = (counter(), flag(), Drops::new(2 * WAITERS.len()));
+        let (waiting, are_waiting) = mpsc::channel();
+        let mut waiters = Vec::new();
+        Builder::new()
+            .worker_threads(workers)
+            .exit_grace(5 * MILLISECOND)
+            .block_on(async {
+                // One of the spinners, and one that is parked, for each waiter; with few
+                // workers not all of the spinners spin.
+                for (index, waiter) in WAITERS.into_iter().enumerate() {
+                    let stuck = gorun::spawn(spinner(&polls, &stop, drops.probe(index)));
+                    let probe = drops.probe(WAITERS.len() + index);
+                    let parked = gorun::spawn(parked(&counter(), probe));
+                    for handle in [stuck, parked] {
+                        let (runtime, waiting) = (Handle::current(), waiting.clone());
+                        waiters.push(thread::spawn(move || waiter(&runtime, handle, waiting)));
                     }
-                    until(|| load(&polls) >= workers.min(WAITERS.len())).await;
-                    for _ in 0..2 * WAITERS.len() {
-                        are_waiting.recv().unwrap();
-                    }
-                })
-                .unwrap();
-            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
-            stop.store(true, Ordering::Release);
-            wait_until(|| drops.all_dropped());
-        }
-    });
+                }
+                yield_until(|| load(&polls) >= workers.min(WAITERS.len())).await;
+                for _ in 0..2 * WAITERS.len() {
+                    are_waiting.recv().unwrap();
+                }
+            })
+            .unwrap();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        stop.store(true, Ordering::Release);
+        wait_until(|| drops.all_dropped());
+    }
 }
 
 #[test]
 fn handles_say_cancelled_to_those_who_come_after_main_returned() {
-    within_a_minute(|| {
-        for (run, waiter) in (0..6).flat_map(|run| WAITERS.map(|waiter| (run, waiter))) {
-            let workers = WORKERS[run % 3];
-            let (polls, stop, drops) = (counter(), flag(), Drops::new(2));
-            let (runtime, stuck, parked) = Builder::new()
-                .worker_threads(workers)
-                .exit_grace(5 * MILLISECOND)
-                .block_on(async {
-                    let parked = gorun::spawn(parked(&polls, drops.probe(0)));
-                    until(|| load(&polls) == 1).await;
-                    let stuck = gorun::spawn(spinner(&polls, &stop, drops.probe(1)));
-                    until(|| load(&polls) == 2).await;
-                    (Handle::current(), stuck, parked)
-                })
-                .unwrap();
-            let (waiting, _) = mpsc::channel();
-            waiter(&runtime, parked, waiting.clone());
-            waiter(&runtime, stuck, waiting);
-            stop.store(true, Ordering::Release);
-            wait_until(|| drops.all_dropped());
-        }
-    });
+    let _watchdog = watchdog();
+    for (run, waiter) in (0..6).flat_map(|run| WAITERS.map(|waiter| (run, waiter))) {
+        let workers = WORKERS[run % 3];
+        let (polls, stop, drops) = (counter(), flag(), Drops::new(2));
+        let (runtime, stuck, parked) = Builder::new()
+            .worker_threads(workers)
+            .exit_grace(5 * MILLISECOND)
+            .block_on(async {
+                let parked = gorun::spawn(parked(&polls, drops.probe(0)));
+                yield_until(|| load(&polls) == 1).await;
+                let stuck = gorun::spawn(spinner(&polls, &stop, drops.probe(1)));
+                yield_until(|| load(&polls) == 2).await;
+                (Handle::current(), stuck, parked)
+            })
+            .unwrap();
+        let (waiting, _) = mpsc::channel();
+        waiter(&runtime, parked, waiting.clone());
+        waiter(&runtime, stuck, waiting);
+        stop.store(true, Ordering::Release);
+        wait_until(|| drops.all_dropped());
+    }
 }
 
 // Many runs in one process.
@@ -823,25 +801,24 @@ fn ten_thousand_runs_leave_no_thread_and_no_memory_behind() {
 }
 
 fn ten_thousand_runs() {
-    within(Duration::from_secs(120), || {
-        let threads_before = threads();
-        let mut settled = 0;
-        for run in 0..10_000 {
-            let value = Builder::new().worker_threads(1).block_on(async {
-                for _ in 0..5 {
-                    gorun::spawn(pending::<()>());
-                }
-                gorun::spawn(async { gorun::spawn(async { 42 }).await }).await
-            });
-            assert_eq!(value.unwrap().unwrap().unwrap(), 42);
-            if run == 2000 {
-                settled = resident_bytes();
+    let _watchdog = watchdog();
+    let threads_before = threads();
+    let mut settled = 0;
+    for run in 0..10_000 {
+        let value = Builder::new().worker_threads(1).block_on(async {
+            for _ in 0..5 {
+                gorun::spawn(pending::<()>());
             }
+            gorun::spawn(async { gorun::spawn(async { 42 }).await }).await
+        });
+        assert_eq!(value.unwrap().unwrap().unwrap(), 42);
+        if run == 2000 {
+            settled = resident_bytes();
         }
-        let grown = resident_bytes().saturating_sub(settled);
-        assert!(grown < 2 << 20, "8000 runs left {grown} bytes behind");
-        wait_until(|| threads() <= threads_before);
-    });
+    }
+    let grown = resident_bytes().saturating_sub(settled);
+    assert!(grown < 2 << 20, "8000 runs left {grown} bytes behind");
+    wait_until(|| threads() <= threads_before);
 }
 
 #[cfg(target_os = "linux")]

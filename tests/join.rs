@@ -1,6 +1,6 @@
 //! Handles: awaiting, detaching and aborting, from wherever.
 
-mod helpers;
+mod common;
 
 use std::error::Error;
 use std::future::{Future, pending, poll_fn};
@@ -11,15 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use common::*;
 use futures::channel::oneshot;
 use gorun::{AbortHandle, Handle, JoinError, JoinHandle, spawn, yield_now};
-use helpers::*;
 
 const WORKERS: [usize; 3] = [1, 2, 16];
-
-fn flag() -> Arc<AtomicBool> {
-    Arc::default()
-}
 
 fn set(flag: &Arc<AtomicBool>) -> OnDrop<impl FnMut() + Send + use<>> {
     let flag = flag.clone();

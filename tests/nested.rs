@@ -3,26 +3,22 @@
 // Main may well return a handle, which is a future, for others to await.
 #![allow(clippy::async_yields_async)]
 
-mod helpers;
+mod common;
 
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_channel::bounded;
+use common::*;
 use futures::channel::oneshot;
 use gorun::{Builder, Handle, block_on, num_goroutines, spawn, yield_now};
-use helpers::*;
 
 const WORKERS: [usize; 3] = [1, 2, 16];
-
-fn flag() -> Arc<AtomicBool> {
-    Arc::default()
-}
 
 fn thread_name() -> String {
     thread::current().name().unwrap_or_default().to_owned()

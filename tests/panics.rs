@@ -3,7 +3,7 @@
 // Main may well return a handle, which is a future, for others to await.
 #![allow(clippy::async_yields_async)]
 
-mod helpers;
+mod common;
 
 use std::any::Any;
 use std::cell::Cell;
@@ -15,19 +15,15 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use common::*;
 use futures::channel::oneshot;
 use gorun::{Builder, Handle, JoinError, JoinHandle, UnhandledPanic, spawn, yield_now};
-use helpers::*;
 
 const WORKERS: [usize; 3] = [1, 2, 16];
 
 /// A payload that is no text.
 #[derive(Debug, PartialEq)]
 struct Boom(u32);
-
-fn flag() -> Arc<AtomicBool> {
-    Arc::default()
-}
 
 fn set(flag: &Arc<AtomicBool>) -> OnDrop<impl FnMut() + Send + use<>> {
     let flag = flag.clone();

@@ -1,6 +1,6 @@
 //! Who runs when: nothing is lost, nothing starves, nothing runs under a lock.
 
-mod helpers;
+mod common;
 
 use std::future::{Future, pending, poll_fn};
 use std::hint::spin_loop;
@@ -13,17 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
+use common::*;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use gorun::{Builder, Handle, JoinHandle, num_goroutines, spawn, yield_now};
-use helpers::*;
 
 const WORKERS: [usize; 3] = [1, 2, 16];
 const MILLION: usize = 1_000_000;
-
-fn flag() -> Arc<AtomicBool> {
-    Arc::default()
-}
 
 /// Completes its waiter when the last of so many goroutines has counted itself.
 struct Countdown {

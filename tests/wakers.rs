@@ -164,7 +164,7 @@ fn hammered_run(board: &Arc<Board>, workers: usize) {
                 board.leave_handle(number, gorun::spawn(goroutine));
             }
             // Some are aborted before they are polled.
-            until(|| polls.load(Ordering::Acquire) + drops.dropped() >= GOROUTINES / 2).await;
+            yield_until(|| polls.load(Ordering::Acquire) + drops.dropped() >= GOROUTINES / 2).await;
         })
         .unwrap();
     ended.store(true, Ordering::Release);
@@ -174,84 +174,81 @@ fn hammered_run(board: &Arc<Board>, workers: usize) {
 
 #[test]
 fn wakers_and_handles_are_used_by_other_threads_while_main_returns_and_afterwards() {
-    within_a_minute(|| {
-        let board = Board::new();
-        let hammers: Vec<_> = (0..3)
-            .map(|seed| {
-                let board = board.clone();
-                thread::spawn(move || board.hammer_until_stopped(seed))
-            })
-            .collect();
-        for run in 0..500 {
-            hammered_run(&board, if run % 50 == 0 { 16 } else { 1 + run % 2 });
-        }
-        board.stop.store(true, Ordering::Release);
-        hammers.into_iter().for_each(|hammer| hammer.join().unwrap());
-    });
+    let _watchdog = watchdog();
+    let board = Board::new();
+    let hammers: Vec<_> = (0..3)
+        .map(|seed| {
+            let board = board.clone();
+            thread::spawn(move || board.hammer_until_stopped(seed))
+        })
+        .collect();
+    for run in 0..500 {
+        hammered_run(&board, if run % 50 == 0 { 16 } else { 1 + run % 2 });
+    }
+    board.stop.store(true, Ordering::Release);
+    hammers.into_iter().for_each(|hammer| hammer.join().unwrap());
 }
 
 #[test]
 fn wakers_and_handles_are_used_by_another_runtimes_workers_while_main_returns_and_afterwards() {
-    within_a_minute(|| {
-        let board = Board::new();
-        let other = thread::spawn({
-            let board = board.clone();
-            move || {
-                patient(2).block_on(async {
-                    for seed in 0..2 {
-                        let board = board.clone();
-                        gorun::spawn(async move {
-                            let mut random = Random(seed + 1);
-                            while !board.stop.load(Ordering::Acquire) {
-                                (0..16).for_each(|_| board.hammer(random.next()));
-                                gorun::yield_now().await;
-                            }
-                        });
-                    }
-                    until(|| board.stop.load(Ordering::Acquire)).await;
-                })
-            }
-        });
-        for run in 0..500 {
-            hammered_run(&board, if run % 50 == 0 { 16 } else { 1 + run % 2 });
+    let _watchdog = watchdog();
+    let board = Board::new();
+    let other = thread::spawn({
+        let board = board.clone();
+        move || {
+            patient(2).block_on(async {
+                for seed in 0..2 {
+                    let board = board.clone();
+                    gorun::spawn(async move {
+                        let mut random = Random(seed + 1);
+                        while !board.stop.load(Ordering::Acquire) {
+                            (0..16).for_each(|_| board.hammer(random.next()));
+                            gorun::yield_now().await;
+                        }
+                    });
+                }
+                yield_until(|| board.stop.load(Ordering::Acquire)).await;
+            })
         }
-        board.stop.store(true, Ordering::Release);
-        other.join().unwrap().unwrap();
     });
+    for run in 0..500 {
+        hammered_run(&board, if run % 50 == 0 { 16 } else { 1 + run % 2 });
+    }
+    board.stop.store(true, Ordering::Release);
+    other.join().unwrap().unwrap();
 }
 
 #[test]
 fn a_waker_kept_beyond_main_wakes_nobody() {
-    within_a_minute(|| {
-        for run in 0..200 {
-            let board = Board::new();
-            hammered_run(&board, WORKERS[run % 3]);
-            thread::scope(|scope| {
-                for _ in 0..2 {
-                    scope.spawn(|| {
-                        for slot in &board.wakers {
-                            let waker = slot.lock().unwrap().clone();
-                            if let Some(waker) = waker {
-                                waker.wake_by_ref();
-                                assert!(waker.will_wake(&waker.clone()));
-                                waker.wake_by_ref();
-                            }
+    let _watchdog = watchdog();
+    for run in 0..200 {
+        let board = Board::new();
+        hammered_run(&board, WORKERS[run % 3]);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for slot in &board.wakers {
+                        let waker = slot.lock().unwrap().clone();
+                        if let Some(waker) = waker {
+                            waker.wake_by_ref();
+                            assert!(waker.will_wake(&waker.clone()));
+                            waker.wake_by_ref();
                         }
-                    });
-                }
-            });
-            for slot in &board.wakers {
-                slot.lock().unwrap().take().into_iter().for_each(Waker::wake);
+                    }
+                });
             }
-            for slot in &board.handles {
-                let Some((handle, abort)) = slot.lock().unwrap().take() else { continue };
-                abort.abort();
-                assert!(handle.is_finished());
-                let result = handle.now_or_never().expect("main has ended");
-                assert!(result.is_ok() || result.unwrap_err().is_cancelled());
-            }
+        });
+        for slot in &board.wakers {
+            slot.lock().unwrap().take().into_iter().for_each(Waker::wake);
         }
-    });
+        for slot in &board.handles {
+            let Some((handle, abort)) = slot.lock().unwrap().take() else { continue };
+            abort.abort();
+            assert!(handle.is_finished());
+            let result = handle.now_or_never().expect("main has ended");
+            assert!(result.is_ok() || result.unwrap_err().is_cancelled());
+        }
+    }
 }
 
 /// The waker of a goroutine that exit leaves behind works on a scheduler without threads.
@@ -276,88 +273,85 @@ fn wakers_of_goroutines_left_behind_are_harmless() {
             Poll::Pending
         }
     }
-    within_a_minute(|| {
-        let board = Board::new();
-        let hammers: Vec<_> = (0..2)
-            .map(|seed| {
-                let board = board.clone();
-                thread::spawn(move || board.hammer_until_stopped(seed))
+    let _watchdog = watchdog();
+    let board = Board::new();
+    let hammers: Vec<_> = (0..2)
+        .map(|seed| {
+            let board = board.clone();
+            thread::spawn(move || board.hammer_until_stopped(seed))
+        })
+        .collect();
+    for run in 0..60 {
+        let workers = WORKERS[run % 3];
+        let stop = Arc::new(AtomicBool::new(false));
+        let (polls, drops) = (Arc::new(AtomicUsize::new(0)), Drops::new(workers));
+        Builder::new()
+            .worker_threads(workers)
+            .exit_grace(Duration::ZERO)
+            .block_on(async {
+                let stuck = |number| {
+                    gorun::spawn(Stuck {
+                        board: board.clone(),
+                        number,
+                        polls: polls.clone(),
+                        stop: stop.clone(),
+                        _probe: drops.probe(number),
+                    })
+                };
+                let handles: Vec<_> = (0..workers).map(stuck).collect();
+                yield_until(|| polls.load(Ordering::Acquire) == workers).await;
+                for (number, handle) in handles.into_iter().enumerate() {
+                    board.leave_handle(number, handle);
+                }
             })
-            .collect();
-        for run in 0..60 {
-            let workers = WORKERS[run % 3];
-            let stop = Arc::new(AtomicBool::new(false));
-            let (polls, drops) = (Arc::new(AtomicUsize::new(0)), Drops::new(workers));
-            Builder::new()
-                .worker_threads(workers)
-                .exit_grace(Duration::ZERO)
-                .block_on(async {
-                    let stuck = |number| {
-                        gorun::spawn(Stuck {
-                            board: board.clone(),
-                            number,
-                            polls: polls.clone(),
-                            stop: stop.clone(),
-                            _probe: drops.probe(number),
-                        })
-                    };
-                    let handles: Vec<_> = (0..workers).map(stuck).collect();
-                    until(|| polls.load(Ordering::Acquire) == workers).await;
-                    for (number, handle) in handles.into_iter().enumerate() {
-                        board.leave_handle(number, handle);
-                    }
-                })
-                .unwrap();
-            let uses = board.uses.load(Ordering::Acquire);
-            wait_until(|| board.uses.load(Ordering::Acquire) > uses + 200);
-            assert_eq!(drops.dropped(), 0);
-            stop.store(true, Ordering::Release);
-            wait_until(|| drops.all_dropped());
-            drops.assert_each_once_off_main(workers);
-            assert_eq!(polls.load(Ordering::Acquire), workers, "polled after main had ended");
-            // The board keeps some of the wakers, and of the handles.
-        }
-        board.stop.store(true, Ordering::Release);
-        hammers.into_iter().for_each(|hammer| hammer.join().unwrap());
-    });
+            .unwrap();
+        let uses = board.uses.load(Ordering::Acquire);
+        wait_until(|| board.uses.load(Ordering::Acquire) > uses + 200);
+        assert_eq!(drops.dropped(), 0);
+        stop.store(true, Ordering::Release);
+        wait_until(|| drops.all_dropped());
+        drops.assert_each_once_off_main(workers);
+        assert_eq!(polls.load(Ordering::Acquire), workers, "polled after main had ended");
+        // The board keeps some of the wakers, and of the handles.
+    }
+    board.stop.store(true, Ordering::Release);
+    hammers.into_iter().for_each(|hammer| hammer.join().unwrap());
 }
 
 /// The value of a goroutine and the last reference to it go where the handle and the waker go.
 #[test]
 fn the_last_reference_may_be_dropped_after_the_runtime_is_gone() {
-    within_a_minute(|| {
-        for run in 0..200 {
-            let (wakers, drops) = (Arc::new(Mutex::new(Vec::new())), Drops::new(20));
-            let kept = patient(WORKERS[run % 3])
-                .block_on(async {
-                    let kept: Vec<_> = (0..20)
-                        .map(|number| {
-                            let (wakers, probe) = (wakers.clone(), drops.probe(number));
-                            gorun::spawn(async move {
-                                let waker =
-                                    std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone()));
-                                let waker = waker.await;
-                                wakers.lock().unwrap().push(waker);
-                                if number % 2 == 0 {
-                                    pending::<()>().await;
-                                }
-                                probe
-                            })
+    let _watchdog = watchdog();
+    for run in 0..200 {
+        let (wakers, drops) = (Arc::new(Mutex::new(Vec::new())), Drops::new(20));
+        let kept = patient(WORKERS[run % 3])
+            .block_on(async {
+                let kept: Vec<_> = (0..20)
+                    .map(|number| {
+                        let (wakers, probe) = (wakers.clone(), drops.probe(number));
+                        gorun::spawn(async move {
+                            let waker = std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone()));
+                            let waker = waker.await;
+                            wakers.lock().unwrap().push(waker);
+                            if number % 2 == 0 {
+                                pending::<()>().await;
+                            }
+                            probe
                         })
-                        .collect();
-                    until(|| wakers.lock().unwrap().len() == 20).await;
-                    until(|| gorun::num_goroutines() == 11).await;
-                    (kept, Handle::current())
-                })
-                .unwrap();
-            assert_eq!(drops.dropped(), 10, "the other ten are results that nobody has taken");
-            let wakers = std::mem::take(&mut *wakers.lock().unwrap());
-            let (handles, runtime) = kept;
-            let dropper = thread::spawn(move || drop(wakers));
-            drop(runtime);
-            thread::spawn(move || drop(handles)).join().unwrap();
-            dropper.join().unwrap();
-            drops.assert_each_once_off_main(run);
-        }
-    });
+                    })
+                    .collect();
+                yield_until(|| wakers.lock().unwrap().len() == 20).await;
+                yield_until(|| gorun::num_goroutines() == 11).await;
+                (kept, Handle::current())
+            })
+            .unwrap();
+        assert_eq!(drops.dropped(), 10, "the other ten are results that nobody has taken");
+        let wakers = std::mem::take(&mut *wakers.lock().unwrap());
+        let (handles, runtime) = kept;
+        let dropper = thread::spawn(move || drop(wakers));
+        drop(runtime);
+        thread::spawn(move || drop(handles)).join().unwrap();
+        dropper.join().unwrap();
+        drops.assert_each_once_off_main(run);
+    }
 }
