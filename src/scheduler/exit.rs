@@ -20,7 +20,8 @@
 //!
 //! What moves: a poll that begins or ends, a goroutine that completes, a thread that ends. The
 //! grace is counted by main's own short naps, each at its nominal length: where the machine is so
-//! busy that this thread does not run, no time passes for the workers either.
+//! busy that this thread does not run, no time passes for the workers either. And as long as a
+//! worker is free for a goroutine that waits for one, it is given a second to come to it.
 //!
 //! Goroutines left behind keep the whole scheduler alive for ever (the reference that `block_on`
 //! would drop is leaked), so whatever they do later finds it; what they would need is their thread,

@@ -189,10 +189,15 @@ pub(crate) fn report_stray(payload: Payload) {
     discard(payload);
 }
 
-/// Drops a payload, whatever its destructor does.
-pub(crate) fn discard(payload: Payload) {
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // A payload whose destructor panics with a payload whose destructor may panic: stop here.
-        std::mem::forget(another);
+/// Drops a payload, whatever its destructor does. One that panics leaves a payload in turn.
+pub(crate) fn discard(mut payload: Payload) {
+    const LIMIT: usize = 16;
+    for _ in 0..LIMIT {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(another) => payload = another,
+        }
     }
+    // This might go on for ever.
+    std::mem::forget(payload);
 }
