@@ -4,14 +4,16 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem::needs_drop;
 use std::panic::Location;
 use std::pin::Pin;
+use std::ptr;
 use std::task::{Context, Poll, Waker};
 
 use crate::join_error::JoinError;
-use crate::scheduler::context::{self, Role};
-use crate::scheduler::task::TaskRef;
-use crate::scheduler::{Scheduler, Spawned, left_behind};
+use crate::scheduler::context;
+use crate::scheduler::task::{Meta, TaskRef};
+use crate::scheduler::{Spawned, left_behind};
 
 /// A goroutine, seen by whoever spawned it: a future of its result.
 ///
@@ -154,10 +156,16 @@ impl<T> JoinHandle<T> {
     }
 
     fn release(&mut self) {
-        let taken = State::Taken(self.spawned_at());
+        let taken_at = self.spawned_at();
+        let taken = State::Taken(taken_at);
         if let State::Waiting { task, .. } = std::mem::replace(&mut self.0, taken) {
             // Dropping it instead would cancel it, in async-task's own way.
-            task.detach();
+            let detach = || task.detach();
+            if const { needs_drop::<T>() } {
+                context::with_result_of(taken_at, detach);
+            } else {
+                detach();
+            }
         }
     }
 }
@@ -178,7 +186,7 @@ impl<T> Future for JoinHandle<T> {
             State::Waiting { task, news, .. } => match Pin::new(&mut *task).poll(cx) {
                 Poll::Ready(outcome) => outcome.take(),
                 Poll::Pending => {
-                    if !is_left_behind(task.metadata().scheduler(), news, cx) {
+                    if !is_left_behind(task.metadata(), news, cx) {
                         return Poll::Pending;
                     }
                     Err(JoinError::cancelled(task.metadata().spawned_at))
@@ -195,19 +203,20 @@ impl<T> Future for JoinHandle<T> {
     }
 }
 
-/// Whether exit has left the goroutine behind. If not, news of that will wake `cx`, as far as it
-/// can concern the caller: its runtime's own workers and main are gone by then.
+/// Whether exit has left the goroutine behind. If not, news of that will wake `cx`, unless that is
+/// a goroutine of the same runtime, which exit drops or leaves behind as well. (A combinator with a
+/// waker of its own may be moved out of that goroutine, and outlive it.)
 fn is_left_behind(
-    scheduler: *const Scheduler,
+    meta: &Meta,
     news: &mut Option<left_behind::Subscription>,
     cx: &mut Context<'_>,
 ) -> bool {
-    let is_own = context::with_inside(|context| {
-        context.is_some_and(|context| {
-            context.belongs_to(scheduler) && !matches!(context.role, Role::Guest)
-        })
+    let scheduler = meta.scheduler();
+    let by_goroutine = context::with_inside(|context| {
+        context.is_some_and(|c| c.belongs_to(scheduler) && c.is_own_waker(cx.waker()))
     });
-    !is_own && left_behind::is_announced(scheduler, news, cx.waker())
+    let near = ptr::from_ref(meta).addr() / 128;
+    !by_goroutine && left_behind::is_announced(scheduler, near, news, cx.waker())
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

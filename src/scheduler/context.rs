@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::task::Waker;
 
 use crate::scheduler::Scheduler;
 use crate::scheduler::task::Meta;
@@ -24,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) blocked: Cell<bool>,
     /// The goroutine that is being polled here, until it completes.
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
+    /// The data pointer of that goroutine's own waker.
+    pub(crate) waker_data: Cell<*const ()>,
     /// Where the goroutine was spawned that this worker runs, until its output is dropped too.
     pub(crate) running: Cell<Option<&'static Location<'static>>>,
     /// Exit is dropping a goroutine's future, and the handles in it.
@@ -66,6 +69,7 @@ impl Context {
             role,
             blocked: Cell::new(false),
             polling: Cell::new(None),
+            waker_data: Cell::new(ptr::null()),
             running: Cell::new(None),
             dropping_at_exit: Cell::new(false),
         }
@@ -89,6 +93,11 @@ impl Context {
             Role::Worker(worker) => Some(worker),
             Role::Main | Role::Guest => None,
         }
+    }
+
+    /// Whether `waker` is that of the goroutine which is being polled here.
+    pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
+        self.polling.get().is_some() && ptr::eq(self.waker_data.get(), waker.data())
     }
 
     /// Whether this is a context of the scheduler at `address`.
@@ -115,6 +124,21 @@ pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
         // out. The reference stays in `f`, which is above that call on the stack.
         f(Place::Inside(unsafe { &*current }))
     }
+}
+
+/// Calls `f`, which drops the result of the goroutine that was spawned there: a panic in a
+/// destructor is that goroutine's.
+pub(crate) fn with_result_of<R>(
+    spawned_at: &'static Location<'static>,
+    f: impl FnOnce() -> R,
+) -> R {
+    with_inside(|context| {
+        let Some(context) = context else { return f() };
+        let running = context.running.replace(Some(spawned_at));
+        let result = f();
+        context.running.set(running);
+        result
+    })
 }
 
 /// Calls `f` with the context, if the calling code is inside a runtime.

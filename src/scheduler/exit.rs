@@ -9,11 +9,12 @@
 //! 3. The registry closes, and every suspended goroutine is woken, so that a worker comes to it.
 //!    Destructors that wake, spawn or send find a runtime that answers.
 //! 4. Main's thread only waits, so it never runs a straggler's destructor. If for a millisecond
-//!    nothing moves, it starts one more worker, which finds its way to everything that is queued
-//!    behind a goroutine that does not suspend. If the system refuses the thread, those stay where
-//!    they are.
+//!    nothing moves, and no worker is free, it starts one more, which finds its way to everything
+//!    that is queued behind a goroutine that does not suspend; and another one, if that one meets
+//!    a destructor that does not end. If the system refuses the thread, those stay where they are.
 //! 5. It waits until no goroutine is alive, or until nothing has moved for `exit_grace`, or until
-//!    those that are alive all sit in a nested `block_on`.
+//!    those that are alive all sit in a nested `block_on`. (Those whose destructors sit in one are
+//!    waited for: others are there to do what they wait for.)
 //! 6. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can.
 //! 7. Main's value goes back, or the panic that won is resumed.
@@ -53,6 +54,10 @@ use crate::scheduler::{Phase, Scheduler, left_behind, main_guard};
 /// be busy with what they do before a thread is started for the stragglers.
 const NAP: Duration = Duration::from_millis(1);
 
+/// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
+/// that does not end.
+const MAX_DRAINERS: usize = 64;
+
 /// The least grace: in less time a thread that makes no progress cannot be told from one that
 /// waits for its turn on a busy machine.
 const LEAST_GRACE: Duration = Duration::from_millis(10);
@@ -67,7 +72,8 @@ pub(crate) fn run_main<F: Future>(
     main: F,
 ) -> thread::Result<F::Output> {
     let context = Context::new(scheduler.clone(), Role::Main);
-    let result = context.enter(|| drive_main(scheduler, main));
+    let result =
+        main_guard::run_as_main(&scheduler.main, || context.enter(|| drive_main(scheduler, main)));
     scheduler.enter_phase(Phase::Closing);
     context.enter(|| scheduler.registry.close(Waker::wake));
     let all_done = wait_for_goroutines(scheduler);
@@ -87,7 +93,12 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
     let mut main = pin!(Some(main));
     let polled = catch_unwind(AssertUnwindSafe(|| {
         let main = main.as_mut().as_pin_mut().expect("main is dropped below");
-        drive(main, || scheduler.main.crashed())
+        let output = drive(main, || scheduler.main.crashed() || main_guard::must_unwind());
+        if output.is_none() && !scheduler.main.crashed() {
+            // A main that this one is inside of.
+            main_guard::unwind();
+        }
+        output
     }));
     let (output, own) = match polled {
         Ok(output) => (output, None),
@@ -109,7 +120,7 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
 fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
     let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
     let mut quiet = Quiet::new();
-    let mut started_drainer = false;
+    let mut drainers = 0;
     loop {
         let live = scheduler.live() as usize;
         if live == 0 {
@@ -123,8 +134,8 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             false => grace,
         };
         let quiet_for = quiet.after(scheduler.progress(), || thread::park_timeout(NAP));
-        if quiet_for >= NAP && !started_drainer {
-            started_drainer = true;
+        if quiet_for >= NAP && drainers < MAX_DRAINERS && !scheduler.has_free_worker() {
+            drainers += 1;
             if scheduler.threads.start(scheduler).is_ok() {
                 quiet.restart();
             }
@@ -190,8 +201,12 @@ impl Scheduler {
         self.workers().filter(|worker| worker.is_in_poll()).count()
     }
 
+    fn has_free_worker(&self) -> bool {
+        self.workers_in_poll() < self.threads.working()
+    }
+
     /// Whether some of the living goroutines wait for a worker, and some worker is free for them.
     fn has_worker_for(&self, live: usize) -> bool {
-        self.workers_in_poll() < live.min(self.threads.working())
+        self.has_free_worker() && self.workers_in_poll() < live
     }
 }

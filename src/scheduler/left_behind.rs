@@ -1,8 +1,9 @@
 //! Runtimes that exit ended without some of their goroutines, and who waits for news of that.
 //!
 //! Such a goroutine may never complete, so nobody would ever wake those who await its handle. A
-//! handle that is awaited outside its runtime therefore leaves a waker here too. The scheduler of
-//! a goroutine left behind is never freed, so its address names it for ever.
+//! handle that is awaited by anybody but a goroutine of the same runtime therefore leaves a waker
+//! here too. The scheduler of a goroutine left behind is never freed, so its address names it for
+//! ever.
 //!
 //! Rejected: `event-listener`, which calls wakers under its lock. A waker is the user's code, and
 //! may drop or poll other handles.
@@ -13,39 +14,50 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
+use std::thread;
 
 use slab::Slab;
 
 use crate::scheduler::{Scheduler, main_guard};
 use crate::sync::lock;
 
+/// One of several, so that goroutines that await many handles through a combinator do not all wait
+/// for one lock.
+#[repr(align(128))]
 struct Board {
-    /// The addresses of schedulers.
+    /// The addresses of schedulers, on every board.
     left: Vec<usize>,
     waiting: Slab<Option<Waker>>,
 }
 
-static BOARD: Mutex<Board> = Mutex::new(Board { left: Vec::new(), waiting: Slab::new() });
+const BOARDS: usize = 16;
+
+static BOARD: [Mutex<Board>; BOARDS] =
+    [const { Mutex::new(Board { left: Vec::new(), waiting: Slab::new() }) }; BOARDS];
 
 /// Waits for news until it is dropped.
 pub(crate) struct Subscription {
-    /// Its key, plus one.
+    /// Its key, its board, plus one.
     number: NonZeroUsize,
 }
 
 impl Subscription {
-    fn new(key: usize) -> Self {
-        Subscription { number: NonZeroUsize::MIN.saturating_add(key) }
+    fn new(board: usize, key: usize) -> Self {
+        Subscription { number: NonZeroUsize::MIN.saturating_add(key * BOARDS + board) }
+    }
+
+    fn board(&self) -> usize {
+        (self.number.get() - 1) % BOARDS
     }
 
     fn key(&self) -> usize {
-        self.number.get() - 1
+        (self.number.get() - 1) / BOARDS
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let waker = lock(&BOARD).waiting.remove(self.key());
+        let waker = lock(&BOARD[self.board()]).waiting.remove(self.key());
         // Outside the lock.
         drop(waker);
     }
@@ -55,33 +67,53 @@ impl Drop for Subscription {
 /// for such news.
 pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
     std::mem::forget(scheduler.clone());
-    let wakers: Vec<Waker> = {
-        let mut board = lock(&BOARD);
+    let mut wakers = Vec::new();
+    for board in &BOARD {
+        let mut board = lock(board);
         board.left.push(Arc::as_ptr(scheduler).addr());
-        board.waiting.iter_mut().filter_map(|(_, waker)| waker.take()).collect()
-    };
-    for waker in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            main_guard::discard(payload);
+        wakers.extend(board.waiting.iter_mut().filter_map(|(_, waker)| waker.take()));
+    }
+    if !wakers.is_empty() {
+        wake_elsewhere(wakers);
+    }
+}
+
+/// Not on main's thread: wakers are the user's code, and may block.
+fn wake_elsewhere(wakers: Vec<Waker>) {
+    let wakers = Arc::new(Mutex::new(wakers));
+    let wake_all = {
+        let wakers = wakers.clone();
+        move || {
+            for waker in std::mem::take(&mut *lock(&wakers)) {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                    main_guard::discard(payload);
+                }
+            }
         }
+    };
+    let started = thread::Builder::new().name("gorun-news".to_owned()).spawn(wake_all.clone());
+    if started.is_err() {
+        wake_all();
     }
 }
 
 /// Whether goroutines of the runtime at `scheduler` were left behind. If not, news of that will
-/// wake `waker`, until `subscription` is dropped.
+/// wake `waker`, until `subscription` is dropped. `near` chooses the board.
 pub(crate) fn is_announced(
     scheduler: *const Scheduler,
+    near: usize,
     subscription: &mut Option<Subscription>,
     waker: &Waker,
 ) -> bool {
     let waker = waker.clone();
-    let mut board = lock(&BOARD);
+    let index = subscription.as_ref().map_or(near % BOARDS, Subscription::board);
+    let mut board = lock(&BOARD[index]);
     let is_announced = board.left.contains(&scheduler.addr());
     let unused = match subscription {
         _ if is_announced => Some(waker),
         Some(subscribed) => board.waiting[subscribed.key()].replace(waker),
         None => {
-            *subscription = Some(Subscription::new(board.waiting.insert(Some(waker))));
+            *subscription = Some(Subscription::new(index, board.waiting.insert(Some(waker))));
             None
         }
     };

@@ -10,9 +10,11 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::fmt;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
 use std::thread::Thread;
 
 use crate::sync::{AtomicBool, Mutex, Ordering, lock};
@@ -116,14 +118,8 @@ impl MainGuard {
         self.crashed.load(Ordering::Acquire)
     }
 
-    /// Whether the caller may resume that panic here, in the middle of main. It may not while main
-    /// unwinds already: that would abort the process.
-    pub(crate) fn may_be_resumed_here(&self) -> bool {
-        self.crashed() && self.is_this_thread() && !std::thread::panicking()
-    }
-
     /// Takes the panic out, to resume it in the middle of main.
-    pub(crate) fn take_for_resumption(&self) -> Payload {
+    fn take_for_resumption(&self) -> Payload {
         let mut state = lock(&self.state);
         match std::mem::replace(&mut *state, State::CrashResumed) {
             State::Crashed { payload, .. } => payload,
@@ -159,6 +155,44 @@ impl MainGuard {
     pub(crate) fn unpark(&self) {
         self.thread.unpark();
     }
+}
+
+thread_local! {
+    /// The mains that run on this thread, one inside the other.
+    static MAINS: RefCell<Vec<Arc<MainGuard>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `main` as that of `guard`.
+pub(crate) fn run_as_main<R>(guard: &Arc<MainGuard>, main: impl FnOnce() -> R) -> R {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            MAINS.with_borrow_mut(|mains| drop(mains.pop()));
+        }
+    }
+    MAINS.with_borrow_mut(|mains| mains.push(guard.clone()));
+    let _leave = Leave;
+    main()
+}
+
+/// Whether the caller, which keeps a main on this thread waiting, must unwind it for an unhandled
+/// panic. It need not while main unwinds already: a second panic would abort the process.
+pub(crate) fn must_unwind() -> bool {
+    !std::thread::panicking() && crashed_here().is_some()
+}
+
+/// Unwinds the outermost main on this thread that must stop, from inside.
+pub(crate) fn unwind() -> ! {
+    let guard = crashed_here().expect("some main must stop");
+    std::panic::resume_unwind(guard.take_for_resumption())
+}
+
+fn crashed_here() -> Option<Arc<MainGuard>> {
+    let find = |mains: &RefCell<Vec<Arc<MainGuard>>>| {
+        mains.borrow().iter().find(|guard| guard.crashed()).cloned()
+    };
+    // A thread that ends has no main.
+    MAINS.try_with(find).ok().flatten()
 }
 
 /// The payload when main caught the real one and went on.

@@ -199,6 +199,9 @@ impl Scheduler {
             worker.counts.count_spawned();
             return true;
         }
+        if self.is_closing() {
+            return false;
+        }
         self.counts_outside.count_spawned_outside();
         if self.is_closing() {
             self.counts_outside.count_refused_outside();

@@ -12,13 +12,12 @@
 #![forbid(unsafe_code)]
 
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 
-use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, Context, Place, Role};
 use crate::scheduler::drive::drive;
+use crate::scheduler::{Scheduler, main_guard};
 
 /// Drives `future` on the calling thread, inside `scheduler`, to which it may or may not belong
 /// already. Cancels nothing.
@@ -28,19 +27,18 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
             context.is_some_and(|context| context.belongs_to(Arc::as_ptr(scheduler)))
         });
         if is_inside {
-            drive_to_end(scheduler, future)
+            drive_to_end(future)
         } else {
             let context = Context::new(scheduler.clone(), Role::Guest);
-            context.enter(|| drive_to_end(scheduler, future))
+            context.enter(|| drive_to_end(future))
         }
     })
 }
 
-fn drive_to_end<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
+fn drive_to_end<F: Future>(future: F) -> F::Output {
     // Inside main, a goroutine's unhandled panic is resumed here, since main would not come to an
     // await of its own before this ends.
-    let driven = drive(pin!(future), || scheduler.main.may_be_resumed_here());
-    driven.unwrap_or_else(|| resume_unwind(scheduler.main.take_for_resumption()))
+    drive(pin!(future), main_guard::must_unwind).unwrap_or_else(|| main_guard::unwind())
 }
 
 /// Runs `f`, which will block the thread. If that is a worker, another one covers for it.
@@ -64,7 +62,8 @@ struct Blocked<'a> {
 impl<'a> Blocked<'a> {
     fn new(context: &'a Context) -> Self {
         let is_outermost = !context.blocked.replace(true);
-        let by_goroutine = context.polling.get().is_some();
+        // A destructor that exit has called is waited for like any other.
+        let by_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
         if is_outermost && let Some(worker) = context.worker() {
             context.scheduler.inject_batch(worker.drain());
             context.scheduler.idle.worker_unavailable();

@@ -196,6 +196,8 @@ pub(crate) fn run(word: Word, context: &Context) {
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
     context.polling.set(Some(NonNull::from(runnable.metadata())));
+    // As `async-task` has it.
+    context.waker_data.set(address.as_ptr());
     context.running.set(Some(runnable.metadata().spawned_at));
     runnable.run();
     context.polling.set(None);

@@ -13,7 +13,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -31,9 +31,9 @@ pub(crate) struct Threads {
     excess: AtomicBool,
     /// Workers inside a nested `block_on`.
     blocked: AtomicUsize,
-    /// Those of them that a goroutine called, rather than the destructor of the result of one that
-    /// has completed.
+    /// Those of them that a goroutine called in its poll, rather than a destructor after it.
     blocked_goroutines: AtomicUsize,
+    refusal_reported: AtomicBool,
 }
 
 struct State {
@@ -62,6 +62,7 @@ impl Threads {
             excess: AtomicBool::new(false),
             blocked: AtomicUsize::new(0),
             blocked_goroutines: AtomicUsize::new(0),
+            refusal_reported: AtomicBool::new(false),
         }
     }
 
@@ -99,14 +100,26 @@ impl Threads {
     pub(crate) fn block(&self, scheduler: &Arc<Scheduler>, by_goroutine: bool) {
         self.blocked.fetch_add(1, Ordering::SeqCst);
         self.blocked_goroutines.fetch_add(by_goroutine.into(), Ordering::SeqCst);
-        let too_few = {
-            let mut state = lock(&self.state);
-            self.set_available(&mut state, |available| available - 1);
-            state.available < self.wanted
-        };
-        if too_few && scheduler.phase() == Phase::Running {
-            // A refusal leaves the others to do the work.
-            let _ = self.start(scheduler);
+        self.set_available(&mut lock(&self.state), |available| available - 1);
+        while lock(&self.state).available < self.wanted && scheduler.phase() != Phase::Ended {
+            if let Err(error) = self.start(scheduler) {
+                if scheduler.phase() == Phase::Running {
+                    self.report_refusal(&error);
+                }
+                return;
+            }
+        }
+    }
+
+    /// Once is enough.
+    fn report_refusal(&self, error: &io::Error) {
+        if !self.refusal_reported.swap(true, Ordering::Relaxed) {
+            let _ = writeln!(
+                io::stderr(),
+                "gorun: a goroutine waits in `block_on`, and no thread could be started to stand \
+                 in for its worker: {error}. If all workers come to wait like this, they wait for \
+                 ever; let goroutines `.await` instead",
+            );
         }
     }
 
@@ -123,7 +136,7 @@ impl Threads {
         self.blocked.load(Ordering::SeqCst)
     }
 
-    /// How many goroutines are inside a nested `block_on`.
+    /// How many goroutines are inside a nested `block_on` that they called in their polls.
     pub(crate) fn blocked_goroutines(&self) -> usize {
         self.blocked_goroutines.load(Ordering::SeqCst)
     }

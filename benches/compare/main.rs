@@ -1,0 +1,132 @@
+//! What gorun costs, beside what a user would pick instead. `cargo bench -- --help`.
+//!
+//! Each figure comes from a process of its own, which runs one workload on one runtime once and
+//! times it from inside. The processes take turns (gorun, Go, tokio, …, gorun, Go, tokio, …), so that a
+//! machine that becomes slower does so for all; ratios are taken within a round.
+
+mod catalogue;
+mod chart;
+mod go;
+mod options;
+mod report;
+mod runtime;
+mod threads;
+mod workloads;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use catalogue::{PEERS, Peer, Workload};
+use options::Options;
+use report::{Report, Row};
+use workloads::Measured;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("--one", of)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
+        return run_one(of);
+    }
+    match Options::parse(arguments).and_then(|options| run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// In a process started by `measure`.
+fn run_one(of: &[String]) -> ExitCode {
+    let [peer, workload, workers, size] = of else { return ExitCode::FAILURE };
+    let peer = Peer::named(peer).expect("a peer's name");
+    let workload = catalogue::workload(workload).expect("a workload's name");
+    let measured = workload.run(peer, workers.parse().unwrap(), size.parse().unwrap());
+    println!("{}", measured.value);
+    if let Some(second) = measured.second {
+        println!("{second}");
+    }
+    ExitCode::SUCCESS
+}
+
+fn run(options: &Options) -> Result<(), String> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
+    std::fs::create_dir_all(&directory).map_err(|error| format!("{directory:?}: {error}"))?;
+    let go = go::build(&directory);
+    let report = Report {
+        title: report::title(options.workers, go.as_ref().ok().map(|go| go.version.as_str())),
+        missing_go: go.as_ref().err().cloned(),
+        rows: options
+            .workloads
+            .iter()
+            .map(|workload| measure_all(options, workload, go.as_ref().ok()))
+            .collect::<Result<_, _>>()?,
+    };
+    eprint!("\r\x1b[K");
+    print!("{}", report.table());
+    if options.check {
+        return Ok(());
+    }
+    let json = options.output.join("benchmarks.json");
+    let svg = options.output.join("benchmarks.svg");
+    std::fs::write(&json, report.json()).map_err(|error| format!("{json:?}: {error}"))?;
+    chart::draw(&report, &svg).map_err(|error| format!("{svg:?}: {error}"))?;
+    println!("\n{}\n{}", json.display(), svg.display());
+    Ok(())
+}
+
+fn measure_all(
+    options: &Options,
+    workload: &'static Workload,
+    go: Option<&go::Go>,
+) -> Result<Row, String> {
+    let size = options.size(workload);
+    let peers = PEERS.into_iter().filter(|&peer| {
+        options.peers.contains(&peer)
+            && workload.runs_on(peer)
+            && (peer != Peer::Go || go.is_some())
+    });
+    let mut rounds: BTreeMap<Peer, Vec<Measured>> = peers.map(|peer| (peer, Vec::new())).collect();
+    for round in 0..options.rounds {
+        for (peer, measured) in &mut rounds {
+            eprint!(
+                "\r\x1b[K{} on {}, round {} of {}",
+                workload.name,
+                peer.name(),
+                round + 1,
+                options.rounds
+            );
+            measured.push(measure(*peer, workload, options.workers, size, go)?);
+        }
+    }
+    Ok(Row { workload, size, rounds })
+}
+
+fn measure(
+    peer: Peer,
+    workload: &Workload,
+    workers: usize,
+    size: usize,
+    go: Option<&go::Go>,
+) -> Result<Measured, String> {
+    let mut command = match go {
+        Some(go) if peer == Peer::Go => Command::new(&go.program),
+        _ => {
+            let mut command = Command::new(std::env::current_exe().expect("this program's path"));
+            command.args(["--one", peer.name()]);
+            command
+        }
+    };
+    let command = command.args([workload.name, &workers.to_string(), &size.to_string()]);
+    let failed = |why: String| format!("\n{} on {}: {why}", workload.name, peer.name());
+    let output = command.output().map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(failed(format!("{}\n{stderr}", output.status)));
+    }
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let mut figures = stdout.lines().map_while(|line| line.parse().ok());
+    let value = figures.next().ok_or_else(|| failed(format!("it printed {stdout:?}")))?;
+    Ok(Measured { value, second: figures.next() })
+}

@@ -1,0 +1,184 @@
+//! Medians and ratios, as a table and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::json;
+
+use crate::catalogue::{PEERS, Peer, Workload};
+use crate::workloads::Measured;
+
+pub struct Report {
+    pub title: String,
+    pub missing_go: Option<String>,
+    pub rows: Vec<Row>,
+}
+
+pub struct Row {
+    pub workload: &'static Workload,
+    pub size: usize,
+    /// What each peer's rounds came to, in their order.
+    pub rounds: BTreeMap<Peer, Vec<Measured>>,
+}
+
+pub struct Summary {
+    pub min: f64,
+    pub median: f64,
+    pub max: f64,
+}
+
+impl Summary {
+    fn of(figures: impl Iterator<Item = f64>) -> Summary {
+        let mut figures: Vec<f64> = figures.collect();
+        figures.sort_by(f64::total_cmp);
+        let middle = figures.len() / 2;
+        let median = match figures.len() % 2 {
+            1 => figures[middle],
+            _ => (figures[middle - 1] + figures[middle]) / 2.0,
+        };
+        Summary { min: figures[0], median, max: figures[figures.len() - 1] }
+    }
+}
+
+/// Machine, cores, versions.
+pub fn title(workers: usize, go: Option<&str>) -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let versions = include_str!("../../Cargo.lock");
+    let version = |name: &str| {
+        let start = versions.find(&format!("name = \"{name}\"\n"))?;
+        versions[start..].split('"').nth(3)
+    };
+    let versions: Vec<_> = ["gorun", "tokio", "async-executor"]
+        .iter()
+        .map(|name| format!("{name} {}", version(name).unwrap_or("?")))
+        .collect();
+    format!(
+        "{} {}, {cores} usable cores, {workers} workers; {}; {}",
+        model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()),
+        std::env::consts::OS,
+        versions.join(", "),
+        go.unwrap_or("no Go"),
+    )
+}
+
+impl Row {
+    pub fn summary(&self, peer: Peer) -> Option<Summary> {
+        let rounds = self.rounds.get(&peer)?;
+        Some(Summary::of(rounds.iter().map(|measured| measured.value)))
+    }
+
+    fn second(&self, peer: Peer) -> Option<f64> {
+        let seconds: Option<Vec<f64>> = self.rounds[&peer].iter().map(|m| m.second).collect();
+        Some(Summary::of(seconds?.into_iter()).median)
+    }
+
+    /// How many times as good gorun is: the median of the rounds' ratios.
+    pub fn ratio_to(&self, peer: Peer) -> Option<f64> {
+        let (ours, theirs) = (self.rounds.get(&Peer::Gorun)?, self.rounds.get(&peer)?);
+        let ratios =
+            ours.iter().zip(theirs).map(|(ours, theirs)| match self.workload.more_is_better {
+                true => ours.value / theirs.value,
+                false => theirs.value / ours.value,
+            });
+        Some(Summary::of(ratios).median)
+    }
+
+    /// The ratio to the peer to which it is the smallest, threads not counted.
+    pub fn ratio_to_best(&self) -> Option<(Peer, f64)> {
+        let peers = [Peer::Go, Peer::Tokio, Peer::AsyncExecutor];
+        let ratios = peers.into_iter().filter_map(|peer| Some((peer, self.ratio_to(peer)?)));
+        ratios.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+impl Report {
+    /// Of the ratios to the best peer of each workload.
+    pub fn geometric_mean(&self) -> Option<f64> {
+        let logarithms: Vec<f64> =
+            self.rows.iter().filter_map(|row| Some(row.ratio_to_best()?.1.ln())).collect();
+        let mean = logarithms.iter().sum::<f64>() / logarithms.len() as f64;
+        (!logarithms.is_empty()).then(|| mean.exp())
+    }
+
+    pub fn table(&self) -> String {
+        let mut text = format!("{}\n\n", self.title);
+        let mut line = |cells: &[String]| {
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        };
+        let header = ["workload", "unit"].into_iter().chain(PEERS.map(Peer::name));
+        let header: Vec<_> = header.chain(["ratio to the best peer"]).map(str::to_owned).collect();
+        line(&header);
+        line(&vec!["---".to_owned(); header.len()]);
+        for row in &self.rows {
+            let mut cells = vec![row.workload.name.to_owned(), row.workload.unit.to_owned()];
+            cells.extend(PEERS.map(|peer| row.cell(peer)));
+            cells.push(
+                row.ratio_to_best().map_or_else(String::new, |(best, ratio)| {
+                    format!("{ratio:.2} ({})", best.name())
+                }),
+            );
+            line(&cells);
+        }
+        if let Some(mean) = self.geometric_mean() {
+            let _ = writeln!(text, "\nGeometric mean of the ratios: {mean:.2}");
+        }
+        let _ = writeln!(text, "Median (minimum–maximum) of the rounds.");
+        if let Some(why) = &self.missing_go {
+            let _ = writeln!(text, "No figures of Go: {why}");
+        }
+        text
+    }
+
+    pub fn json(&self) -> String {
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let peers: serde_json::Map<_, _> = row
+                    .rounds
+                    .iter()
+                    .map(|(peer, rounds)| {
+                        let values: Vec<_> = rounds.iter().map(|round| round.value).collect();
+                        let seconds: Vec<_> = rounds.iter().filter_map(|m| m.second).collect();
+                        let figures = json!({
+                            "rounds": values,
+                            "seconds": seconds,
+                            "ratio": row.ratio_to(*peer),
+                        });
+                        (peer.name().to_owned(), figures)
+                    })
+                    .collect();
+                json!({
+                    "workload": row.workload.name,
+                    "about": row.workload.about,
+                    "unit": row.workload.unit,
+                    "second": row.workload.second,
+                    "size": row.size,
+                    "peers": peers,
+                })
+            })
+            .collect();
+        let report = json!({
+            "title": self.title,
+            "geometric_mean": self.geometric_mean(),
+            "workloads": rows,
+        });
+        format!("{report:#}\n")
+    }
+}
+
+impl Row {
+    fn cell(&self, peer: Peer) -> String {
+        let Some(Summary { min, median, max }) = self.summary(peer) else {
+            return String::new();
+        };
+        let digits = if median < 10.0 { 2 } else { 0 };
+        let mut cell = format!("{median:.digits$} ({min:.digits$}–{max:.digits$})");
+        if let (Some(what), Some(second)) = (self.workload.second, self.second(peer)) {
+            let _ = write!(cell, ", {what} {second:.0}");
+        }
+        cell
+    }
+}

@@ -1,0 +1,476 @@
+//! The workloads, for any runtime. Each is timed from inside and checks its result.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::channel::oneshot;
+
+use crate::runtime::{Remote, Runtime};
+
+/// What one run of a workload came to.
+pub struct Measured {
+    /// In the workload's unit, one operation.
+    pub value: f64,
+    /// A second figure, if the workload has one.
+    pub second: Option<f64>,
+}
+
+impl Measured {
+    fn per_operation(took: Duration, operations: usize) -> Self {
+        Measured { value: took.as_secs_f64() * 1e9 / operations as f64, second: None }
+    }
+}
+
+/// Counts goroutines down, and says when the last one is done.
+struct Countdown {
+    left: AtomicUsize,
+    done: std::sync::Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Countdown {
+    fn new(count: usize) -> (Arc<Self>, oneshot::Receiver<()>) {
+        let (done, is_done) = oneshot::channel();
+        let left = AtomicUsize::new(count);
+        (Arc::new(Countdown { left, done: std::sync::Mutex::new(Some(done)) }), is_done)
+    }
+
+    fn count(&self) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let done = self.done.lock().unwrap().take().expect("the last one comes once");
+            let _ = done.send(());
+        }
+    }
+}
+
+/// Runs `root` as a goroutine, so that main's thread has no part in it, and times it.
+fn timed<R: Runtime, F>(workers: usize, root: F) -> Duration
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    R::block_on(workers, async {
+        R::spawn(async {
+            let start = Instant::now();
+            root.await;
+            start.elapsed()
+        })
+        .await
+    })
+}
+
+/// One goroutine spawns `n` empty ones and waits for all.
+pub fn fan<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let took = timed::<R, _>(workers, async move {
+        let (countdown, done) = Countdown::new(n);
+        for _ in 0..n {
+            let countdown = countdown.clone();
+            R::detach(async move { countdown.count() });
+        }
+        done.await.unwrap();
+    });
+    Measured::per_operation(took, n)
+}
+
+/// `n` spawned and joined, 10,000 at a time.
+pub fn join<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let batch = n.min(10_000);
+    let took = timed::<R, _>(workers, async move {
+        let mut sum = 0;
+        for _ in 0..n / batch {
+            let handles: Vec<_> =
+                (0..batch).map(|number| R::spawn(async move { number })).collect();
+            for handle in handles {
+                sum += handle.await;
+            }
+        }
+        assert_eq!(sum, n / batch * (batch * (batch - 1) / 2));
+    });
+    Measured::per_operation(took, n / batch * batch)
+}
+
+/// One is spawned and awaited, `n` times.
+pub fn one<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let took = timed::<R, _>(workers, async move {
+        let mut sum = 0;
+        for number in 0..n {
+            sum += R::spawn(async move { number }).await;
+        }
+        assert_eq!(sum, n * (n - 1) / 2);
+    });
+    Measured::per_operation(took, n)
+}
+
+fn link<R: Runtime>(left: usize, done: oneshot::Sender<()>) {
+    R::detach(async move {
+        match left {
+            0 => done.send(()).unwrap(),
+            _ => link::<R>(left - 1, done),
+        }
+    });
+}
+
+/// Each goroutine spawns the next one.
+pub fn chain<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let took = timed::<R, _>(workers, async move {
+        let (done, is_done) = oneshot::channel();
+        link::<R>(n, done);
+        is_done.await.unwrap();
+    });
+    Measured::per_operation(took, n)
+}
+
+/// `tasks` goroutines yield `yields` times each.
+fn yields<R: Runtime>(workers: usize, tasks: usize, yields: usize) -> Duration {
+    timed::<R, _>(workers, async move {
+        let (countdown, done) = Countdown::new(tasks);
+        for _ in 0..tasks {
+            let countdown = countdown.clone();
+            R::detach(async move {
+                for _ in 0..yields {
+                    R::yield_now().await;
+                }
+                countdown.count();
+            });
+        }
+        done.await.unwrap();
+    })
+}
+
+/// 1,000 goroutines yield `n / 1,000` times each.
+pub fn yielding<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let tasks = n.min(1_000);
+    let took = yields::<R>(workers, tasks, n / tasks);
+    Measured::per_operation(took, n / tasks * tasks)
+}
+
+/// Two goroutines pass a value back and forth through two rendezvous channels.
+pub fn ping<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let took = timed::<R, _>(workers, async move {
+        let (to, from_here) = kanal::bounded_async::<usize>(0);
+        let (back, from_there) = kanal::bounded_async::<usize>(0);
+        R::detach(async move {
+            while let Ok(value) = from_here.recv().await {
+                if back.send(value + 1).await.is_err() {
+                    return;
+                }
+            }
+        });
+        for round in 0..n {
+            to.send(round).await.unwrap();
+            assert_eq!(from_there.recv().await.unwrap(), round + 1);
+        }
+    });
+    Measured::per_operation(took, n)
+}
+
+fn tree<R: Runtime>(first: usize, leaves: usize) -> impl Future<Output = usize> + Send {
+    async move {
+        if leaves == 1 {
+            return first;
+        }
+        let share = leaves / 10;
+        let children: Vec<_> =
+            (0..10).map(|child| R::spawn(tree::<R>(first + child * share, share))).collect();
+        let mut sum = 0;
+        for child in children {
+            sum += child.await;
+        }
+        sum
+    }
+}
+
+/// A tree of goroutines, ten children each, adds up the numbers of its `n` leaves.
+pub fn skynet<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let took = timed::<R, _>(workers, async move {
+        assert_eq!(R::spawn(tree::<R>(0, n)).await, n * (n - 1) / 2);
+    });
+    Measured::per_operation(took, n)
+}
+
+/// The first `n` primes through a chain of rendezvous channels, one goroutine for each prime.
+pub fn sieve<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let took = timed::<R, _>(workers, async move {
+        let (numbers, mut candidates) = kanal::bounded_async::<u32>(0);
+        R::detach(async move {
+            for number in 2.. {
+                if numbers.send(number).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut last = 0;
+        for _ in 0..n {
+            let prime = candidates.recv().await.unwrap();
+            last = prime;
+            let (passed, next) = kanal::bounded_async::<u32>(0);
+            let source = std::mem::replace(&mut candidates, next);
+            R::detach(async move {
+                while let Ok(number) = source.recv().await {
+                    if number % prime != 0 && passed.send(number).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        assert_eq!(last, nth_prime(n));
+    });
+    Measured { value: took.as_secs_f64() * 1e6 / n as f64, second: None }
+}
+
+pub fn nth_prime(n: usize) -> u32 {
+    let is_prime = |number: &u32| (2..).take_while(|d| d * d <= *number).all(|d| number % d != 0);
+    (2..).filter(is_prime).nth(n - 1).unwrap()
+}
+
+/// Bytes of a goroutine that waits for a channel, with `n` of them.
+pub fn memory<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let bytes = R::block_on(workers, async move {
+        let (sender, receiver) = async_channel::bounded::<()>(1);
+        let parked = Arc::new(AtomicUsize::new(0));
+        let before = resident_bytes();
+        for _ in 0..n {
+            let (receiver, parked) = (receiver.clone(), parked.clone());
+            R::detach(async move {
+                parked.fetch_add(1, Ordering::AcqRel);
+                let _ = receiver.recv().await;
+                parked.fetch_sub(1, Ordering::AcqRel);
+            });
+        }
+        let settle = async |expected: usize| {
+            while parked.load(Ordering::Acquire) != expected {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        settle(n).await;
+        // The last ones may still be on their way into the channel.
+        std::thread::sleep(Duration::from_millis(20));
+        let bytes = resident_bytes() - before;
+        drop(sender);
+        settle(0).await;
+        bytes
+    });
+    Measured { value: bytes as f64 / n as f64, second: None }
+}
+
+#[cfg(target_os = "linux")]
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+}
+
+#[cfg(not(target_os = "linux"))]
+fn resident_bytes() -> usize {
+    0
+}
+
+/// `threads` threads of their own spawn `n` goroutines together.
+fn remote<R: Runtime>(workers: usize, n: usize, threads: usize) -> Measured {
+    let share = n / threads;
+    let took = R::block_on(workers, async move {
+        let (countdown, done) = Countdown::new(share * threads);
+        let remote = R::remote();
+        let start = Instant::now();
+        let spawners: Vec<_> = (0..threads)
+            .map(|_| {
+                let (remote, countdown) = (remote.clone(), countdown.clone());
+                std::thread::spawn(move || {
+                    for _ in 0..share {
+                        let countdown = countdown.clone();
+                        remote.detach(async move { countdown.count() });
+                    }
+                })
+            })
+            .collect();
+        done.await.unwrap();
+        let took = start.elapsed();
+        spawners.into_iter().for_each(|spawner| spawner.join().unwrap());
+        took
+    });
+    Measured::per_operation(took, share * threads)
+}
+
+pub fn remote_1<R: Runtime>(workers: usize, n: usize) -> Measured {
+    remote::<R>(workers, n, 1)
+}
+
+pub fn remote_8<R: Runtime>(workers: usize, n: usize) -> Measured {
+    remote::<R>(workers, n, 8)
+}
+
+/// Round trips between the main future and a goroutine.
+pub fn main_round_trip<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let took = R::block_on(workers, async move {
+        let (to, from_main) = async_channel::bounded::<usize>(1);
+        let (back, from_there) = async_channel::bounded::<usize>(1);
+        R::detach(async move {
+            while let Ok(value) = from_main.recv().await {
+                back.send(value + 1).await.unwrap();
+            }
+        });
+        let start = Instant::now();
+        for round in 0..n {
+            to.send(round).await.unwrap();
+            assert_eq!(from_there.recv().await.unwrap(), round + 1);
+        }
+        start.elapsed()
+    });
+    Measured::per_operation(took, n)
+}
+
+/// How long it takes until a goroutine runs that a thread of its own has woken, on a runtime that
+/// has nothing else to do: the median, and the 99th of a hundred, in microseconds.
+pub fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let mut delays = R::block_on(workers, async move {
+        let (wake, woken) = async_channel::bounded::<Instant>(1);
+        let (tell, told) = std::sync::mpsc::channel();
+        R::detach(async move {
+            while let Ok(sent) = woken.recv().await {
+                tell.send(sent.elapsed()).unwrap();
+            }
+        });
+        let waker = std::thread::spawn(move || {
+            (0..n)
+                .map(|_| {
+                    // Long enough for the workers to fall asleep.
+                    std::thread::sleep(Duration::from_micros(100));
+                    wake.try_send(Instant::now()).unwrap();
+                    told.recv().unwrap()
+                })
+                .collect::<Vec<Duration>>()
+        });
+        // Main has nothing to do either.
+        let (done, is_done) = oneshot::channel();
+        std::thread::spawn(move || done.send(waker.join().unwrap()).unwrap());
+        is_done.await.unwrap()
+    });
+    delays.sort();
+    let at = |part: f64| delays[(delays.len() as f64 * part) as usize].as_secs_f64() * 1e6;
+    Measured { value: at(0.5), second: Some(at(0.99)) }
+}
+
+/// Leaves about a microsecond of work for each goroutine.
+const CUTOFF: u32 = 12;
+
+fn fib(n: u32) -> u64 {
+    if n < 2 { n.into() } else { fib(n - 1) + fib(n - 2) }
+}
+
+fn forked_fib<R: Runtime>(n: u32) -> impl Future<Output = u64> + Send {
+    async move {
+        if n <= CUTOFF {
+            return fib(std::hint::black_box(n));
+        }
+        let left = R::spawn(boxed(forked_fib::<R>(n - 1)));
+        let right = boxed(forked_fib::<R>(n - 2)).await;
+        left.await + right
+    }
+}
+
+fn boxed<T>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> std::pin::Pin<Box<dyn Future<Output = T> + Send>> {
+    Box::pin(future)
+}
+
+/// fib(`n`), forked: how many times as fast as one thread without goroutines.
+pub fn forkjoin<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let n = n as u32;
+    let start = Instant::now();
+    let expected = fib(std::hint::black_box(n));
+    let alone = start.elapsed();
+    let took = timed::<R, _>(workers, async move {
+        assert_eq!(forked_fib::<R>(n).await, expected);
+    });
+    Measured { value: alone.as_secs_f64() / took.as_secs_f64(), second: None }
+}
+
+// The sizes of tokio's own benchmark. Main waits, as it does there.
+
+/// 10,000 spawned by main.
+pub fn spawn_many<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let batch = n.min(10_000);
+    let took = R::block_on(workers, async move {
+        let start = Instant::now();
+        for _ in 0..n / batch {
+            let (countdown, done) = Countdown::new(batch);
+            for _ in 0..batch {
+                let countdown = countdown.clone();
+                R::detach(async move { countdown.count() });
+            }
+            done.await.unwrap();
+        }
+        start.elapsed()
+    });
+    Measured::per_operation(took, n / batch * batch)
+}
+
+/// 200 goroutines, spawned by main, yield 1,000 times each.
+pub fn yield_many<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let (tasks, yields) = (200.min(n), 1_000.min(n));
+    let rounds = (n / (tasks * yields)).max(1);
+    let took = R::block_on(workers, async move {
+        let start = Instant::now();
+        for _ in 0..rounds {
+            let (countdown, done) = Countdown::new(tasks);
+            for _ in 0..tasks {
+                let countdown = countdown.clone();
+                R::detach(async move {
+                    for _ in 0..yields {
+                        R::yield_now().await;
+                    }
+                    countdown.count();
+                });
+            }
+            done.await.unwrap();
+        }
+        start.elapsed()
+    });
+    Measured::per_operation(took, rounds * tasks * yields)
+}
+
+/// 1,000 pairs of goroutines pass a value back and forth once.
+pub fn ping_pong<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let pings = n.min(1_000);
+    let took = R::block_on(workers, async move {
+        let start = Instant::now();
+        for _ in 0..n / pings {
+            let (countdown, done) = Countdown::new(pings);
+            R::detach(async move {
+                for _ in 0..pings {
+                    let countdown = countdown.clone();
+                    R::detach(async move {
+                        let (to, from_here) = oneshot::channel();
+                        let (back, from_there) = oneshot::channel();
+                        R::detach(async move {
+                            from_here.await.unwrap();
+                            back.send(()).unwrap();
+                        });
+                        to.send(()).unwrap();
+                        from_there.await.unwrap();
+                        countdown.count();
+                    });
+                }
+            });
+            done.await.unwrap();
+        }
+        start.elapsed()
+    });
+    Measured::per_operation(took, n / pings * pings)
+}
+
+/// Chains of 1,000 goroutines, each of which spawns the next.
+pub fn chained_spawn<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let length = n.min(1_000);
+    let took = R::block_on(workers, async move {
+        let start = Instant::now();
+        for _ in 0..n / length {
+            let (done, is_done) = oneshot::channel();
+            R::detach(async move { link::<R>(length, done) });
+            is_done.await.unwrap();
+        }
+        start.elapsed()
+    });
+    Measured::per_operation(took, n / length * length)
+}

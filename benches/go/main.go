@@ -1,0 +1,411 @@
+// The workloads of ../compare/workloads.rs in Go.
+//
+// Usage: go-twin WORKLOAD WORKERS SIZE. Prints the figure, and a second one where there is one.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+func main() {
+	workers, _ := strconv.Atoi(os.Args[2])
+	size, _ := strconv.Atoi(os.Args[3])
+	runtime.GOMAXPROCS(workers)
+	run, found := map[string]func(int) []float64{
+		"fan": fan, "join": join, "one": one, "chain": chain, "yield": yield, "ping": ping,
+		"skynet": skynet, "sieve": sieve, "memory": memory,
+		"remote-1": func(n int) []float64 { return remote(n, 1) },
+		"remote-8": func(n int) []float64 { return remote(n, 8) },
+		"main":     mainRoundTrip, "wake": wake, "forkjoin": forkjoin, "spawn_many": spawnMany,
+		"yield_many": yieldMany, "ping_pong": pingPong, "chained_spawn": chainedSpawn,
+	}[os.Args[1]]
+	if !found {
+		fmt.Fprintln(os.Stderr, "no workload", os.Args[1])
+		os.Exit(2)
+	}
+	for _, figure := range run(size) {
+		fmt.Println(figure)
+	}
+}
+
+func perOperation(start time.Time, operations int) []float64 {
+	return []float64{float64(time.Since(start).Nanoseconds()) / float64(operations)}
+}
+
+func check(ok bool, what string) {
+	if !ok {
+		panic(what)
+	}
+}
+
+// countdown tells when the last goroutine is done, as in the Rust programs.
+type countdown struct {
+	left atomic.Int64
+	done chan struct{}
+}
+
+func newCountdown(n int) *countdown {
+	c := &countdown{done: make(chan struct{})}
+	c.left.Store(int64(n))
+	return c
+}
+
+func (c *countdown) count() {
+	if c.left.Add(-1) == 0 {
+		close(c.done)
+	}
+}
+
+func fan(n int) []float64 {
+	start := time.Now()
+	c := newCountdown(n)
+	for i := 0; i < n; i++ {
+		go c.count()
+	}
+	<-c.done
+	return perOperation(start, n)
+}
+
+func join(n int) []float64 {
+	batch := min(n, 10000)
+	start := time.Now()
+	sum := 0
+	for i := 0; i < n/batch; i++ {
+		var wait sync.WaitGroup
+		wait.Add(batch)
+		results := make([]int, batch)
+		for j := 0; j < batch; j++ {
+			go func() {
+				results[j] = j
+				wait.Done()
+			}()
+		}
+		wait.Wait()
+		for _, result := range results {
+			sum += result
+		}
+	}
+	check(sum == n/batch*(batch*(batch-1)/2), "join")
+	return perOperation(start, n/batch*batch)
+}
+
+func one(n int) []float64 {
+	start := time.Now()
+	sum := 0
+	for i := 0; i < n; i++ {
+		result := make(chan int, 1)
+		go func() { result <- i }()
+		sum += <-result
+	}
+	check(sum == n*(n-1)/2, "one")
+	return perOperation(start, n)
+}
+
+func link(left int, done chan struct{}) {
+	if left == 0 {
+		close(done)
+	} else {
+		go link(left-1, done)
+	}
+}
+
+func chain(n int) []float64 {
+	start := time.Now()
+	done := make(chan struct{})
+	go link(n, done)
+	<-done
+	return perOperation(start, n)
+}
+
+func yields(tasks, yields int) {
+	c := newCountdown(tasks)
+	for i := 0; i < tasks; i++ {
+		go func() {
+			for j := 0; j < yields; j++ {
+				runtime.Gosched()
+			}
+			c.count()
+		}()
+	}
+	<-c.done
+}
+
+func yield(n int) []float64 {
+	tasks := min(n, 1000)
+	start := time.Now()
+	yields(tasks, n/tasks)
+	return perOperation(start, n/tasks*tasks)
+}
+
+func echo(from <-chan int, to chan<- int) {
+	for value := range from {
+		to <- value + 1
+	}
+}
+
+func ping(n int) []float64 {
+	to, back := make(chan int), make(chan int)
+	go echo(to, back)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		to <- i
+		check(<-back == i+1, "ping")
+	}
+	result := perOperation(start, n)
+	close(to)
+	return result
+}
+
+func tree(first, leaves int, result chan<- int) {
+	if leaves == 1 {
+		result <- first
+		return
+	}
+	share := leaves / 10
+	results := make(chan int, 10)
+	for child := 0; child < 10; child++ {
+		go tree(first+child*share, share, results)
+	}
+	sum := 0
+	for child := 0; child < 10; child++ {
+		sum += <-results
+	}
+	result <- sum
+}
+
+func skynet(n int) []float64 {
+	start := time.Now()
+	result := make(chan int, 1)
+	go tree(0, n, result)
+	check(<-result == n*(n-1)/2, "skynet")
+	return perOperation(start, n)
+}
+
+func sieve(n int) []float64 {
+	start := time.Now()
+	candidates := make(chan uint32)
+	go func(numbers chan<- uint32) {
+		for number := uint32(2); ; number++ {
+			numbers <- number
+		}
+	}(candidates)
+	last := uint32(0)
+	for i := 0; i < n; i++ {
+		prime := <-candidates
+		last = prime
+		passed := make(chan uint32)
+		go func(source <-chan uint32, passed chan<- uint32) {
+			for number := range source {
+				if number%prime != 0 {
+					passed <- number
+				}
+			}
+		}(candidates, passed)
+		candidates = passed
+	}
+	result := time.Since(start)
+	check(last == nthPrime(n), "sieve")
+	return []float64{result.Seconds() * 1e6 / float64(n)}
+}
+
+func nthPrime(n int) uint32 {
+	for number := uint32(2); ; number++ {
+		isPrime := true
+		for divisor := uint32(2); divisor*divisor <= number; divisor++ {
+			if number%divisor == 0 {
+				isPrime = false
+				break
+			}
+		}
+		if isPrime {
+			n--
+			if n == 0 {
+				return number
+			}
+		}
+	}
+}
+
+func residentBytes() int {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for _, line := range strings.Split(string(status), "\n") {
+		if strings.HasPrefix(line, "VmRSS:") {
+			kilobytes, _ := strconv.Atoi(strings.Fields(line)[1])
+			return kilobytes * 1024
+		}
+	}
+	return 0
+}
+
+func memory(n int) []float64 {
+	debug.FreeOSMemory()
+	forever := make(chan struct{})
+	var parked atomic.Int64
+	settle := func(expected int) {
+		for parked.Load() != int64(expected) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	before := residentBytes()
+	for i := 0; i < n; i++ {
+		go func() {
+			parked.Add(1)
+			<-forever
+			parked.Add(-1)
+		}()
+	}
+	settle(n)
+	time.Sleep(20 * time.Millisecond)
+	bytes := residentBytes() - before
+	close(forever)
+	settle(0)
+	return []float64{float64(bytes) / float64(n)}
+}
+
+// remote: Go has no threads of its own; goroutines locked to theirs are as close as it gets.
+func remote(n, threads int) []float64 {
+	share := n / threads
+	c := newCountdown(share * threads)
+	start := time.Now()
+	for i := 0; i < threads; i++ {
+		go func() {
+			runtime.LockOSThread()
+			for j := 0; j < share; j++ {
+				go c.count()
+			}
+		}()
+	}
+	<-c.done
+	return perOperation(start, share*threads)
+}
+
+func mainRoundTrip(n int) []float64 {
+	to, back := make(chan int, 1), make(chan int, 1)
+	go echo(to, back)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		to <- i
+		check(<-back == i+1, "main")
+	}
+	return perOperation(start, n)
+}
+
+func wake(n int) []float64 {
+	woken, told := make(chan time.Time, 1), make(chan time.Duration, 1)
+	go func() {
+		for sent := range woken {
+			told <- time.Since(sent)
+		}
+	}()
+	delays := make([]time.Duration, n)
+	// Main is locked to its thread, and so stands for one that is not Go's.
+	runtime.LockOSThread()
+	for i := range delays {
+		time.Sleep(100 * time.Microsecond)
+		woken <- time.Now()
+		delays[i] = <-told
+	}
+	sort.Slice(delays, func(a, b int) bool { return delays[a] < delays[b] })
+	at := func(part float64) float64 {
+		return delays[int(float64(n)*part)].Seconds() * 1e6
+	}
+	return []float64{at(0.5), at(0.99)}
+}
+
+const cutoff = 12
+
+func fib(n int) uint64 {
+	if n < 2 {
+		return uint64(n)
+	}
+	return fib(n-1) + fib(n-2)
+}
+
+func forkedFib(n int) uint64 {
+	if n <= cutoff {
+		return fib(n)
+	}
+	left := make(chan uint64, 1)
+	go func() { left <- forkedFib(n - 1) }()
+	right := forkedFib(n - 2)
+	return <-left + right
+}
+
+func forkjoin(n int) []float64 {
+	start := time.Now()
+	expected := fib(n)
+	alone := time.Since(start)
+	start = time.Now()
+	check(forkedFib(n) == expected, "forkjoin")
+	return []float64{alone.Seconds() / time.Since(start).Seconds()}
+}
+
+func spawnMany(n int) []float64 {
+	batch := min(n, 10000)
+	start := time.Now()
+	for i := 0; i < n/batch; i++ {
+		c := newCountdown(batch)
+		for j := 0; j < batch; j++ {
+			go c.count()
+		}
+		<-c.done
+	}
+	return perOperation(start, n/batch*batch)
+}
+
+func yieldMany(n int) []float64 {
+	tasks, each := min(n, 200), min(n, 1000)
+	rounds := max(n/(tasks*each), 1)
+	start := time.Now()
+	for i := 0; i < rounds; i++ {
+		yields(tasks, each)
+	}
+	return perOperation(start, rounds*tasks*each)
+}
+
+func pingPong(n int) []float64 {
+	pings := min(n, 1000)
+	start := time.Now()
+	for i := 0; i < n/pings; i++ {
+		c := newCountdown(pings)
+		go func() {
+			for j := 0; j < pings; j++ {
+				go func() {
+					to, back := make(chan struct{}, 1), make(chan struct{}, 1)
+					go func() {
+						<-to
+						back <- struct{}{}
+					}()
+					to <- struct{}{}
+					<-back
+					c.count()
+				}()
+			}
+		}()
+		<-c.done
+	}
+	return perOperation(start, n/pings*pings)
+}
+
+func chainedSpawn(n int) []float64 {
+	length := min(n, 1000)
+	start := time.Now()
+	for i := 0; i < n/length; i++ {
+		done := make(chan struct{})
+		go link(length, done)
+		<-done
+	}
+	return perOperation(start, n/length*length)
+}
