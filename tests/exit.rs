@@ -246,6 +246,9 @@ fn process_ends_while_the_destructor_of_a_workers_thread_local_sleeps() {
 
 // Every suspended goroutine is dropped before `block_on` returns.
 
+/// How many of them in each of a thousand runs: in full only if optimised, where it takes seconds.
+const PARKED: usize = if cfg!(debug_assertions) { 500 } else { 10_000 };
+
 /// Main returns when all have been polled, or at once.
 fn drop_parked(builder: Builder, goroutines: usize, wait: bool) {
     let (polls, drops) = (counter(), Drops::new(goroutines));
@@ -267,10 +270,7 @@ fn exit_drops_each_parked_goroutine_once_in_each_of_a_thousand_runs() {
     let _watchdog = watchdog();
     for run in 0..1000 {
         let workers = WORKERS[run % 3];
-        drop_parked(Builder::new().worker_threads(workers), 300, run % 5 > 0);
-    }
-    for workers in WORKERS {
-        drop_parked(Builder::new().worker_threads(workers), 10_000, true);
+        drop_parked(Builder::new().worker_threads(workers), PARKED, run % 5 > 0);
     }
 }
 
@@ -305,7 +305,7 @@ fn exit_drops_each_parked_goroutine_beside_spinning_workers_in_each_of_a_thousan
         for index in 0..8 {
             scope.spawn(move || {
                 for run in 0..125 {
-                    drop_parked_beside_spinners(1 + (index + run) % 2, 100, DEFAULT_GRACE);
+                    drop_parked_beside_spinners(1 + (index + run) % 2, PARKED, DEFAULT_GRACE);
                 }
             });
         }
@@ -463,6 +463,69 @@ async fn block_in_a_results_destructor() -> futures::channel::oneshot::Sender<()
     detached.send(()).unwrap();
     yield_until(|| load(&inside) == 1).await;
     sender
+}
+
+/// Of each pair, one waits in its destructor until the other has been dropped. If exit gave up on
+/// those that wait, or had no worker for the others, they would wait for each other for ever.
+#[test]
+fn stragglers_destructors_may_block_on_the_end_of_other_stragglers() {
+    struct JoinsWhenDropped(Option<JoinHandle<()>>);
+    impl Drop for JoinsWhenDropped {
+        fn drop(&mut self) {
+            assert!(gorun::block_on(self.0.take().unwrap()).unwrap_err().is_cancelled());
+        }
+    }
+    let _watchdog = watchdog();
+    for run in 0..100 {
+        let workers = WORKERS[run % 3];
+        let (polls, drops) = (counter(), Drops::new(40));
+        Builder::new()
+            .worker_threads(workers)
+            .block_on(async {
+                for pair in 0..20 {
+                    let other = gorun::spawn(parked(&polls, drops.probe(2 * pair)));
+                    let held = (JoinsWhenDropped(Some(other)), drops.probe(2 * pair + 1));
+                    gorun::spawn(parked(&polls, held));
+                }
+                yield_until(|| load(&polls) == 40).await;
+            })
+            .unwrap();
+        drops.assert_each_once_off_main(workers);
+    }
+}
+
+/// More destructors that do not end than there are workers: the others are dropped all the same.
+#[test]
+fn destructors_that_do_not_end_do_not_keep_others_from_being_dropped() {
+    struct Stuck(Arc<AtomicBool>);
+    impl Drop for Stuck {
+        fn drop(&mut self) {
+            wait_until(|| self.0.load(Ordering::Acquire));
+        }
+    }
+    let _watchdog = watchdog();
+    for run in 0..20 {
+        let workers = WORKERS[run % 3];
+        let (polls, stop, drops) = (counter(), flag(), Drops::new(1000));
+        let (stuck, goroutines) = (Drops::new(workers + 3), 1000 + workers + 3);
+        Builder::new()
+            .worker_threads(workers)
+            .block_on(async {
+                for index in 0..1000 {
+                    gorun::spawn(parked(&polls, drops.probe(index)));
+                    if index < workers + 3 {
+                        let held = (Stuck(stop.clone()), stuck.probe(index));
+                        gorun::spawn(parked(&polls, held));
+                    }
+                }
+                yield_until(|| load(&polls) == goroutines).await;
+            })
+            .unwrap();
+        drops.assert_each_once_off_main(workers);
+        assert_eq!(stuck.dropped(), 0);
+        stop.store(true, Ordering::Release);
+        wait_until(|| stuck.all_dropped());
+    }
 }
 
 /// Whoever blocks there is no longer alive, so must not be taken for one of those that are.
@@ -789,6 +852,72 @@ fn handles_say_cancelled_to_those_who_come_after_main_returned() {
         stop.store(true, Ordering::Release);
         wait_until(|| drops.all_dropped());
     }
+}
+
+/// A combinator has a waker of its own, which may come from the runtime that has ended since.
+#[test]
+fn a_combinator_that_was_polled_inside_is_told_that_a_goroutine_was_left_behind() {
+    use futures::stream::{FuturesUnordered, StreamExt};
+    let _watchdog = watchdog();
+    for (run, by_main) in (0..6).flat_map(|run| [true, false].map(|by_main| (run, by_main))) {
+        let (polls, stop, drops) = (counter(), flag(), Drops::new(1));
+        let mut set = Builder::new()
+            .worker_threads(WORKERS[run % 3])
+            .exit_grace(Duration::ZERO)
+            .block_on(async {
+                let mut set = FuturesUnordered::new();
+                set.push(gorun::spawn(spinner(&polls, &stop, drops.probe(0))));
+                yield_until(|| load(&polls) == 1).await;
+                if by_main {
+                    assert!(set.next().now_or_never().is_none());
+                    poll_fn(|cx| Poll::Ready(set.poll_next_unpin(cx).is_pending())).await;
+                    set
+                } else {
+                    let poll = async move {
+                        poll_fn(|cx| Poll::Ready(set.poll_next_unpin(cx).is_pending())).await;
+                        set
+                    };
+                    // With one worker it never comes to that.
+                    if run % 3 == 0 { poll.await } else { gorun::spawn(poll).await.unwrap() }
+                }
+            })
+            .unwrap();
+        let told = futures::executor::block_on(set.next()).unwrap();
+        assert!(told.unwrap_err().is_cancelled());
+        stop.store(true, Ordering::Release);
+        wait_until(|| drops.all_dropped());
+    }
+}
+
+/// Nor does main's thread run it.
+#[test]
+fn a_waker_that_blocks_does_not_keep_main_from_returning() {
+    struct Blocks(Arc<AtomicBool>, Arc<AtomicBool>);
+    impl std::task::Wake for Blocks {
+        fn wake(self: Arc<Self>) {
+            wait_until(|| self.0.load(Ordering::Acquire));
+            self.1.store(true, Ordering::Release);
+        }
+    }
+    let _watchdog = watchdog();
+    let (polls, stop, drops) = (counter(), flag(), Drops::new(1));
+    let (goes_on, was_woken) = (flag(), flag());
+    let waker = Waker::from(Arc::new(Blocks(goes_on.clone(), was_woken.clone())));
+    let _handle = Builder::new()
+        .worker_threads(1)
+        .exit_grace(Duration::ZERO)
+        .block_on(async {
+            let mut handle = gorun::spawn(spinner(&polls, &stop, drops.probe(0)));
+            yield_until(|| load(&polls) == 1).await;
+            let mut cx = std::task::Context::from_waker(&waker);
+            assert!(handle.poll_unpin(&mut cx).is_pending());
+            handle
+        })
+        .unwrap();
+    goes_on.store(true, Ordering::Release);
+    wait_until(|| was_woken.load(Ordering::Acquire));
+    stop.store(true, Ordering::Release);
+    wait_until(|| drops.all_dropped());
 }
 
 // Many runs in one process.
