@@ -1,5 +1,8 @@
 //! The end of main: its value, and what becomes of the goroutines that are still alive.
 
+// Main may well return a handle, which is a future, for others to await.
+#![allow(clippy::async_yields_async)]
+
 mod common;
 
 use std::cell::{Cell, RefCell};

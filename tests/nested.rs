@@ -279,6 +279,39 @@ fn every_goroutine_may_block_on_at_once() {
     }
 }
 
+/// There are places for 512 threads that stand in for others.
+#[test]
+fn a_block_on_for_which_nobody_can_stand_in_says_so() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        let output = child("a_block_on_for_which_nobody_can_stand_in_says_so", &[], "");
+        let text = stderr(&output);
+        assert!(output.status.success(), "{text}");
+        let said = "no thread could be started to stand in for its worker";
+        assert_eq!(text.matches(said).count(), 1, "{text}");
+        return;
+    }
+    run(1, async {
+        let (open, gate) = bounded::<()>(1);
+        let blocked = Arc::new(AtomicUsize::new(0));
+        let handles: Vec<_> = (0..600)
+            .map(|_| {
+                let (gate, blocked) = (gate.clone(), blocked.clone());
+                spawn(async move {
+                    blocked.fetch_add(1, SeqCst);
+                    block_on(gate.recv()).unwrap_err();
+                })
+            })
+            .collect();
+        yield_until(|| blocked.load(SeqCst) == 513).await;
+        // Main, at least, goes on.
+        drop(open);
+        for handle in handles {
+            handle.await.unwrap();
+        }
+    });
+}
+
 #[test]
 fn after_nested_block_ons_there_are_as_many_threads_as_before() {
     let _watchdog = watchdog();

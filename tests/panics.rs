@@ -11,7 +11,7 @@ use std::future::{Future, pending};
 use std::panic::{catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -300,6 +300,24 @@ fn of_many_panics_at_once_one_is_resumed_and_each_is_reported() {
     assert_eq!(output.status.code(), Some(101), "{text}");
     assert_eq!(text.matches("gorun: unhandled panic").count(), COUNT, "{text}");
     assert_eq!(text.matches("main is cancelled and the panic resumed").count(), 1, "{text}");
+}
+
+#[test]
+fn a_panic_in_a_results_destructor_is_said_to_be_of_the_goroutine_that_returned_it() {
+    let _watchdog = watchdog();
+    if is_child() {
+        run(1, async {
+            let handle = spawn(async { bomb("boom") });
+            wait_until(|| handle.is_finished());
+            spawn(async move { drop(handle) }).await.unwrap();
+        });
+        return;
+    }
+    let line = line!() - 6;
+    let test = "a_panic_in_a_results_destructor_is_said_to_be_of_the_goroutine_that_returned_it";
+    let text = stderr(&child(test, &[], ""));
+    let place = format!("in the goroutine spawned at {}:{line}:", file!());
+    assert!(text.contains(&place), "{place} is not in {text}");
 }
 
 #[test]
@@ -919,6 +937,47 @@ fn a_goroutine_inside_a_nested_block_on_is_not_what_an_unobserved_panic_interrup
         });
         assert_eq!(text, "boom");
     }
+}
+
+/// The same with a runtime of its own in between, which ends with it.
+#[test]
+fn an_unobserved_panic_unwinds_main_out_of_a_runtime_inside_it() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let other = Arc::new(Mutex::new(None));
+        let text = crash(workers, async {
+            let (go, gone) = oneshot::channel();
+            spawn(async { gone.await.map(|()| panic!("boom")) });
+            run(workers, async {
+                *other.lock().unwrap() = Some(straggler().await);
+                go.send(()).unwrap();
+                pending::<()>().await;
+            });
+        });
+        assert_eq!(text, "boom");
+        assert!(other.lock().unwrap().take().unwrap().load(SeqCst), "the inner one's straggler");
+        // A wait on another runtime, in which nothing happens.
+        let (runtime, stop) = runtime_elsewhere();
+        let text = crash(workers, async {
+            spawn(async { panic!("boom") });
+            runtime.block_on(pending::<()>());
+        });
+        assert_eq!(text, "boom");
+        drop(stop);
+    }
+}
+
+/// A runtime on a thread of its own, until the sender goes.
+fn runtime_elsewhere() -> (Handle, oneshot::Sender<()>) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        run(1, async {
+            tell.send(Handle::current()).unwrap();
+            let _ = stopped.await;
+        });
+    });
+    (told.recv().unwrap(), stop)
 }
 
 /// A destructor of main's may wait for something, as one that flushes does.

@@ -1,10 +1,10 @@
 //! Which workloads there are, what they are called, how large they are, and who runs them.
 
-use crate::runtime::{AsyncExecutor, Gorun, Runtime, Tokio};
+use crate::runtime::{AsyncExecutor, Gorun, Tokio};
 use crate::workloads::{self, Measured};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
+pub(crate) enum Peer {
     Gorun,
     Go,
     Tokio,
@@ -12,11 +12,11 @@ pub enum Peer {
     Threads,
 }
 
-pub const PEERS: [Peer; 5] =
+pub(crate) const PEERS: [Peer; 5] =
     [Peer::Gorun, Peer::Go, Peer::Tokio, Peer::AsyncExecutor, Peer::Threads];
 
 impl Peer {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Peer::Gorun => "gorun",
             Peer::Go => "Go",
@@ -26,7 +26,7 @@ impl Peer {
         }
     }
 
-    pub fn named(name: &str) -> Option<Peer> {
+    pub(crate) fn named(name: &str) -> Option<Peer> {
         PEERS.into_iter().find(|peer| peer.name() == name)
     }
 }
@@ -34,29 +34,29 @@ impl Peer {
 /// `fn(workers, size)`.
 type Run = fn(usize, usize) -> Measured;
 
-pub struct Workload {
-    pub name: &'static str,
-    pub unit: &'static str,
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
     /// What `Measured::second` is, if there is one.
-    pub second: Option<&'static str>,
-    pub more_is_better: bool,
-    pub full: usize,
-    pub quick: usize,
+    pub(crate) second: Option<&'static str>,
+    pub(crate) more_is_better: bool,
+    pub(crate) full: usize,
+    pub(crate) quick: usize,
     /// Just enough to see that it works.
-    pub tiny: usize,
-    pub about: &'static str,
+    pub(crate) tiny: usize,
+    pub(crate) about: &'static str,
     rust: [Run; 3],
     threads: Option<Run>,
 }
 
 impl Workload {
     /// Go has all of them, in a program of its own.
-    pub fn runs_on(&self, peer: Peer) -> bool {
+    pub(crate) fn runs_on(&self, peer: Peer) -> bool {
         peer != Peer::Threads || self.threads.is_some()
     }
 
     /// Runs it in this process.
-    pub fn run(&self, peer: Peer, workers: usize, size: usize) -> Measured {
+    pub(crate) fn run(&self, peer: Peer, workers: usize, size: usize) -> Measured {
         let run = match peer {
             Peer::Gorun => self.rust[0],
             Peer::Tokio => self.rust[1],
@@ -97,7 +97,7 @@ const fn plain(
 
 const MILLION: usize = 1_000_000;
 
-pub const WORKLOADS: &[Workload] = &[
+pub(crate) const WORKLOADS: &[Workload] = &[
     plain(
         "fan",
         on_all!(workloads::fan),
@@ -228,6 +228,6 @@ pub const WORKLOADS: &[Workload] = &[
     ),
 ];
 
-pub fn workload(name: &str) -> Option<&'static Workload> {
+pub(crate) fn workload(name: &str) -> Option<&'static Workload> {
     WORKLOADS.iter().find(|workload| workload.name == name)
 }

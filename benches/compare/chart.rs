@@ -17,7 +17,7 @@ const COLOURS: [(Peer, RGBColor); 3] = [
 /// A bar that is longer than this is cut off, and says so.
 const LONGEST: f64 = 10.0;
 
-pub fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn Error>> {
     const BAR: i32 = 12;
     const ROW: i32 = 3 * BAR + 14;
     const LEFT: i32 = 130;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A `go` command and the program it has built.
-pub struct Go {
-    pub version: String,
-    pub program: PathBuf,
+pub(crate) struct Go {
+    pub(crate) version: String,
+    pub(crate) program: PathBuf,
 }
 
 /// `Err` says why there is none.
-pub fn build(into: &Path) -> Result<Go, String> {
+pub(crate) fn build(into: &Path) -> Result<Go, String> {
     let go = env::var_os("GO").unwrap_or_else(|| "go".into());
     let version = Command::new(&go).arg("version").output();
     let version = match version {

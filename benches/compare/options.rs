@@ -26,18 +26,18 @@ enum Size {
     Tiny,
 }
 
-pub struct Options {
-    pub workers: usize,
-    pub rounds: usize,
-    pub check: bool,
-    pub output: PathBuf,
-    pub workloads: Vec<&'static Workload>,
-    pub peers: Vec<Peer>,
+pub(crate) struct Options {
+    pub(crate) workers: usize,
+    pub(crate) rounds: usize,
+    pub(crate) check: bool,
+    pub(crate) output: PathBuf,
+    pub(crate) workloads: Vec<&'static Workload>,
+    pub(crate) peers: Vec<Peer>,
     size: Size,
 }
 
 impl Options {
-    pub fn parse(arguments: Vec<String>) -> Result<Self, String> {
+    pub(crate) fn parse(arguments: Vec<String>) -> Result<Self, String> {
         let mut options = Options {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             rounds: 7,
@@ -80,7 +80,7 @@ impl Options {
         Ok(options)
     }
 
-    pub fn size(&self, workload: &Workload) -> usize {
+    pub(crate) fn size(&self, workload: &Workload) -> usize {
         match self.size {
             Size::Full => workload.full,
             Size::Quick => workload.quick,

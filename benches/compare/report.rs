@@ -8,23 +8,23 @@ use serde_json::json;
 use crate::catalogue::{PEERS, Peer, Workload};
 use crate::workloads::Measured;
 
-pub struct Report {
-    pub title: String,
-    pub missing_go: Option<String>,
-    pub rows: Vec<Row>,
+pub(crate) struct Report {
+    pub(crate) title: String,
+    pub(crate) missing_go: Option<String>,
+    pub(crate) rows: Vec<Row>,
 }
 
-pub struct Row {
-    pub workload: &'static Workload,
-    pub size: usize,
+pub(crate) struct Row {
+    pub(crate) workload: &'static Workload,
+    pub(crate) size: usize,
     /// What each peer's rounds came to, in their order.
-    pub rounds: BTreeMap<Peer, Vec<Measured>>,
+    pub(crate) rounds: BTreeMap<Peer, Vec<Measured>>,
 }
 
-pub struct Summary {
-    pub min: f64,
-    pub median: f64,
-    pub max: f64,
+pub(crate) struct Summary {
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
 }
 
 impl Summary {
@@ -41,7 +41,7 @@ impl Summary {
 }
 
 /// Machine, cores, versions.
-pub fn title(workers: usize, go: Option<&str>) -> String {
+pub(crate) fn title(workers: usize, go: Option<&str>) -> String {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -64,7 +64,7 @@ pub fn title(workers: usize, go: Option<&str>) -> String {
 }
 
 impl Row {
-    pub fn summary(&self, peer: Peer) -> Option<Summary> {
+    pub(crate) fn summary(&self, peer: Peer) -> Option<Summary> {
         let rounds = self.rounds.get(&peer)?;
         Some(Summary::of(rounds.iter().map(|measured| measured.value)))
     }
@@ -75,7 +75,7 @@ impl Row {
     }
 
     /// How many times as good gorun is: the median of the rounds' ratios.
-    pub fn ratio_to(&self, peer: Peer) -> Option<f64> {
+    pub(crate) fn ratio_to(&self, peer: Peer) -> Option<f64> {
         let (ours, theirs) = (self.rounds.get(&Peer::Gorun)?, self.rounds.get(&peer)?);
         let ratios =
             ours.iter().zip(theirs).map(|(ours, theirs)| match self.workload.more_is_better {
@@ -86,7 +86,7 @@ impl Row {
     }
 
     /// The ratio to the peer to which it is the smallest, threads not counted.
-    pub fn ratio_to_best(&self) -> Option<(Peer, f64)> {
+    pub(crate) fn ratio_to_best(&self) -> Option<(Peer, f64)> {
         let peers = [Peer::Go, Peer::Tokio, Peer::AsyncExecutor];
         let ratios = peers.into_iter().filter_map(|peer| Some((peer, self.ratio_to(peer)?)));
         ratios.min_by(|a, b| a.1.total_cmp(&b.1))
@@ -95,14 +95,14 @@ impl Row {
 
 impl Report {
     /// Of the ratios to the best peer of each workload.
-    pub fn geometric_mean(&self) -> Option<f64> {
+    pub(crate) fn geometric_mean(&self) -> Option<f64> {
         let logarithms: Vec<f64> =
             self.rows.iter().filter_map(|row| Some(row.ratio_to_best()?.1.ln())).collect();
         let mean = logarithms.iter().sum::<f64>() / logarithms.len() as f64;
         (!logarithms.is_empty()).then(|| mean.exp())
     }
 
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut text = format!("{}\n\n", self.title);
         let mut line = |cells: &[String]| {
             let _ = writeln!(text, "| {} |", cells.join(" | "));
@@ -131,7 +131,7 @@ impl Report {
         text
     }
 
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let rows: Vec<_> = self
             .rows
             .iter()

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use async_executor::StaticExecutor;
 
 /// A runtime with a current instance, as all of these have.
-pub trait Runtime: Send + Sync + 'static {
+pub(crate) trait Runtime: Send + Sync + 'static {
     type Handle<T: Send + 'static>: Future<Output = T> + Send + Unpin;
 
     /// Runs `main` on this thread and goroutines on so many others.
@@ -27,13 +27,13 @@ pub trait Runtime: Send + Sync + 'static {
     fn remote() -> impl Remote;
 }
 
-pub trait Remote: Clone + Send + 'static {
+pub(crate) trait Remote: Clone + Send + 'static {
     fn detach<F: Future<Output = ()> + Send + 'static>(&self, future: F);
 }
 
-pub struct Gorun;
+pub(crate) struct Gorun;
 
-pub struct GorunHandle<T>(gorun::JoinHandle<T>);
+pub(crate) struct GorunHandle<T>(gorun::JoinHandle<T>);
 
 impl<T> Future for GorunHandle<T> {
     type Output = T;
@@ -77,9 +77,9 @@ impl Remote for gorun::Handle {
     }
 }
 
-pub struct Tokio;
+pub(crate) struct Tokio;
 
-pub struct TokioHandle<T>(tokio::task::JoinHandle<T>);
+pub(crate) struct TokioHandle<T>(tokio::task::JoinHandle<T>);
 
 impl<T> Future for TokioHandle<T> {
     type Output = T;
@@ -126,7 +126,7 @@ impl Remote for tokio::runtime::Handle {
 
 /// `StaticExecutor`, the fastest form of it, with one thread for each worker.
 #[derive(Clone, Copy)]
-pub struct AsyncExecutor;
+pub(crate) struct AsyncExecutor;
 
 fn executor() -> &'static StaticExecutor {
     static EXECUTOR: OnceLock<&'static StaticExecutor> = OnceLock::new();

@@ -10,7 +10,7 @@ use crate::workloads::Measured;
 const FEWER: usize = 1_000;
 
 /// Spawned and joined, ten at a time.
-pub fn join(_: usize, n: usize) -> Measured {
+pub(crate) fn join(_: usize, n: usize) -> Measured {
     let n = (n / FEWER).max(10);
     let start = Instant::now();
     for _ in 0..n / 10 {
@@ -23,7 +23,7 @@ pub fn join(_: usize, n: usize) -> Measured {
 }
 
 /// Two threads over two rendezvous channels.
-pub fn ping(_: usize, n: usize) -> Measured {
+pub(crate) fn ping(_: usize, n: usize) -> Measured {
     let n = (n / 10).max(1);
     let (to, from_here) = mpsc::sync_channel::<usize>(0);
     let (back, from_there) = mpsc::sync_channel::<usize>(0);

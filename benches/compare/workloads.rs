@@ -1,5 +1,8 @@
 //! The workloads, for any runtime. Each is timed from inside and checks its result.
 
+// Recursive ones have to say that they are `Send`.
+#![allow(clippy::manual_async_fn)]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,11 +13,11 @@ use futures::channel::oneshot;
 use crate::runtime::{Remote, Runtime};
 
 /// What one run of a workload came to.
-pub struct Measured {
+pub(crate) struct Measured {
     /// In the workload's unit, one operation.
-    pub value: f64,
+    pub(crate) value: f64,
     /// A second figure, if the workload has one.
-    pub second: Option<f64>,
+    pub(crate) second: Option<f64>,
 }
 
 impl Measured {
@@ -60,7 +63,7 @@ where
 }
 
 /// One goroutine spawns `n` empty ones and waits for all.
-pub fn fan<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn fan<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = timed::<R, _>(workers, async move {
         let (countdown, done) = Countdown::new(n);
         for _ in 0..n {
@@ -73,7 +76,7 @@ pub fn fan<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// `n` spawned and joined, 10,000 at a time.
-pub fn join<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn join<R: Runtime>(workers: usize, n: usize) -> Measured {
     let batch = n.min(10_000);
     let took = timed::<R, _>(workers, async move {
         let mut sum = 0;
@@ -90,7 +93,7 @@ pub fn join<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// One is spawned and awaited, `n` times.
-pub fn one<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn one<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = timed::<R, _>(workers, async move {
         let mut sum = 0;
         for number in 0..n {
@@ -111,7 +114,7 @@ fn link<R: Runtime>(left: usize, done: oneshot::Sender<()>) {
 }
 
 /// Each goroutine spawns the next one.
-pub fn chain<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn chain<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = timed::<R, _>(workers, async move {
         let (done, is_done) = oneshot::channel();
         link::<R>(n, done);
@@ -138,14 +141,14 @@ fn yields<R: Runtime>(workers: usize, tasks: usize, yields: usize) -> Duration {
 }
 
 /// 1,000 goroutines yield `n / 1,000` times each.
-pub fn yielding<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn yielding<R: Runtime>(workers: usize, n: usize) -> Measured {
     let tasks = n.min(1_000);
     let took = yields::<R>(workers, tasks, n / tasks);
     Measured::per_operation(took, n / tasks * tasks)
 }
 
 /// Two goroutines pass a value back and forth through two rendezvous channels.
-pub fn ping<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn ping<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = timed::<R, _>(workers, async move {
         let (to, from_here) = kanal::bounded_async::<usize>(0);
         let (back, from_there) = kanal::bounded_async::<usize>(0);
@@ -181,7 +184,7 @@ fn tree<R: Runtime>(first: usize, leaves: usize) -> impl Future<Output = usize> 
 }
 
 /// A tree of goroutines, ten children each, adds up the numbers of its `n` leaves.
-pub fn skynet<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn skynet<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = timed::<R, _>(workers, async move {
         assert_eq!(R::spawn(tree::<R>(0, n)).await, n * (n - 1) / 2);
     });
@@ -189,7 +192,7 @@ pub fn skynet<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// The first `n` primes through a chain of rendezvous channels, one goroutine for each prime.
-pub fn sieve<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn sieve<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = timed::<R, _>(workers, async move {
         let (numbers, mut candidates) = kanal::bounded_async::<u32>(0);
         R::detach(async move {
@@ -207,7 +210,7 @@ pub fn sieve<R: Runtime>(workers: usize, n: usize) -> Measured {
             let source = std::mem::replace(&mut candidates, next);
             R::detach(async move {
                 while let Ok(number) = source.recv().await {
-                    if number % prime != 0 && passed.send(number).await.is_err() {
+                    if !number.is_multiple_of(prime) && passed.send(number).await.is_err() {
                         return;
                     }
                 }
@@ -218,13 +221,14 @@ pub fn sieve<R: Runtime>(workers: usize, n: usize) -> Measured {
     Measured { value: took.as_secs_f64() * 1e6 / n as f64, second: None }
 }
 
-pub fn nth_prime(n: usize) -> u32 {
-    let is_prime = |number: &u32| (2..).take_while(|d| d * d <= *number).all(|d| number % d != 0);
+pub(crate) fn nth_prime(n: usize) -> u32 {
+    let is_prime =
+        |number: &u32| (2..).take_while(|d| d * d <= *number).all(|d| !number.is_multiple_of(d));
     (2..).filter(is_prime).nth(n - 1).unwrap()
 }
 
 /// Bytes of a goroutine that waits for a channel, with `n` of them.
-pub fn memory<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn memory<R: Runtime>(workers: usize, n: usize) -> Measured {
     let bytes = R::block_on(workers, async move {
         let (sender, receiver) = async_channel::bounded::<()>(1);
         let parked = Arc::new(AtomicUsize::new(0));
@@ -291,16 +295,16 @@ fn remote<R: Runtime>(workers: usize, n: usize, threads: usize) -> Measured {
     Measured::per_operation(took, share * threads)
 }
 
-pub fn remote_1<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn remote_1<R: Runtime>(workers: usize, n: usize) -> Measured {
     remote::<R>(workers, n, 1)
 }
 
-pub fn remote_8<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn remote_8<R: Runtime>(workers: usize, n: usize) -> Measured {
     remote::<R>(workers, n, 8)
 }
 
 /// Round trips between the main future and a goroutine.
-pub fn main_round_trip<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn main_round_trip<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = R::block_on(workers, async move {
         let (to, from_main) = async_channel::bounded::<usize>(1);
         let (back, from_there) = async_channel::bounded::<usize>(1);
@@ -321,7 +325,7 @@ pub fn main_round_trip<R: Runtime>(workers: usize, n: usize) -> Measured {
 
 /// How long it takes until a goroutine runs that a thread of its own has woken, on a runtime that
 /// has nothing else to do: the median, and the 99th of a hundred, in microseconds.
-pub fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
     let mut delays = R::block_on(workers, async move {
         let (wake, woken) = async_channel::bounded::<Instant>(1);
         let (tell, told) = std::sync::mpsc::channel();
@@ -375,7 +379,7 @@ fn boxed<T>(
 }
 
 /// fib(`n`), forked: how many times as fast as one thread without goroutines.
-pub fn forkjoin<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn forkjoin<R: Runtime>(workers: usize, n: usize) -> Measured {
     let n = n as u32;
     let start = Instant::now();
     let expected = fib(std::hint::black_box(n));
@@ -389,7 +393,7 @@ pub fn forkjoin<R: Runtime>(workers: usize, n: usize) -> Measured {
 // The sizes of tokio's own benchmark. Main waits, as it does there.
 
 /// 10,000 spawned by main.
-pub fn spawn_many<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn spawn_many<R: Runtime>(workers: usize, n: usize) -> Measured {
     let batch = n.min(10_000);
     let took = R::block_on(workers, async move {
         let start = Instant::now();
@@ -407,7 +411,7 @@ pub fn spawn_many<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// 200 goroutines, spawned by main, yield 1,000 times each.
-pub fn yield_many<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn yield_many<R: Runtime>(workers: usize, n: usize) -> Measured {
     let (tasks, yields) = (200.min(n), 1_000.min(n));
     let rounds = (n / (tasks * yields)).max(1);
     let took = R::block_on(workers, async move {
@@ -431,7 +435,7 @@ pub fn yield_many<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// 1,000 pairs of goroutines pass a value back and forth once.
-pub fn ping_pong<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn ping_pong<R: Runtime>(workers: usize, n: usize) -> Measured {
     let pings = n.min(1_000);
     let took = R::block_on(workers, async move {
         let start = Instant::now();
@@ -461,7 +465,7 @@ pub fn ping_pong<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// Chains of 1,000 goroutines, each of which spawns the next.
-pub fn chained_spawn<R: Runtime>(workers: usize, n: usize) -> Measured {
+pub(crate) fn chained_spawn<R: Runtime>(workers: usize, n: usize) -> Measured {
     let length = n.min(1_000);
     let took = R::block_on(workers, async move {
         let start = Instant::now();
