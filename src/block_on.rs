@@ -32,7 +32,8 @@ const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
 ///
 /// **Inside a runtime** (in a goroutine, or in main) it only drives the future on the calling
 /// thread: spawns go to the surrounding runtime, and its end cancels nothing. While a goroutine is
-/// blocked in it, another thread stands in for its worker.
+/// blocked in it, another thread stands in for its worker. (Up to 512 do; if more are needed, or the
+/// system refuses one, standard error says so, and the other goroutines have a worker less.)
 ///
 /// Go counterpart: `func main`, and the program's end when it returns.
 ///

@@ -77,7 +77,8 @@ impl<T> JoinHandle<T> {
     ///
     /// Returns at once; await the handle to wait until the future has been dropped. A goroutine
     /// that completes before its next await is not cancelled, and a completed one not affected.
-    /// A goroutine may abort itself. Repeating it does nothing.
+    /// One inside a `block_on` of its own comes to its next await when that has ended. A goroutine
+    /// may abort itself. Repeating it does nothing.
     ///
     /// Go counterpart: none; a Go program passes a `context.Context`.
     ///

@@ -298,8 +298,10 @@ fn a_block_on_for_which_nobody_can_stand_in_says_so() {
             .map(|_| {
                 let (gate, blocked) = (gate.clone(), blocked.clone());
                 spawn(async move {
-                    blocked.fetch_add(1, SeqCst);
-                    block_on(gate.recv()).unwrap_err();
+                    block_on(async {
+                        blocked.fetch_add(1, SeqCst);
+                        gate.recv().await.unwrap_err();
+                    });
                 })
             })
             .collect();
