@@ -15,7 +15,7 @@
 //!
 //! The files, from the bottom up: `queue`, `injector`, `idle`, `registry` and `counts` know nothing of
 //! goroutines; `main_guard` and `outcome` say where a panic goes; `task` wraps the user's future;
-//! `worker` runs it; `threads` starts and ends workers; `exit` drives main and ends it all;
+//! `runner` runs it on a `worker`; `threads` starts and ends those; `exit` drives main and ends it all;
 //! `context` tells any code which of this it is in.
 
 pub(crate) mod context;
@@ -30,6 +30,7 @@ pub(crate) mod nested;
 pub(crate) mod outcome;
 mod queue;
 mod registry;
+mod runner;
 pub(crate) mod task;
 mod threads;
 mod worker;

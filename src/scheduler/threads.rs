@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::scheduler::worker::{self, Worker};
-use crate::scheduler::{Phase, Scheduler};
+use crate::scheduler::worker::Worker;
+use crate::scheduler::{Phase, Scheduler, runner};
 use crate::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, lock};
 
 pub(crate) struct Threads {
@@ -84,7 +84,7 @@ impl Threads {
         }
         let handle = builder.spawn({
             let (scheduler, worker): (Arc<Scheduler>, Arc<Worker>) = (scheduler.clone(), worker);
-            move || worker::thread_main(scheduler, worker)
+            move || runner::thread_main(scheduler, worker)
         })?;
         if index == state.places.len() {
             state.places.push(Place::Free);

@@ -1,4 +1,4 @@
-//! Workers for the models of the idle protocol: the loop of `worker.rs` around the shipped
+//! Workers for the models of the idle protocol: the loop of `runner.rs` around the shipped
 //! `idle.rs`, with queues that order nothing, so that only the protocol's own fences do.
 
 use std::sync::Arc;
