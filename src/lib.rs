@@ -24,6 +24,7 @@ mod go;
 mod handle;
 mod join_error;
 mod join_handle;
+mod patience;
 mod rng;
 mod scheduler;
 mod spawn;

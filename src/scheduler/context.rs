@@ -88,6 +88,7 @@ impl Context {
     }
 
     /// The worker this thread is, if it is one.
+    #[inline]
     pub(crate) fn worker(&self) -> Option<&Worker> {
         match &self.role {
             Role::Worker(worker) => Some(worker),
@@ -96,11 +97,13 @@ impl Context {
     }
 
     /// Whether `waker` is that of the goroutine which is being polled here.
+    #[inline]
     pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
         self.polling.get().is_some() && ptr::eq(self.waker_data.get(), waker.data())
     }
 
     /// Whether this is a context of the scheduler at `address`.
+    #[inline]
     pub(crate) fn belongs_to(&self, address: *const Scheduler) -> bool {
         ptr::eq(Arc::as_ptr(&self.scheduler), address)
     }
@@ -112,6 +115,7 @@ pub(crate) fn end_thread() {
 }
 
 /// Calls `f` with the place the calling code is in.
+#[inline]
 pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
     let current = CURRENT.get();
     if current.is_null() {
@@ -142,6 +146,7 @@ pub(crate) fn with_result_of<R>(
 }
 
 /// Calls `f` with the context, if the calling code is inside a runtime.
+#[inline]
 pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
     with(|place| match place {
         Place::Inside(context) => f(Some(context)),

@@ -37,12 +37,14 @@ impl Counts {
     }
 
     /// By the worker these counts belong to.
+    #[inline]
     pub(crate) fn count_spawned(&self) {
         let spawned = self.spawned.load(Ordering::Relaxed);
         self.spawned.store(spawned + 1, Ordering::Relaxed);
     }
 
     /// By the worker these counts belong to.
+    #[inline]
     pub(crate) fn count_finished(&self) {
         let finished = self.finished.load(Ordering::Relaxed);
         // Ordering: Release pairs with the Acquire in `finished`.

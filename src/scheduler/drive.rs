@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use crate::patience::wait_a_moment;
 use crate::sync::{AtomicBool, Ordering};
 
 struct Unpark {
@@ -45,7 +46,9 @@ pub(crate) fn drive<F: Future>(
             if interrupted() {
                 return None;
             }
-            thread::park();
+            if !wait_a_moment(|| unpark.woken.load(Ordering::Relaxed)) {
+                thread::park();
+            }
         }
         if interrupted() {
             return None;

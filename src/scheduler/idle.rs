@@ -96,6 +96,7 @@ const AWAKE: u64 = 1 << 16;
 const SLEEPING: u64 = 1 << 32;
 const WATCHED: u64 = 1 << 48;
 
+#[inline]
 fn field(word: u64, unit: u64) -> u64 {
     (word / unit) & 0xFFFF
 }
@@ -200,6 +201,7 @@ impl Idle {
 
     /// Wakes somebody, if needed, after work went to the caller's own ring, which the caller will
     /// run itself if the wake-up is missed.
+    #[inline]
     pub(crate) fn notify_relaxed<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
         let word = self.word.load(Ordering::Relaxed);
         if field(word, SEARCHING) == 0 && field(word, SLEEPING) > 0 {
@@ -231,6 +233,7 @@ impl Idle {
     }
 
     /// Sees to it that there is a watcher, after the caller has put a single aside.
+    #[inline]
     pub(crate) fn ensure_watched<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
         let word = self.word.load(Ordering::Relaxed);
         if word & WATCHED == 0 && field(word, SLEEPING) > 0 {

@@ -30,6 +30,7 @@ impl Injector {
         Injector(ConcurrentQueue::unbounded())
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -190,6 +190,7 @@ impl Scheduler {
     }
 
     /// Counts a goroutine about to be spawned, unless the runtime is closing.
+    #[inline]
     fn count_spawn(&self, context: Option<&Context>) -> bool {
         // Inside a poll the worker's own counts do, as `counts.rs` explains.
         let inside = context.filter(|context| context.polling.get().is_some());
@@ -229,6 +230,7 @@ impl Scheduler {
         workers.chain(std::iter::once(&self.counts_outside))
     }
 
+    #[inline]
     pub(crate) fn phase(&self) -> Phase {
         // Ordering: SeqCst (a plain load on most machines) pairs with `enter_phase`: see `counts.rs`.
         match self.phase.load(Ordering::SeqCst) {
@@ -243,12 +245,14 @@ impl Scheduler {
     }
 
     /// Whether goroutines are to be dropped rather than polled.
+    #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.phase() != Phase::Running
     }
 
     // The way in: pushes.
 
+    #[inline]
     fn push_spawned(&self, context: Option<&Context>, word: Word) {
         match context.and_then(own_queue) {
             Some(worker) => self.push_back(worker, word),
@@ -257,6 +261,7 @@ impl Scheduler {
     }
 
     /// A goroutine of this scheduler was woken, and the caller is inside it.
+    #[inline]
     fn push_woken(&self, context: &Context, word: Word, while_running: bool) {
         match own_queue(context) {
             Some(worker) if while_running => {
@@ -279,6 +284,7 @@ impl Scheduler {
     }
 
     /// The caller is `worker`.
+    #[inline]
     fn push_back(&self, worker: &Worker, word: Word) {
         match worker.ring.push(word) {
             Ok(1) => self.idle.ensure_watched(|index| self.bed(index)),
@@ -302,6 +308,7 @@ impl Scheduler {
     // The way out: what workers take.
 
     /// Takes a task from the injector, and company for the ring of `worker`, the caller.
+    #[inline]
     fn take_injected(&self, worker: &Worker) -> Option<Word> {
         if self.injector.is_empty() {
             return None;
@@ -344,12 +351,14 @@ impl Scheduler {
         (0..self.started_workers()).filter_map(|index| self.worker(index))
     }
 
+    #[inline]
     fn bed(&self, index: usize) -> &Bed {
         &self.worker(index).expect("a sleeper is a worker").bed
     }
 }
 
 /// The run queue of this thread, unless it runs no goroutines at present.
+#[inline]
 fn own_queue(context: &Context) -> Option<&Worker> {
     match &context.role {
         Role::Worker(worker) if !context.blocked.get() => Some(worker),

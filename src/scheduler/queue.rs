@@ -54,12 +54,14 @@ impl<const N: usize> Ring<N> {
     }
 
     /// How many tasks wait here, as far as the caller can know.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.head_and_len().1 as usize
     }
 
     /// Owner: puts `word` at the back and returns the new length. If the ring is full, moves its
     /// older half and `word` into the returned batch instead.
+    #[inline]
     pub(crate) fn push(&self, word: Word) -> Result<usize, Vec<Word>> {
         let tail = self.tail.load(Ordering::Relaxed);
         loop {
@@ -83,6 +85,7 @@ impl<const N: usize> Ring<N> {
     }
 
     /// Anybody: takes the oldest task.
+    #[inline]
     pub(crate) fn pop(&self) -> Option<Word> {
         loop {
             let (head, len) = self.head_and_len();
@@ -132,6 +135,7 @@ impl<const N: usize> Ring<N> {
         }
     }
 
+    #[inline]
     fn head_and_len(&self) -> (u32, u32) {
         let head = self.head.load(Ordering::Relaxed);
         // Ordering: Acquire pairs with the Release of the tail in `push`.
@@ -141,6 +145,7 @@ impl<const N: usize> Ring<N> {
     }
 
     /// Reads `count` cells from `head` on and claims them, all or none.
+    #[inline]
     fn take(&self, head: u32, count: u32, mut each: impl FnMut(u32, Word)) -> bool {
         for index in 0..count {
             each(index, self.cell(head.wrapping_add(index)).load(Ordering::Relaxed));
@@ -153,6 +158,7 @@ impl<const N: usize> Ring<N> {
             .is_ok()
     }
 
+    #[inline]
     fn cell(&self, position: u32) -> &AtomicUsize {
         &self.cells[position as usize % N]
     }
@@ -166,11 +172,13 @@ impl NextSlot {
         NextSlot(AtomicUsize::new(0))
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.load(Ordering::Relaxed) == 0
     }
 
     /// Owner: puts `word` in and returns what it displaces.
+    #[inline]
     pub(crate) fn replace(&self, word: Word) -> Option<Word> {
         // Ordering: Release pairs with the Acquire in `take`. What is displaced is the owner's own.
         not_zero(self.0.swap(word, Ordering::Release))
@@ -186,6 +194,7 @@ impl NextSlot {
     }
 }
 
+#[inline]
 fn not_zero(word: Word) -> Option<Word> {
     (word != 0).then_some(word)
 }

@@ -5,6 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::patience::wait_a_moment;
 use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::idle::{Bed, Queues};
@@ -105,11 +106,15 @@ impl<'a> Runner<'a> {
                 self.scheduler.main.unpark();
             }
             let scheduler = self.scheduler;
+            if searching && wait_a_moment(|| self.is_to_end() || scheduler.shared_work_waits()) {
+                continue;
+            }
             scheduler.idle.sleep(self.worker.index, searching, self);
             searching = true;
         }
     }
 
+    #[inline]
     fn is_to_end(&self) -> bool {
         self.is_retired || self.scheduler.phase() == Phase::Ended
     }
@@ -122,6 +127,7 @@ impl<'a> Runner<'a> {
     }
 
     /// From this worker's own queue, or every now and then from the injector.
+    #[inline]
     fn local_task(&mut self) -> Option<Word> {
         self.polls = self.polls.wrapping_add(1);
         if self.polls.is_multiple_of(INJECTOR_INTERVAL)
@@ -142,6 +148,7 @@ impl<'a> Runner<'a> {
     }
 
     /// From the injector, with company for the ring.
+    #[inline]
     fn injected_task(&mut self) -> Option<Word> {
         self.scheduler.take_injected(self.worker)
     }

@@ -88,10 +88,12 @@ impl Meta {
     }
 
     /// The scheduler's address, for comparison.
+    #[inline]
     pub(crate) fn scheduler(&self) -> *const Scheduler {
         self.scheduler.as_ptr()
     }
 
+    #[inline]
     fn is_aborted(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `abort`.
         self.aborted.load(Ordering::Acquire)
@@ -104,6 +106,7 @@ impl Meta {
         waker.wake_by_ref();
     }
 
+    #[inline]
     fn key(&self) -> Option<Key> {
         self.registered.load(Ordering::Relaxed).then(|| Key {
             shard: self.shard.load(Ordering::Relaxed),
@@ -165,6 +168,7 @@ where
 }
 
 /// A task as a queue holds it.
+#[inline]
 pub(crate) fn into_word(runnable: Runnable<Meta>) -> Word {
     runnable.into_raw().as_ptr().expose_provenance()
 }
@@ -189,6 +193,7 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
 }
 
 /// Polls the goroutine that a queue gave out, on a worker.
+#[inline]
 pub(crate) fn run(word: Word, context: &Context) {
     let address = ptr::with_exposed_provenance_mut(word);
     let address = NonNull::new(address).expect("queues hold no null");
@@ -298,6 +303,7 @@ fn stay_registered(context: &Context, meta: &Meta, waker: &Waker) -> bool {
 }
 
 /// The goroutine has completed: its future is gone.
+#[inline]
 fn leave(context: &Context, meta: &Meta) {
     if let Some(key) = meta.key() {
         drop(context.scheduler.registry.leave(key));

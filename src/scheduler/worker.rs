@@ -40,6 +40,7 @@ impl Worker {
     }
 
     /// By the worker's own thread.
+    #[inline]
     pub(crate) fn tick(&self) {
         let ticks = self.ticks.load(Ordering::Relaxed);
         self.ticks.store(ticks + 1, Ordering::Release);
@@ -56,6 +57,7 @@ impl Worker {
     }
 
     /// Whether others may help themselves here: a single task is this worker's own.
+    #[inline]
     pub(crate) fn has_shared_work(&self) -> bool {
         self.ring.len() >= 2
     }
