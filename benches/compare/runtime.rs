@@ -59,7 +59,7 @@ impl Runtime for Gorun {
     }
 
     fn detach<F: Future<Output = ()> + Send + 'static>(future: F) {
-        gorun::go!(future);
+        gorun::spawn(future).detach();
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send {

@@ -172,6 +172,7 @@ fn tree<R: Runtime>(first: usize, leaves: usize) -> impl Future<Output = usize> 
         if leaves == 1 {
             return first;
         }
+        assert!(leaves.is_multiple_of(10), "the size must be a power of ten");
         let share = leaves / 10;
         let children: Vec<_> =
             (0..10).map(|child| R::spawn(tree::<R>(first + child * share, share))).collect();
