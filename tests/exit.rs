@@ -693,6 +693,25 @@ fn destructors_of_workers_thread_locals_may_spawn_wake_and_drop_handles() {
     }
 }
 
+/// It runs after what this thread's earlier mains may have left for its end.
+#[test]
+fn the_destructor_of_a_thread_local_may_be_a_main() {
+    struct Late;
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let spawned = async { gorun::spawn(async { 42 }).await.unwrap() };
+            assert_eq!(gorun::block_on(spawned), 42);
+        }
+    }
+    thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });
+    let _watchdog = watchdog();
+    let thread = thread::spawn(|| {
+        LATE.set(Some(Late));
+        gorun::block_on(async {});
+    });
+    thread.join().unwrap();
+}
+
 #[test]
 fn spawn_after_exit_drops_the_future_and_says_cancelled() {
     let _watchdog = watchdog();
@@ -954,20 +973,10 @@ fn ten_thousand_runs() {
 }
 
 #[cfg(target_os = "linux")]
-fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").unwrap().count()
-}
-
-#[cfg(target_os = "linux")]
 fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
-}
-
-#[cfg(not(target_os = "linux"))]
-fn threads() -> usize {
-    0
 }
 
 #[cfg(not(target_os = "linux"))]

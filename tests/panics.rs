@@ -388,19 +388,23 @@ fn a_goroutine_that_panics_with_a_panicked_handle_in_it_leaves_both_unobserved()
     }
 }
 
+/// A parked goroutine that holds `handle`.
+async fn park_with(handle: JoinHandle<()>) {
+    let (parked, is_parked) = oneshot::channel();
+    spawn(async move {
+        let _handle = handle;
+        parked.send(()).unwrap();
+        pending::<()>().await;
+    });
+    is_parked.await.unwrap();
+}
+
 #[test]
 fn handles_dropped_by_exit_do_not_count() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let value = run(workers, async {
-            let (parked, is_parked) = oneshot::channel();
-            let handle = panicked("boom");
-            spawn(async move {
-                let _handle = handle;
-                parked.send(()).unwrap();
-                pending::<()>().await;
-            });
-            is_parked.await.unwrap();
+            park_with(panicked("boom")).await;
             // And one in a goroutine that perhaps never ran.
             let handle = panicked("boom");
             spawn(async move {
@@ -418,14 +422,7 @@ fn handles_dropped_by_exit_are_not_even_reported() {
     let _watchdog = watchdog();
     if is_child() {
         return run(1, async {
-            let (parked, is_parked) = oneshot::channel();
-            let handle = panicked("boom");
-            spawn(async move {
-                let _handle = handle;
-                parked.send(()).unwrap();
-                pending::<()>().await;
-            });
-            is_parked.await.unwrap();
+            park_with(panicked("boom")).await;
         });
     }
     let output = child("handles_dropped_by_exit_are_not_even_reported", &[], "");

@@ -62,15 +62,19 @@ where
     })
 }
 
+async fn spawn_all<R: Runtime>(n: usize) {
+    let (countdown, done) = Countdown::new(n);
+    for _ in 0..n {
+        let countdown = countdown.clone();
+        R::detach(async move { countdown.count() });
+    }
+    done.await.unwrap();
+}
+
 /// One goroutine spawns `n` empty ones and waits for all.
 pub(crate) fn fan<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = timed::<R, _>(workers, async move {
-        let (countdown, done) = Countdown::new(n);
-        for _ in 0..n {
-            let countdown = countdown.clone();
-            R::detach(async move { countdown.count() });
-        }
-        done.await.unwrap();
+        spawn_all::<R>(n).await;
     });
     Measured::per_operation(took, n)
 }
@@ -124,26 +128,24 @@ pub(crate) fn chain<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// `tasks` goroutines yield `yields` times each.
-fn yields<R: Runtime>(workers: usize, tasks: usize, yields: usize) -> Duration {
-    timed::<R, _>(workers, async move {
-        let (countdown, done) = Countdown::new(tasks);
-        for _ in 0..tasks {
-            let countdown = countdown.clone();
-            R::detach(async move {
-                for _ in 0..yields {
-                    R::yield_now().await;
-                }
-                countdown.count();
-            });
-        }
-        done.await.unwrap();
-    })
+async fn yield_all<R: Runtime>(tasks: usize, yields: usize) {
+    let (countdown, done) = Countdown::new(tasks);
+    for _ in 0..tasks {
+        let countdown = countdown.clone();
+        R::detach(async move {
+            for _ in 0..yields {
+                R::yield_now().await;
+            }
+            countdown.count();
+        });
+    }
+    done.await.unwrap();
 }
 
 /// 1,000 goroutines yield `n / 1,000` times each.
 pub(crate) fn yielding<R: Runtime>(workers: usize, n: usize) -> Measured {
     let tasks = n.min(1_000);
-    let took = yields::<R>(workers, tasks, n / tasks);
+    let took = timed::<R, _>(workers, async move { yield_all::<R>(tasks, n / tasks).await });
     Measured::per_operation(took, n / tasks * tasks)
 }
 
@@ -399,12 +401,7 @@ pub(crate) fn spawn_many<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = R::block_on(workers, async move {
         let start = Instant::now();
         for _ in 0..n / batch {
-            let (countdown, done) = Countdown::new(batch);
-            for _ in 0..batch {
-                let countdown = countdown.clone();
-                R::detach(async move { countdown.count() });
-            }
-            done.await.unwrap();
+            spawn_all::<R>(batch).await;
         }
         start.elapsed()
     });
@@ -418,17 +415,7 @@ pub(crate) fn yield_many<R: Runtime>(workers: usize, n: usize) -> Measured {
     let took = R::block_on(workers, async move {
         let start = Instant::now();
         for _ in 0..rounds {
-            let (countdown, done) = Countdown::new(tasks);
-            for _ in 0..tasks {
-                let countdown = countdown.clone();
-                R::detach(async move {
-                    for _ in 0..yields {
-                        R::yield_now().await;
-                    }
-                    countdown.count();
-                });
-            }
-            done.await.unwrap();
+            yield_all::<R>(tasks, yields).await;
         }
         start.elapsed()
     });

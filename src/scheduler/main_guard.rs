@@ -13,6 +13,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::thread::Thread;
@@ -158,8 +159,10 @@ impl MainGuard {
 }
 
 thread_local! {
-    /// The mains that run on this thread, one inside the other.
-    static MAINS: RefCell<Vec<Arc<MainGuard>>> = const { RefCell::new(Vec::new()) };
+    /// The mains that run on this thread, one inside the other. Without a destructor, so that a main
+    /// can run while others are destroyed; between mains it owns nothing.
+    static MAINS: ManuallyDrop<RefCell<Vec<Arc<MainGuard>>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
 /// Runs `main` as that of `guard`.
@@ -167,10 +170,16 @@ pub(crate) fn run_as_main<R>(guard: &Arc<MainGuard>, main: impl FnOnce() -> R) -
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
-            MAINS.with_borrow_mut(|mains| drop(mains.pop()));
+            MAINS.with(|mains| {
+                let mut mains = mains.borrow_mut();
+                mains.pop();
+                if mains.is_empty() {
+                    *mains = Vec::new();
+                }
+            });
         }
     }
-    MAINS.with_borrow_mut(|mains| mains.push(guard.clone()));
+    MAINS.with(|mains| mains.borrow_mut().push(guard.clone()));
     let _leave = Leave;
     main()
 }
@@ -188,11 +197,7 @@ pub(crate) fn unwind() -> ! {
 }
 
 fn crashed_here() -> Option<Arc<MainGuard>> {
-    let find = |mains: &RefCell<Vec<Arc<MainGuard>>>| {
-        mains.borrow().iter().find(|guard| guard.crashed()).cloned()
-    };
-    // A thread that ends has no main.
-    MAINS.try_with(find).ok().flatten()
+    MAINS.with(|mains| mains.borrow().iter().find(|guard| guard.crashed()).cloned())
 }
 
 /// The payload when main caught the real one and went on.

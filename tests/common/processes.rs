@@ -46,8 +46,14 @@ pub(crate) fn child_passes(test: &str, variables: &[(&str, &str)], shell: &str) 
 }
 
 /// How many threads this process has.
+#[cfg(target_os = "linux")]
 pub(crate) fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn threads() -> usize {
+    0
 }
 
 /// Starts this test binary again with nothing but its test `entry`, which finds `scenario`.
