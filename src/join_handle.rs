@@ -4,16 +4,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem::needs_drop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::join_error::JoinError;
 use crate::scheduler::context;
-use crate::scheduler::task::{Meta, TaskRef};
-use crate::scheduler::{Spawned, left_behind};
+use crate::scheduler::left_behind;
+use crate::scheduler::task::{Meta, Spawned, TaskRef};
 
 /// A goroutine, seen by whoever spawned it: a future of its result.
 ///
@@ -50,8 +49,6 @@ pub struct JoinHandle<T>(State<T>);
 enum State<T> {
     Waiting {
         task: Spawned<T>,
-        /// To abort the goroutine.
-        waker: Waker,
         /// For news that the goroutine was left behind, if the handle is awaited from outside.
         news: Option<left_behind::Subscription>,
     },
@@ -64,8 +61,8 @@ enum State<T> {
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(task: Spawned<T>, waker: Waker) -> Self {
-        JoinHandle(State::Waiting { task, waker, news: None })
+    pub(crate) fn new(task: Spawned<T>) -> Self {
+        JoinHandle(State::Waiting { task, news: None })
     }
 
     pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
@@ -92,8 +89,8 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort(&self) {
-        if let State::Waiting { task, waker, .. } = &self.0 {
-            task.metadata().abort(waker);
+        if let State::Waiting { task, .. } = &self.0 {
+            task.abort();
         }
     }
 
@@ -112,7 +109,7 @@ impl<T> JoinHandle<T> {
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle {
             task: match &self.0 {
-                State::Waiting { task, waker, .. } => Some(TaskRef::new(task, waker.clone())),
+                State::Waiting { task, .. } => Some(task.task_ref()),
                 State::Cancelled(_) | State::Taken(_) => None,
             },
         }
@@ -151,29 +148,9 @@ impl<T> JoinHandle<T> {
 
     fn spawned_at(&self) -> &'static Location<'static> {
         match &self.0 {
-            State::Waiting { task, .. } => task.metadata().spawned_at,
+            State::Waiting { task, .. } => task.meta().spawned_at(),
             State::Cancelled(spawned_at) | State::Taken(spawned_at) => spawned_at,
         }
-    }
-
-    fn release(&mut self) {
-        let taken_at = self.spawned_at();
-        let taken = State::Taken(taken_at);
-        if let State::Waiting { task, .. } = std::mem::replace(&mut self.0, taken) {
-            // Dropping it instead would cancel it, in async-task's own way.
-            let detach = || task.detach();
-            if const { needs_drop::<T>() } {
-                context::with_result_of(taken_at, detach);
-            } else {
-                detach();
-            }
-        }
-    }
-}
-
-impl<T> Drop for JoinHandle<T> {
-    fn drop(&mut self) {
-        self.release();
     }
 }
 
@@ -184,13 +161,13 @@ impl<T> Future for JoinHandle<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let result = match &mut this.0 {
-            State::Waiting { task, news, .. } => match Pin::new(&mut *task).poll(cx) {
+            State::Waiting { task, news, .. } => match task.poll(cx) {
                 Poll::Ready(outcome) => outcome.take(),
                 Poll::Pending => {
-                    if !is_left_behind(task.metadata(), news, cx) {
+                    if !is_left_behind(task.meta(), news, cx) {
                         return Poll::Pending;
                     }
-                    Err(JoinError::cancelled(task.metadata().spawned_at))
+                    Err(JoinError::cancelled(task.meta().spawned_at()))
                 }
             },
             State::Cancelled(spawned_at) => Err(JoinError::cancelled(spawned_at)),
@@ -199,7 +176,7 @@ impl<T> Future for JoinHandle<T> {
                  had given its result; await a handle once, or keep it in an Option and take it",
             ),
         };
-        this.release();
+        this.0 = State::Taken(this.spawned_at());
         Poll::Ready(result)
     }
 }
@@ -277,3 +254,5 @@ impl fmt::Debug for AbortHandle {
         f.debug_struct("AbortHandle").finish_non_exhaustive()
     }
 }
+
+const _: () = assert!(size_of::<JoinHandle<()>>() == 16);

@@ -127,7 +127,7 @@ where
     F::Output: Send + 'static,
 {
     match scheduler.spawn(context, future, spawned_at) {
-        Some((task, waker)) => JoinHandle::new(task, waker),
+        Some(task) => JoinHandle::new(task),
         None => JoinHandle::cancelled(spawned_at),
     }
 }
@@ -220,6 +220,7 @@ fn panic_outside() -> ! {
 ///     assert_eq!(sum.await.unwrap(), 499_500);
 /// });
 /// ```
+#[inline]
 pub async fn yield_now() {
     YieldNow { has_yielded: false }.await
 }
@@ -231,6 +232,7 @@ struct YieldNow {
 impl Future for YieldNow {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.has_yielded {
             return Poll::Ready(());

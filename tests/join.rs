@@ -159,6 +159,50 @@ fn abort_while_parked_drops_the_future() {
     }
 }
 
+/// Goroutines of twenty types, all spawned at one place: each handle must wake its own, whatever a
+/// spawn site remembers of the others.
+#[test]
+fn abort_of_goroutines_of_many_types_spawned_at_one_place_drops_each() {
+    fn park<const SIZE: usize>(dropped: &Arc<AtomicUsize>) -> JoinHandle<usize> {
+        let (ballast, dropped) = ([0u8; SIZE], dropped.clone());
+        let count = OnDrop(move || {
+            dropped.fetch_add(1, SeqCst);
+        });
+        spawn(async move {
+            let _count = count;
+            pending::<()>().await;
+            ballast.len()
+        })
+    }
+    macro_rules! park_each {
+        ($dropped:expr, $($size:literal)*) => { vec![$(park::<$size>($dropped)),*] };
+    }
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        for parked in [false, true] {
+            run(workers, async {
+                let dropped = Arc::new(AtomicUsize::new(0));
+                for _ in 0..20 {
+                    let handles =
+                        park_each!(&dropped, 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
+                    if parked {
+                        yield_now().await;
+                    }
+                    let (by_handle, by_abort_handle) = handles.split_at(10);
+                    by_handle.iter().for_each(JoinHandle::abort);
+                    let aborts: Vec<_> =
+                        by_abort_handle.iter().map(JoinHandle::abort_handle).collect();
+                    aborts.iter().for_each(AbortHandle::abort);
+                    for handle in handles {
+                        assert!(handle.await.unwrap_err().is_cancelled());
+                    }
+                }
+                assert_eq!(dropped.load(SeqCst), 400);
+            });
+        }
+    }
+}
+
 #[test]
 fn abort_of_a_goroutine_that_runs_takes_effect_at_its_next_await() {
     let _watchdog = watchdog();

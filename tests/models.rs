@@ -31,6 +31,9 @@ mod counts;
 #[path = "../src/scheduler/idle.rs"]
 #[allow(dead_code)]
 mod idle;
+#[path = "../src/scheduler/injector.rs"]
+#[allow(dead_code)]
+mod injector;
 #[path = "../src/scheduler/queue.rs"]
 #[allow(dead_code)]
 mod queue;
@@ -49,6 +52,10 @@ mod workers;
 mod counted_out_while_alive;
 #[path = "models/freed_while_pushing.rs"]
 mod freed_while_pushing;
+#[path = "models/injector.rs"]
+mod injector_model;
+#[path = "models/left_to_others.rs"]
+mod left_to_others;
 #[path = "models/lost_wakeup.rs"]
 mod lost_wakeup;
 #[path = "models/missed_at_exit.rs"]

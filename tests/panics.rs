@@ -320,6 +320,38 @@ fn a_panic_in_a_results_destructor_is_said_to_be_of_the_goroutine_that_returned_
     assert!(text.contains(&place), "{place} is not in {text}");
 }
 
+/// The result is dropped in favour of the future's panic, on a worker that has seen others complete.
+#[test]
+fn a_panic_in_a_result_beside_that_in_its_future_is_said_to_be_of_the_same_goroutine() {
+    /// Returns one bomb, and holds another.
+    struct Both<T>(Option<T>, #[allow(dead_code)] T);
+    impl<T: Unpin> Future for Both<T> {
+        type Output = T;
+        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+            Poll::Ready(self.0.take().unwrap())
+        }
+    }
+    let _watchdog = watchdog();
+    if is_child() {
+        run(1, async {
+            spawn(async { vec![1] }).await.unwrap();
+            let both = Both(Some(bomb("result")), bomb("future"));
+            let _ = spawn(both).await;
+            std::future::pending::<()>().await;
+        });
+        return;
+    }
+    let line = line!() - 5;
+    let test = "a_panic_in_a_result_beside_that_in_its_future_is_said_to_be_of_the_same_goroutine";
+    let text = stderr(&child(test, &[], ""));
+    let place = format!("in the goroutine spawned at {}:{line}:", file!());
+    let said: Vec<_> = text.lines().filter(|line| line.contains("spawned at")).collect();
+    assert!(
+        !said.is_empty() && said.iter().all(|line| line.contains(&place)),
+        "not {place}: {text}"
+    );
+}
+
 #[test]
 fn a_handle_that_goes_before_the_panic_does_not_observe_it() {
     let _watchdog = watchdog();

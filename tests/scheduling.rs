@@ -7,7 +7,7 @@ use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -363,6 +363,96 @@ fn a_stream_of_foreign_spawns_starves_nobody_and_is_not_starved() {
     }
 }
 
+/// Threads push into different parts of the injector; none may hide the others.
+#[test]
+fn streams_of_foreign_spawns_do_not_starve_a_thread_that_spawns_one() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let (runtime, stop) = (Handle::current(), flag());
+            let streams: Vec<_> = (0..4)
+                .map(|_| {
+                    let (runtime, stop) = (runtime.clone(), stop.clone());
+                    thread::spawn(move || {
+                        while !stop.load(SeqCst) {
+                            let batch: Vec<_> = (0..100).map(|_| runtime.spawn(async {})).collect();
+                            // Not without bounds.
+                            drop(runtime.block_on(batch.into_iter().next_back().unwrap()));
+                        }
+                    })
+                })
+                .collect();
+            for _ in 0..20 {
+                let runtime = runtime.clone();
+                let one = thread::spawn(move || runtime.block_on(runtime.spawn(async { 1 })));
+                assert_eq!(one.join().unwrap().unwrap(), 1);
+            }
+            stop.store(true, SeqCst);
+            streams.into_iter().for_each(|stream| stream.join().unwrap());
+        });
+    }
+}
+
+/// Tiny goroutines send workers to rest, where pushes do not wake them. One that computes has to be
+/// noticed nevertheless.
+#[test]
+fn a_foreign_spawn_is_not_stranded_between_resting_and_computing_workers() {
+    let _watchdog = watchdog();
+    for workers in [2, 3, 16] {
+        run(workers, async {
+            for _ in 0..20 {
+                let released = flag();
+                let computing = spawn({
+                    let released = released.clone();
+                    async move {
+                        // In one poll: others take these, find them tiny, and rest.
+                        (0..5000).for_each(|_| drop(spawn(async {})));
+                        wait_until(|| released.load(SeqCst));
+                    }
+                });
+                let runtime = Handle::current();
+                let foreign = thread::spawn(move || {
+                    runtime.spawn(async move { released.store(true, SeqCst) });
+                });
+                foreign.join().unwrap();
+                computing.await.unwrap();
+            }
+        });
+    }
+}
+
+/// After a flood of tiny goroutines, and when everybody sleeps, foreign threads spawn one each that
+/// needs the others: a wake-up that is lost, or a goroutine queued behind another, is a deadlock.
+#[test]
+fn foreign_spawns_that_wait_for_each_other_get_a_worker_each() {
+    let _watchdog = watchdog();
+    for (workers, count) in [(2, 2), (3, 3), (4, 3), (16, 8)] {
+        run(workers, async move {
+            for _ in 0..20 {
+                for _ in 0..10 {
+                    let tiny: Vec<_> = (0..200).map(|_| spawn(async {})).collect();
+                    for handle in tiny {
+                        handle.await.unwrap();
+                    }
+                }
+                // Only so that they do sleep, most of the time.
+                thread::sleep(Duration::from_millis(2));
+                let together = Arc::new(Barrier::new(count));
+                let spawners: Vec<_> = (0..count)
+                    .map(|_| {
+                        let (runtime, together) = (Handle::current(), together.clone());
+                        thread::spawn(move || {
+                            runtime.spawn(async move { together.wait().is_leader() }).detach();
+                        })
+                    })
+                    .collect();
+                spawners.into_iter().for_each(|spawner| spawner.join().unwrap());
+                yield_until(|| Arc::strong_count(&together) == 1).await;
+            }
+        });
+    }
+}
+
 /// A ring that is never empty must not keep what overflowed it waiting.
 #[test]
 fn what_overflowed_a_queue_that_stays_full_runs_in_time() {
@@ -613,6 +703,26 @@ fn two_goroutines_that_yield_do_not_keep_foreign_spawns_waiting() {
             assert!(ran.load(SeqCst), "still in the injector");
         }
         other.abort();
+    });
+}
+
+#[test]
+fn one_that_awaits_many_in_turn_is_not_polled_after_each() {
+    let _watchdog = watchdog();
+    on_one_worker(async {
+        let handles: Vec<_> = (0..100).map(|_| spawn(async {})).collect();
+        let mut all = Box::pin(async {
+            for handle in handles {
+                handle.await.unwrap();
+            }
+        });
+        let mut polls = 0;
+        poll_fn(|cx| {
+            polls += 1;
+            all.as_mut().poll(cx)
+        })
+        .await;
+        assert!(polls <= 3, "polled {polls} times");
     });
 }
 

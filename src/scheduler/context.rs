@@ -27,7 +27,7 @@ pub(crate) struct Context {
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
     /// The data pointer of that goroutine's own waker.
     pub(crate) waker_data: Cell<*const ()>,
-    /// Where the goroutine was spawned that this worker runs, until its output is dropped too.
+    /// Where the goroutine was spawned whose result is being dropped. Means nothing at other times.
     pub(crate) running: Cell<Option<&'static Location<'static>>>,
     /// Exit is dropping a goroutine's future, and the handles in it.
     pub(crate) dropping_at_exit: Cell<bool>,
@@ -118,16 +118,17 @@ pub(crate) fn end_thread() {
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
     let current = CURRENT.get();
-    if current.is_null() {
-        f(Place::Outside)
+    // `f` is called in one place, so that it becomes part of its caller.
+    f(if current.is_null() {
+        Place::Outside
     } else if current == ENDED {
-        f(Place::Ended)
+        Place::Ended
     } else {
         // SAFETY: only `enter` stores other addresses, that of a context borrowed for the whole of
         // a call that is still on this thread's stack: it restores the former value on every way
         // out. The reference stays in `f`, which is above that call on the stack.
-        f(Place::Inside(unsafe { &*current }))
-    }
+        Place::Inside(unsafe { &*current })
+    })
 }
 
 /// Calls `f`, which drops the result of the goroutine that was spawned there: a panic in a
@@ -148,8 +149,10 @@ pub(crate) fn with_result_of<R>(
 /// Calls `f` with the context, if the calling code is inside a runtime.
 #[inline]
 pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
-    with(|place| match place {
-        Place::Inside(context) => f(Some(context)),
-        Place::Outside | Place::Ended => f(None),
+    with(|place| {
+        f(match place {
+            Place::Inside(context) => Some(context),
+            Place::Outside | Place::Ended => None,
+        })
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! Each worker counts, in cells that only it writes, the goroutines spawned and finished inside
 //! polls on it. Everything else (main, foreign threads, destructors that run after a goroutine
-//! completed) counts in one shared pair with read-modify-writes.
+//! completed) counts in a shared pair with read-modify-writes; there are a few of these, so that
+//! threads do not contend for one.
 //!
 //! The sum is taken finished first, then spawned. If both are equal, nothing is alive:
 //!
@@ -14,7 +15,7 @@
 //!   spawned inside the poll of a parent. The parent's finish is not among those seen, since it
 //!   comes after the spawn on the same worker; so the parent's spawn is not visible either, or the
 //!   sums would differ. And so on up, to a goroutine spawned by main, which is the reader itself,
-//!   or counted in the shared pair. That one was counted before its spawner looked whether the
+//!   or counted in a shared pair. That one was counted before its spawner looked whether the
 //!   runtime is closing, and the reader reads after it has set that (both SeqCst): it is visible,
 //!   or its spawner found the runtime closed. A contradiction.
 //!
@@ -51,13 +52,13 @@ impl Counts {
         self.finished.store(finished + 1, Ordering::Release);
     }
 
-    /// By anybody, in the shared pair.
+    /// By anybody, in a shared pair.
     pub(crate) fn count_spawned_outside(&self) {
         // Ordering: SeqCst, before the spawner's look at the phase; see the top of this file.
         self.spawned.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// By anybody, in the shared pair: the spawn was refused.
+    /// By anybody, in the shared pair in which it was counted: the spawn was refused.
     pub(crate) fn count_refused_outside(&self) {
         self.finished.fetch_add(1, Ordering::Release);
     }

@@ -18,12 +18,12 @@
 //! # Protocol
 //!
 //! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
-//! *sleeping*. One word holds the three counts and the watched bit. All of it but the number of
+//! *sleeping*. One word holds the three counts and what the watcher does. All of it but the number of
 //! searchers changes under the lock of the list of sleepers; that list is the only place where a
 //! sleeper can be found, and whoever removes a sleeper from it owes it exactly one signal.
 //!
 //! ```text
-//!              begin_search (at most half of the workers)
+//!              begin_search (at most half of those awake)
 //!    running ─────────────────────────────────────► searching
 //!       ▲ ▲            found work: end_search           │
 //!       │ └─────────────────────────────────────────────┤ found nothing: sleep
@@ -31,30 +31,45 @@
 //!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
 //! ```
 //!
-//! 1. A pusher publishes the work, fences, and reads the word. If somebody searches, or nobody
-//!    sleeps, it is done. Otherwise it takes one sleeper off the list, counts it as a searcher on
-//!    its behalf, and signals it. Until that searcher has found something, further pushes see it
-//!    and wake nobody.
-//! 2. A worker going to sleep puts itself on the list and stops counting as a searcher, fences,
-//!    and looks at all queues once more. If it sees shared work it takes itself off the list again
-//!    (if a pusher was faster, the signal is on its way, and it takes that).
-//! 3. The last searcher to find work looks once more, after it has stopped counting as one, and
-//!    wakes a sleeper if shared work is left.
+//! 1. A pusher publishes the work and reads the word. If somebody searches, or nobody sleeps, it is
+//!    done. Otherwise it takes one sleeper off the list, counts it as a searcher on its behalf, and
+//!    signals it. Until that searcher has found something, further pushes see it and wake nobody.
+//! 2. A worker going to sleep puts itself on the list and stops counting as a searcher, and looks at
+//!    all queues once more, at the injector with its locks. If it sees shared work it takes itself
+//!    off the list again (if a pusher was faster, the signal is on its way, and it takes that).
+//! 3. The last searcher to find work looks once more, likewise, after it has stopped counting as
+//!    one, and wakes a sleeper if shared work is left.
 //!
 //! # Why no push is lost
 //!
-//! Let a push of shared work be `P: publish; fence; read word`. If the word showed a sleeper and
-//! no searcher, somebody is woken: done. If it showed no sleeper, then every worker is awake, or
-//! announces its sleep after P's read; its fence comes after P's fence, so it sees the work in
-//! step 2. If it showed a searcher S, then S stops counting as one after P's read: by going to
-//! sleep (step 2: sees the work), or as one of several to find work (then the last searcher does
-//! what follows), or as the last (step 3: sees the work, and passes the duty on). Each step is a
-//! read-modify-write or a fence on both sides, so "after" is the order of one total order.
-//! Work that is seen is not lost to somebody who takes it instead.
+//! Let a push to the injector be `P: lock, put, unlock; read word`. Whoever looks at the injector with
+//! its locks after a change of the word either comes after P's unlock, and sees the work; or before
+//! P's lock, which then hands P the change. If P read a sleeper and no searcher, somebody is woken:
+//! done. If it read no sleeper, then every worker is awake, or announces its sleep in a change that P
+//! did not see; so it sees the work in step 2. If it read a searcher S, then S stops counting as one
+//! in a change that P did not see: by going to sleep (step 2: sees the work), or as one of several
+//! to find work (then the last searcher does what follows), or as the last (step 3: sees the work,
+//! and passes the duty on). Work that is seen is not lost to somebody who takes it instead.
 //!
-//! A push to one's own ring leaves out the fence: its worker is awake, and takes the work itself
-//! if nobody else does. What such a push can lose is a moment of parallelism, which the watcher
-//! restores.
+//! A push to one's own ring has no lock: its worker is awake, and takes the work itself if nobody
+//! else does. What such a push can lose is a moment of parallelism, which the watcher restores.
+//!
+//! # Tiny goroutines
+//!
+//! Goroutines that run for less time than it takes to carry them to another core (`haul.rs`) are
+//! better left to whoever has them, even if cores idle. A worker that finds its catch to have been
+//! like that *rests*, if others are awake: it goes to sleep as the watcher, without the look of step
+//! 2, for a shorter time than a watcher otherwise. While it rests and others are awake, pushes wake
+//! nobody, and duties are passed on to other sleepers than this one. When its time is up it looks, as
+//! watchers do; if it finds nothing it is an ordinary watcher again, and if it finds something it is
+//! an ordinary searcher.
+//!
+//! So work that is pushed while somebody rests is found by those that are awake, when they come to
+//! the end of what they do (they cannot rest, and look in step 2), or, if they compute, by the
+//! resting worker when its time is up. The last worker that is awake never rests; and a worker that
+//! ends, or goes where it runs no goroutines, looks after that too (`worker_unavailable`).
+//!
+//! What it brings: `docs/benchmarks.md`.
 //!
 //! # The watcher
 //!
@@ -78,23 +93,33 @@
 //! - Waking for every push (tokio's next slot tried it: a third slower at message passing, twice
 //!   taken back); waking nobody for singles at all (strands them); an own thread that watches
 //!   (it would have to be woken as often, and is one more thread).
+//! - A fence between publishing and reading the word, instead of the injector's locks: 10 ns for each
+//!   push from outside.
+//! - A limit of half of *all* workers for searchers: with eight workers on two cores, four searchers
+//!   kept main from running.
+//! - Deciding by the pusher's own polls whether to wake somebody: what counts is how long the new
+//!   goroutine will run, and the pusher may be in a single long poll that spawns them all.
 //! - Counters of jobs and sleepers as in rayon: needed where tasks wait for tasks on the stack.
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, fence, lock};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, lock};
 
 /// How long the watcher sleeps between two looks. Shorter finds a neglected task sooner and costs
 /// a wake-up (about 5 µs of CPU) each time; 400 µs keeps it near one percent of a core.
 const WATCH_INTERVAL: Duration = Duration::from_micros(400);
 
-/// The word: four 16-bit fields.
+/// How long a worker rests. In practice it is half as long again, the system's slack for timers.
+const REST_INTERVAL: Duration = Duration::from_micros(100);
+
+/// The word: three 16-bit fields and two bits.
 const SEARCHING: u64 = 1;
 const AWAKE: u64 = 1 << 16;
 const SLEEPING: u64 = 1 << 32;
 const WATCHED: u64 = 1 << 48;
+const RESTING: u64 = 1 << 49;
 
 #[inline]
 fn field(word: u64, unit: u64) -> u64 {
@@ -106,8 +131,6 @@ pub(crate) struct Idle {
     word: AtomicU64,
     /// The watcher, if there is one, comes first. Who fell asleep last is woken first.
     sleepers: Mutex<Vec<usize>>,
-    /// Half of the workers, rounded up.
-    max_searching: u64,
 }
 
 /// What a sleeper is told.
@@ -171,12 +194,8 @@ pub(crate) trait Queues {
 }
 
 impl Idle {
-    pub(crate) fn new(workers: usize) -> Self {
-        Idle {
-            word: AtomicU64::new(0),
-            sleepers: Mutex::new(Vec::new()),
-            max_searching: workers.div_ceil(2) as u64,
-        }
+    pub(crate) fn new() -> Self {
+        Idle { word: AtomicU64::new(0), sleepers: Mutex::new(Vec::new()) }
     }
 
     /// A worker starts, or comes back from where it ran no goroutines.
@@ -191,20 +210,21 @@ impl Idle {
         self.word.fetch_sub(AWAKE, Ordering::SeqCst);
     }
 
-    /// Wakes somebody, if needed, after work went to the injector.
+    /// Wakes somebody, if needed, after work was pushed.
+    #[inline]
     pub(crate) fn notify<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
-        // Ordering: pairs with the fence in `sleep` and the read-modify-write in `end_search`:
-        // either this read sees them, or they see the work.
-        fence(Ordering::SeqCst);
-        self.notify_relaxed(bed);
+        let word = self.word.load(Ordering::Relaxed);
+        let is_left_to_others = word & RESTING != 0 && field(word, AWAKE) > 0;
+        if field(word, SEARCHING) == 0 && field(word, SLEEPING) > 0 && !is_left_to_others {
+            self.wake_one(bed);
+        }
     }
 
-    /// Wakes somebody, if needed, after work went to the caller's own ring, which the caller will
-    /// run itself if the wake-up is missed.
-    #[inline]
-    pub(crate) fn notify_relaxed<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+    /// Wakes somebody for what a searcher has left, also while one rests, whom it leaves alone.
+    pub(crate) fn pass_on<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
         let word = self.word.load(Ordering::Relaxed);
-        if field(word, SEARCHING) == 0 && field(word, SLEEPING) > 0 {
+        let resting = u64::from(word & RESTING != 0 && field(word, AWAKE) > 0);
+        if field(word, SEARCHING) == 0 && field(word, SLEEPING) > resting {
             self.wake_one(bed);
         }
     }
@@ -256,9 +276,15 @@ impl Idle {
         }
     }
 
+    /// Whether others than the calling worker are awake.
+    pub(crate) fn others_are_awake(&self) -> bool {
+        field(self.word.load(Ordering::Relaxed), AWAKE) > 1
+    }
+
     /// A running worker without work asks whether it may search.
     pub(crate) fn begin_search(&self) -> bool {
-        if field(self.word.load(Ordering::Relaxed), SEARCHING) >= self.max_searching {
+        let word = self.word.load(Ordering::Relaxed);
+        if 2 * field(word, SEARCHING) >= field(word, AWAKE) {
             return false;
         }
         // Two may pass the limit together: it bounds waste, and nothing depends on it.
@@ -266,38 +292,31 @@ impl Idle {
         true
     }
 
-    /// A searcher has found work. Says whether it was the last one, who must look again and pass
-    /// the duty on.
+    /// A searcher has found work. Says whether it was the last one, who must look again, with the
+    /// injector's locks, and pass the duty on.
     #[must_use]
     pub(crate) fn end_search(&self) -> bool {
-        // Ordering: SeqCst, and the fence, pair with the fence in `notify`.
         let before = self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
         field(before, SEARCHING) == 1
     }
 
-    /// Sleeps until there is something to do. The caller's own queue is empty. Returns as a
-    /// searcher.
-    pub(crate) fn sleep(&self, me: usize, searching: bool, queues: &mut impl Queues) {
-        let mut watching = {
-            let mut sleepers = lock(&self.sleepers);
-            let others_are_awake = field(self.word.load(Ordering::SeqCst), AWAKE) > 1;
-            let watch = others_are_awake && !self.is_watched();
-            let place = if watch { 0 } else { sleepers.len() };
-            sleepers.insert(place, me);
-            let change = SLEEPING + u64::from(watch) * WATCHED;
-            let change = change - AWAKE - u64::from(searching) * SEARCHING;
-            self.word.fetch_add(change, Ordering::SeqCst);
-            watch
-        };
-        // Ordering: pairs with the fence in `notify`: a push that did not see this worker on the
-        // list is seen here.
-        fence(Ordering::SeqCst);
-        if queues.shared_work_waits() && self.get_up(me, queues) {
+    /// Sleeps until there is something to do; `resting`, which searchers do not, leaves it for a while
+    /// to others, if they are awake. The caller's own queue is empty. Returns as a searcher.
+    pub(crate) fn sleep(
+        &self,
+        me: usize,
+        searching: bool,
+        resting: bool,
+        queues: &mut impl Queues,
+    ) {
+        let mut watching = self.lie_down(me, searching, resting);
+        let rests = watching && resting;
+        let mut interval = if rests { REST_INTERVAL } else { WATCH_INTERVAL };
+        if !rests && queues.shared_work_waits() && self.get_up(me, queues) {
             return;
         }
         loop {
-            match queues.bed(me).receive(watching.then_some(WATCH_INTERVAL)) {
+            match queues.bed(me).receive(watching.then_some(interval)) {
                 Some(Signal::Search) => return,
                 Some(Signal::Watch) => watching = true,
                 None => {
@@ -309,9 +328,23 @@ impl Idle {
                         return;
                     }
                     watching = self.keep_watching(me);
+                    interval = WATCH_INTERVAL;
                 }
             }
         }
+    }
+
+    /// Puts a worker on the list. Says whether it is the watcher now.
+    fn lie_down(&self, me: usize, searching: bool, resting: bool) -> bool {
+        let mut sleepers = lock(&self.sleepers);
+        let others_are_awake = field(self.word.load(Ordering::SeqCst), AWAKE) > 1;
+        let watch = others_are_awake && !self.is_watched();
+        let place = if watch { 0 } else { sleepers.len() };
+        sleepers.insert(place, me);
+        let watching = u64::from(watch) * (WATCHED + u64::from(resting) * RESTING);
+        let change = SLEEPING + watching - AWAKE - u64::from(searching) * SEARCHING;
+        self.word.fetch_add(change, Ordering::SeqCst);
+        watch
     }
 
     /// A sleeper takes itself off the list, unless somebody else already did. If it watched,
@@ -330,16 +363,17 @@ impl Idle {
         true
     }
 
-    /// Whether the watcher should go on, which it should not when nobody is awake.
+    /// A watcher has found nothing. Whether it should go on, which it should not when nobody is
+    /// awake.
     fn keep_watching(&self, me: usize) -> bool {
         let sleepers = lock(&self.sleepers);
         if !self.is_watched() || sleepers.first() != Some(&me) {
             return false;
         }
-        let others_are_awake = field(self.word.load(Ordering::SeqCst), AWAKE) > 0;
-        if !others_are_awake {
-            self.word.fetch_sub(WATCHED, Ordering::SeqCst);
-        }
+        let word = self.word.load(Ordering::SeqCst);
+        let others_are_awake = field(word, AWAKE) > 0;
+        let over = if others_are_awake { RESTING } else { WATCHED | RESTING };
+        self.word.fetch_sub(word & over, Ordering::SeqCst);
         others_are_awake
     }
 
@@ -351,9 +385,9 @@ impl Idle {
 
     /// A sleeper has been taken off the list. Returns whether it was the watcher.
     fn take_off_list(&self, was_first: bool) -> bool {
-        let watched = was_first && self.is_watched();
-        let change = AWAKE.wrapping_sub(SLEEPING + u64::from(watched) * WATCHED);
-        self.word.fetch_add(change, Ordering::SeqCst);
-        watched
+        let of_watcher = if was_first { WATCHED | RESTING } else { 0 };
+        let over = self.word.load(Ordering::SeqCst) & of_watcher;
+        self.word.fetch_add(AWAKE.wrapping_sub(SLEEPING + over), Ordering::SeqCst);
+        over & WATCHED != 0
     }
 }

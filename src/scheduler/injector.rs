@@ -1,118 +1,115 @@
 //! The global run queue: what foreign threads push, and what overflows a worker's ring.
 //!
-//! An element is one task or a whole batch: an overflowing ring moves its older half here with a
-//! single push, where 128 pushes would each pay for the queue's synchronisation.
+//! Several deques behind locks. A thread always pushes into the same one, so threads that push at the
+//! same time do so without waiting for each other and without passing a cache line to and fro, and
+//! what one thread pushes stays in order. Workers come for many tasks at a time, as many as their
+//! rings have room for, so the locks are nearly always free.
+//!
+//! Whether there is anything is read without locks, except by a worker that goes to sleep. It takes
+//! each lock after it has announced itself: whoever pushed before it is seen, and whoever pushes
+//! after it has received, with the lock, what it announced (`idle.rs`).
+//!
+//! Rejected: `concurrent-queue`, which this was at first. It has no batch operation, so each task from
+//! outside costs a push and a pop of its own: a fifth more in all (`docs/benchmarks.md`).
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
-use concurrent_queue::ConcurrentQueue;
+use super::queue::Word;
+use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
-use crate::scheduler::queue::Word;
+/// A deque that was drained keeps no more room than this.
+const KEPT_CAPACITY: usize = 4096;
 
-enum Element {
-    One(Word),
-    Many(VecDeque<Word>),
+/// Any thread may push and take.
+pub(crate) struct Injector<const SHARDS: usize> {
+    shards: [Shard; SHARDS],
 }
 
-/// First in, first out; any thread may push and take.
-pub(crate) struct Injector(ConcurrentQueue<Element>);
+/// First in, first out.
+#[repr(align(128))]
+struct Shard {
+    words: Mutex<VecDeque<Word>>,
+    /// Mirrors the length of `words`, for a look without the lock.
+    len: AtomicUsize,
+}
 
 /// What [`Injector::take`] hands out: one task to run and others to queue behind it.
 pub(crate) struct Taken {
     pub(crate) first: Word,
-    pub(crate) rest: VecDeque<Word>,
+    pub(crate) rest: Vec<Word>,
 }
 
-impl Injector {
+impl<const SHARDS: usize> Injector<SHARDS> {
     pub(crate) fn new() -> Self {
-        Injector(ConcurrentQueue::unbounded())
+        let empty = |_| Shard { words: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) };
+        Injector { shards: std::array::from_fn(empty) }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.shards.iter().all(|shard| shard.len.load(Ordering::Relaxed) == 0)
+    }
+
+    /// For a worker that goes to sleep, after it has announced that.
+    pub(crate) fn is_surely_empty(&self) -> bool {
+        self.shards.iter().all(|shard| lock(&shard.words).is_empty())
     }
 
     pub(crate) fn push(&self, word: Word) {
-        self.push_element(Element::One(word));
+        self.own_shard().change(|words| words.push_back(word));
     }
 
     pub(crate) fn push_batch(&self, batch: Vec<Word>) {
-        if !batch.is_empty() {
-            self.push_element(Element::Many(batch.into()));
-        }
+        self.own_shard().change(|words| words.extend(batch));
     }
 
-    /// Takes a task, and up to `room` more for the caller's ring: the rest of a batch, or this
-    /// caller's share, one of `sharers`, of the single tasks.
-    pub(crate) fn take(&self, room: usize, sharers: usize) -> Option<Taken> {
-        match self.0.pop().ok()? {
-            Element::One(first) => {
-                let share = (self.0.len() / sharers).min(room);
-                let mut rest = VecDeque::new();
-                while rest.len() < share {
-                    match self.0.pop() {
-                        Ok(Element::One(word)) => rest.push_back(word),
-                        Ok(many) => {
-                            self.push_element(many);
-                            break;
-                        }
-                        Err(_) => break,
-                    }
-                }
-                Some(Taken { first, rest })
-            }
-            Element::Many(mut rest) => {
-                let first = rest.pop_front()?;
-                // A full ring takes one task now and leaves the others for another time, so that
-                // a batch is served even while the ring never empties.
-                if rest.len() > room {
-                    self.push_element(Element::Many(rest.split_off(room)));
-                }
-                Some(Taken { first, rest })
-            }
-        }
+    /// Takes a task, and up to `room` more for the caller's ring: its share, one of `sharers`, of
+    /// what there is. Callers that change `first_look` from time to time let all shards have their
+    /// turn.
+    pub(crate) fn take(&self, first_look: usize, room: usize, sharers: usize) -> Option<Taken> {
+        let (before, after) = self.shards.split_at(first_look % SHARDS);
+        let mut filled =
+            after.iter().chain(before).filter(|shard| shard.len.load(Ordering::Relaxed) > 0);
+        filled.find_map(|shard| shard.change(|words| take_share(words, room, sharers)))
     }
 
-    fn push_element(&self, element: Element) {
-        // The queue is unbounded and never closed, so there is nothing to refuse.
-        assert!(self.0.push(element).is_ok(), "the injector is open for as long as it lives");
+    fn own_shard(&self) -> &Shard {
+        &self.shards[thread_number() % SHARDS]
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(taken: &Taken) -> Vec<Word> {
-        let mut all = vec![taken.first];
-        all.extend(&taken.rest);
-        all
+impl Shard {
+    fn change<R>(&self, change: impl FnOnce(&mut VecDeque<Word>) -> R) -> R {
+        let mut words = lock(&self.words);
+        let result = change(&mut words);
+        self.len.store(words.len(), Ordering::Relaxed);
+        result
     }
+}
 
-    #[test]
-    fn a_batch_comes_out_in_order_and_what_finds_no_room_stays() {
-        let injector = Injector::new();
-        injector.push_batch(vec![1, 2, 3, 4]);
-        assert_eq!(words(&injector.take(1, 1).unwrap()), [1, 2]);
-        assert_eq!(words(&injector.take(0, 1).unwrap()), [3]);
-        assert_eq!(words(&injector.take(9, 1).unwrap()), [4]);
-        assert!(injector.take(9, 1).is_none());
+fn take_share(words: &mut VecDeque<Word>, room: usize, sharers: usize) -> Option<Taken> {
+    let first = words.pop_front()?;
+    let share = (words.len() / sharers).min(room);
+    let rest = words.drain(..share).collect();
+    if words.is_empty() && words.capacity() > KEPT_CAPACITY {
+        *words = VecDeque::new();
     }
+    Some(Taken { first, rest })
+}
 
-    #[test]
-    fn single_tasks_are_shared_and_a_batch_behind_them_is_kept() {
-        let injector = Injector::new();
-        (1..=8).for_each(|word| injector.push(word));
-        assert_eq!(words(&injector.take(99, 2).unwrap()), [1, 2, 3, 4]);
-        injector.push_batch(vec![20, 21]);
-        let mut rest = Vec::new();
-        while let Some(taken) = injector.take(99, 1) {
-            rest.extend(words(&taken));
-        }
-        rest.sort();
-        assert_eq!(rest, [5, 6, 7, 8, 20, 21]);
+/// A number of the calling thread's own, to spread threads over shards.
+#[inline]
+pub(crate) fn thread_number() -> usize {
+    // Not of the models' making: it orders nothing.
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
+    thread_local! {
+        static NUMBER: Cell<usize> = const { Cell::new(0) };
     }
+    if NUMBER.get() == 0 {
+        NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
+    }
+    NUMBER.get()
 }

@@ -10,7 +10,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::num::NonZeroUsize;
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -38,20 +38,22 @@ static BOARD: [Mutex<Board>; BOARDS] =
 /// Waits for news until it is dropped.
 pub(crate) struct Subscription {
     /// Its key, its board, plus one.
-    number: NonZeroUsize,
+    number: NonZeroU32,
 }
 
 impl Subscription {
     fn new(board: usize, key: usize) -> Self {
-        Subscription { number: NonZeroUsize::MIN.saturating_add(key * BOARDS + board) }
+        let number = u32::try_from(key * BOARDS + board).ok();
+        let number = number.and_then(|number| NonZeroU32::MIN.checked_add(number));
+        Subscription { number: number.expect("fewer than 2^28 handles are awaited from outside") }
     }
 
     fn board(&self) -> usize {
-        (self.number.get() - 1) % BOARDS
+        (self.number.get() - 1) as usize % BOARDS
     }
 
     fn key(&self) -> usize {
-        (self.number.get() - 1) / BOARDS
+        (self.number.get() - 1) as usize / BOARDS
     }
 }
 

@@ -22,15 +22,18 @@ pub(crate) mod context;
 mod counts;
 mod drive;
 pub(crate) mod exit;
+mod haul;
 mod idle;
 mod injector;
 pub(crate) mod left_behind;
 pub(crate) mod main_guard;
 pub(crate) mod nested;
 pub(crate) mod outcome;
+mod prefetch;
 mod queue;
 mod registry;
 mod runner;
+mod site;
 pub(crate) mod task;
 mod threads;
 mod worker;
@@ -43,23 +46,23 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
-use async_task::{Runnable, Task};
-
 use crate::sync::{AtomicUsize, Ordering};
 use context::{Context, Role};
 use counts::Counts;
 use idle::{Bed, Idle};
-use injector::Injector;
+use injector::{Injector, thread_number};
 use main_guard::{MainGuard, UnhandledPanic};
-use outcome::Outcome;
 use queue::Word;
 use registry::Registry;
-use task::Meta;
+use task::Spawned;
 use threads::Threads;
 use worker::Worker;
 
 /// Places for workers that cover for those inside a nested `block_on`.
 const COVER_PLACES: usize = 512;
+
+/// Over how many places threads outside of polls spread what they push and count.
+const SHARDS: usize = 8;
 
 /// What `Builder` collects.
 pub(crate) struct Config {
@@ -86,21 +89,18 @@ pub(crate) struct Scheduler {
     pub(crate) config: Config,
     pub(crate) main: Arc<MainGuard>,
     registry: Registry<Waker>,
-    injector: Injector,
+    injector: Injector<SHARDS>,
     idle: Idle,
     threads: Threads,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
     started: AtomicUsize,
     /// Goroutines that were not spawned inside a poll on a worker.
-    counts_outside: Counts,
+    counts_outside: [Counts; SHARDS],
     phase: AtomicU8,
     /// Every random choice comes from this.
     seed: u64,
 }
-
-/// A spawned goroutine: the handle's part.
-pub(crate) type Spawned<T> = Task<Outcome<T>, Meta>;
 
 impl Scheduler {
     fn new(config: Config) -> Arc<Self> {
@@ -108,11 +108,11 @@ impl Scheduler {
             main: Arc::new(MainGuard::new(config.unhandled_panic)),
             registry: Registry::new(config.workers),
             injector: Injector::new(),
-            idle: Idle::new(config.workers),
+            idle: Idle::new(),
             threads: Threads::new(config.workers),
             workers: (0..config.workers + COVER_PLACES).map(|_| OnceLock::new()).collect(),
             started: AtomicUsize::new(0),
-            counts_outside: Counts::new(),
+            counts_outside: std::array::from_fn(|_| Counts::new()),
             phase: AtomicU8::new(Phase::Running as u8),
             seed: config.workers as u64,
             config,
@@ -134,23 +134,21 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// Starts a goroutine, and returns it with its waker. `None` if the runtime is closing: the
-    /// future has been dropped.
+    /// Starts a goroutine. `None` if the runtime is closing: the future has been dropped.
     pub(crate) fn spawn<F>(
         self: &Arc<Self>,
         context: Option<&Context>,
         future: F,
         spawned_at: &'static Location<'static>,
-    ) -> Option<(Spawned<F::Output>, Waker)>
+    ) -> Option<Spawned<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
-        let (runnable, spawned) = self.allocate(context, future, spawned_at)?;
-        let waker = runnable.waker();
-        self.push_spawned(context, task::into_word(runnable));
-        Some((spawned, waker))
+        let (word, spawned) = self.allocate(context, future, spawned_at)?;
+        self.push_spawned(context, word);
+        Some(spawned)
     }
 
     /// Starts a goroutine without a handle.
@@ -164,9 +162,9 @@ impl Scheduler {
         F::Output: Send + 'static,
     {
         let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
-        if let Some((runnable, spawned)) = self.allocate(context, future, spawned_at) {
-            spawned.detach();
-            self.push_spawned(context, task::into_word(runnable));
+        if let Some((word, spawned)) = self.allocate(context, future, spawned_at) {
+            drop(spawned);
+            self.push_spawned(context, word);
         }
     }
 
@@ -175,7 +173,7 @@ impl Scheduler {
         context: Option<&Context>,
         future: F,
         spawned_at: &'static Location<'static>,
-    ) -> Option<(Runnable<Meta>, Spawned<F::Output>)>
+    ) -> Option<(Word, Spawned<F::Output>)>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -204,9 +202,10 @@ impl Scheduler {
         if self.is_closing() {
             return false;
         }
-        self.counts_outside.count_spawned_outside();
+        let outside = &self.counts_outside[thread_number() % SHARDS];
+        outside.count_spawned_outside();
         if self.is_closing() {
-            self.counts_outside.count_refused_outside();
+            outside.count_refused_outside();
             return false;
         }
         true
@@ -227,7 +226,7 @@ impl Scheduler {
 
     fn all_counts(&self) -> impl Iterator<Item = &Counts> {
         let workers = self.workers().map(|worker| &worker.counts);
-        workers.chain(std::iter::once(&self.counts_outside))
+        workers.chain(&self.counts_outside)
     }
 
     #[inline]
@@ -267,7 +266,7 @@ impl Scheduler {
             Some(worker) if while_running => {
                 // It yielded: it goes behind everything that is runnable.
                 let injected = match worker.ring.len() {
-                    0 => self.take_injected(worker),
+                    0 => self.take_injected(worker).map(|(word, _)| word),
                     _ => None,
                 };
                 for earlier in injected.into_iter().chain(worker.next.take()) {
@@ -275,6 +274,9 @@ impl Scheduler {
                 }
                 self.push_back(worker, word);
             }
+            // By a goroutine that has completed: somebody who awaits many such would otherwise be
+            // woken for each of them.
+            Some(worker) if context.polling.get().is_none() => self.push_back(worker, word),
             Some(worker) => match worker.next.replace(word) {
                 Some(displaced) => self.push_back(worker, displaced),
                 None => self.idle.ensure_watched(|index| self.bed(index)),
@@ -288,7 +290,7 @@ impl Scheduler {
     fn push_back(&self, worker: &Worker, word: Word) {
         match worker.ring.push(word) {
             Ok(1) => self.idle.ensure_watched(|index| self.bed(index)),
-            Ok(_) => self.idle.notify_relaxed(|index| self.bed(index)),
+            Ok(_) => self.idle.notify(|index| self.bed(index)),
             Err(overflow) => self.inject_batch(overflow),
         }
     }
@@ -307,25 +309,39 @@ impl Scheduler {
 
     // The way out: what workers take.
 
-    /// Takes a task from the injector, and company for the ring of `worker`, the caller.
-    #[inline]
-    fn take_injected(&self, worker: &Worker) -> Option<Word> {
+    /// Takes a task from the injector, and company for the ring of `worker`, the caller. Says how much
+    /// company.
+    #[inline(never)]
+    fn take_injected(&self, worker: &Worker) -> Option<(Word, usize)> {
         if self.injector.is_empty() {
             return None;
         }
-        let taken = self.injector.take(worker.room_for_company(), self.config.workers)?;
+        let taken =
+            self.injector.take(worker.polls(), worker.room_for_company(), self.config.workers)?;
+        let company = taken.rest.len();
         taken.rest.into_iter().for_each(|word| self.push_back(worker, word));
-        Some(taken.first)
+        Some((taken.first, company))
     }
 
-    /// Whether there is work that belongs to nobody in particular.
+    /// Whether there is work that belongs to nobody in particular, as far as can be seen without a
+    /// lock.
     fn shared_work_waits(&self) -> bool {
         !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)
     }
 
+    fn shared_work_surely_waits(&self) -> bool {
+        !self.injector.is_surely_empty() || self.workers().any(Worker::has_shared_work)
+    }
+
+    /// The calling worker runs no more goroutines, for a while or for good. Its queue is empty.
+    fn worker_unavailable(&self) {
+        self.idle.worker_unavailable();
+        self.notify_if_shared_work_waits();
+    }
+
     fn notify_if_shared_work_waits(&self) {
-        if self.shared_work_waits() {
-            self.idle.notify_relaxed(|index| self.bed(index));
+        if self.shared_work_surely_waits() {
+            self.idle.pass_on(|index| self.bed(index));
         }
     }
 

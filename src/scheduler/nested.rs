@@ -66,7 +66,7 @@ impl<'a> Blocked<'a> {
         let by_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
         if is_outermost && let Some(worker) = context.worker() {
             context.scheduler.inject_batch(worker.drain());
-            context.scheduler.idle.worker_unavailable();
+            context.scheduler.worker_unavailable();
             context.scheduler.threads.block(&context.scheduler, by_goroutine);
         }
         Blocked { context, is_outermost, by_goroutine }

@@ -40,7 +40,7 @@ pub(crate) type Word = usize;
 pub(crate) struct Ring<const N: usize> {
     head: AtomicU32,
     tail: AtomicU32,
-    cells: Box<[AtomicUsize]>,
+    cells: [AtomicUsize; N],
 }
 
 impl<const N: usize> Ring<N> {
@@ -49,7 +49,7 @@ impl<const N: usize> Ring<N> {
         Ring {
             head: AtomicU32::new(0),
             tail: AtomicU32::new(0),
-            cells: (0..N).map(|_| AtomicUsize::new(0)).collect(),
+            cells: std::array::from_fn(|_| AtomicUsize::new(0)),
         }
     }
 
@@ -64,24 +64,28 @@ impl<const N: usize> Ring<N> {
     #[inline]
     pub(crate) fn push(&self, word: Word) -> Result<usize, Vec<Word>> {
         let tail = self.tail.load(Ordering::Relaxed);
-        loop {
-            // Ordering: Acquire pairs with the Release of the claim in `take`: a cell is
-            // overwritten only after whoever claimed it has read it.
-            let head = self.head.load(Ordering::Acquire);
-            let len = tail.wrapping_sub(head);
-            if (len as usize) < N {
-                self.cell(tail).store(word, Ordering::Relaxed);
-                // Ordering: Release publishes the cell to the Acquire load of the tail in `take`.
-                self.tail.store(tail.wrapping_add(1), Ordering::Release);
-                return Ok(len as usize + 1);
-            }
-            let mut batch = Vec::with_capacity(N / 2 + 1);
-            if self.take(head, N as u32 / 2, |_, word| batch.push(word)) {
-                batch.push(word);
-                return Err(batch);
-            }
-            // A thief made room in the meantime.
+        // Ordering: Acquire pairs with the Release of the claim in `take`: a cell is overwritten only
+        // after whoever claimed it has read it.
+        let len = tail.wrapping_sub(self.head.load(Ordering::Acquire)) as usize;
+        if len == N {
+            return self.push_to_full(word);
         }
+        self.cell(tail).store(word, Ordering::Relaxed);
+        // Ordering: Release publishes the cell to the Acquire load of the tail in `take`.
+        self.tail.store(tail.wrapping_add(1), Ordering::Release);
+        Ok(len + 1)
+    }
+
+    #[cold]
+    fn push_to_full(&self, word: Word) -> Result<usize, Vec<Word>> {
+        let head = self.tail.load(Ordering::Relaxed).wrapping_sub(N as u32);
+        let mut batch = Vec::with_capacity(N / 2 + 1);
+        if self.take(head, N as u32 / 2, |_, word| batch.push(word)) {
+            batch.push(word);
+            return Err(batch);
+        }
+        // A thief has made room in the meantime.
+        self.push(word)
     }
 
     /// Anybody: takes the oldest task.
@@ -97,6 +101,13 @@ impl<const N: usize> Ring<N> {
                 return Some(taken);
             }
         }
+    }
+
+    /// Owner: the task that will be taken after `ahead` others, or an old one's word, or zero.
+    #[inline]
+    pub(crate) fn upcoming(&self, ahead: u32) -> Word {
+        let head = self.head.load(Ordering::Relaxed);
+        self.cell(head.wrapping_add(ahead)).load(Ordering::Relaxed)
     }
 
     /// Owner: takes everything.

@@ -32,11 +32,13 @@ use slab::Slab;
 
 use crate::sync::{Mutex, lock};
 
-/// Where an entry is: returned by [`Registry::enter`], needed by [`Registry::leave`].
+/// Where an entry is: returned by [`Registry::enter`], needed by [`Registry::leave`]. Less than
+/// [`Key::LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    pub(crate) shard: u16,
-    pub(crate) index: u32,
+pub(crate) struct Key(pub(crate) u32);
+
+impl Key {
+    pub(crate) const LIMIT: usize = (1 << 31) - 1;
 }
 
 /// The registry is closed: the goroutine must cancel itself.
@@ -57,29 +59,35 @@ enum Shard<W> {
     Closed,
 }
 
+/// Keys are shared out among the shards, so more of them would hold fewer each: this leaves at least
+/// 67 million for the goroutines of one worker.
+const MAX_SHARDS: usize = 32;
+
 impl<W> Registry<W> {
     pub(crate) fn new(shards: usize) -> Self {
         let open = |_| CacheLine(Mutex::new(Shard::Open(Slab::new())));
-        Registry { shards: (0..shards.clamp(1, 1 << 16)).map(open).collect() }
+        Registry { shards: (0..shards.clamp(1, MAX_SHARDS)).map(open).collect() }
     }
 
     /// Adds an entry to the shard of `worker`.
     pub(crate) fn enter(&self, worker: usize, waker: W) -> Result<Key, Closed> {
         let shard = worker % self.shards.len();
         match &mut *lock(&self.shards[shard].0) {
-            Shard::Open(slab) => Ok(Key {
-                shard: shard as u16,
-                index: slab.insert(waker).try_into().expect("fewer than 2^32 goroutines wait"),
-            }),
+            Shard::Open(slab) => {
+                let key = slab.insert(waker) * self.shards.len() + shard;
+                assert!(key < Key::LIMIT, "too many goroutines wait at the same time");
+                Ok(Key(key as u32))
+            }
             Shard::Closed => Err(Closed),
         }
     }
 
     /// Removes an entry and returns its waker, to be dropped outside the lock; `None` if exit has
     /// taken it.
-    pub(crate) fn leave(&self, key: Key) -> Option<W> {
-        match &mut *lock(&self.shards[key.shard as usize].0) {
-            Shard::Open(slab) => Some(slab.remove(key.index as usize)),
+    pub(crate) fn leave(&self, Key(key): Key) -> Option<W> {
+        let (shard, index) = (key as usize % self.shards.len(), key as usize / self.shards.len());
+        match &mut *lock(&self.shards[shard].0) {
+            Shard::Open(slab) => Some(slab.remove(index)),
             Shard::Closed => None,
         }
     }

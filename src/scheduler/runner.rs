@@ -4,11 +4,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::patience::wait_a_moment;
+use crate::patience::{pause, wait_a_moment};
 use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
+use crate::scheduler::haul::{Haul, Size};
 use crate::scheduler::idle::{Bed, Queues};
+use crate::scheduler::prefetch::prefetch;
 use crate::scheduler::queue::Word;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, task, threads};
@@ -19,6 +22,13 @@ const INJECTOR_INTERVAL: u32 = 61;
 
 /// How many times in a row the next slot goes before the ring, while others wait there.
 const MAX_SLOT_STREAK: u32 = 3;
+
+/// How many polls ahead the memory of a goroutine is fetched. Measured: two is better than one, and
+/// four is no better.
+const FETCH_AHEAD: u32 = 2;
+
+/// For how long a worker that is left alone with tiny goroutines lets them come together, at most.
+const MAX_PAUSE: Duration = Duration::from_micros(100);
 
 /// How many times a searcher goes round all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
@@ -42,9 +52,11 @@ struct Runner<'a> {
     scheduler: &'a Arc<Scheduler>,
     worker: &'a Worker,
     rng: Rng,
-    polls: u32,
+    /// Until the injector has its turn.
+    polls_left: u32,
     slot_streak: u32,
     is_retired: bool,
+    haul: Haul,
     /// Every worker's ticks at this one's last look as the watcher.
     last_ticks: Vec<u64>,
 }
@@ -58,9 +70,10 @@ impl<'a> Runner<'a> {
             scheduler,
             worker,
             rng: Rng::new(scheduler.seed.wrapping_add(worker.index as u64)),
-            polls: 0,
+            polls_left: INJECTOR_INTERVAL,
             slot_streak: 0,
             is_retired: false,
+            haul: Haul::new(),
             last_ticks: Vec::new(),
         }
     }
@@ -71,46 +84,65 @@ impl<'a> Runner<'a> {
             self.worker.tick();
             task::run(word, self.context);
             self.worker.tick();
-            if self.polls.is_multiple_of(INJECTOR_INTERVAL) {
-                self.retire_if_excess();
-            }
         }
         self.scheduler.inject_batch(self.worker.drain());
-        self.scheduler.idle.worker_unavailable();
+        self.scheduler.worker_unavailable();
     }
 
     /// The next goroutine to run; `None` when this worker is to end.
+    #[inline]
     fn find_task(&mut self) -> Option<Word> {
-        let mut searching = false;
+        self.task_at_hand().or_else(|| self.look_elsewhere())
+    }
+
+    /// When the runtime ends, what is still queued is dropped first.
+    #[inline]
+    fn task_at_hand(&mut self) -> Option<Word> {
+        if self.is_retired {
+            return None;
+        }
+        self.local_task().or_else(|| self.injected_task())
+    }
+
+    /// Searches, and sleeps, until there is something.
+    fn look_elsewhere(&mut self) -> Option<Word> {
+        let scheduler = self.scheduler;
+        let mut size = self.haul.end();
+        let resting = size != Size::Fair && scheduler.idle.others_are_awake();
+        let mut searching = !resting && scheduler.idle.begin_search();
         loop {
-            // When the runtime ends, what is still queued is dropped first.
-            let found = match self.is_retired {
-                true => None,
-                false => self.local_task().or_else(|| self.injected_task()).or_else(|| {
-                    searching = searching || self.scheduler.idle.begin_search();
-                    if searching { self.steal() } else { None }
-                }),
+            let found = match searching && !self.is_retired {
+                true => self.task_at_hand().or_else(|| self.steal()),
+                false => None,
             };
             if found.is_some() || self.is_to_end() {
-                if searching && self.scheduler.idle.end_search() {
-                    self.scheduler.notify_if_shared_work_waits();
+                if searching && scheduler.idle.end_search() {
+                    scheduler.notify_if_shared_work_waits();
                 }
+                self.haul.begin();
                 return found;
             }
             self.retire_if_excess();
             if self.is_retired {
                 continue;
             }
-            if self.scheduler.is_closing() {
+            if scheduler.is_closing() {
                 // Perhaps this worker ran the last goroutine that exit waits for.
-                self.scheduler.main.unpark();
+                scheduler.main.unpark();
             }
-            let scheduler = self.scheduler;
-            if searching && wait_a_moment(|| self.is_to_end() || scheduler.shared_work_waits()) {
-                continue;
+            if searching {
+                if let Size::ManyTiny(took) = size {
+                    // Somebody makes them one by one. Let some more come together than last time.
+                    pause((2 * took).min(MAX_PAUSE));
+                }
+                if wait_a_moment(|| self.is_to_end() || scheduler.shared_work_waits()) {
+                    continue;
+                }
             }
-            scheduler.idle.sleep(self.worker.index, searching, self);
-            searching = true;
+            let rest = resting && !searching;
+            scheduler.idle.sleep(self.worker.index, searching, rest, self);
+            // What it knew is out of date.
+            (searching, size) = (true, Size::Fair);
         }
     }
 
@@ -129,28 +161,42 @@ impl<'a> Runner<'a> {
     /// From this worker's own queue, or every now and then from the injector.
     #[inline]
     fn local_task(&mut self) -> Option<Word> {
-        self.polls = self.polls.wrapping_add(1);
-        if self.polls.is_multiple_of(INJECTOR_INTERVAL)
-            && let Some(word) = self.injected_task()
+        self.polls_left -= 1;
+        if self.polls_left == 0 {
+            self.polls_left = INJECTOR_INTERVAL;
+            self.retire_if_excess();
+            if let Some(word) = self.injected_task() {
+                return Some(word);
+            }
+        }
+        if !self.worker.next.is_empty()
+            && let Some(word) = self.next_slot_task()
         {
             return Some(word);
         }
-        if self.slot_streak < MAX_SLOT_STREAK || self.worker.ring.len() == 0 {
-            if let Some(word) = self.worker.next.take() {
-                self.slot_streak += 1;
-                return Some(word);
-            }
-        } else if let Some(word) = self.worker.next.take() {
-            self.scheduler.push_back(self.worker, word);
-        }
         self.slot_streak = 0;
-        self.worker.ring.pop()
+        let word = self.worker.ring.pop();
+        prefetch(self.worker.ring.upcoming(FETCH_AHEAD));
+        word
+    }
+
+    /// From the next slot, unless it had its turn too often; then it goes to the back of the ring.
+    fn next_slot_task(&mut self) -> Option<Word> {
+        let word = self.worker.next.take()?;
+        if self.slot_streak < MAX_SLOT_STREAK || self.worker.ring.len() == 0 {
+            self.slot_streak += 1;
+            return Some(word);
+        }
+        self.scheduler.push_back(self.worker, word);
+        None
     }
 
     /// From the injector, with company for the ring.
     #[inline]
     fn injected_task(&mut self) -> Option<Word> {
-        self.scheduler.take_injected(self.worker)
+        let (word, company) = self.scheduler.take_injected(self.worker)?;
+        self.haul.add(1 + company);
+        Some(word)
     }
 
     /// From other workers' rings.
@@ -164,7 +210,8 @@ impl<'a> Runner<'a> {
                 if victim.index == self.worker.index {
                     continue;
                 }
-                if let Some((word, _)) = victim.ring.steal_into(&self.worker.ring) {
+                if let Some((word, company)) = victim.ring.steal_into(&self.worker.ring) {
+                    self.haul.add(1 + company);
                     return Some(word);
                 }
                 // A fresh next slot is its worker's, except that at exit nothing is worth the wait.
@@ -182,7 +229,7 @@ impl<'a> Runner<'a> {
 
 impl Queues for Runner<'_> {
     fn shared_work_waits(&self) -> bool {
-        self.is_to_end() || self.scheduler.shared_work_waits()
+        self.is_to_end() || self.scheduler.shared_work_surely_waits()
     }
 
     fn neglected_work(&mut self) -> bool {

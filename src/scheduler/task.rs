@@ -42,11 +42,12 @@
 #![allow(unsafe_code)]
 
 use std::future::Future;
+use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Poll, Waker};
 
 use async_task::{Builder, Runnable, ScheduleInfo, Task, WithInfo};
@@ -57,17 +58,23 @@ use crate::scheduler::context::{self, Context};
 use crate::scheduler::outcome::Outcome;
 use crate::scheduler::queue::Word;
 use crate::scheduler::registry::Key;
+use crate::scheduler::site::{Site, WakerKind};
 
-/// What the allocation holds beside the future.
+/// What the allocation holds beside the future: 20 bytes, aligned to four, so that they fill 56
+/// bytes together with the header of `async-task`, and not 64.
 pub(crate) struct Meta {
-    scheduler: NonNull<Scheduler>,
-    pub(crate) spawned_at: &'static Location<'static>,
-    // The registry's key. Used by the goroutine's own polls only, which follow one another.
-    index: AtomicU32,
-    shard: AtomicU16,
-    registered: AtomicBool,
-    aborted: AtomicBool,
+    scheduler: Packed<NonNull<Scheduler>>,
+    site: Packed<&'static Site>,
+    /// [`ABORTED`], and the registry's key plus one, zero while there is none. The key is used by
+    /// the goroutine's own polls only, which follow one another.
+    state: AtomicU32,
 }
+
+const ABORTED: u32 = 1 << 31;
+
+#[derive(Clone, Copy)]
+#[repr(Rust, packed(4))]
+struct Packed<T>(T);
 
 // SAFETY: the only field that is not `Send` and `Sync` by itself is the pointer, and `Scheduler`
 // is both; who dereferences it is the schedule function, for the reasons at the top of this file.
@@ -76,52 +83,109 @@ unsafe impl Send for Meta {}
 unsafe impl Sync for Meta {}
 
 impl Meta {
-    fn new(scheduler: &Arc<Scheduler>, spawned_at: &'static Location<'static>) -> Self {
-        Meta {
-            scheduler: NonNull::from(&**scheduler),
-            spawned_at,
-            index: AtomicU32::new(0),
-            shard: AtomicU16::new(0),
-            registered: AtomicBool::new(false),
-            aborted: AtomicBool::new(false),
-        }
+    fn new(scheduler: &Arc<Scheduler>, site: &'static Site) -> Self {
+        let scheduler = Packed(NonNull::from(&**scheduler));
+        Meta { scheduler, site: Packed(site), state: AtomicU32::new(0) }
     }
 
     /// The scheduler's address, for comparison.
     #[inline]
     pub(crate) fn scheduler(&self) -> *const Scheduler {
-        self.scheduler.as_ptr()
+        { self.scheduler.0 }.as_ptr()
+    }
+
+    #[inline]
+    fn site(&self) -> &'static Site {
+        self.site.0
+    }
+
+    #[inline]
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
+        self.site().spawned_at
     }
 
     #[inline]
     fn is_aborted(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `abort`.
-        self.aborted.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & ABORTED != 0
     }
 
     /// Makes the next look at the flag cancel the goroutine; `waker` brings that look about.
     pub(crate) fn abort(&self, waker: &Waker) {
         // Ordering: Release, so that what came before `abort` comes before the destructors.
-        self.aborted.store(true, Ordering::Release);
+        self.state.fetch_or(ABORTED, Ordering::Release);
         waker.wake_by_ref();
     }
 
     #[inline]
     fn key(&self) -> Option<Key> {
-        self.registered.load(Ordering::Relaxed).then(|| Key {
-            shard: self.shard.load(Ordering::Relaxed),
-            index: self.index.load(Ordering::Relaxed),
-        })
+        (self.state.load(Ordering::Relaxed) & !ABORTED).checked_sub(1).map(Key)
     }
 
     fn set_key(&self, key: Key) {
-        self.shard.store(key.shard, Ordering::Relaxed);
-        self.index.store(key.index, Ordering::Relaxed);
-        self.registered.store(true, Ordering::Relaxed);
+        self.state.fetch_or(key.0 + 1, Ordering::Relaxed);
     }
 }
 
-/// A goroutine as handles refer to it.
+/// A goroutine as its handle has it: one word.
+///
+/// Dropping it lets the goroutine run on by itself, and drops its result, now or when it completes.
+pub(crate) struct Spawned<T> {
+    /// Dropping this would cancel it, in `async-task`'s own way.
+    task: ManuallyDrop<Task<Outcome<T>, Meta>>,
+}
+
+impl<T> Drop for Spawned<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let site = self.meta().site();
+        // SAFETY: nobody uses it after this.
+        let task = unsafe { ManuallyDrop::take(&mut self.task) };
+        if needs_drop::<T>() {
+            context::with_result_of(site.spawned_at, || task.detach());
+        } else {
+            task.detach();
+        }
+    }
+}
+
+impl<T> Spawned<T> {
+    #[inline]
+    pub(crate) fn meta(&self) -> &Meta {
+        self.task.metadata()
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Outcome<T>> {
+        Pin::new(&mut *self.task).poll(cx)
+    }
+
+    pub(crate) fn abort(&self) {
+        self.meta().abort(&self.waker());
+    }
+
+    pub(crate) fn task_ref(&self) -> TaskRef {
+        TaskRef { waker: Waker::clone(&self.waker()), meta: NonNull::from(self.meta()) }
+    }
+
+    /// The goroutine's waker, without a reference of its own.
+    fn waker(&self) -> ManuallyDrop<Waker> {
+        let meta = self.meta();
+        let kind = meta.site().waker.get().expect("`allocate` has set it");
+        let address = ptr::from_ref(meta).addr() - kind.metadata_offset;
+        let data = ptr::with_exposed_provenance(address);
+        // SAFETY: `allocate` has seen that a goroutine of this type has wakers with this vtable, and
+        // that their data is the address it has exposed; `self` keeps the allocation; and as it is
+        // not dropped, the waker does not give back a reference that it has not got.
+        ManuallyDrop::new(unsafe { Waker::new(data, kind.vtable) })
+    }
+}
+
+/// A goroutine as abort handles refer to it.
 #[derive(Clone)]
 pub(crate) struct TaskRef {
     waker: Waker,
@@ -135,11 +199,6 @@ unsafe impl Send for TaskRef {}
 unsafe impl Sync for TaskRef {}
 
 impl TaskRef {
-    /// `waker` is that of `task`.
-    pub(crate) fn new<T>(task: &Task<T, Meta>, waker: Waker) -> Self {
-        TaskRef { waker, meta: NonNull::from(task.metadata()) }
-    }
-
     pub(crate) fn abort(&self) {
         self.meta().abort(&self.waker);
     }
@@ -152,24 +211,35 @@ impl TaskRef {
 }
 
 /// Allocates a goroutine that has been counted. The `Word` goes into a queue.
+#[inline]
 pub(crate) fn allocate<F>(
     scheduler: &Arc<Scheduler>,
     future: F,
     spawned_at: &'static Location<'static>,
-) -> (Runnable<Meta>, Task<Outcome<F::Output>, Meta>)
+) -> (Word, Spawned<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Builder::new()
+    let site = Site::of::<F>(spawned_at);
+    let (runnable, task) = Builder::new()
         .propagate_panic(false)
-        .metadata(Meta::new(scheduler, spawned_at))
-        .spawn(move |_| Goroutine { future: Some(future) }, WithInfo(schedule))
+        .metadata(Meta::new(scheduler, site))
+        .spawn(move |_| Goroutine { future: Some(future) }, WithInfo(schedule));
+    site.waker.get_or_init(|| waker_kind(&runnable));
+    (into_word(runnable), Spawned { task: ManuallyDrop::new(task) })
+}
+
+#[cold]
+fn waker_kind(runnable: &Runnable<Meta>) -> WakerKind {
+    let waker = runnable.waker();
+    let metadata = ptr::from_ref(runnable.metadata()).addr();
+    WakerKind { vtable: waker.vtable(), metadata_offset: metadata - waker.data().addr() }
 }
 
 /// A task as a queue holds it.
 #[inline]
-pub(crate) fn into_word(runnable: Runnable<Meta>) -> Word {
+fn into_word(runnable: Runnable<Meta>) -> Word {
     runnable.into_raw().as_ptr().expose_provenance()
 }
 
@@ -203,10 +273,8 @@ pub(crate) fn run(word: Word, context: &Context) {
     context.polling.set(Some(NonNull::from(runnable.metadata())));
     // As `async-task` has it.
     context.waker_data.set(address.as_ptr());
-    context.running.set(Some(runnable.metadata().spawned_at));
     runnable.run();
     context.polling.set(None);
-    context.running.set(None);
 }
 
 pin_project! {
@@ -231,6 +299,10 @@ impl<F: Future> Future for Goroutine<F> {
             let outcome = self.project().poll_or_cancel(context, meta, cx);
             if outcome.is_ready() {
                 leave(context, meta);
+                if needs_drop::<F::Output>() {
+                    // `async-task` may drop the output now.
+                    context.running.set(Some(meta.spawned_at()));
+                }
             }
             outcome
         })
@@ -245,7 +317,7 @@ impl<F: Future> GoroutineParts<'_, F> {
         cx: &mut std::task::Context<'_>,
     ) -> Poll<Outcome<F::Output>> {
         let panicked =
-            |payload| Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at);
+            |payload| Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at());
         if self.is_cancelled(context, meta) {
             return Poll::Ready(self.cancel(context, meta));
         }
@@ -265,22 +337,26 @@ impl<F: Future> GoroutineParts<'_, F> {
         };
         Poll::Ready(match self.drop_future() {
             Ok(()) => outcome,
-            Err(payload) => outcome.then_panicked(panicked(payload)),
+            Err(payload) => context::with_result_of(meta.spawned_at(), || {
+                outcome.then_panicked(panicked(payload))
+            }),
         })
     }
 
+    #[inline]
     fn is_cancelled(&self, context: &Context, meta: &Meta) -> bool {
         meta.is_aborted() || context.scheduler.is_closing()
     }
 
     /// Drops the future instead of polling it on.
+    #[cold]
     fn cancel(&mut self, context: &Context, meta: &Meta) -> Outcome<F::Output> {
         context.dropping_at_exit.set(context.scheduler.is_closing());
         let dropped = self.drop_future();
         context.dropping_at_exit.set(false);
         match dropped {
-            Ok(()) => Outcome::cancelled(meta.spawned_at),
-            Err(payload) => Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at),
+            Ok(()) => Outcome::cancelled(meta.spawned_at()),
+            Err(payload) => Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at()),
         }
     }
 
@@ -290,10 +366,12 @@ impl<F: Future> GoroutineParts<'_, F> {
 }
 
 /// Enters the registry at the first suspension. `false` if it is closed.
+#[inline]
 fn stay_registered(context: &Context, meta: &Meta, waker: &Waker) -> bool {
-    if meta.key().is_some() {
-        return true;
-    }
+    meta.key().is_some() || register(context, meta, waker)
+}
+
+fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
     let worker = context.worker().expect("goroutines are polled by workers");
     match context.scheduler.registry.enter(worker.index, waker.clone()) {
         Ok(key) => meta.set_key(key),

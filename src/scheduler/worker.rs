@@ -39,6 +39,12 @@ impl Worker {
         self.ticks() % 2 == 1
     }
 
+    /// How many polls have begun.
+    #[inline]
+    pub(crate) fn polls(&self) -> usize {
+        self.ticks.load(Ordering::Relaxed).div_ceil(2) as usize
+    }
+
     /// By the worker's own thread.
     #[inline]
     pub(crate) fn tick(&self) {

@@ -5,8 +5,7 @@
 //! wake-up is lost, somebody sleeps for ever, which loom reports as a deadlock. Timed waits do not
 //! end: none of this may depend on the watcher.
 //!
-//! Seen to report a deadlock without any one of the three fences in `idle.rs`, and with
-//! `Idle::end_search` never saying that it was the last.
+//! Seen to report a deadlock with `Idle::end_search` never saying that it was the last.
 
 use loom::thread;
 
@@ -72,8 +71,8 @@ fn two_workers_find_a_task_each_of_two_pushers() {
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn a_push_without_a_fence_is_found_out() {
-    explore(Some(5), || one_worker(1, Mistake::PushWithoutFence));
+fn a_look_without_the_locks_is_found_out() {
+    explore(Some(5), || one_worker(1, Mistake::LookWithoutLock));
 }
 
 #[test]

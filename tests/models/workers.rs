@@ -1,24 +1,27 @@
 //! Workers for the models of the idle protocol: the loop of `runner.rs` around the shipped
-//! `idle.rs`, with queues that order nothing, so that only the protocol's own fences do.
+//! `idle.rs` and `injector.rs`, so that only what these two order is ordered.
 
 use std::sync::Arc;
 
 use loom::thread::{self, JoinHandle};
 
 use crate::idle::{Bed, Idle, Queues};
+use crate::injector::Injector;
 use crate::queue::{NextSlot, Word};
-use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, Ordering};
 
 /// A step left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mistake {
     None,
-    /// A foreign push looks for sleepers without a fence after publishing.
-    PushWithoutFence,
+    /// Who goes to sleep, or ends a search, looks at the injector without its locks.
+    LookWithoutLock,
     /// A sleeper does not look at the queues again.
     SleepWithoutLook,
     /// The last searcher does not look again.
     DutyNotPassedOn,
+    /// Nor does one that has slept since its haul was tiny.
+    StillResting,
     /// Who puts a single aside does not care whether anybody watches.
     NobodyWatches,
 }
@@ -26,8 +29,7 @@ pub(crate) enum Mistake {
 pub(crate) struct World {
     idle: Idle,
     workers: Vec<Shared>,
-    /// How many tasks the injector holds.
-    injected: AtomicUsize,
+    injector: Injector<1>,
     ended: AtomicBool,
     mistake: Mistake,
 }
@@ -54,12 +56,12 @@ pub(crate) enum Found {
 impl World {
     pub(crate) fn new(workers: usize, mistake: Mistake) -> Arc<Self> {
         let shared = |_| Shared { bed: Bed::new(), singles: [NextSlot::new(), NextSlot::new()] };
-        let idle = Idle::new(workers);
+        let idle = Idle::new();
         (0..workers).for_each(|_| idle.worker_available());
         Arc::new(World {
             idle,
             workers: (0..workers).map(shared).collect(),
-            injected: AtomicUsize::new(0),
+            injector: Injector::new(),
             ended: AtomicBool::new(false),
             mistake,
         })
@@ -85,10 +87,15 @@ impl World {
 
     /// By any thread: a push to the injector.
     pub(crate) fn inject(&self) {
-        self.injected.fetch_add(1, Ordering::Relaxed);
-        match self.mistake {
-            Mistake::PushWithoutFence => self.idle.notify_relaxed(|worker| self.bed(worker)),
-            _ => self.idle.notify(|worker| self.bed(worker)),
+        self.injector.push(1);
+        self.idle.notify(|worker| self.bed(worker));
+    }
+
+    /// `Scheduler::worker_unavailable`, by the worker of that number.
+    pub(crate) fn take_away(&self, _worker: usize) {
+        self.idle.worker_unavailable();
+        if self.shared_work_waits() {
+            self.idle.pass_on(|worker| self.bed(worker));
         }
     }
 
@@ -99,19 +106,14 @@ impl World {
     }
 
     fn take_injected(&self) -> bool {
-        let mut count = self.injected.load(Ordering::Relaxed);
-        while count > 0 {
-            let order = Ordering::Relaxed;
-            match self.injected.compare_exchange(count, count - 1, order, order) {
-                Ok(_) => return true,
-                Err(now) => count = now,
-            }
-        }
-        false
+        self.injector.take(0, 0, 1).is_some()
     }
 
     fn shared_work_waits(&self) -> bool {
-        self.injected.load(Ordering::Relaxed) > 0
+        match self.mistake {
+            Mistake::LookWithoutLock => !self.injector.is_empty(),
+            _ => !self.injector.is_surely_empty(),
+        }
     }
 
     fn has_ended(&self) -> bool {
@@ -132,30 +134,46 @@ impl Worker {
         }
     }
 
+    pub(crate) fn end_world(&self) {
+        self.world.end();
+    }
+
     /// `Runner::find_task`; `None` at the end.
     pub(crate) fn find_task(&mut self) -> Option<Found> {
+        self.find_task_after(false)
+    }
+
+    /// The same after a haul that was tiny, or not; if it was, nothing was at hand a moment ago.
+    pub(crate) fn find_task_after(&mut self, tiny: bool) -> Option<Found> {
         let world = self.world.clone();
-        let mut searching = false;
+        if !tiny && !world.has_ended() {
+            let at_hand = self.local_task().or_else(|| self.injected_task());
+            if at_hand.is_some() {
+                return at_hand;
+            }
+        }
+        let resting = tiny && world.idle.others_are_awake();
+        let mut searching = !resting && world.idle.begin_search();
+        let mut is_stale = false;
         loop {
-            let found = match world.has_ended() {
-                true => None,
-                false => self.local_task().or_else(|| self.injected_task()).or_else(|| {
-                    searching = searching || world.idle.begin_search();
-                    if searching { self.steal() } else { None }
-                }),
+            let found = match searching && !world.has_ended() {
+                true => self.local_task().or_else(|| self.injected_task()).or_else(|| self.steal()),
+                false => None,
             };
             if found.is_some() || world.has_ended() {
                 if searching
                     && world.idle.end_search()
                     && world.shared_work_waits()
                     && world.mistake != Mistake::DutyNotPassedOn
+                    && !(is_stale && world.mistake == Mistake::StillResting)
                 {
-                    world.idle.notify_relaxed(|worker| world.bed(worker));
+                    world.idle.pass_on(|worker| world.bed(worker));
                 }
                 return found;
             }
-            world.idle.sleep(self.me, searching, self);
+            world.idle.sleep(self.me, searching, resting && !searching, self);
             searching = true;
+            is_stale = resting;
         }
     }
 

@@ -1,0 +1,71 @@
+//! A spawn site: what all goroutines that one place in the program spawns have in common.
+//!
+//! A goroutine's metadata has one word for it, so a site is made once, for each place and type of
+//! future, and kept for ever. The program's text bounds their number. Each thread remembers the sites it used last, and asks the common table for others.
+//!
+//! Rejected: the place alone in the metadata, and the waker, which only `abort` uses, in the handle.
+//! That cost two read-modify-writes for each spawn, and made a handle of 16 bytes one of 32, which a
+//! program that keeps handles in a `Vec` notices (`docs/benchmarks.md`).
+
+#![forbid(unsafe_code)]
+
+use std::any::TypeId;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::ptr;
+use std::sync::{LazyLock, Mutex, OnceLock};
+use std::task::RawWakerVTable;
+
+use crate::sync::lock;
+
+pub(crate) struct Site {
+    pub(crate) spawned_at: &'static Location<'static>,
+    future: TypeId,
+    /// Known as soon as a goroutine has been allocated.
+    pub(crate) waker: OnceLock<WakerKind>,
+}
+
+/// What tells how to make a waker of a goroutine.
+#[derive(Clone, Copy)]
+pub(crate) struct WakerKind {
+    pub(crate) vtable: &'static RawWakerVTable,
+    /// How far the metadata lies behind the address that the waker has.
+    pub(crate) metadata_offset: usize,
+}
+
+type Table = HashMap<(usize, TypeId), &'static Site>;
+
+static ALL: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+
+/// How many sites a thread remembers, each in the place that its address says.
+const REMEMBERED: usize = 16;
+
+thread_local! {
+    static RECENT: [Cell<Option<&'static Site>>; REMEMBERED] =
+        const { [const { Cell::new(None) }; REMEMBERED] };
+}
+
+impl Site {
+    /// The site of a goroutine that runs an `F`.
+    #[inline]
+    pub(crate) fn of<F: 'static>(spawned_at: &'static Location<'static>) -> &'static Site {
+        let future = TypeId::of::<F>();
+        let place = ptr::from_ref(spawned_at).addr() / size_of::<Location<'_>>() % REMEMBERED;
+        RECENT.with(|recent| match recent[place].get() {
+            Some(site) if ptr::eq(site.spawned_at, spawned_at) && site.future == future => site,
+            _ => {
+                let site = Site::look_up(spawned_at, future);
+                recent[place].set(Some(site));
+                site
+            }
+        })
+    }
+
+    #[cold]
+    fn look_up(spawned_at: &'static Location<'static>, future: TypeId) -> &'static Site {
+        let key = (ptr::from_ref(spawned_at).addr(), future);
+        let new = || &*Box::leak(Box::new(Site { spawned_at, future, waker: OnceLock::new() }));
+        lock(&ALL).entry(key).or_insert_with(new)
+    }
+}

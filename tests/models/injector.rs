@@ -1,0 +1,67 @@
+//! The injector alone: order, shares, and that every task comes out once.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use crate::explore::{ALL, Tasks, explore};
+use crate::injector::{Injector, Taken};
+use crate::queue::Word;
+
+fn words(taken: Taken) -> Vec<Word> {
+    std::iter::once(taken.first).chain(taken.rest).collect()
+}
+
+#[test]
+fn a_batch_comes_out_in_order_and_what_finds_no_room_stays() {
+    explore(ALL, || {
+        let injector = Injector::<2>::new();
+        injector.push_batch(vec![1, 2, 3, 4]);
+        assert_eq!(words(injector.take(0, 1, 1).unwrap()), [1, 2]);
+        assert_eq!(words(injector.take(1, 0, 1).unwrap()), [3]);
+        assert_eq!(words(injector.take(2, 9, 1).unwrap()), [4]);
+        assert!(injector.take(3, 9, 1).is_none());
+    });
+}
+
+#[test]
+fn each_taker_gets_its_share_as_far_as_it_has_room() {
+    explore(ALL, || {
+        let injector = Injector::<2>::new();
+        (1..=9).for_each(|word| injector.push(word));
+        assert_eq!(words(injector.take(0, 99, 2).unwrap()), [1, 2, 3, 4, 5]);
+        assert_eq!(words(injector.take(0, 1, 2).unwrap()), [6, 7]);
+        assert_eq!(words(injector.take(0, 0, 2).unwrap()), [8]);
+        assert!(!injector.is_empty() && !injector.is_surely_empty());
+        assert_eq!(words(injector.take(0, 99, 2).unwrap()), [9]);
+        assert!(injector.is_empty() && injector.is_surely_empty());
+    });
+}
+
+/// With their memory: pushing and taking are a happens-before.
+#[test]
+fn two_pushers_and_two_takers_hand_over_each_task_once() {
+    explore(Some(3), || {
+        let injector = Arc::new(Injector::<1>::new());
+        let tasks = Arc::new(Tasks::new(3));
+        let run_what_there_is = |injector: &Injector<1>, tasks: &Tasks| {
+            if let Some(taken) = injector.take(0, 1, 2) {
+                words(taken).into_iter().for_each(|word| tasks.run(word));
+            }
+        };
+        let other = thread::spawn({
+            let (injector, tasks) = (injector.clone(), tasks.clone());
+            move || {
+                tasks.make(3);
+                injector.push(3);
+                run_what_there_is(&injector, &tasks);
+            }
+        });
+        (1..=2).for_each(|word| tasks.make(word));
+        injector.push_batch(vec![1, 2]);
+        run_what_there_is(&injector, &tasks);
+        other.join().unwrap();
+        while injector.take(0, 0, 1).map(|taken| tasks.run(taken.first)).is_some() {}
+        tasks.assert_all_run();
+    });
+}
