@@ -95,6 +95,23 @@ const fn plain(
     }
 }
 
+/// The workloads that measure schedulers rather than channels, memory, or one thread's latency. The
+/// geometric mean is taken over these.
+pub(crate) const SCHEDULER_ALONE: [&str; 12] = [
+    "fan",
+    "join",
+    "one",
+    "chain",
+    "yield",
+    "skynet",
+    "remote-1",
+    "remote-8",
+    "spawn_many",
+    "yield_many",
+    "ping_pong",
+    "chained_spawn",
+];
+
 const MILLION: usize = 1_000_000;
 
 pub(crate) const WORKLOADS: &[Workload] = &[

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::catalogue::{PEERS, Peer, Workload};
+use crate::catalogue::{PEERS, Peer, SCHEDULER_ALONE, Workload};
 use crate::workloads::Measured;
 
 pub(crate) struct Report {
@@ -94,10 +94,11 @@ impl Row {
 }
 
 impl Report {
-    /// Of the ratios to the best peer of each workload.
+    /// Of the ratios to the best peer of each workload of the scheduler alone.
     pub(crate) fn geometric_mean(&self) -> Option<f64> {
+        let rows = self.rows.iter().filter(|row| SCHEDULER_ALONE.contains(&row.workload.name));
         let logarithms: Vec<f64> =
-            self.rows.iter().filter_map(|row| Some(row.ratio_to_best()?.1.ln())).collect();
+            rows.filter_map(|row| Some(row.ratio_to_best()?.1.ln())).collect();
         let mean = logarithms.iter().sum::<f64>() / logarithms.len() as f64;
         (!logarithms.is_empty()).then(|| mean.exp())
     }
@@ -122,7 +123,8 @@ impl Report {
             line(&cells);
         }
         if let Some(mean) = self.geometric_mean() {
-            let _ = writeln!(text, "\nGeometric mean of the ratios: {mean:.2}");
+            let names = SCHEDULER_ALONE.join(", ");
+            let _ = writeln!(text, "\nGeometric mean of the ratios of {names}: {mean:.2}");
         }
         let _ = writeln!(text, "Median (minimum–maximum) of the rounds.");
         if let Some(why) = &self.missing_go {
