@@ -2,23 +2,40 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::duration;
 use crate::scheduler::context::{self, Place};
 use crate::scheduler::main_guard::UnhandledPanic;
-use crate::scheduler::{Config, Scheduler, exit, nested};
+use crate::scheduler::nested::{self, Wait};
+use crate::scheduler::report::{Blocked, Callback, Listener};
+use crate::scheduler::{Config, Scheduler, exit};
 
 /// More workers than any machine has cores; a larger number is a mistake.
 const MAX_WORKERS: usize = 4096;
 
 /// The environment variable that sets the number of workers.
 const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
+
+/// The environment variable that has goroutines reported that block their workers for longer.
+const BLOCKED_VARIABLE: &str = "GORUN_BLOCKED";
+
+/// How long a goroutine may hold its worker before `on_blocked` is told.
+const BLOCKED_AFTER: Duration = Duration::from_millis(100);
+
+/// Workers and spares together, unless the program says otherwise.
+const DEFAULT_MAX_THREADS: usize = 512;
+
+/// As many as the scheduler can tell apart.
+const MOST_THREADS: usize = 1 << 15;
 
 /// Runs a program: `main` on the calling thread, goroutines on one worker thread per usable core.
 /// When `main` ends, the other goroutines are cancelled, and its value comes back.
@@ -32,8 +49,9 @@ const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
 ///
 /// **Inside a runtime** (in a goroutine, or in main) it only drives the future on the calling
 /// thread: spawns go to the surrounding runtime, and its end cancels nothing. While a goroutine is
-/// blocked in it, another thread stands in for its worker. (Up to 512 do; if more are needed, or the
-/// system refuses one, standard error says so, and the other goroutines have a worker less.)
+/// blocked in it, another thread stands in for its worker. (If there are as many threads as
+/// [`Builder::max_threads`] says, or the system refuses one, standard error says so, and the other
+/// goroutines have a worker less.)
 ///
 /// Go counterpart: `func main`, and the program's end when it returns.
 ///
@@ -42,8 +60,8 @@ const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
 /// - With the panic of `main`, after cancelling the goroutines.
 /// - With the first panic of a goroutine that nobody can observe: see [`UnhandledPanic`]. `main` is
 ///   then dropped at its next await.
-/// - When the environment variable `GORUN_WORKER_THREADS` is not a number between 1 and 4096, or the
-///   system refuses a thread. [`Builder::block_on`] returns these as errors.
+/// - When the environment variable `GORUN_WORKER_THREADS` is not a number between 1 and 4096, or
+///   `GORUN_BLOCKED` not a duration, or the system refuses a thread. [`Builder::block_on`] returns these as errors.
 ///
 /// # Examples
 ///
@@ -93,6 +111,8 @@ pub struct Builder {
     stack_size: Option<usize>,
     exit_grace: Duration,
     unhandled_panic: UnhandledPanic,
+    max_threads: Option<NonZeroUsize>,
+    on_blocked: Option<Callback>,
 }
 
 impl Default for Builder {
@@ -103,6 +123,8 @@ impl Default for Builder {
             stack_size: None,
             exit_grace: Duration::from_millis(100),
             unhandled_panic: UnhandledPanic::default(),
+            max_threads: None,
+            on_blocked: None,
         }
     }
 }
@@ -234,6 +256,66 @@ impl Builder {
         self
     }
 
+    /// How many threads the runtime may use for goroutines: workers, and those that stand in for workers
+    /// whose goroutines block. 512 by default, or the number of workers if that is more.
+    ///
+    /// A goroutine that blocks its thread, in [`blocking`](crate::blocking), in a nested `block_on`, or
+    /// without a word, takes a thread away from the others, and the runtime starts another one. When
+    /// there are as many as this, it does not, and standard error says so, once.
+    /// Threads that are not needed any more end after one to two seconds.
+    ///
+    /// Main's thread and the monitor's are not counted.
+    ///
+    /// Go counterpart: `debug.SetMaxThreads`, which ends the program instead.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0. (More than 32,768, or fewer than there are to be workers, is an error of
+    /// [`block_on`](Self::block_on).)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::Builder::new().worker_threads(2).max_threads(16).block_on(async {}).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn max_threads(mut self, n: usize) -> Self {
+        let Some(n) = NonZeroUsize::new(n) else {
+            panic!(
+                "`max_threads(0)`: goroutines need at least one thread; leave the setting out for \
+                 {DEFAULT_MAX_THREADS}"
+            );
+        };
+        self.max_threads = Some(n);
+        self
+    }
+
+    /// Has `f` called the first time a spawn site holds a worker for longer than 100 ms: a goroutine
+    /// spawned there computed or blocked that long without an await, and without
+    /// [`blocking`](crate::blocking) or a nested `block_on`.
+    ///
+    /// It is called while the goroutine still blocks, on a thread that is there for it alone, so it may
+    /// take its time; exit does not wait for it. A panic in it is caught. Looks are taken every ten
+    /// milliseconds or more often, so a poll may be reported a little later, and one that ends meanwhile
+    /// not at all. Without this setting nothing is measured.
+    ///
+    /// Without a change to the program the environment variable `GORUN_BLOCKED` prints the same to
+    /// standard error: `GORUN_BLOCKED=100ms` for all that block longer than 100 ms.
+    ///
+    /// Go counterpart: none; the execution tracer shows it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Blocked`].
+    ///
+    /// ```
+    /// gorun::Builder::new().on_blocked(|blocked| eprintln!("{blocked}")).block_on(async {}).unwrap();
+    /// ```
+    pub fn on_blocked(mut self, f: impl Fn(&Blocked) + Send + Sync + 'static) -> Self {
+        self.on_blocked = Some(Callback(Arc::new(f)));
+        self
+    }
+
     /// Runs `main` as the free [`block_on`] does outside a runtime. This one always starts a
     /// runtime of its own, also inside another, where it blocks the calling goroutine, for whose
     /// worker another thread stands in.
@@ -241,7 +323,8 @@ impl Builder {
     /// # Errors
     ///
     /// - `InvalidInput`: the number of workers, set here or in the environment variable
-    ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096.
+    ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or more than [`max_threads`](Self::max_threads),
+    ///   which may be up to 32,768; or the environment variable `GORUN_BLOCKED` is not a duration.
     /// - The system's error, if it refuses a thread. Those already started have ended.
     ///
     /// # Panics
@@ -256,8 +339,8 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn block_on<F: Future>(self, main: F) -> io::Result<F::Output> {
-        let config = self.into_config(std::env::var_os(WORKERS_VARIABLE))?;
-        nested::while_blocked(|| {
+        let config = self.into_config(variable(WORKERS_VARIABLE), variable(BLOCKED_VARIABLE))?;
+        nested::while_blocked(Wait::ForOthers, || {
             let scheduler = Scheduler::start(config)?;
             match exit::run_main(&scheduler, main) {
                 Ok(value) => Ok(value),
@@ -269,8 +352,13 @@ impl Builder {
         })
     }
 
-    fn into_config(self, variable: Option<std::ffi::OsString>) -> io::Result<Config> {
-        let workers = match (self.workers, variable.filter(|value| !value.is_empty())) {
+    fn into_config(
+        self,
+        workers: Option<OsString>,
+        blocked: Option<OsString>,
+    ) -> io::Result<Config> {
+        let max_threads = self.max_threads.map(NonZeroUsize::get);
+        let workers = match (self.workers, workers) {
             (Some(n), _) => in_range(n.get()).ok_or_else(|| {
                 invalid(format!("`worker_threads({n})` is more than {MAX_WORKERS}; use fewer"))
             })?,
@@ -284,15 +372,33 @@ impl Builder {
                 })?
             }
             (None, None) => {
-                thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_WORKERS)
+                let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+                cores.min(MAX_WORKERS).min(max_threads.unwrap_or(MAX_WORKERS))
             }
         };
+        let max_threads = max_threads.unwrap_or(DEFAULT_MAX_THREADS.max(workers));
+        if max_threads > MOST_THREADS {
+            return Err(invalid(format!(
+                "`max_threads({max_threads})` is more than {MOST_THREADS}; allow fewer"
+            )));
+        }
+        if max_threads < workers {
+            return Err(invalid(format!(
+                "`max_threads({max_threads})` is fewer than the {workers} worker threads; allow more"
+            )));
+        }
+        let own_listener = self.on_blocked.map(|tell| Listener { after: BLOCKED_AFTER, tell });
+        let printer = blocked.map(|value| blocked_after(&value)).transpose()?;
+        let on_blocked =
+            own_listener.into_iter().chain(printer.map(Listener::standard_error)).collect();
         Ok(Config {
             workers,
             thread_name: self.thread_name,
             stack_size: self.stack_size,
             exit_grace: self.exit_grace,
             unhandled_panic: self.unhandled_panic,
+            max_threads,
+            on_blocked,
         })
     }
 }
@@ -305,8 +411,24 @@ impl fmt::Debug for Builder {
             .field("thread_stack_size", &self.stack_size)
             .field("exit_grace", &self.exit_grace)
             .field("unhandled_panic", &self.unhandled_panic)
+            .field("max_threads", &self.max_threads)
+            .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
             .finish()
     }
+}
+
+/// An environment variable that is set and not empty.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn blocked_after(value: &OsStr) -> io::Result<Duration> {
+    value.to_str().and_then(|text| duration::parse(text.trim())).ok_or_else(|| {
+        invalid(format!(
+            "the environment variable {BLOCKED_VARIABLE} is {value:?}; set it to a duration such as \
+             100ms or 1.5s, or unset it for no reports"
+        ))
+    })
 }
 
 fn in_range(workers: usize) -> Option<usize> {

@@ -8,6 +8,7 @@
 //! | start a goroutine | [`go!`], [`spawn`] |
 //! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
 //! | give way to others | [`yield_now`] |
+//! | block | [`blocking`]; find out who does: [`Blocked`] |
 //! | reach a runtime from any thread | [`Handle`] |
 //! | decide about panics nobody observes | [`UnhandledPanic`] |
 //! | look | [`num_goroutines`] |
@@ -19,7 +20,9 @@
 #![deny(unsafe_code)]
 
 mod block_on;
+mod blocking;
 mod clock;
+mod duration;
 mod go;
 mod handle;
 mod join_error;
@@ -31,12 +34,14 @@ mod spawn;
 mod sync;
 
 pub use block_on::{Builder, block_on};
+pub use blocking::blocking;
 #[doc(hidden)]
 pub use go::dispatch as __go;
 pub use handle::Handle;
 pub use join_error::JoinError;
 pub use join_handle::{AbortHandle, JoinHandle};
 pub use scheduler::main_guard::UnhandledPanic;
+pub use scheduler::report::Blocked;
 pub use spawn::{num_goroutines, spawn, yield_now};
 
 /// The project's documents, to be read in rustdoc. Nothing to use in programs.

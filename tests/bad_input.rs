@@ -75,7 +75,8 @@ fn named(prefix: &str) -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names =
         tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with(prefix)).count()
+    let is_number = |rest: &str| rest.trim_end().parse::<u32>().is_ok();
+    names.filter(|name| name.strip_prefix(prefix).is_some_and(is_number)).count()
 }
 
 #[test]
@@ -92,6 +93,54 @@ fn the_variable_sets_the_workers_unless_the_builder_does_or_it_is_empty() {
     Builder::new().block_on(async { wait_until(|| named("gorun-") == by_variable) }).unwrap();
     block_on(async { wait_until(|| named("gorun-") == by_variable) });
     run(5, async { wait_until(|| named("gorun-") == 5) });
+}
+
+// The number of threads.
+
+#[test]
+fn no_threads_are_refused_at_the_callers_line() {
+    let _watchdog = watchdog();
+    let seen = panic_of(|| Builder::new().max_threads(0)); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    says(&seen.message, &["max_threads(0)", "at least one", "leave"]);
+}
+
+#[test]
+fn fewer_threads_than_workers_and_more_than_can_be_told_apart_are_an_error() {
+    let _watchdog = watchdog();
+    let error_of = |builder: Builder| {
+        let error = builder.block_on(async { panic!("main was run") }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        error.to_string()
+    };
+    let few = Builder::new().worker_threads(4).max_threads(3);
+    says(&error_of(few), &["max_threads(3)", "4 worker", "more"]);
+    for count in [32_769, usize::MAX] {
+        says(&error_of(Builder::new().max_threads(count)), &["max_threads", "32768", "fewer"]);
+    }
+    // The number of cores is no demand.
+    Builder::new().max_threads(1).block_on(async { spawn(async {}).await.unwrap() }).unwrap();
+    Builder::new().worker_threads(3).max_threads(3).block_on(async {}).unwrap();
+    Builder::new().max_threads(32_768).block_on(async {}).unwrap();
+}
+
+#[test]
+fn a_variable_that_is_no_duration_is_refused() {
+    const BLOCKED: &str = "GORUN_BLOCKED";
+    let _watchdog = watchdog();
+    let test = "a_variable_that_is_no_duration_is_refused";
+    if !is_child() {
+        for value in ["100", "ms", "-1ms", "1h", "soon", "1e400s", "nans", "100msx"] {
+            child_passes(test, &[(BLOCKED, value)], "");
+        }
+        // And one that is no text.
+        return child_passes(test, &[], "export GORUN_BLOCKED=$(printf 'a\\377')");
+    }
+    let value = std::env::var_os(BLOCKED).unwrap();
+    let value = value.to_str().unwrap_or("\"a\\xFF\"");
+    let error = Builder::new().block_on(async { panic!("main was run") }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    says(&error.to_string(), &[BLOCKED, value, "100ms", "unset"]);
 }
 
 // Outside a runtime.

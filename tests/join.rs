@@ -118,7 +118,7 @@ fn an_output_nobody_takes_is_dropped_once_and_a_taken_one_not_at_all() {
 #[test]
 fn abort_before_the_first_poll_drops_the_future_unpolled() {
     let _watchdog = watchdog();
-    run(1, async {
+    run_without_spares(1, async {
         let (occupier, release) = occupy();
         let (polled, dropped) = (flag(), flag());
         let guard = set(&dropped);

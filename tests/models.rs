@@ -2,7 +2,7 @@
 //! that the memory model allows.
 //!
 //! ```text
-//! cargo test --test models                         # everything, in about a minute
+//! cargo test --test models                         # everything, in about two minutes
 //! cargo test --test models -- --nocapture ring     # one file, with the number of executions
 //! LOOM_MAX_PREEMPTIONS=4 cargo test --release --test models idle    # beyond the models' bounds
 //! ```
@@ -25,6 +25,12 @@
 // Loom's cells are shared between its threads, which are one thread.
 #![allow(clippy::arc_with_non_send_sync)]
 
+#[path = "../src/scheduler/attendance.rs"]
+#[allow(dead_code)]
+mod attendance;
+#[path = "../src/scheduler/bed.rs"]
+#[allow(dead_code)]
+mod bed;
 #[path = "../src/scheduler/counts.rs"]
 #[allow(dead_code)]
 mod counts;
@@ -62,5 +68,7 @@ mod lost_wakeup;
 mod missed_at_exit;
 #[path = "models/ring.rs"]
 mod ring;
+#[path = "models/spares.rs"]
+mod spares;
 #[path = "models/stranded_single.rs"]
 mod stranded_single;

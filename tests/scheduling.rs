@@ -567,7 +567,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    run(1, async { spawn(test).await.unwrap() })
+    run_without_spares(1, async { spawn(test).await.unwrap() })
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! A [`Context`] lives in the frame of the function that entered it: a worker's main, the main
 //! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's
-//! frame is gone, destructors of thread-locals may still run on its thread; they find [`Place::Ended`].
+//! frame is gone, because the runtime ends or a spare leaves, destructors of thread-locals may still run
+//! on its thread; they find [`Place::Ended`].
 
 #![allow(unsafe_code)]
 
@@ -20,9 +21,8 @@ use crate::scheduler::worker::Worker;
 pub(crate) struct Context {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) role: Role,
-    /// This worker is inside a `block_on` called by the goroutine it polls. Its queue is empty,
-    /// and what is pushed here goes to the injector.
-    pub(crate) blocked: Cell<bool>,
+    /// This worker is inside a `block_on`, which waits for other goroutines, perhaps.
+    pub(crate) waits_for_others: Cell<bool>,
     /// The goroutine that is being polled here, until it completes.
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
     /// The data pointer of that goroutine's own waker.
@@ -48,7 +48,7 @@ pub(crate) enum Role {
 pub(crate) enum Place<'a> {
     /// On no thread of a runtime.
     Outside,
-    /// On a worker whose runtime has ended, in the destructor of a thread-local.
+    /// On a worker thread that ends, in the destructor of a thread-local.
     Ended,
     /// Inside a runtime.
     Inside(&'a Context),
@@ -67,7 +67,7 @@ impl Context {
         Context {
             scheduler,
             role,
-            blocked: Cell::new(false),
+            waits_for_others: Cell::new(false),
             polling: Cell::new(None),
             waker_data: Cell::new(ptr::null()),
             running: Cell::new(None),
@@ -109,7 +109,7 @@ impl Context {
     }
 }
 
-/// Marks the calling thread as a worker whose runtime has ended for it.
+/// Marks the calling thread as a worker's that ends.
 pub(crate) fn end_thread() {
     CURRENT.set(ENDED);
 }

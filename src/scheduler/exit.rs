@@ -9,9 +9,10 @@
 //! 3. The registry closes, and every suspended goroutine is woken, so that a worker comes to it.
 //!    Destructors that wake, spawn or send find a runtime that answers.
 //! 4. Main's thread only waits, so it never runs a straggler's destructor. If for a millisecond
-//!    nothing moves, and no worker is free, it starts one more, which finds its way to everything
-//!    that is queued behind a goroutine that does not suspend; and another one, if that one meets
-//!    a destructor that does not end. If the system refuses the thread, those stay where they are.
+//!    nothing moves, it wakes a worker that sleeps, or, if none is free, starts one more, which finds
+//!    its way to everything that is queued behind a goroutine that does not suspend; and another one,
+//!    if that one meets a destructor that does not end. If the system refuses the thread, those stay
+//!    where they are.
 //! 5. It waits until no goroutine is alive, or until nothing has moved for `exit_grace`, or until
 //!    those that are alive all sit in a nested `block_on`. (Those whose destructors sit in one are
 //!    waited for: others are there to do what they wait for.)
@@ -56,7 +57,7 @@ const NAP: Duration = Duration::from_millis(1);
 
 /// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
 /// that does not end.
-const MAX_DRAINERS: usize = 64;
+pub(crate) const MAX_DRAINERS: usize = 64;
 
 /// The least grace: in less time a thread that makes no progress cannot be told from one that
 /// waits for its turn on a busy machine.
@@ -75,6 +76,7 @@ pub(crate) fn run_main<F: Future>(
     let result =
         main_guard::run_as_main(&scheduler.main, || context.enter(|| drive_main(scheduler, main)));
     scheduler.enter_phase(Phase::Closing);
+    scheduler.idle.keep_all();
     context.enter(|| scheduler.registry.close(Waker::wake));
     let all_done = wait_for_goroutines(scheduler);
     if !all_done {
@@ -126,7 +128,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
         if live == 0 {
             return true;
         }
-        if live <= scheduler.threads.blocked_goroutines() {
+        if live <= scheduler.threads.waiting_goroutines() {
             return false;
         }
         let limit = match scheduler.has_worker_for(live) {
@@ -134,9 +136,14 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             false => grace,
         };
         let quiet_for = quiet.after(scheduler.progress(), || thread::park_timeout(NAP));
+        if quiet_for >= NAP && scheduler.has_free_worker() {
+            // Perhaps it sleeps, beside what somebody who does not suspend has queued.
+            scheduler.idle.wake_one(|index| scheduler.bed(index));
+        }
         if quiet_for >= NAP && drainers < MAX_DRAINERS && !scheduler.has_free_worker() {
             drainers += 1;
-            if scheduler.threads.start(scheduler).is_ok() {
+            let limit = scheduler.config.max_threads + MAX_DRAINERS;
+            if scheduler.threads.start(scheduler, limit).is_ok() {
                 quiet.restart();
             }
         } else if quiet_for >= limit {
@@ -148,11 +155,12 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
 /// Ends the workers, and waits for those that are not inside a poll that does not end.
 fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.enter_phase(Phase::Ended);
+    scheduler.threads.begin_end();
     scheduler.idle.notify_all(|index| scheduler.bed(index));
     let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
     let mut quiet = Quiet::new();
     let mut alive = usize::MAX;
-    while alive > scheduler.threads.blocked() {
+    while alive > scheduler.threads.waiting() {
         let moved = scheduler.progress().wrapping_add(alive as u64);
         let quiet_for = quiet.after(moved, || alive = scheduler.threads.wait_for_an_end(NAP));
         let all_stuck = !all_done && alive <= scheduler.workers_in_poll();
@@ -202,7 +210,7 @@ impl Scheduler {
     }
 
     fn has_free_worker(&self) -> bool {
-        self.workers_in_poll() < self.threads.working()
+        self.workers_in_poll() < self.idle.working()
     }
 
     /// Whether some of the living goroutines wait for a worker, and some worker is free for them.

@@ -1,4 +1,4 @@
-//! Who sleeps, who searches, whom to wake.
+//! Who is awake, who sleeps, who searches, whom to wake. (Who is there at all: `attendance.rs`.)
 //!
 //! # The problem
 //!
@@ -13,14 +13,14 @@
 //! - **A single**: a worker's next slot, or the only task of its ring. It belongs to that worker,
 //!   who is awake and about to run it, and wakes nobody. (A chain of tasks that each spawn the
 //!   next would otherwise wake a second worker for every link, in vain.) The exception is a worker
-//!   that keeps computing; for it there is the watcher, below.
+//!   that keeps computing; for it there is the monitor, below.
 //!
 //! # Protocol
 //!
 //! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
-//! *sleeping*. One word holds the three counts and what the watcher does. All of it but the number of
-//! searchers changes under the lock of the list of sleepers; that list is the only place where a
-//! sleeper can be found, and whoever removes a sleeper from it owes it exactly one signal.
+//! *sleeping*. One word holds the three counts, and whether the monitor is up. All of it but the
+//! number of searchers changes under the lock of the lists; the list of sleepers is the only place
+//! where a sleeper can be found, and whoever removes a sleeper from it owes it exactly one signal.
 //!
 //! ```text
 //!              begin_search (at most half of those awake)
@@ -31,9 +31,10 @@
 //!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
 //! ```
 //!
-//! 1. A pusher publishes the work and reads the word. If somebody searches, or nobody sleeps, it is
-//!    done. Otherwise it takes one sleeper off the list, counts it as a searcher on its behalf, and
-//!    signals it. Until that searcher has found something, further pushes see it and wake nobody.
+//! 1. A pusher publishes the work and reads the word. If somebody searches it is done. If somebody
+//!    sleeps, it takes one sleeper off the list, counts it as a searcher on its behalf, and signals
+//!    it. Until that searcher has found something, further pushes see it and wake nobody. If nobody
+//!    sleeps, it sees to it that the monitor is up.
 //! 2. A worker going to sleep puts itself on the list and stops counting as a searcher, and looks at
 //!    all queues once more, at the injector with its locks. If it sees shared work it takes itself
 //!    off the list again (if a pusher was faster, the signal is on its way, and it takes that).
@@ -52,47 +53,44 @@
 //! and passes the duty on). Work that is seen is not lost to somebody who takes it instead.
 //!
 //! A push to one's own ring has no lock: its worker is awake, and takes the work itself if nobody
-//! else does. What such a push can lose is a moment of parallelism, which the watcher restores.
+//! else does. What such a push can lose is a moment of parallelism, which the monitor restores.
+//!
+//! # The monitor
+//!
+//! One thread of its own (`monitor.rs`). While it is *up* it looks every now and then for work that
+//! others neglect, and finds all there is, singles included. It lies down when there is nothing to
+//! see, and whoever pushes a single, or shared work that wakes nobody, gets it up again. So an idle
+//! program has no wake-ups, and one that is busy does not pay for more than a look at the word.
+//!
+//! Lying down is like a worker's: it announces that, and looks again. For the injector the argument
+//! above holds. A single is pushed without a lock, so its pusher may still read that the monitor is
+//! up. Therefore it sleeps with a limit as long as any worker is awake or written off. Without any,
+//! the next worker that pushes a single has been through the lock since, and reads the truth.
 //!
 //! # Tiny goroutines
 //!
 //! Goroutines that run for less time than it takes to carry them to another core (`haul.rs`) are
 //! better left to whoever has them, even if cores idle. A worker that finds its catch to have been
-//! like that *rests*, if others are awake: it goes to sleep as the watcher, without the look of step
-//! 2, for a shorter time than a watcher otherwise. While it rests and others are awake, pushes wake
-//! nobody, and duties are passed on to other sleepers than this one. When its time is up it looks, as
-//! watchers do; if it finds nothing it is an ordinary watcher again, and if it finds something it is
-//! an ordinary searcher.
+//! like that *rests*, if others are awake and nobody else rests: it goes to sleep without the look of
+//! step 2, for a short time. While it rests and others are awake, pushes wake nobody, and duties are
+//! passed on to other sleepers than this one. When its time is up it is an ordinary sleeper, and takes
+//! the look that it left out; if it finds something it is an ordinary searcher.
 //!
 //! So work that is pushed while somebody rests is found by those that are awake, when they come to
 //! the end of what they do (they cannot rest, and look in step 2), or, if they compute, by the
 //! resting worker when its time is up. The last worker that is awake never rests; and a worker that
-//! ends, or goes where it runs no goroutines, looks after that too (`worker_unavailable`).
+//! ends, or goes away, looks after that too (`Scheduler::notify_if_shared_work_waits`).
 //!
 //! What it brings: `docs/benchmarks.md`.
-//!
-//! # The watcher
-//!
-//! While some workers are awake and some sleep, one of the sleepers is the watcher: it sleeps with
-//! a time limit, and each time looks for what the others neglect: shared work nobody was woken
-//! for, and singles of a worker that has not finished a poll since the last look. It takes them,
-//! so `wake B, then compute` does not strand B beside an idle core. When nobody is awake there
-//! is nothing to neglect, and the watcher sleeps without a limit: an idle program has no wake-ups.
-//!
-//! There is a watcher when one is needed: a worker that goes to sleep while others are awake
-//! becomes it if there is none; and a worker that puts a single aside while the word says
-//! "sleepers, no watcher" appoints one. The bit it reads is not stale where it matters: it is
-//! cleared because the only sleeper left was woken (then nobody is idle, and the next worker to go
-//! to sleep watches), or because nobody was awake (then the reader slept, and has been through the
-//! lock since). A watcher that gets up appoints its successor.
 //!
 //! # Rejected
 //!
 //! - A sleeper's state in two places: async-executor 1.9.0 kept wakers in two lists, lost
-//!   wake-ups, and was withdrawn.
+//!   wake-ups, and was withdrawn. (A spare is on one of two lists, never on both.)
 //! - Waking for every push (tokio's next slot tried it: a third slower at message passing, twice
-//!   taken back); waking nobody for singles at all (strands them); an own thread that watches
-//!   (it would have to be woken as often, and is one more thread).
+//!   taken back); waking nobody for singles at all (strands them).
+//! - A sleeping worker as the monitor, with a time limit, which this had at first: when all workers
+//!   are stuck there is none, and each time it got up another one had to begin anew.
 //! - A fence between publishing and reading the word, instead of the injector's locks: 10 ns for each
 //!   push from outside.
 //! - A limit of half of *all* workers for searchers: with eight workers on two cores, four searchers
@@ -105,180 +103,174 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, lock};
-
-/// How long the watcher sleeps between two looks. Shorter finds a neglected task sooner and costs
-/// a wake-up (about 5 µs of CPU) each time; 400 µs keeps it near one percent of a core.
-const WATCH_INTERVAL: Duration = Duration::from_micros(400);
+use super::attendance::Household;
+use super::bed::{Bed, Signal};
+use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 
 /// How long a worker rests. In practice it is half as long again, the system's slack for timers.
-const REST_INTERVAL: Duration = Duration::from_micros(100);
+const REST: Duration = Duration::from_micros(100);
 
 /// The word: three 16-bit fields and two bits.
 const SEARCHING: u64 = 1;
-const AWAKE: u64 = 1 << 16;
-const SLEEPING: u64 = 1 << 32;
+pub(super) const AWAKE: u64 = 1 << 16;
+pub(super) const SLEEPING: u64 = 1 << 32;
 const WATCHED: u64 = 1 << 48;
 const RESTING: u64 = 1 << 49;
 
 #[inline]
-fn field(word: u64, unit: u64) -> u64 {
-    (word / unit) & 0xFFFF
+fn field(word: u64, unit: u64) -> usize {
+    (word / unit) as usize & 0xFFFF
 }
 
-/// Who sleeps, who searches.
 pub(crate) struct Idle {
-    word: AtomicU64,
-    /// The watcher, if there is one, comes first. Who fell asleep last is woken first.
-    sleepers: Mutex<Vec<usize>>,
+    pub(super) word: AtomicU64,
+    pub(super) lists: Mutex<Lists>,
+    /// The monitor's. It is told to watch.
+    monitor: Bed,
+    /// The monitor is to be up whenever a worker is.
+    pub(super) watches_all: bool,
 }
 
-/// What a sleeper is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signal {
-    /// Taken off the list, and counted as a searcher.
-    Search,
-    /// Still on the list, but as the watcher.
-    Watch,
+/// What only changes under the lock. The word mirrors the first four, for a look without it.
+pub(super) struct Lists {
+    pub(super) awake: usize,
+    /// The sleeper that comes first rests.
+    pub(super) is_resting: bool,
+    /// The monitor is up.
+    pub(super) is_watched: bool,
+    /// Who fell asleep last is woken first.
+    pub(super) sleepers: Vec<usize>,
+    /// Who came last is needed first.
+    pub(super) spares: Vec<usize>,
+    /// The least number of spares since the last call of `spares_to_leave`.
+    pub(super) unneeded: usize,
+    /// Workers that have said that they block.
+    pub(super) blocked: usize,
+    /// Those that the monitor has found to be stuck.
+    pub(super) written_off: usize,
+    /// How many workers may be available.
+    pub(super) allowed: usize,
+    /// The runtime is closing: nobody is one too many.
+    pub(super) keeps_all: bool,
+    /// The monitor sleeps without a limit.
+    pub(super) monitor_sleeps_on: bool,
 }
 
-/// Where a worker sleeps. It has at most one signal waiting.
-pub(crate) struct Bed {
-    signal: Mutex<Option<Signal>>,
-    changed: Condvar,
-}
-
-impl Bed {
-    pub(crate) fn new() -> Self {
-        Bed { signal: Mutex::new(None), changed: Condvar::new() }
-    }
-
-    fn send(&self, signal: Signal) {
-        let mut slot = lock(&self.signal);
-        // `Search` is final; a request to watch that comes before it is void.
-        if *slot != Some(Signal::Search) {
-            *slot = Some(signal);
-        }
-        drop(slot);
-        self.changed.notify_one();
-    }
-
-    /// Sleeps until a signal comes, or `limit` has passed (then `None`).
-    fn receive(&self, limit: Option<Duration>) -> Option<Signal> {
-        let mut slot = lock(&self.signal);
-        loop {
-            if slot.is_some() {
-                return slot.take();
-            }
-            slot = match limit {
-                None => self.changed.wait(slot).unwrap_or_else(|e| e.into_inner()),
-                Some(limit) => {
-                    let woken = self.changed.wait_timeout(slot, limit);
-                    let (mut slot, _) = woken.unwrap_or_else(|e| e.into_inner());
-                    return slot.take();
-                }
-            };
-        }
-    }
-}
-
-/// What a worker that goes to sleep wants to know of the queues.
+/// What a worker that goes to sleep wants to know.
 pub(crate) trait Queues {
     /// Whether shared work waits anywhere.
     fn shared_work_waits(&self) -> bool;
-    /// The watcher's look: takes a single that its worker neglects, or says that shared work
-    /// waits. `true` ends the sleep.
-    fn neglected_work(&mut self) -> bool;
     /// The bed of a worker.
     fn bed(&self, worker: usize) -> &Bed;
 }
 
+/// What a worker that lies down becomes.
+enum Sleeper {
+    Ordinary,
+    Resting,
+    Spare,
+}
+
+/// Whether somebody who wants to get up is still in bed of its own accord.
+enum GetUp {
+    Up,
+    /// Somebody was faster: the signal is on its way.
+    SignalComes,
+    /// It has become a spare.
+    IsSpare,
+}
+
 impl Idle {
-    pub(crate) fn new() -> Self {
-        Idle { word: AtomicU64::new(0), sleepers: Mutex::new(Vec::new()) }
-    }
-
-    /// A worker starts, or comes back from where it ran no goroutines.
-    pub(crate) fn worker_available(&self) {
-        let _sleepers = lock(&self.sleepers);
-        self.word.fetch_add(AWAKE, Ordering::SeqCst);
-    }
-
-    /// A running worker ends, or goes where it runs no goroutines. Its queue is empty.
-    pub(crate) fn worker_unavailable(&self) {
-        let _sleepers = lock(&self.sleepers);
-        self.word.fetch_sub(AWAKE, Ordering::SeqCst);
+    /// As many workers as `allowed` are to be available.
+    pub(crate) fn new(allowed: usize, watches_all: bool) -> Self {
+        Idle {
+            word: AtomicU64::new(0),
+            lists: Mutex::new(Lists {
+                awake: 0,
+                is_resting: false,
+                is_watched: false,
+                sleepers: Vec::new(),
+                spares: Vec::new(),
+                unneeded: 0,
+                blocked: 0,
+                written_off: 0,
+                allowed,
+                keeps_all: false,
+                monitor_sleeps_on: true,
+            }),
+            monitor: Bed::new(),
+            watches_all,
+        }
     }
 
     /// Wakes somebody, if needed, after work was pushed.
     #[inline]
     pub(crate) fn notify<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
         let word = self.word.load(Ordering::Relaxed);
-        let is_left_to_others = word & RESTING != 0 && field(word, AWAKE) > 0;
-        if field(word, SEARCHING) == 0 && field(word, SLEEPING) > 0 && !is_left_to_others {
-            self.wake_one(bed);
+        if !Idle::is_looked_after(word) {
+            let is_left_to_others = word & RESTING != 0 && field(word, AWAKE) > 0;
+            self.wake(word, if is_left_to_others { usize::MAX } else { 0 }, bed);
         }
     }
 
     /// Wakes somebody for what a searcher has left, also while one rests, whom it leaves alone.
     pub(crate) fn pass_on<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
         let word = self.word.load(Ordering::Relaxed);
-        let resting = u64::from(word & RESTING != 0 && field(word, AWAKE) > 0);
-        if field(word, SEARCHING) == 0 && field(word, SLEEPING) > resting {
-            self.wake_one(bed);
+        if !Idle::is_looked_after(word) {
+            let is_one_left_alone = word & RESTING != 0 && field(word, AWAKE) > 0;
+            self.wake(word, usize::from(is_one_left_alone), bed);
         }
     }
 
+    /// Somebody searches, or nobody sleeps and the monitor is up.
+    #[inline]
+    fn is_looked_after(word: u64) -> bool {
+        field(word, SEARCHING) > 0 || word / SLEEPING == WATCHED / SLEEPING
+    }
+
+    /// Wakes a sleeper if there are more than are left alone, and the monitor if there are none.
     #[cold]
-    fn wake_one<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
-        let mut sleepers = lock(&self.sleepers);
+    fn wake<'a>(&self, word: u64, left_alone: usize, bed: impl Fn(usize) -> &'a Bed) {
+        match field(word, SLEEPING) {
+            0 => self.ensure_watched_by(word),
+            sleeping if sleeping > left_alone => self.wake_one(bed),
+            _ => {}
+        }
+    }
+
+    /// Wakes a sleeper, unless somebody searches.
+    #[cold]
+    pub(crate) fn wake_one<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        let mut lists = lock(&self.lists);
         if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
             return;
         }
-        let Some(worker) = sleepers.pop() else { return };
-        self.take_off_list(sleepers.is_empty());
-        self.word.fetch_add(SEARCHING, Ordering::SeqCst);
-        drop(sleepers);
+        let Some(worker) = lists.sleepers.pop() else { return self.get_monitor_up(&mut lists) };
+        self.wakes_up(&mut lists);
+        drop(lists);
         bed(worker).send(Signal::Search);
     }
 
     /// Wakes all, at exit.
     pub(crate) fn notify_all<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
-        let mut sleepers = lock(&self.sleepers);
-        while let Some(worker) = sleepers.pop() {
-            self.take_off_list(sleepers.is_empty());
-            self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+        let mut lists = lock(&self.lists);
+        while self.promote_spare(&mut lists) {}
+        while let Some(worker) = lists.sleepers.pop() {
+            self.wakes_up(&mut lists);
             bed(worker).send(Signal::Search);
         }
-    }
-
-    /// Sees to it that there is a watcher, after the caller has put a single aside.
-    #[inline]
-    pub(crate) fn ensure_watched<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
-        let word = self.word.load(Ordering::Relaxed);
-        if word & WATCHED == 0 && field(word, SLEEPING) > 0 {
-            self.appoint_watcher(lock(&self.sleepers), bed);
-        }
-    }
-
-    #[cold]
-    fn appoint_watcher<'a>(
-        &self,
-        sleepers: MutexGuard<'_, Vec<usize>>,
-        bed: impl Fn(usize) -> &'a Bed,
-    ) {
-        if !self.is_watched()
-            && let Some(&worker) = sleepers.first()
-        {
-            self.word.fetch_add(WATCHED, Ordering::SeqCst);
-            drop(sleepers);
-            bed(worker).send(Signal::Watch);
-        }
+        self.monitor.send(Signal::Watch);
     }
 
     /// Whether others than the calling worker are awake.
     pub(crate) fn others_are_awake(&self) -> bool {
         field(self.word.load(Ordering::Relaxed), AWAKE) > 1
+    }
+
+    /// Whether somebody is free for what waits: asleep, or searching.
+    pub(crate) fn somebody_is_idle(&self) -> bool {
+        let word = self.word.load(Ordering::Relaxed);
+        field(word, SLEEPING) > 0 || field(word, SEARCHING) > 0
     }
 
     /// A running worker without work asks whether it may search.
@@ -301,93 +293,157 @@ impl Idle {
     }
 
     /// Sleeps until there is something to do; `resting`, which searchers do not, leaves it for a while
-    /// to others, if they are awake. The caller's own queue is empty. Returns as a searcher.
+    /// to others, if they are awake. The caller's own queue is empty. Returns as a searcher, or, with
+    /// `false`, to leave for good.
     pub(crate) fn sleep(
         &self,
         me: usize,
         searching: bool,
         resting: bool,
-        queues: &mut impl Queues,
-    ) {
-        let mut watching = self.lie_down(me, searching, resting);
-        let rests = watching && resting;
-        let mut interval = if rests { REST_INTERVAL } else { WATCH_INTERVAL };
-        if !rests && queues.shared_work_waits() && self.get_up(me, queues) {
-            return;
-        }
-        loop {
-            match queues.bed(me).receive(watching.then_some(interval)) {
-                Some(Signal::Search) => return,
-                Some(Signal::Watch) => watching = true,
-                None => {
-                    if queues.neglected_work() {
-                        if !self.get_up(me, queues) {
-                            // Somebody was faster: the signal is on its way.
-                            while queues.bed(me).receive(None) != Some(Signal::Search) {}
-                        }
-                        return;
-                    }
-                    watching = self.keep_watching(me);
-                    interval = WATCH_INTERVAL;
-                }
+        queues: &impl Queues,
+    ) -> bool {
+        let bed = queues.bed(me);
+        let mut signal = None;
+        if let Sleeper::Resting = self.lie_down(me, bed, searching, resting) {
+            signal = bed.receive(Some(REST));
+            if signal.is_none() {
+                self.rest_is_over(me);
             }
         }
+        if signal.is_none() && queues.shared_work_waits() {
+            match self.get_up(me) {
+                GetUp::Up => return true,
+                GetUp::SignalComes => {}
+                GetUp::IsSpare => self.pass_on(|worker| queues.bed(worker)),
+            }
+        }
+        let signal = signal.or_else(|| bed.receive(None));
+        signal == Some(Signal::Search)
     }
 
-    /// Puts a worker on the list. Says whether it is the watcher now.
-    fn lie_down(&self, me: usize, searching: bool, resting: bool) -> bool {
-        let mut sleepers = lock(&self.sleepers);
-        let others_are_awake = field(self.word.load(Ordering::SeqCst), AWAKE) > 1;
-        let watch = others_are_awake && !self.is_watched();
-        let place = if watch { 0 } else { sleepers.len() };
-        sleepers.insert(place, me);
-        let watching = u64::from(watch) * (WATCHED + u64::from(resting) * RESTING);
-        let change = SLEEPING + watching - AWAKE - u64::from(searching) * SEARCHING;
-        self.word.fetch_add(change, Ordering::SeqCst);
-        watch
-    }
-
-    /// A sleeper takes itself off the list, unless somebody else already did. If it watched,
-    /// another sleeper does from now on.
-    fn get_up(&self, me: usize, queues: &impl Queues) -> bool {
-        let mut sleepers = lock(&self.sleepers);
-        let Some(place) = sleepers.iter().position(|&worker| worker == me) else {
-            return false;
+    fn lie_down(&self, me: usize, bed: &Bed, searching: bool, resting: bool) -> Sleeper {
+        let mut lists = lock(&self.lists);
+        self.count_in(&mut lists, bed);
+        let rests = resting && !lists.is_resting && lists.awake > 1;
+        let (sleeper, gained) = if lists.are_too_many_available() {
+            self.add_spare(&mut lists, me);
+            (Sleeper::Spare, 0)
+        } else if rests {
+            lists.sleepers.insert(0, me);
+            lists.is_resting = true;
+            (Sleeper::Resting, SLEEPING + RESTING)
+        } else {
+            lists.sleepers.push(me);
+            (Sleeper::Ordinary, SLEEPING)
         };
-        sleepers.remove(place);
-        let watched = self.take_off_list(place == 0);
-        self.word.fetch_add(SEARCHING, Ordering::SeqCst);
-        if watched {
-            self.appoint_watcher(sleepers, |worker| queues.bed(worker));
-        }
-        true
+        lists.awake -= 1;
+        let lost = AWAKE + u64::from(searching) * SEARCHING;
+        self.word.fetch_add(gained.wrapping_sub(lost), Ordering::SeqCst);
+        sleeper
     }
 
-    /// A watcher has found nothing. Whether it should go on, which it should not when nobody is
-    /// awake.
-    fn keep_watching(&self, me: usize) -> bool {
-        let sleepers = lock(&self.sleepers);
-        if !self.is_watched() || sleepers.first() != Some(&me) {
-            return false;
+    /// A sleeper takes itself off the list, unless somebody else already did.
+    fn get_up(&self, me: usize) -> GetUp {
+        let mut lists = lock(&self.lists);
+        if lists.spares.contains(&me) {
+            return GetUp::IsSpare;
         }
-        let word = self.word.load(Ordering::SeqCst);
-        let others_are_awake = field(word, AWAKE) > 0;
-        let over = if others_are_awake { RESTING } else { WATCHED | RESTING };
-        self.word.fetch_sub(word & over, Ordering::SeqCst);
-        others_are_awake
+        let Some(place) = lists.sleepers.iter().position(|&worker| worker == me) else {
+            return GetUp::SignalComes;
+        };
+        lists.sleepers.remove(place);
+        self.wakes_up(&mut lists);
+        GetUp::Up
+    }
+
+    fn rest_is_over(&self, me: usize) {
+        let mut lists = lock(&self.lists);
+        if lists.is_resting && lists.sleepers.first() == Some(&me) {
+            self.end_rest(&mut lists);
+        }
+    }
+
+    /// Gets the monitor up, if it is not, after the caller has put a single aside.
+    #[inline]
+    pub(crate) fn ensure_watched(&self) {
+        self.ensure_watched_by(self.word.load(Ordering::Relaxed));
+    }
+
+    #[inline]
+    fn ensure_watched_by(&self, word: u64) {
+        if word & WATCHED == 0 {
+            self.call_monitor();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn call_monitor(&self) {
+        self.get_monitor_up(&mut lock(&self.lists));
+    }
+
+    pub(super) fn get_monitor_up(&self, lists: &mut Lists) {
+        lists.monitor_sleeps_on = false;
+        if !lists.is_watched {
+            self.set_watched(lists, true);
+            self.monitor.send(Signal::Watch);
+        }
+    }
+
+    /// The monitor sleeps until it is called, or for `limit`.
+    pub(crate) fn let_monitor_sleep(&self, limit: Option<Duration>) {
+        self.monitor.receive(limit);
+    }
+
+    /// The monitor is up.
+    pub(crate) fn watch(&self) {
+        self.set_watched(&mut lock(&self.lists), true);
+    }
+
+    /// The monitor lies down. It must look at the queues after this, and sleep with a limit if any
+    /// worker is awake or written off, or if there are spares.
+    pub(crate) fn stop_watching(&self) -> Household {
+        let mut lists = lock(&self.lists);
+        self.set_watched(&mut lists, false);
+        let household = Household {
+            awake: lists.awake,
+            written_off: lists.written_off,
+            spares: lists.spares.len(),
+        };
+        lists.monitor_sleeps_on = household.is_asleep();
+        household
     }
 
     // Under the lock.
 
-    fn is_watched(&self) -> bool {
-        self.word.load(Ordering::SeqCst) & WATCHED != 0
+    /// A sleeper has been taken off the list and is a searcher now.
+    fn wakes_up(&self, lists: &mut Lists) {
+        lists.awake += 1;
+        let change = (AWAKE + SEARCHING).wrapping_sub(SLEEPING);
+        self.word.fetch_add(change, Ordering::SeqCst);
+        self.see_to_rest(lists);
+        if self.watches_all {
+            self.get_monitor_up(lists);
+        }
     }
 
-    /// A sleeper has been taken off the list. Returns whether it was the watcher.
-    fn take_off_list(&self, was_first: bool) -> bool {
-        let of_watcher = if was_first { WATCHED | RESTING } else { 0 };
-        let over = self.word.load(Ordering::SeqCst) & of_watcher;
-        self.word.fetch_add(AWAKE.wrapping_sub(SLEEPING + over), Ordering::SeqCst);
-        over & WATCHED != 0
+    /// If the one that rested has been taken off the list, nobody rests.
+    pub(super) fn see_to_rest(&self, lists: &mut Lists) {
+        if lists.is_resting && lists.sleepers.is_empty() {
+            self.end_rest(lists);
+        }
+    }
+
+    fn end_rest(&self, lists: &mut Lists) {
+        lists.is_resting = false;
+        self.word.fetch_sub(RESTING, Ordering::SeqCst);
+    }
+
+    fn set_watched(&self, lists: &mut Lists, watched: bool) {
+        if lists.is_watched != watched {
+            lists.is_watched = watched;
+            let change = if watched { WATCHED } else { WATCHED.wrapping_neg() };
+            self.word.fetch_add(change, Ordering::SeqCst);
+        }
     }
 }

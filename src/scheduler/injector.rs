@@ -53,6 +53,10 @@ impl<const SHARDS: usize> Injector<SHARDS> {
         self.shards.iter().all(|shard| shard.len.load(Ordering::Relaxed) == 0)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.len.load(Ordering::Relaxed)).sum()
+    }
+
     /// For a worker that goes to sleep, after it has announced that.
     pub(crate) fn is_surely_empty(&self) -> bool {
         self.shards.iter().all(|shard| lock(&shard.words).is_empty())

@@ -18,6 +18,8 @@
 //! `runner` runs it on a `worker`; `threads` starts and ends those; `exit` drives main and ends it all;
 //! `context` tells any code which of this it is in.
 
+mod attendance;
+mod bed;
 pub(crate) mod context;
 mod counts;
 mod drive;
@@ -27,14 +29,18 @@ mod idle;
 mod injector;
 pub(crate) mod left_behind;
 pub(crate) mod main_guard;
+mod monitor;
 pub(crate) mod nested;
 pub(crate) mod outcome;
 mod prefetch;
 mod queue;
 mod registry;
+pub(crate) mod report;
 mod runner;
 mod site;
+mod suspicion;
 pub(crate) mod task;
+mod thread_state;
 mod threads;
 mod worker;
 
@@ -47,19 +53,18 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::sync::{AtomicUsize, Ordering};
+use bed::Bed;
 use context::{Context, Role};
 use counts::Counts;
-use idle::{Bed, Idle};
+use idle::Idle;
 use injector::{Injector, thread_number};
 use main_guard::{MainGuard, UnhandledPanic};
 use queue::Word;
 use registry::Registry;
+use report::Listener;
 use task::Spawned;
 use threads::Threads;
 use worker::Worker;
-
-/// Places for workers that cover for those inside a nested `block_on`.
-const COVER_PLACES: usize = 512;
 
 /// Over how many places threads outside of polls spread what they push and count.
 const SHARDS: usize = 8;
@@ -71,6 +76,9 @@ pub(crate) struct Config {
     pub(crate) stack_size: Option<usize>,
     pub(crate) exit_grace: Duration,
     pub(crate) unhandled_panic: UnhandledPanic,
+    /// Workers and spares together.
+    pub(crate) max_threads: usize,
+    pub(crate) on_blocked: Vec<Listener>,
 }
 
 /// How far a runtime is. It only moves forward.
@@ -91,10 +99,10 @@ pub(crate) struct Scheduler {
     registry: Registry<Waker>,
     injector: Injector<SHARDS>,
     idle: Idle,
-    threads: Threads,
+    threads: Arc<Threads>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
-    started: AtomicUsize,
+    ever_used: AtomicUsize,
     /// Goroutines that were not spawned inside a poll on a worker.
     counts_outside: [Counts; SHARDS],
     phase: AtomicU8,
@@ -108,10 +116,12 @@ impl Scheduler {
             main: Arc::new(MainGuard::new(config.unhandled_panic)),
             registry: Registry::new(config.workers),
             injector: Injector::new(),
-            idle: Idle::new(),
-            threads: Threads::new(config.workers),
-            workers: (0..config.workers + COVER_PLACES).map(|_| OnceLock::new()).collect(),
-            started: AtomicUsize::new(0),
+            idle: Idle::new(config.workers, !config.on_blocked.is_empty()),
+            threads: Arc::new(Threads::new()),
+            workers: (0..config.max_threads + exit::MAX_DRAINERS)
+                .map(|_| OnceLock::new())
+                .collect(),
+            ever_used: AtomicUsize::new(0),
             counts_outside: std::array::from_fn(|_| Counts::new()),
             phase: AtomicU8::new(Phase::Running as u8),
             seed: config.workers as u64,
@@ -123,13 +133,18 @@ impl Scheduler {
     pub(crate) fn start(config: Config) -> io::Result<Arc<Self>> {
         let scheduler = Scheduler::new(config);
         let workers = scheduler.config.workers;
+        let refused = |what: String, error: io::Error| {
+            exit::end_unused(&scheduler);
+            let advice = "ask for fewer worker threads, or for smaller stacks";
+            io::Error::new(error.kind(), format!("{what}: {error}; {advice}"))
+        };
         for number in 1..=workers {
-            if let Err(error) = scheduler.threads.start(&scheduler) {
-                exit::end_unused(&scheduler);
-                let advice = "ask for fewer worker threads, or for smaller stacks";
-                let message = format!("worker thread {number} of {workers}: {error}; {advice}");
-                return Err(io::Error::new(error.kind(), message));
+            if let Err(error) = scheduler.threads.start(&scheduler, workers) {
+                return Err(refused(format!("worker thread {number} of {workers}"), error));
             }
+        }
+        if let Err(error) = scheduler.threads.start_monitor(&scheduler) {
+            return Err(refused("the monitor thread".to_owned(), error));
         }
         Ok(scheduler)
     }
@@ -225,8 +240,9 @@ impl Scheduler {
     }
 
     fn all_counts(&self) -> impl Iterator<Item = &Counts> {
-        let workers = self.workers().map(|worker| &worker.counts);
-        workers.chain(&self.counts_outside)
+        let ever_used = self.ever_used.load(Ordering::SeqCst);
+        let workers = (0..ever_used).filter_map(|index| self.worker(index));
+        workers.map(|worker| &worker.counts).chain(&self.counts_outside)
     }
 
     #[inline]
@@ -279,7 +295,7 @@ impl Scheduler {
             Some(worker) if context.polling.get().is_none() => self.push_back(worker, word),
             Some(worker) => match worker.next.replace(word) {
                 Some(displaced) => self.push_back(worker, displaced),
-                None => self.idle.ensure_watched(|index| self.bed(index)),
+                None => self.idle.ensure_watched(),
             },
             None => self.inject(word),
         }
@@ -289,7 +305,7 @@ impl Scheduler {
     #[inline]
     fn push_back(&self, worker: &Worker, word: Word) {
         match worker.ring.push(word) {
-            Ok(1) => self.idle.ensure_watched(|index| self.bed(index)),
+            Ok(1) => self.idle.ensure_watched(),
             Ok(_) => self.idle.notify(|index| self.bed(index)),
             Err(overflow) => self.inject_batch(overflow),
         }
@@ -333,12 +349,43 @@ impl Scheduler {
         !self.injector.is_surely_empty() || self.workers().any(Worker::has_shared_work)
     }
 
-    /// The calling worker runs no more goroutines, for a while or for good. Its queue is empty.
-    fn worker_unavailable(&self) {
-        self.idle.worker_unavailable();
-        self.notify_if_shared_work_waits();
+    /// How many tasks wait, as far as can be seen without a lock.
+    fn tasks_waiting(&self) -> usize {
+        self.injector.len() + self.workers().map(Worker::tasks_waiting).sum::<usize>()
     }
 
+    /// The same of work that belongs to somebody.
+    fn work_surely_waits(&self) -> bool {
+        self.shared_work_surely_waits() || self.workers().any(Worker::has_tasks)
+    }
+
+    /// By the monitor: others get what the worker at `index` would run next.
+    fn share_neglected(&self, index: usize) {
+        let Some(worker) = self.worker(index) else { return };
+        let single = match worker.has_shared_work() {
+            true => worker.next.take(),
+            false => worker.next.take().or_else(|| worker.ring.pop()),
+        };
+        single.into_iter().for_each(|word| self.inject(word));
+    }
+
+    /// By the monitor: the worker at `index` counts as away, and others get what it has, unless it has
+    /// moved since its ticks were these.
+    fn write_off(&self, index: usize, ticks: u64) {
+        let Some(worker) = self.worker(index) else { return };
+        if self.idle.write_off(&worker.bed, || worker.ticks() != ticks) {
+            self.inject_batch(worker.drain());
+        }
+    }
+
+    /// By the monitor: whatever waits, somebody comes for it if anybody can.
+    fn notify_of_what_waits(&self) {
+        if self.shared_work_waits() {
+            self.idle.notify(|index| self.bed(index));
+        }
+    }
+
+    /// By whoever takes a worker away from the others, after it has.
     fn notify_if_shared_work_waits(&self) {
         if self.shared_work_surely_waits() {
             self.idle.pass_on(|index| self.bed(index));
@@ -347,16 +394,11 @@ impl Scheduler {
 
     // Workers.
 
-    /// The worker at `index`, made if it is the first time; `None` if there is no such place.
-    fn place_worker(&self, index: usize) -> Option<Arc<Worker>> {
-        let place = self.workers.get(index)?;
-        let worker = place.get_or_init(|| Arc::new(Worker::new(index)));
-        self.started.fetch_max(index + 1, Ordering::SeqCst);
-        Some(worker.clone())
-    }
-
-    fn started_workers(&self) -> usize {
-        self.started.load(Ordering::SeqCst)
+    /// The worker at `index`, made if it is the first time.
+    fn place_worker(&self, index: usize) -> Arc<Worker> {
+        let worker = self.workers[index].get_or_init(|| Arc::new(Worker::new(index)));
+        self.ever_used.fetch_max(index + 1, Ordering::SeqCst);
+        worker.clone()
     }
 
     fn worker(&self, index: usize) -> Option<&Worker> {
@@ -364,7 +406,7 @@ impl Scheduler {
     }
 
     fn workers(&self) -> impl Iterator<Item = &Worker> {
-        (0..self.started_workers()).filter_map(|index| self.worker(index))
+        (0..self.threads.places_in_use()).filter_map(|index| self.worker(index))
     }
 
     #[inline]
@@ -373,11 +415,11 @@ impl Scheduler {
     }
 }
 
-/// The run queue of this thread, unless it runs no goroutines at present.
+/// The run queue of this thread, unless it has said that it blocks and given its queue away.
 #[inline]
 fn own_queue(context: &Context) -> Option<&Worker> {
     match &context.role {
-        Role::Worker(worker) if !context.blocked.get() => Some(worker),
+        Role::Worker(worker) if !worker.is_blocked() => Some(worker),
         _ => None,
     }
 }

@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use crate::scheduler::context::{self, Context, Place, Role};
 use crate::scheduler::drive::drive;
+use crate::scheduler::worker::Worker;
 use crate::scheduler::{Scheduler, main_guard};
 
 /// Drives `future` on the calling thread, inside `scheduler`, to which it may or may not belong
 /// already. Cancels nothing.
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
-    while_blocked(|| {
+    while_blocked(Wait::ForOthers, || {
         let is_inside = context::with_inside(|context| {
             context.is_some_and(|context| context.belongs_to(Arc::as_ptr(scheduler)))
         });
@@ -41,44 +42,79 @@ fn drive_to_end<F: Future>(future: F) -> F::Output {
     drive(pin!(future), main_guard::must_unwind).unwrap_or_else(|| main_guard::unwind())
 }
 
+/// What a thread does while it blocks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// It waits for goroutines, perhaps, which at exit will never come.
+    ForOthers,
+    /// Something that ends by itself.
+    ForTheSystem,
+}
+
 /// Runs `f`, which will block the thread. If that is a worker, another one covers for it.
-pub(crate) fn while_blocked<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn while_blocked<R>(wait: Wait, f: impl FnOnce() -> R) -> R {
     context::with(|place| match place {
-        Place::Inside(context) if matches!(context.role, Role::Worker(_)) => {
-            let _blocked = Blocked::new(context);
+        Place::Inside(context) => {
+            let worker = context.worker();
+            let _away = worker.and_then(|worker| Away::new(&context.scheduler, worker));
+            let _waiting = worker.and_then(|_| Waiting::new(context, wait));
             f()
         }
         _ => f(),
     })
 }
 
-/// A worker inside `block_on`. Ends that when dropped.
-struct Blocked<'a> {
-    context: &'a Context,
-    is_outermost: bool,
-    by_goroutine: bool,
+/// A worker that has said that it blocks. Ends that when dropped.
+struct Away<'a> {
+    scheduler: &'a Arc<Scheduler>,
+    worker: &'a Worker,
 }
 
-impl<'a> Blocked<'a> {
-    fn new(context: &'a Context) -> Self {
-        let is_outermost = !context.blocked.replace(true);
-        // A destructor that exit has called is waited for like any other.
-        let by_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
-        if is_outermost && let Some(worker) = context.worker() {
-            context.scheduler.inject_batch(worker.drain());
-            context.scheduler.worker_unavailable();
-            context.scheduler.threads.block(&context.scheduler, by_goroutine);
+impl<'a> Away<'a> {
+    /// `None` if the worker has said so already.
+    fn new(scheduler: &'a Arc<Scheduler>, worker: &'a Worker) -> Option<Self> {
+        if worker.is_blocked() {
+            return None;
         }
-        Blocked { context, is_outermost, by_goroutine }
+        worker.step();
+        scheduler.inject_batch(worker.drain());
+        if scheduler.idle.block(&worker.bed) > 0 {
+            scheduler.threads.start_cover(scheduler);
+        }
+        scheduler.notify_if_shared_work_waits();
+        Some(Away { scheduler, worker })
     }
 }
 
-impl Drop for Blocked<'_> {
+impl Drop for Away<'_> {
     fn drop(&mut self) {
-        if self.is_outermost {
-            self.context.scheduler.threads.unblock(self.by_goroutine);
-            self.context.scheduler.idle.worker_available();
-            self.context.blocked.set(false);
+        self.scheduler.idle.unblock(&self.worker.bed);
+        self.worker.step();
+    }
+}
+
+/// A worker that waits for others, which exit must know. Ends that when dropped.
+struct Waiting<'a> {
+    context: &'a Context,
+    by_goroutine: bool,
+}
+
+impl<'a> Waiting<'a> {
+    /// `None` if there is nothing that exit does not know.
+    fn new(context: &'a Context, wait: Wait) -> Option<Self> {
+        if wait == Wait::ForTheSystem || context.waits_for_others.replace(true) {
+            return None;
         }
+        // A destructor that exit has called is waited for like any other.
+        let by_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
+        context.scheduler.threads.begin_wait(by_goroutine);
+        Some(Waiting { context, by_goroutine })
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.context.scheduler.threads.end_wait(self.by_goroutine);
+        self.context.waits_for_others.set(false);
     }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::patience::{pause, wait_a_moment};
 use crate::rng::Rng;
+use crate::scheduler::bed::Bed;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::haul::{Haul, Size};
-use crate::scheduler::idle::{Bed, Queues};
+use crate::scheduler::idle::Queues;
 use crate::scheduler::prefetch::prefetch;
 use crate::scheduler::queue::Word;
 use crate::scheduler::worker::Worker;
@@ -33,9 +34,10 @@ const MAX_PAUSE: Duration = Duration::from_micros(100);
 /// How many times a searcher goes round all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
 
-/// What a worker thread does. Ends when the runtime does, or when it is one too many.
+/// What a worker thread does. Ends when the runtime does, or as a spare that is not needed.
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
-    threads::signal_at_thread_end(&scheduler, worker.index);
+    threads::signal_at_thread_end(&scheduler.threads, Some(worker.index));
+    worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
     let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| Runner::new(&context).run())));
     if ran.is_err() {
@@ -55,10 +57,9 @@ struct Runner<'a> {
     /// Until the injector has its turn.
     polls_left: u32,
     slot_streak: u32,
-    is_retired: bool,
     haul: Haul,
-    /// Every worker's ticks at this one's last look as the watcher.
-    last_ticks: Vec<u64>,
+    /// It is a spare that was told to leave.
+    has_left: bool,
 }
 
 impl<'a> Runner<'a> {
@@ -72,46 +73,61 @@ impl<'a> Runner<'a> {
             rng: Rng::new(scheduler.seed.wrapping_add(worker.index as u64)),
             polls_left: INJECTOR_INTERVAL,
             slot_streak: 0,
-            is_retired: false,
             haul: Haul::new(),
-            last_ticks: Vec::new(),
+            has_left: false,
         }
     }
 
     fn run(&mut self) {
-        self.scheduler.idle.worker_available();
-        while let Some(word) = self.find_task() {
-            self.worker.tick();
-            task::run(word, self.context);
-            self.worker.tick();
+        'search: while let Some(mut word) = self.find_task() {
+            loop {
+                task::run(word, self.context, self.worker);
+                if self.worker.bed.is_at_work() || !self.check_in() {
+                    continue 'search;
+                }
+                match self.look_elsewhere(true) {
+                    Some(found) => word = found,
+                    None => break 'search,
+                }
+            }
         }
-        self.scheduler.inject_batch(self.worker.drain());
-        self.scheduler.worker_unavailable();
+        if !self.has_left {
+            self.scheduler.idle.worker_removed(&self.worker.bed);
+            self.scheduler.notify_if_shared_work_waits();
+        }
     }
 
-    /// The next goroutine to run; `None` when this worker is to end.
+    /// The next goroutine to run; `None` when this worker is to end. When the runtime ends, what is
+    /// still queued is dropped first.
     #[inline]
     fn find_task(&mut self) -> Option<Word> {
-        self.task_at_hand().or_else(|| self.look_elsewhere())
+        self.task_at_hand().or_else(|| self.look_elsewhere(false))
     }
 
-    /// When the runtime ends, what is still queued is dropped first.
+    /// By a worker that was summoned or written off in its last poll. Says whether it is one too many;
+    /// then it has left its queue to others.
+    #[cold]
+    fn check_in(&mut self) -> bool {
+        let is_excess = self.scheduler.idle.check_in(&self.worker.bed);
+        if is_excess {
+            self.scheduler.inject_batch(self.worker.drain());
+        }
+        is_excess
+    }
+
     #[inline]
     fn task_at_hand(&mut self) -> Option<Word> {
-        if self.is_retired {
-            return None;
-        }
         self.local_task().or_else(|| self.injected_task())
     }
 
     /// Searches, and sleeps, until there is something.
-    fn look_elsewhere(&mut self) -> Option<Word> {
+    fn look_elsewhere(&mut self, is_excess: bool) -> Option<Word> {
         let scheduler = self.scheduler;
         let mut size = self.haul.end();
         let resting = size != Size::Fair && scheduler.idle.others_are_awake();
-        let mut searching = !resting && scheduler.idle.begin_search();
+        let mut searching = !resting && !is_excess && scheduler.idle.begin_search();
         loop {
-            let found = match searching && !self.is_retired {
+            let found = match searching {
                 true => self.task_at_hand().or_else(|| self.steal()),
                 false => None,
             };
@@ -121,10 +137,6 @@ impl<'a> Runner<'a> {
                 }
                 self.haul.begin();
                 return found;
-            }
-            self.retire_if_excess();
-            if self.is_retired {
-                continue;
             }
             if scheduler.is_closing() {
                 // Perhaps this worker ran the last goroutine that exit waits for.
@@ -140,7 +152,10 @@ impl<'a> Runner<'a> {
                 }
             }
             let rest = resting && !searching;
-            scheduler.idle.sleep(self.worker.index, searching, rest, self);
+            if !scheduler.idle.sleep(self.worker.index, searching, rest, self) {
+                self.has_left = true;
+                return None;
+            }
             // What it knew is out of date.
             (searching, size) = (true, Size::Fair);
         }
@@ -148,14 +163,7 @@ impl<'a> Runner<'a> {
 
     #[inline]
     fn is_to_end(&self) -> bool {
-        self.is_retired || self.scheduler.phase() == Phase::Ended
-    }
-
-    /// Retires if there are more workers than wanted.
-    fn retire_if_excess(&mut self) {
-        let scheduler = self.scheduler;
-        self.is_retired = scheduler.phase() == Phase::Running
-            && scheduler.threads.retire_if_excess(self.worker.index);
+        self.scheduler.phase() == Phase::Ended
     }
 
     /// From this worker's own queue, or every now and then from the injector.
@@ -164,7 +172,6 @@ impl<'a> Runner<'a> {
         self.polls_left -= 1;
         if self.polls_left == 0 {
             self.polls_left = INJECTOR_INTERVAL;
-            self.retire_if_excess();
             if let Some(word) = self.injected_task() {
                 return Some(word);
             }
@@ -201,7 +208,7 @@ impl<'a> Runner<'a> {
 
     /// From other workers' rings.
     fn steal(&mut self) -> Option<Word> {
-        let workers = self.scheduler.started_workers();
+        let workers = self.scheduler.threads.places_in_use();
         let closing = self.scheduler.is_closing();
         for _ in 0..SEARCH_ROUNDS {
             let start = self.rng.below(workers);
@@ -230,27 +237,6 @@ impl<'a> Runner<'a> {
 impl Queues for Runner<'_> {
     fn shared_work_waits(&self) -> bool {
         self.is_to_end() || self.scheduler.shared_work_surely_waits()
-    }
-
-    fn neglected_work(&mut self) -> bool {
-        if self.shared_work_waits() {
-            return true;
-        }
-        let workers = self.scheduler.started_workers();
-        self.last_ticks.resize(workers, u64::MAX);
-        for index in 0..workers {
-            let Some(victim) = self.scheduler.worker(index) else { continue };
-            let ticks = victim.ticks();
-            let has_moved = std::mem::replace(&mut self.last_ticks[index], ticks) != ticks;
-            if has_moved || index == self.worker.index {
-                continue;
-            }
-            if let Some(word) = victim.next.take().or_else(|| victim.ring.pop()) {
-                self.scheduler.push_back(self.worker, word);
-                return true;
-            }
-        }
-        false
     }
 
     fn bed(&self, worker: usize) -> &Bed {

@@ -62,6 +62,11 @@ impl Site {
         })
     }
 
+    /// The site with this address, if there is one.
+    pub(crate) fn at(address: usize) -> Option<&'static Site> {
+        lock(&ALL).values().copied().find(|site| ptr::from_ref(*site).addr() == address)
+    }
+
     #[cold]
     fn look_up(spawned_at: &'static Location<'static>, future: TypeId) -> &'static Site {
         let key = (ptr::from_ref(spawned_at).addr(), future);

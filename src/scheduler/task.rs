@@ -59,6 +59,7 @@ use crate::scheduler::outcome::Outcome;
 use crate::scheduler::queue::Word;
 use crate::scheduler::registry::Key;
 use crate::scheduler::site::{Site, WakerKind};
+use crate::scheduler::worker::Worker;
 
 /// What the allocation holds beside the future: 20 bytes, aligned to four, so that they fill 56
 /// bytes together with the header of `async-task`, and not 64.
@@ -262,19 +263,21 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     });
 }
 
-/// Polls the goroutine that a queue gave out, on a worker.
+/// Polls the goroutine that a queue gave out, on `worker`, the caller.
 #[inline]
-pub(crate) fn run(word: Word, context: &Context) {
+pub(crate) fn run(word: Word, context: &Context, worker: &Worker) {
     let address = ptr::with_exposed_provenance_mut(word);
     let address = NonNull::new(address).expect("queues hold no null");
     // SAFETY: every word in a queue comes from `into_word`, and queues give each out once (their
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
+    worker.begin_poll(runnable.metadata().site());
     context.polling.set(Some(NonNull::from(runnable.metadata())));
     // As `async-task` has it.
     context.waker_data.set(address.as_ptr());
     runnable.run();
     context.polling.set(None);
+    worker.end_poll();
 }
 
 pin_project! {

@@ -1,9 +1,8 @@
-//! Worker threads: start, retire, wait for their end, leave behind.
+//! Worker threads: start, wait for their end, leave behind.
 //!
 //! A worker thread sits on a *place*, the index of its [`Worker`]. There are as many available
-//! workers as the program asked for; a worker whose goroutine calls `block_on` is not available,
-//! and another is started to cover for it. When it comes back there is one too many: the next
-//! worker that finds nothing to do, or comes to a check, retires, and its place is free again.
+//! workers as the program asked for (`idle.rs` counts them); where one is away and there is no spare
+//! to stand in for it, another thread is started. When a spare has left its place is free again.
 //!
 //! A thread has *ended* when the destructors of its thread-locals have run, user code as they are.
 //! For that the first thread-local of a worker thread is ours: destructors run in the reverse
@@ -19,146 +18,150 @@ use std::thread;
 use std::time::Duration;
 
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Phase, Scheduler, runner};
+use crate::scheduler::{Phase, Scheduler, monitor, runner};
 use crate::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, lock};
 
 pub(crate) struct Threads {
     state: Mutex<State>,
     changed: Condvar,
-    /// How many workers the program asked for.
-    wanted: usize,
-    /// Mirrors `state`, for a look without the lock: more workers are available than wanted.
-    excess: AtomicBool,
     /// Workers inside a nested `block_on`.
-    blocked: AtomicUsize,
+    waiting: AtomicUsize,
     /// Those of them that a goroutine called in its poll, rather than a destructor after it.
-    blocked_goroutines: AtomicUsize,
+    waiting_goroutines: AtomicUsize,
+    /// How many places one must look at to see all workers whose threads have not ended.
+    in_use: AtomicUsize,
     refusal_reported: AtomicBool,
 }
 
 struct State {
     places: Vec<Place>,
-    /// Workers that run goroutines, or look for some.
-    available: usize,
-    /// Threads that were started and have not ended.
+    /// Threads that were started and have not ended, the monitor among them.
     alive: usize,
+    monitor: Option<thread::JoinHandle<()>>,
+    /// Threads that end are to be joined.
+    ending: bool,
     /// Exit has taken stock: no thread starts any more.
     closed: bool,
 }
 
 enum Place {
     Free,
-    Running(Option<thread::JoinHandle<()>>),
-    Retired,
-    Ended(Option<thread::JoinHandle<()>>),
+    Running(thread::JoinHandle<()>),
+    Ended(thread::JoinHandle<()>),
 }
 
 impl Threads {
-    pub(crate) fn new(wanted: usize) -> Self {
+    pub(crate) fn new() -> Self {
         Threads {
-            state: Mutex::new(State { places: Vec::new(), available: 0, alive: 0, closed: false }),
+            state: Mutex::new(State {
+                places: Vec::new(),
+                alive: 0,
+                monitor: None,
+                ending: false,
+                closed: false,
+            }),
             changed: Condvar::new(),
-            wanted,
-            excess: AtomicBool::new(false),
-            blocked: AtomicUsize::new(0),
-            blocked_goroutines: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            waiting_goroutines: AtomicUsize::new(0),
+            in_use: AtomicUsize::new(0),
             refusal_reported: AtomicBool::new(false),
         }
     }
 
-    /// Starts one more worker.
-    pub(crate) fn start(&self, scheduler: &Arc<Scheduler>) -> io::Result<()> {
+    /// Starts one more worker, if there are fewer than `limit`, spares included.
+    pub(crate) fn start(&self, scheduler: &Arc<Scheduler>, limit: usize) -> io::Result<()> {
         let mut state = lock(&self.state);
         if state.closed {
             return Err(io::Error::other("the runtime has ended"));
         }
         let free = state.places.iter().position(|place| matches!(place, Place::Free));
         let index = free.unwrap_or(state.places.len());
-        let Some(worker) = scheduler.place_worker(index) else {
-            return Err(io::Error::other(format!("all {index} places for workers are taken")));
-        };
+        if index >= limit {
+            return Err(io::Error::other(format!("there are {limit} already, the limit")));
+        }
+        let worker = scheduler.place_worker(index);
+        scheduler.idle.worker_added();
         let config = &scheduler.config;
         let mut builder = thread::Builder::new().name(format!("{}-{index}", config.thread_name));
         if let Some(bytes) = config.stack_size {
             builder = builder.stack_size(bytes);
         }
-        let handle = builder.spawn({
-            let (scheduler, worker): (Arc<Scheduler>, Arc<Worker>) = (scheduler.clone(), worker);
+        let started = builder.spawn({
+            let (scheduler, worker): (Arc<Scheduler>, Arc<Worker>) =
+                (scheduler.clone(), worker.clone());
             move || runner::thread_main(scheduler, worker)
-        })?;
+        });
+        let handle = started.inspect_err(|_| scheduler.idle.worker_removed(&worker.bed))?;
         if index == state.places.len() {
             state.places.push(Place::Free);
         }
-        state.places[index] = Place::Running(Some(handle));
+        state.places[index] = Place::Running(handle);
         state.alive += 1;
-        self.set_available(&mut state, |available| available + 1);
+        self.note_places_in_use(&state);
         Ok(())
     }
 
-    /// A worker stops running goroutines for the duration of a nested `block_on`: another is
-    /// started if there are too few now.
-    pub(crate) fn block(&self, scheduler: &Arc<Scheduler>, by_goroutine: bool) {
-        self.blocked.fetch_add(1, Ordering::SeqCst);
-        self.blocked_goroutines.fetch_add(by_goroutine.into(), Ordering::SeqCst);
-        self.set_available(&mut lock(&self.state), |available| available - 1);
-        while lock(&self.state).available < self.wanted && scheduler.phase() != Phase::Ended {
-            if let Err(error) = self.start(scheduler) {
+    pub(crate) fn start_monitor(&self, scheduler: &Arc<Scheduler>) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        state.monitor = Some(monitor::start(scheduler)?);
+        state.alive += 1;
+        Ok(())
+    }
+
+    /// Starts one more worker, to stand in for one that is away. Says whether that worked.
+    pub(crate) fn start_cover(&self, scheduler: &Arc<Scheduler>) -> bool {
+        match self.start(scheduler, scheduler.config.max_threads) {
+            Ok(()) => true,
+            Err(error) => {
                 if scheduler.phase() == Phase::Running {
                     self.report_refusal(&error);
                 }
-                return;
+                false
             }
         }
     }
 
-    /// Once is enough.
+    /// Once is enough. On a thread of its own, if there is one: a goroutine that blocks may have
+    /// locked standard error.
     fn report_refusal(&self, error: &io::Error) {
-        if !self.refusal_reported.swap(true, Ordering::Relaxed) {
+        if self.refusal_reported.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let error = error.to_string();
+        let report = move || {
             let _ = writeln!(
                 io::stderr(),
-                "gorun: a goroutine waits in `block_on`, and no thread could be started to stand \
-                 in for its worker: {error}. If all workers come to wait like this, they wait for \
-                 ever; let goroutines `.await` instead",
+                "gorun: a goroutine blocks its thread, and no thread could be started to stand in \
+                 for its worker: {error}. As long as it blocks the others have a worker less; if \
+                 all block like this and wait for others, they wait for ever. Let goroutines \
+                 `.await` instead, or raise `Builder::max_threads` or the system's limit",
             );
+        };
+        let builder = thread::Builder::new().name("gorun-report".to_owned());
+        if builder.spawn(report.clone()).is_err() {
+            report();
         }
     }
 
-    /// The worker runs goroutines again.
-    pub(crate) fn unblock(&self, by_goroutine: bool) {
-        let mut state = lock(&self.state);
-        self.set_available(&mut state, |available| available + 1);
-        self.blocked_goroutines.fetch_sub(by_goroutine.into(), Ordering::SeqCst);
-        self.blocked.fetch_sub(1, Ordering::SeqCst);
+    /// A worker begins to wait for others.
+    pub(crate) fn begin_wait(&self, by_goroutine: bool) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.waiting_goroutines.fetch_add(by_goroutine.into(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn end_wait(&self, by_goroutine: bool) {
+        self.waiting_goroutines.fetch_sub(by_goroutine.into(), Ordering::SeqCst);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// How many workers are inside a nested `block_on`.
-    pub(crate) fn blocked(&self) -> usize {
-        self.blocked.load(Ordering::SeqCst)
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// How many goroutines are inside a nested `block_on` that they called in their polls.
-    pub(crate) fn blocked_goroutines(&self) -> usize {
-        self.blocked_goroutines.load(Ordering::SeqCst)
-    }
-
-    /// How many workers there are, inside a nested `block_on` or not.
-    pub(crate) fn working(&self) -> usize {
-        lock(&self.state).available + self.blocked()
-    }
-
-    /// Retires the worker at `index`, the caller, if there is one too many.
-    pub(crate) fn retire_if_excess(&self, index: usize) -> bool {
-        if !self.excess.load(Ordering::Relaxed) {
-            return false;
-        }
-        let mut state = lock(&self.state);
-        if state.available <= self.wanted {
-            return false;
-        }
-        self.set_available(&mut state, |available| available - 1);
-        // Dropping the handle detaches the thread; its end is still waited for, by count.
-        state.places[index] = Place::Retired;
-        true
+    pub(crate) fn waiting_goroutines(&self) -> usize {
+        self.waiting_goroutines.load(Ordering::SeqCst)
     }
 
     /// Waits until a thread ends, or for `limit`. Returns how many have not ended.
@@ -172,49 +175,67 @@ impl Threads {
         state.alive
     }
 
+    /// Who ends from now on is joined.
+    pub(crate) fn begin_end(&self) {
+        lock(&self.state).ending = true;
+    }
+
     /// Joins the threads that have ended and detaches the others.
     pub(crate) fn join_ended(&self) {
-        let places = {
+        let (places, monitor) = {
             let mut state = lock(&self.state);
             state.closed = true;
-            std::mem::take(&mut state.places)
+            (std::mem::take(&mut state.places), state.monitor.take())
         };
-        for place in places {
-            if let Place::Ended(Some(handle)) = place {
-                // `thread_main` does not panic.
-                let _ = handle.join();
-            }
+        let ended = places.into_iter().filter_map(|place| match place {
+            Place::Ended(handle) => Some(handle),
+            Place::Free | Place::Running(_) => None,
+        });
+        for handle in ended.chain(monitor.filter(thread::JoinHandle::is_finished)) {
+            // Neither `thread_main` nor the monitor panics.
+            let _ = handle.join();
         }
     }
 
-    fn end(&self, index: usize) {
+    /// How many places one must look at to see all workers whose threads have not ended.
+    #[inline]
+    pub(crate) fn places_in_use(&self) -> usize {
+        self.in_use.load(Ordering::SeqCst)
+    }
+
+    fn note_places_in_use(&self, state: &State) {
+        let last = state.places.iter().rposition(|place| !matches!(place, Place::Free));
+        self.in_use.store(last.map_or(0, |last| last + 1), Ordering::SeqCst);
+    }
+
+    /// The thread at `index` ends, or, without one, the monitor's.
+    fn end(&self, index: Option<usize>) {
         let mut state = lock(&self.state);
         state.alive -= 1;
-        if let Some(place) = state.places.get_mut(index) {
+        let ending = state.ending;
+        if let Some(place) = index.and_then(|index| state.places.get_mut(index)) {
             *place = match std::mem::replace(place, Place::Free) {
-                Place::Running(handle) => Place::Ended(handle),
-                Place::Retired | Place::Free => Place::Free,
-                ended @ Place::Ended(_) => ended,
+                Place::Running(handle) if ending => Place::Ended(handle),
+                // A spare that has left.
+                _ => Place::Free,
             };
+            self.note_places_in_use(&state);
         }
         drop(state);
         self.changed.notify_all();
     }
-
-    fn set_available(&self, state: &mut State, change: impl FnOnce(usize) -> usize) {
-        state.available = change(state.available);
-        self.excess.store(state.available > self.wanted, Ordering::Relaxed);
-    }
 }
 
+/// It has no reference to the scheduler: the last one might otherwise be dropped in a thread-local's
+/// destructor, where nobody waits for it.
 struct ThreadEnd {
-    scheduler: Arc<Scheduler>,
-    index: usize,
+    threads: Arc<Threads>,
+    index: Option<usize>,
 }
 
 impl Drop for ThreadEnd {
     fn drop(&mut self) {
-        self.scheduler.threads.end(self.index);
+        self.threads.end(self.index);
     }
 }
 
@@ -222,8 +243,7 @@ thread_local! {
     static THREAD_END: RefCell<Option<ThreadEnd>> = const { RefCell::new(None) };
 }
 
-/// Called first on a worker thread, so that its end is signalled last.
-pub(crate) fn signal_at_thread_end(scheduler: &Arc<Scheduler>, index: usize) {
-    let end = ThreadEnd { scheduler: scheduler.clone(), index };
-    THREAD_END.set(Some(end));
+/// Called first on a thread, so that its end is signalled last. Without an index it is the monitor's.
+pub(crate) fn signal_at_thread_end(threads: &Arc<Threads>, index: Option<usize>) {
+    THREAD_END.set(Some(ThreadEnd { threads: threads.clone(), index }));
 }

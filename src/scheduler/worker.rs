@@ -2,10 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+use std::panic::Location;
+
+use crate::scheduler::bed::{Bed, Standing};
 use crate::scheduler::counts::Counts;
-use crate::scheduler::idle::Bed;
 use crate::scheduler::queue::{NextSlot, Ring, Word};
-use crate::sync::{AtomicU64, Ordering};
+use crate::scheduler::site::Site;
+use crate::scheduler::thread_state::ThreadNumber;
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const RING_CAPACITY: usize = 256;
 
@@ -17,6 +21,9 @@ pub(crate) struct Worker {
     pub(crate) counts: Counts,
     /// Goes up by one when a poll begins and when it ends: odd is inside a poll.
     ticks: AtomicU64,
+    /// The address of the spawn site of the goroutine in the last poll.
+    site: AtomicUsize,
+    thread: AtomicU32,
 }
 
 impl Worker {
@@ -28,7 +35,24 @@ impl Worker {
             bed: Bed::new(),
             counts: Counts::new(),
             ticks: AtomicU64::new(0),
+            site: AtomicUsize::new(0),
+            thread: AtomicU32::new(0),
         }
+    }
+
+    /// The calling thread is this worker from now on.
+    pub(crate) fn set_thread(&self) {
+        self.thread.store(ThreadNumber::current().0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn thread(&self) -> ThreadNumber {
+        ThreadNumber(self.thread.load(Ordering::Relaxed))
+    }
+
+    /// Whether it has said that it blocks.
+    #[inline]
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.bed.is(Standing::Blocked)
     }
 
     pub(crate) fn ticks(&self) -> u64 {
@@ -45,11 +69,38 @@ impl Worker {
         self.ticks.load(Ordering::Relaxed).div_ceil(2) as usize
     }
 
-    /// By the worker's own thread.
+    /// By the worker's own thread, and the same for what follows.
     #[inline]
-    pub(crate) fn tick(&self) {
+    pub(crate) fn begin_poll(&self, site: &'static Site) {
+        // Ordering: Release pairs with the Acquire in `spawn_site`: who reads this site sees that the
+        // poll before has ended.
+        self.site.store(std::ptr::from_ref(site).addr(), Ordering::Release);
+        self.advance(1);
+    }
+
+    #[inline]
+    pub(crate) fn end_poll(&self) {
+        self.advance(1);
+    }
+
+    /// It makes progress inside a poll.
+    pub(crate) fn step(&self) {
+        self.advance(2);
+    }
+
+    #[inline]
+    fn advance(&self, by: u64) {
         let ticks = self.ticks.load(Ordering::Relaxed);
-        self.ticks.store(ticks + 1, Ordering::Release);
+        self.ticks.store(ticks + by, Ordering::Release);
+    }
+
+    /// Where the goroutine was spawned that is being polled, if the ticks are still these.
+    pub(crate) fn spawn_site(&self, ticks: u64) -> Option<&'static Location<'static>> {
+        let address = self.site.load(Ordering::Acquire);
+        if self.ticks() != ticks {
+            return None;
+        }
+        Site::at(address).map(|site| site.spawned_at)
     }
 
     /// How many tasks from the injector the ring can take without soon being full.
@@ -60,6 +111,15 @@ impl Worker {
     /// Takes everything out of the queue, for others to run.
     pub(crate) fn drain(&self) -> Vec<Word> {
         self.next.take().into_iter().chain(self.ring.drain()).collect()
+    }
+
+    /// How many tasks wait here, as far as the caller can know.
+    pub(crate) fn tasks_waiting(&self) -> usize {
+        usize::from(!self.next.is_empty()) + self.ring.len()
+    }
+
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tasks_waiting() > 0
     }
 
     /// Whether others may help themselves here: a single task is this worker's own.

@@ -15,6 +15,15 @@ pub(crate) fn run<F: Future>(workers: usize, main: F) -> F::Output {
     gorun::Builder::new().worker_threads(workers).block_on(main).expect("the runtime starts")
 }
 
+/// The same without spare threads, so that a goroutine that keeps its worker keeps others waiting.
+pub(crate) fn run_without_spares<F: Future>(workers: usize, main: F) -> F::Output {
+    without_spares(workers).block_on(main).expect("the runtime starts")
+}
+
+pub(crate) fn without_spares(workers: usize) -> gorun::Builder {
+    gorun::Builder::new().worker_threads(workers).max_threads(workers)
+}
+
 /// A builder with so many workers, which waits for its goroutines however slow the machine is.
 pub(crate) fn patient(workers: usize) -> gorun::Builder {
     gorun::Builder::new().worker_threads(workers).exit_grace(Duration::MAX)

@@ -18,7 +18,7 @@ fn whoever_goes_to_sleep_last_finds_it() {
     explore(Some(2), || {
         let world = World::new(2, Mistake::None);
         let workers = world.start(0, |mut worker| {
-            if worker.find_task_after(true).is_some() {
+            if worker.find_task_after_tiny_haul().is_some() {
                 worker.end_world();
             }
         });
@@ -37,7 +37,7 @@ fn the_resting_worker_finds_it_when_its_time_is_up() {
             let world = world.clone();
             move || world.inject()
         });
-        assert!(world.worker(1).find_task_after(true).is_some());
+        assert!(world.worker(1).find_task_after_tiny_haul().is_some());
         pusher.join().unwrap();
     });
 }
@@ -48,10 +48,10 @@ fn a_task_for_each(mistake: Mistake) {
     explore(Some(2), move || {
         let world = World::new(3, mistake);
         let workers = world.start(1, |mut worker| {
-            assert!(worker.find_task_after(true).is_some());
+            assert!(worker.find_task_after_tiny_haul().is_some());
         });
         // Until now the first worker was awake.
-        world.take_away(0);
+        world.worker(0).block_without_tasks();
         workers.iter().for_each(|_| world.inject());
         workers.into_iter().for_each(|worker| worker.join().unwrap());
     });

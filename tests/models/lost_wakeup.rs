@@ -2,8 +2,8 @@
 //!
 //! A worker that has found a task and ends here stands for one that computes for ever. So where
 //! there are as many tasks as workers, each worker must find one, whatever the others do: if a
-//! wake-up is lost, somebody sleeps for ever, which loom reports as a deadlock. Timed waits do not
-//! end: none of this may depend on the watcher.
+//! wake-up is lost, somebody sleeps for ever, which loom reports as a deadlock. There is no monitor:
+//! none of this may depend on it.
 //!
 //! Seen to report a deadlock with `Idle::end_search` never saying that it was the last.
 

@@ -1,14 +1,18 @@
-//! Workers for the models of the idle protocol: the loop of `runner.rs` around the shipped
-//! `idle.rs` and `injector.rs`, so that only what these two order is ordered.
+//! Workers and the monitor for the models of the idle protocol: the loops of `runner.rs` and
+//! `monitor.rs` around the shipped `idle.rs` and `injector.rs`, so that only what these two order is
+//! ordered.
 
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use loom::thread::{self, JoinHandle};
 
-use crate::idle::{Bed, Idle, Queues};
+use crate::bed::Bed;
+use crate::idle::{Idle, Queues};
 use crate::injector::Injector;
 use crate::queue::{NextSlot, Word};
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
 
 /// A step left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,27 +28,69 @@ pub(crate) enum Mistake {
     StillResting,
     /// Who puts a single aside does not care whether anybody watches.
     NobodyWatches,
+    /// The monitor does not look again when it has lain down.
+    LieDownWithoutLook,
+    /// It sleeps without a limit, whoever is awake.
+    SleepWithoutLimit,
+    /// It writes off who has moved.
+    WriteOffUnchecked,
+    /// Who makes a spare available does not look whether work waits for it.
+    NotHandedOver,
+    /// A worker that goes away keeps what is in its queue.
+    QueueKept,
 }
 
 pub(crate) struct World {
     idle: Idle,
+    allowed: usize,
     workers: Vec<Shared>,
     injector: Injector<1>,
     ended: AtomicBool,
     mistake: Mistake,
 }
 
-/// What others see of a worker: the next slot, and the only task of its ring.
+/// What others see of a worker. Its queue is the next slot.
 struct Shared {
     bed: Bed,
-    singles: [NextSlot; 2],
+    next: NextSlot,
+    /// Odd is inside a poll.
+    ticks: AtomicU64,
+    has_lain_down: Event,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Shared {
+            bed: Bed::new(),
+            next: NextSlot::new(),
+            ticks: AtomicU64::new(0),
+            has_lain_down: Event::new(),
+        }
+    }
+
+    fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Acquire)
+    }
+
+    fn drain(&self) -> Vec<Word> {
+        self.next.take().into_iter().collect()
+    }
 }
 
 pub(crate) struct Worker {
     world: Arc<World>,
     me: usize,
-    /// The watcher's catch. (The shipped one puts it into its ring.)
-    caught: Option<Word>,
+    /// When it lies down it says so, once.
+    announces: Cell<bool>,
+    /// It is a spare that was told to leave.
+    has_left: bool,
+}
+
+/// When the monitor takes its next look.
+enum Look {
+    Again,
+    AfterRest,
+    WhenCalled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +101,18 @@ pub(crate) enum Found {
 
 impl World {
     pub(crate) fn new(workers: usize, mistake: Mistake) -> Arc<Self> {
-        let shared = |_| Shared { bed: Bed::new(), singles: [NextSlot::new(), NextSlot::new()] };
-        let idle = Idle::new();
-        (0..workers).for_each(|_| idle.worker_available());
+        World::with_spares(workers, 0, mistake)
+    }
+
+    /// With more workers than are allowed, all of them awake.
+    pub(crate) fn with_spares(allowed: usize, spares: usize, mistake: Mistake) -> Arc<Self> {
+        let idle = Idle::new(allowed, false);
+        let workers = allowed + spares;
+        (0..workers).for_each(|_| idle.worker_added());
         Arc::new(World {
             idle,
-            workers: (0..workers).map(shared).collect(),
+            allowed,
+            workers: (0..workers).map(|_| Shared::new()).collect(),
             injector: Injector::new(),
             ended: AtomicBool::new(false),
             mistake,
@@ -69,7 +121,7 @@ impl World {
 
     /// The worker at `me`, for the calling thread to play.
     pub(crate) fn worker(self: &Arc<Self>, me: usize) -> Worker {
-        Worker { world: self.clone(), me, caught: None }
+        Worker { world: self.clone(), me, announces: Cell::new(false), has_left: false }
     }
 
     /// Starts the workers from `first` on.
@@ -85,24 +137,83 @@ impl World {
         (first..self.workers.len()).map(start).collect()
     }
 
-    /// By any thread: a push to the injector.
-    pub(crate) fn inject(&self) {
-        self.injector.push(1);
-        self.idle.notify(|worker| self.bed(worker));
+    /// The same, and waits until all of them have lain down.
+    pub(crate) fn start_asleep(
+        self: &Arc<Self>,
+        first: usize,
+        run: impl Fn(Worker) + Clone + 'static,
+    ) -> Vec<JoinHandle<()>> {
+        let threads = self.start(first, move |worker| {
+            worker.announce_rest();
+            run(worker);
+        });
+        (first..self.workers.len()).for_each(|worker| self.wait_for_rest(worker));
+        threads
     }
 
-    /// `Scheduler::worker_unavailable`, by the worker of that number.
-    pub(crate) fn take_away(&self, _worker: usize) {
-        self.idle.worker_unavailable();
-        if self.shared_work_waits() {
-            self.idle.pass_on(|worker| self.bed(worker));
+    /// Until it lies down, if it has called `announce_rest`.
+    pub(crate) fn wait_for_rest(&self, worker: usize) {
+        self.workers[worker].has_lain_down.wait_for(1);
+    }
+
+    pub(crate) fn start_monitor(self: &Arc<Self>) -> JoinHandle<()> {
+        let world = self.clone();
+        thread::spawn(move || world.run_monitor())
+    }
+
+    /// As if it had done so before the model begins, in which its thread has not been started yet.
+    pub(crate) fn let_monitor_lie_down(&self) {
+        self.idle.stop_watching();
+        self.idle.let_monitor_sleep(None);
+    }
+
+    /// By any thread: a push to the injector.
+    pub(crate) fn inject(&self) {
+        self.inject_batch(vec![1]);
+    }
+
+    fn inject_batch(&self, batch: Vec<Word>) {
+        if !batch.is_empty() {
+            self.injector.push_batch(batch);
+            self.idle.notify(|worker| self.bed(worker));
         }
     }
 
     /// The end: workers find nothing any more.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
+        self.idle.keep_all();
         self.idle.notify_all(|worker| self.bed(worker));
+    }
+
+    /// What exit does first, and when nothing moves.
+    pub(crate) fn begin_exit(&self) {
+        self.idle.keep_all();
+        if self.mistake != Mistake::NotHandedOver {
+            self.idle.wake_one(|worker| self.bed(worker));
+        }
+    }
+
+    pub(crate) fn let_spares_leave(&self) {
+        self.idle.let_spares_leave(|worker| self.bed(worker));
+    }
+
+    /// When everybody is at rest, no more and no less than are allowed are available.
+    pub(crate) fn assert_counts_are_right(&self) {
+        assert_eq!(self.idle.working(), self.allowed, "too many are available, or too few");
+    }
+
+    /// When all workers have ended or left, none is counted.
+    pub(crate) fn assert_nobody_is_left(&self) {
+        let household = self.idle.stop_watching();
+        let (working, is_asleep) = (self.idle.working(), household.is_asleep());
+        assert!(working == 0 && is_asleep && !self.idle.somebody_is_idle(), "somebody is counted");
+    }
+
+    fn notify_if_shared_work_waits(&self) {
+        if self.shared_work_waits() {
+            self.idle.pass_on(|worker| self.bed(worker));
+        }
     }
 
     fn take_injected(&self) -> bool {
@@ -116,6 +227,10 @@ impl World {
         }
     }
 
+    fn work_surely_waits(&self) -> bool {
+        self.shared_work_waits() || self.workers.iter().any(|worker| !worker.next.is_empty())
+    }
+
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
@@ -123,104 +238,277 @@ impl World {
     fn bed(&self, worker: usize) -> &Bed {
         &self.workers[worker].bed
     }
+
+    // The monitor.
+
+    /// `Monitor::run`. It is quicker to judge than the shipped one: to it everybody neglects what is
+    /// in their queue, and is stuck if they are in a poll while work waits.
+    fn run_monitor(&self) {
+        self.idle.let_monitor_sleep(None);
+        while !self.has_ended() {
+            match self.look() {
+                // It sleeps for a moment.
+                Look::Again => thread::yield_now(),
+                Look::WhenCalled => self.idle.let_monitor_sleep(None),
+                Look::AfterRest => {
+                    // A timed wait may end at once in a model; see `sync.rs`.
+                    thread::yield_now();
+                    self.idle.let_monitor_sleep(Some(Duration::ZERO));
+                }
+            }
+        }
+    }
+
+    fn look(&self) -> Look {
+        let work_waits = !self.injector.is_empty() | self.share_neglected();
+        if work_waits {
+            self.replace_stuck();
+            self.notify_of_what_waits();
+            self.idle.watch();
+            return Look::Again;
+        }
+        let household = self.idle.stop_watching();
+        if self.mistake != Mistake::LieDownWithoutLook && self.work_surely_waits() {
+            self.idle.watch();
+            return Look::Again;
+        }
+        match household.is_asleep() || self.mistake == Mistake::SleepWithoutLimit {
+            true => Look::WhenCalled,
+            false => Look::AfterRest,
+        }
+    }
+
+    /// Says whether there was anything.
+    fn share_neglected(&self) -> bool {
+        let neglected: Vec<_> = self.workers.iter().flat_map(Shared::drain).collect();
+        let is_any = !neglected.is_empty();
+        self.inject_batch(neglected);
+        is_any
+    }
+
+    fn replace_stuck(&self) {
+        for worker in 0..self.workers.len() {
+            let ticks = self.workers[worker].ticks();
+            if ticks % 2 == 1 {
+                self.replace(worker, ticks);
+            }
+        }
+    }
+
+    /// `Scheduler::write_off` with what follows; the worker's ticks were these.
+    pub(crate) fn replace(&self, worker: usize, ticks: u64) {
+        let worker = &self.workers[worker];
+        let has_moved = || self.mistake != Mistake::WriteOffUnchecked && worker.ticks() != ticks;
+        if self.idle.write_off(&worker.bed, has_moved) {
+            self.inject_batch(worker.drain());
+            self.allow(self.allowed);
+            self.notify_of_what_waits();
+        }
+    }
+
+    pub(crate) fn allow(&self, allowed: usize) {
+        self.idle.allow(allowed, self.workers.iter().map(|worker| &worker.bed));
+    }
+
+    fn notify_of_what_waits(&self) {
+        if self.mistake != Mistake::NotHandedOver && !self.injector.is_empty() {
+            self.idle.notify(|worker| self.bed(worker));
+        }
+    }
 }
 
 impl Worker {
-    /// Puts a task into the next slot (0) or, as the only one, into the ring (1).
-    pub(crate) fn put_aside(&self, place: usize, word: Word) {
-        assert_eq!(self.world.workers[self.me].singles[place].replace(word), None);
+    fn shared(&self) -> &Shared {
+        &self.world.workers[self.me]
+    }
+
+    /// Puts a task into the next slot.
+    pub(crate) fn put_aside(&self, word: Word) {
+        assert_eq!(self.shared().next.replace(word), None);
         if self.world.mistake != Mistake::NobodyWatches {
-            self.world.idle.ensure_watched(|worker| self.world.bed(worker));
+            self.world.idle.ensure_watched();
         }
+    }
+
+    pub(crate) fn announce_rest(&self) {
+        self.announces.set(true);
     }
 
     pub(crate) fn end_world(&self) {
         self.world.end();
     }
 
-    /// `Runner::find_task`; `None` at the end.
-    pub(crate) fn find_task(&mut self) -> Option<Found> {
-        self.find_task_after(false)
+    // Polls.
+
+    /// A poll begins, or ends. Returns the ticks.
+    pub(crate) fn step(&self) -> u64 {
+        let ticks = self.shared().ticks.load(Ordering::Relaxed) + 1;
+        self.shared().ticks.store(ticks, Ordering::Release);
+        ticks
     }
 
-    /// The same after a haul that was tiny, or not; if it was, nothing was at hand a moment ago.
-    pub(crate) fn find_task_after(&mut self, tiny: bool) -> Option<Found> {
-        let world = self.world.clone();
-        if !tiny && !world.has_ended() {
-            let at_hand = self.local_task().or_else(|| self.injected_task());
-            if at_hand.is_some() {
-                return at_hand;
-            }
+    /// `Away::new`. Returns how many workers are missing.
+    pub(crate) fn block(&self) -> usize {
+        self.step();
+        self.step();
+        self.give_away_queue();
+        self.block_without_tasks()
+    }
+
+    pub(crate) fn block_without_tasks(&self) -> usize {
+        let missing = self.world.idle.block(&self.shared().bed);
+        if self.world.mistake != Mistake::NotHandedOver {
+            self.world.notify_if_shared_work_waits();
         }
+        missing
+    }
+
+    /// `Away::drop`.
+    pub(crate) fn unblock(&self) {
+        self.world.idle.unblock(&self.shared().bed);
+        self.step();
+        self.step();
+    }
+
+    fn give_away_queue(&self) {
+        if self.world.mistake != Mistake::QueueKept {
+            self.world.inject_batch(self.shared().drain());
+        }
+    }
+
+    // The loop.
+
+    /// `Runner::run`, with polls that `poll` plays.
+    pub(crate) fn run(mut self, poll: impl FnMut(&Worker, Found)) -> Self {
+        let found = self.find_task();
+        self.go_on(found, poll)
+    }
+
+    /// The same from the end of a poll on.
+    pub(crate) fn end_poll_and_run(mut self, poll: impl FnMut(&Worker, Found)) -> Self {
+        self.step();
+        let found = self.after_poll();
+        self.go_on(found, poll)
+    }
+
+    fn go_on(mut self, mut found: Option<Found>, mut poll: impl FnMut(&Worker, Found)) -> Self {
+        while let Some(task) = found {
+            self.step();
+            poll(&self, task);
+            self.step();
+            found = self.after_poll();
+        }
+        if !self.has_left {
+            self.world.idle.worker_removed(&self.shared().bed);
+            self.world.notify_if_shared_work_waits();
+        }
+        self
+    }
+
+    fn after_poll(&mut self) -> Option<Found> {
+        let bed = &self.shared().bed;
+        if bed.is_at_work() || !self.world.idle.check_in(bed) {
+            return self.find_task();
+        }
+        self.give_away_queue();
+        self.look_elsewhere(false, true)
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left
+    }
+
+    /// `Runner::find_task`; `None` at the end, or if it is to leave.
+    pub(crate) fn find_task(&mut self) -> Option<Found> {
+        self.task_at_hand().or_else(|| self.look_elsewhere(false, false))
+    }
+
+    /// The same after a haul that was tiny; then nothing was at hand a moment ago.
+    pub(crate) fn find_task_after_tiny_haul(&mut self) -> Option<Found> {
+        self.look_elsewhere(true, false)
+    }
+
+    fn look_elsewhere(&mut self, tiny: bool, is_excess: bool) -> Option<Found> {
+        let world = self.world.clone();
         let resting = tiny && world.idle.others_are_awake();
-        let mut searching = !resting && world.idle.begin_search();
+        let mut searching = !resting && !is_excess && world.idle.begin_search();
         let mut is_stale = false;
         loop {
-            let found = match searching && !world.has_ended() {
-                true => self.local_task().or_else(|| self.injected_task()).or_else(|| self.steal()),
+            let found = match searching {
+                // Others' next slots it leaves alone.
+                true => self.task_at_hand(),
                 false => None,
             };
             if found.is_some() || world.has_ended() {
                 if searching
                     && world.idle.end_search()
-                    && world.shared_work_waits()
                     && world.mistake != Mistake::DutyNotPassedOn
                     && !(is_stale && world.mistake == Mistake::StillResting)
                 {
-                    world.idle.pass_on(|worker| world.bed(worker));
+                    world.notify_if_shared_work_waits();
                 }
                 return found;
             }
-            world.idle.sleep(self.me, searching, resting && !searching, self);
+            if !world.idle.sleep(self.me, searching, resting && !searching, self) {
+                self.has_left = true;
+                return None;
+            }
             searching = true;
             is_stale = resting;
         }
     }
 
-    fn local_task(&mut self) -> Option<Found> {
-        let own = &self.world.workers[self.me].singles;
-        let word = self.caught.take().or_else(|| own.iter().find_map(NextSlot::take));
-        word.map(Found::Single)
+    fn task_at_hand(&self) -> Option<Found> {
+        if self.world.has_ended() {
+            return None;
+        }
+        self.shared().next.take().map(Found::Single).or_else(|| self.injected_task())
     }
 
     fn injected_task(&self) -> Option<Found> {
         self.world.take_injected().then_some(Found::Injected)
     }
-
-    /// A searcher leaves next slots alone, but takes the only task of a ring.
-    fn steal(&self) -> Option<Found> {
-        let others = self.world.workers.iter().enumerate().filter(|&(index, _)| index != self.me);
-        let stolen = others.map(|(_, worker)| worker.singles[1].take()).find_map(|word| word);
-        stolen.map(Found::Single).or_else(|| self.injected_task())
-    }
 }
 
 impl Queues for Worker {
     fn shared_work_waits(&self) -> bool {
+        if self.announces.replace(false) {
+            self.shared().has_lain_down.happen();
+        }
         self.world.mistake != Mistake::SleepWithoutLook
             && (self.world.has_ended() || self.world.shared_work_waits())
     }
 
-    fn neglected_work(&mut self) -> bool {
-        // A timed wait ends at once in a model; see `sync.rs`.
-        thread::yield_now();
-        if self.shared_work_waits() {
-            return true;
-        }
-        for (index, worker) in self.world.workers.iter().enumerate() {
-            if index != self.me
-                && let Some(word) = worker.singles.iter().find_map(NextSlot::take)
-            {
-                self.caught = Some(word);
-                // As every push to a ring does.
-                self.world.idle.ensure_watched(|worker| self.world.bed(worker));
-                return true;
-            }
-        }
-        false
-    }
-
     fn bed(&self, worker: usize) -> &Bed {
         self.world.bed(worker)
+    }
+}
+
+/// Something that happens, perhaps several times.
+pub(crate) struct Event {
+    times: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Event {
+    pub(crate) fn new() -> Self {
+        Event { times: Mutex::new(0), changed: Condvar::new() }
+    }
+
+    pub(crate) fn happen(&self) {
+        *lock(&self.times) += 1;
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn times(&self) -> usize {
+        *lock(&self.times)
+    }
+
+    /// By one thread only.
+    pub(crate) fn wait_for(&self, times: usize) {
+        let mut so_far = lock(&self.times);
+        while *so_far < times {
+            so_far = self.changed.wait(so_far).unwrap();
+        }
     }
 }

@@ -1,0 +1,199 @@
+//! Which workers are available, which are away, and which are to spare.
+//!
+//! A worker that blocks, and said so, or that the monitor has *written off*, is away: it is neither
+//! awake nor asleep. There should be as many *available* workers, awake or asleep, as *allowed*. So when
+//! one goes away, a *spare* takes its place: a worker like the others, asleep in its bed, on a list of
+//! its own where no push finds it. Taking its place is to be moved to the list of sleepers. When one
+//! comes back there is one too many: a sleeper becomes a spare, or if none sleeps, the one that came
+//! back does after its poll. A spare that has not been needed for a while is told to leave.
+//!
+//! For the argument in `idle.rs`: a sleeper that becomes a spare after a pusher has read that it sleeps is
+//! not woken, and its look (step 2) wakes another, or nobody, if nobody sleeps. That happens only when
+//! all that are allowed are awake, one of them since after the push; then it is the monitor who sees
+//! to the work if they do not, and both the pusher and the look have made sure that it is up.
+//!
+//! # Rejected
+//!
+//! - Spares that end at once, or start anew each time: a thread costs 40 µs, a move between two lists
+//!   50 ns.
+
+#![forbid(unsafe_code)]
+
+use super::bed::{Bed, Signal, Standing};
+use super::idle::{AWAKE, Idle, Lists, SLEEPING};
+use crate::sync::{Ordering, lock};
+
+/// What the monitor leaves behind when it lies down.
+pub(crate) struct Household {
+    pub(crate) awake: usize,
+    pub(crate) written_off: usize,
+    pub(crate) spares: usize,
+}
+
+impl Household {
+    /// Nothing happens until somebody is woken.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.awake + self.written_off + self.spares == 0
+    }
+}
+
+impl Idle {
+    /// A worker is about to start.
+    pub(crate) fn worker_added(&self) {
+        let mut lists = lock(&self.lists);
+        self.add_awake(&mut lists);
+        // There may be spares from now on.
+        self.get_monitor_up(&mut lists);
+    }
+
+    /// A running worker ends, or could not be started.
+    pub(crate) fn worker_removed(&self, bed: &Bed) {
+        let mut lists = lock(&self.lists);
+        self.count_in(&mut lists, bed);
+        self.remove_awake(&mut lists);
+        self.fill(&mut lists);
+    }
+
+    /// A running worker will run no goroutines for a while. Its queue is empty. Returns how many
+    /// workers are missing, for want of spares.
+    pub(crate) fn block(&self, bed: &Bed) -> usize {
+        let mut lists = lock(&self.lists);
+        self.count_in(&mut lists, bed);
+        bed.set(Standing::Blocked);
+        lists.blocked += 1;
+        self.remove_awake(&mut lists);
+        self.fill(&mut lists)
+    }
+
+    /// It runs them again.
+    pub(crate) fn unblock(&self, bed: &Bed) {
+        let mut lists = lock(&self.lists);
+        lists.blocked -= 1;
+        self.add_awake(&mut lists);
+        let is_excess = self.trim(&mut lists);
+        bed.set(if is_excess { Standing::Summoned } else { Standing::AtWork });
+    }
+
+    /// The monitor writes a worker off, unless it has moved. Says whether it did.
+    pub(crate) fn write_off(&self, bed: &Bed, has_moved: impl Fn() -> bool) -> bool {
+        let mut lists = lock(&self.lists);
+        let is_available = bed.is(Standing::AtWork) || bed.is(Standing::Summoned);
+        let is_stuck = is_available && !has_moved();
+        if is_stuck {
+            bed.set(Standing::WrittenOff);
+            lists.written_off += 1;
+            self.remove_awake(&mut lists);
+        }
+        is_stuck
+    }
+
+    /// A worker that has been summoned or written off is between two polls. Says whether it is one
+    /// too many.
+    pub(crate) fn check_in(&self, bed: &Bed) -> bool {
+        let mut lists = lock(&self.lists);
+        self.count_in(&mut lists, bed);
+        self.trim(&mut lists)
+    }
+
+    /// Changes how many workers may be available. Returns how many are missing, for want of spares.
+    /// Those that are too many find out between two polls.
+    pub(crate) fn allow<'a>(&self, allowed: usize, beds: impl Iterator<Item = &'a Bed>) -> usize {
+        let mut lists = lock(&self.lists);
+        lists.allowed = allowed;
+        if self.trim(&mut lists) {
+            beds.filter(|bed| bed.is_at_work()).for_each(|bed| bed.set(Standing::Summoned));
+        }
+        self.fill(&mut lists)
+    }
+
+    /// From now on, nobody is one too many.
+    pub(crate) fn keep_all(&self) {
+        let mut lists = lock(&self.lists);
+        lists.keeps_all = true;
+        while self.promote_spare(&mut lists) {}
+    }
+
+    /// How many workers are available, or away; spares are not among them.
+    pub(crate) fn working(&self) -> usize {
+        let lists = lock(&self.lists);
+        lists.available() + lists.blocked + lists.written_off
+    }
+
+    /// Tells the spares to leave that have not been needed since the last call.
+    pub(crate) fn let_spares_leave<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+        let mut lists = lock(&self.lists);
+        let unneeded = lists.unneeded;
+        lists.spares.drain(..unneeded).for_each(|worker| bed(worker).send(Signal::Leave));
+        lists.unneeded = lists.spares.len();
+    }
+
+    // Under the lock.
+
+    pub(super) fn add_awake(&self, lists: &mut Lists) {
+        lists.awake += 1;
+        self.word.fetch_add(AWAKE, Ordering::SeqCst);
+        if self.watches_all {
+            self.get_monitor_up(lists);
+        }
+    }
+
+    pub(super) fn remove_awake(&self, lists: &mut Lists) {
+        lists.awake -= 1;
+        self.word.fetch_sub(AWAKE, Ordering::SeqCst);
+    }
+
+    /// A worker that is not blocked is running: what others have said of it is settled.
+    pub(super) fn count_in(&self, lists: &mut Lists, bed: &Bed) {
+        if bed.is_at_work() {
+            return;
+        }
+        if bed.is(Standing::WrittenOff) {
+            lists.written_off -= 1;
+            self.add_awake(lists);
+        }
+        bed.set(Standing::AtWork);
+    }
+
+    /// Makes spares available, up to what is allowed. Returns how many are missing.
+    fn fill(&self, lists: &mut Lists) -> usize {
+        while lists.available() < lists.allowed && self.promote_spare(lists) {}
+        lists.allowed.saturating_sub(lists.available())
+    }
+
+    pub(super) fn promote_spare(&self, lists: &mut Lists) -> bool {
+        let Some(spare) = lists.spares.pop() else { return false };
+        lists.unneeded = lists.unneeded.min(lists.spares.len());
+        lists.sleepers.push(spare);
+        self.word.fetch_add(SLEEPING, Ordering::SeqCst);
+        true
+    }
+
+    /// Makes spares of sleepers that are too many. Says whether there are still too many available.
+    fn trim(&self, lists: &mut Lists) -> bool {
+        while lists.are_too_many_available() {
+            let Some(worker) = lists.sleepers.pop() else { return true };
+            self.word.fetch_sub(SLEEPING, Ordering::SeqCst);
+            self.see_to_rest(lists);
+            self.add_spare(lists, worker);
+        }
+        false
+    }
+
+    pub(super) fn add_spare(&self, lists: &mut Lists, worker: usize) {
+        lists.spares.push(worker);
+        if lists.monitor_sleeps_on {
+            self.get_monitor_up(lists);
+        }
+    }
+}
+
+impl Lists {
+    /// Awake or asleep.
+    fn available(&self) -> usize {
+        self.awake + self.sleepers.len()
+    }
+
+    pub(super) fn are_too_many_available(&self) -> bool {
+        !self.keeps_all && self.available() > self.allowed
+    }
+}

@@ -1,0 +1,89 @@
+//! Where a worker sleeps, and what it is to the others.
+
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use crate::sync::{AtomicU32, Condvar, Mutex, Ordering, lock};
+
+/// What a worker is to the others. It changes under the lock of the lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Standing {
+    /// Available.
+    AtWork,
+    /// The same, and to check in after this poll: perhaps it is one too many.
+    Summoned,
+    /// Away, by the monitor's decision, until it checks in.
+    WrittenOff,
+    /// Away, until it says otherwise.
+    Blocked,
+}
+
+/// What a sleeper is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// Taken off the list, and counted as a searcher.
+    Search,
+    /// Taken off the list of spares: not needed any more.
+    Leave,
+    /// To the monitor.
+    Watch,
+}
+
+/// Where a worker sleeps, with its standing. It has at most one signal waiting.
+pub(crate) struct Bed {
+    standing: AtomicU32,
+    signal: Mutex<Option<Signal>>,
+    changed: Condvar,
+}
+
+impl Bed {
+    pub(crate) fn new() -> Self {
+        Bed {
+            standing: AtomicU32::new(Standing::AtWork as u32),
+            signal: Mutex::new(None),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// By the worker itself: whether it need not check in. By others: perhaps out of date.
+    #[inline]
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.is(Standing::AtWork)
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, standing: Standing) -> bool {
+        // Relaxed: it guards nothing. A worker that learns late of what others have decided pushes
+        // to its own queue meanwhile, where the monitor finds it, or checks in after the next poll.
+        self.standing.load(Ordering::Relaxed) == standing as u32
+    }
+
+    pub(super) fn set(&self, standing: Standing) {
+        self.standing.store(standing as u32, Ordering::Relaxed);
+    }
+
+    pub(super) fn send(&self, signal: Signal) {
+        *lock(&self.signal) = Some(signal);
+        self.changed.notify_one();
+    }
+
+    /// Sleeps until a signal comes, or `limit` has passed (then `None`).
+    pub(super) fn receive(&self, limit: Option<Duration>) -> Option<Signal> {
+        let mut slot = lock(&self.signal);
+        loop {
+            if slot.is_some() {
+                return slot.take();
+            }
+            slot = match limit {
+                None => self.changed.wait(slot).unwrap_or_else(|e| e.into_inner()),
+                Some(limit) => {
+                    let woken = self.changed.wait_timeout(slot, limit);
+                    let (mut slot, _) = woken.unwrap_or_else(|e| e.into_inner());
+                    return slot.take();
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The monitor: the one thread that notices a worker that makes no progress, and sees to it that the
+//! others do.
+//!
+//! It takes a sample of all workers, lets `suspicion.rs` decide, and acts:
+//!
+//! - What a worker neglects, others get.
+//! - A worker that is stuck is written off: it counts as away (`idle.rs`), and its queue goes to the
+//!   injector. What it pushes from now on it neglects, too, unless thieves are faster. When its poll is
+//!   over it checks in, and is a worker like the others again, or a spare if it is one too many. Nothing
+//!   is handed over, and it is no matter if the decision comes late or is mistaken: all that a worker
+//!   has can be taken by others at any time, so one that is written off while its poll ends runs on as
+//!   it pleases.
+//! - For each that is away a spare steps in, or a new thread.
+//! - Spares that have not been needed for a second leave.
+//! - Who held a worker for too long is reported.
+//!
+//! Samples are taken every 800 µs while anything moves, or every millisecond if nobody is idle. When nothing
+//! waits and nothing has moved since the last one, it lies down (`idle.rs`).
+
+#![forbid(unsafe_code)]
+
+use std::hint;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::scheduler::report::{Blocked, Reports};
+use crate::scheduler::suspicion::{Sample, Seen, Suspicion};
+use crate::scheduler::worker::Worker;
+use crate::scheduler::{Phase, Scheduler, threads};
+
+/// The monitor runs no code of the user's.
+const STACK_SIZE: usize = 128 << 10;
+
+/// A poll that lasts longer beside somebody idle neglects what its worker has. It costs less to wait
+/// for this than to come back.
+const MOMENT: Duration = Duration::from_micros(50);
+
+/// How long it lies down while a worker is in a poll in which nobody waits for it, at first.
+const SHORT_REST: Duration = Duration::from_millis(10);
+
+/// How long it lies down if there is nothing to see but spares, or workers that are written off.
+const LONG_REST: Duration = Duration::from_secs(1);
+
+/// A spare that has not been needed for this long, or up to twice as long, leaves.
+const SPARE_LIFETIME: Duration = Duration::from_secs(1);
+
+/// How long nobody asks for threads after the system has refused one.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
+
+pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<thread::JoinHandle<()>> {
+    let name = format!("{}-monitor", scheduler.config.thread_name);
+    let monitor = Monitor::new(scheduler.clone());
+    let threads = scheduler.threads.clone();
+    thread::Builder::new().name(name).stack_size(STACK_SIZE).spawn(move || {
+        threads::signal_at_thread_end(&threads, None);
+        monitor.run();
+    })
+}
+
+struct Monitor {
+    scheduler: Arc<Scheduler>,
+    suspicion: Suspicion,
+    reports: Reports,
+    seen: Vec<Seen>,
+    /// How many workers may be available, as `Idle` was last told.
+    allowed: usize,
+    rest: Duration,
+    spares_left_at: Instant,
+    refused_until: Option<Instant>,
+}
+
+impl Monitor {
+    fn new(scheduler: Arc<Scheduler>) -> Self {
+        Monitor {
+            suspicion: Suspicion::new(),
+            reports: Reports::new(scheduler.config.on_blocked.clone()),
+            seen: Vec::new(),
+            allowed: scheduler.config.workers,
+            rest: SHORT_REST,
+            spares_left_at: clock::now(),
+            refused_until: None,
+            scheduler,
+        }
+    }
+
+    fn run(mut self) {
+        let mut limit = None;
+        loop {
+            self.scheduler.idle.let_monitor_sleep(limit);
+            limit = match self.scheduler.phase() {
+                Phase::Running => self.look(),
+                // Exit looks after stragglers itself.
+                Phase::Closing => None,
+                Phase::Ended => return,
+            };
+        }
+    }
+
+    /// Takes a sample, and acts. Returns how long to sleep.
+    fn look(&mut self) -> Option<Duration> {
+        let scheduler = self.scheduler.clone();
+        let now = clock::now();
+        self.seen.clear();
+        self.seen.extend(scheduler.workers().map(Seen::from));
+        let work_waits = !scheduler.injector.is_empty();
+        let somebody_is_idle = scheduler.idle.somebody_is_idle();
+        let sample = Sample { now, workers: &self.seen, work_waits, somebody_is_idle };
+        let verdict = self.suspicion.look(&sample, |index| {
+            scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
+        });
+
+        let still_neglecting = self.give_a_moment(&verdict.perhaps_neglecting);
+        for &index in verdict.neglecting.iter().chain(&still_neglecting) {
+            scheduler.share_neglected(index);
+        }
+        for &index in &verdict.stuck {
+            scheduler.write_off(index, self.seen[index].ticks);
+        }
+        if !somebody_is_idle || verdict.extra > 0 || self.allowed != scheduler.config.workers {
+            self.cover(verdict.extra, now);
+        }
+        if work_waits || !(verdict.neglecting.is_empty() && verdict.stuck.is_empty()) {
+            scheduler.notify_of_what_waits();
+        }
+        self.report(now);
+        if now - self.spares_left_at >= SPARE_LIFETIME {
+            self.spares_left_at = now;
+            scheduler.idle.let_spares_leave(|index| scheduler.bed(index));
+        }
+
+        if verdict.is_quiet {
+            return self.lie_down(verdict.next_look);
+        }
+        self.rest = SHORT_REST;
+        scheduler.idle.watch();
+        Some(verdict.next_look)
+    }
+
+    /// Which of these workers do not come to the end of their polls, which have just begun, soon.
+    fn give_a_moment(&self, workers: &[usize]) -> Vec<usize> {
+        let start = clock::now();
+        let mut left = workers.to_vec();
+        loop {
+            left.retain(|&index| {
+                let ticks = self.scheduler.worker(index).map(Worker::ticks);
+                ticks == Some(self.seen[index].ticks)
+            });
+            if left.is_empty() || start.elapsed() >= MOMENT {
+                return left;
+            }
+            // To yield would give the core away for milliseconds, if the poll happens to be on it.
+            hint::spin_loop();
+        }
+    }
+
+    /// Sees to it that there are enough workers.
+    fn cover(&mut self, extra: usize, now: Instant) {
+        let scheduler = &self.scheduler;
+        self.allowed = scheduler.config.workers + extra;
+        let missing =
+            scheduler.idle.allow(self.allowed, scheduler.workers().map(|worker| &worker.bed));
+        if self.refused_until.is_some_and(|until| now < until) {
+            return;
+        }
+        for _ in 0..missing.min(scheduler.tasks_waiting()) {
+            if !scheduler.threads.start_cover(scheduler) {
+                self.refused_until = Some(now + PAUSE_AFTER_REFUSAL);
+                return;
+            }
+        }
+    }
+
+    fn report(&mut self, now: Instant) {
+        for (index, seen) in self.seen.iter().enumerate() {
+            let held_for = self.suspicion.held_for(index, now);
+            if !self.reports.concern(held_for) || !seen.is_in_poll() {
+                continue;
+            }
+            let worker = self.scheduler.worker(index);
+            if let Some(spawned_at) = worker.and_then(|worker| worker.spawn_site(seen.ticks)) {
+                self.reports.note(&Blocked { spawned_at, held_for });
+            }
+        }
+        self.reports.send();
+    }
+
+    /// There is nothing to see. Returns how long to sleep.
+    fn lie_down(&mut self, next_look: Duration) -> Option<Duration> {
+        let scheduler = &self.scheduler;
+        let household = scheduler.idle.stop_watching();
+        if scheduler.work_surely_waits() {
+            scheduler.idle.watch();
+            return Some(next_look);
+        }
+        if household.awake > 0 || self.reports.are_wanted() {
+            self.rest = SHORT_REST;
+        } else if household.written_off == 0 {
+            self.rest = LONG_REST;
+        }
+        let rest = self.rest;
+        self.rest = (2 * rest).min(LONG_REST);
+        (!household.is_asleep()).then_some(rest)
+    }
+}
+
+impl From<&Worker> for Seen {
+    fn from(worker: &Worker) -> Self {
+        Seen {
+            ticks: worker.ticks(),
+            is_blocked: worker.is_blocked(),
+            has_tasks: worker.has_tasks(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Telling the user who blocks.
+//!
+//! Callbacks are the user's code: they may block, on a lock that the reported goroutine holds even,
+//! and panic. So each batch of reports has a thread of its own, and if the system refuses one they
+//! wait for the next look. There are few: a spawn site is reported once.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::scheduler::main_guard;
+
+/// A goroutine that held its worker for long in a single poll, without
+/// [`blocking`](crate::blocking): see [`Builder::on_blocked`](crate::Builder::on_blocked).
+///
+/// It displays as a sentence.
+///
+/// Go counterpart: none; there every function may block.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+///
+/// let (tell, told) = mpsc::channel();
+/// gorun::Builder::new()
+///     .on_blocked(move |blocked| tell.send(blocked.clone()).unwrap())
+///     .block_on(async move {
+///         gorun::spawn(async { std::thread::sleep(Duration::from_millis(300)) });
+///         let blocked = told.recv().unwrap();
+///         assert!(blocked.spawned_at.file().ends_with(".rs"));
+///         assert!(blocked.held_for >= Duration::from_millis(100));
+///         println!("{blocked}");
+///     })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Blocked {
+    /// Where the goroutine was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// For how long it had held its worker when that was noticed.
+    pub held_for: Duration,
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the goroutine spawned at {} has held its worker thread for {} ms; run what blocks there \
+             inside `gorun::blocking`, or let it `.await`",
+            self.spawned_at,
+            self.held_for.as_millis(),
+        )
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Callback(pub(crate) Arc<dyn Fn(&Blocked) + Send + Sync>);
+
+/// Its panics are caught, and what it leaves behind then is its own affair.
+impl UnwindSafe for Callback {}
+impl RefUnwindSafe for Callback {}
+
+/// Who wants to know.
+#[derive(Clone)]
+pub(crate) struct Listener {
+    /// Of polls that last longer.
+    pub(crate) after: Duration,
+    pub(crate) tell: Callback,
+}
+
+impl Listener {
+    /// Standard error. Nobody can be told that it cannot be written to.
+    pub(crate) fn standard_error(after: Duration) -> Self {
+        let tell = |blocked: &Blocked| {
+            let _ = writeln!(std::io::stderr(), "gorun: {blocked}");
+        };
+        Listener { after, tell: Callback(Arc::new(tell)) }
+    }
+}
+
+/// The reports of one runtime.
+pub(crate) struct Reports {
+    listeners: Vec<(Listener, HashSet<Location<'static>>)>,
+    due: Vec<(Listener, Blocked)>,
+}
+
+impl Reports {
+    pub(crate) fn new(listeners: Vec<Listener>) -> Self {
+        let listeners = listeners.into_iter().map(|listener| (listener, HashSet::new()));
+        Reports { listeners: listeners.collect(), due: Vec::new() }
+    }
+
+    /// Whether anybody wants to know of a poll that has lasted this long.
+    pub(crate) fn concern(&self, held_for: Duration) -> bool {
+        self.listeners.iter().any(|(listener, _)| held_for > listener.after)
+    }
+
+    /// Notes a goroutine that has been in a poll for this long.
+    pub(crate) fn note(&mut self, blocked: &Blocked) {
+        for (listener, told) in &mut self.listeners {
+            if blocked.held_for > listener.after && told.insert(*blocked.spawned_at) {
+                self.due.push((listener.clone(), blocked.clone()));
+            }
+        }
+    }
+
+    /// Tells them what has been noted.
+    pub(crate) fn send(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        let due = self.due.clone();
+        let tell_all = move || due.iter().for_each(tell);
+        let started = thread::Builder::new().name("gorun-report".to_owned()).spawn(tell_all);
+        if started.is_ok() {
+            self.due.clear();
+        }
+    }
+
+    pub(crate) fn are_wanted(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+}
+
+/// The panic hook says what a callback's panic said.
+fn tell((listener, blocked): &(Listener, Blocked)) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (listener.tell.0)(blocked))) {
+        main_guard::discard(payload);
+    }
+}
