@@ -1,5 +1,6 @@
 //! Which workloads there are, what they are called, how large they are, and who runs them.
 
+use crate::blocking;
 use crate::runtime::{AsyncExecutor, Gorun, Tokio};
 use crate::workloads::{self, Measured};
 
@@ -45,11 +46,23 @@ pub(crate) struct Workload {
     /// Just enough to see that it works.
     pub(crate) tiny: usize,
     pub(crate) about: &'static str,
+    /// Those of a group take minutes. They run when they are named, or their group is.
+    pub(crate) group: Option<&'static str>,
     rust: [Run; 3],
     threads: Option<Run>,
 }
 
 impl Workload {
+    /// `None`: as many as there are cores.
+    pub(crate) fn default_workers(&self) -> Option<usize> {
+        // There must be fewer than hogs.
+        self.group.map(|_| 2)
+    }
+
+    pub(crate) fn default_rounds(&self) -> usize {
+        if self.group.is_some() { 3 } else { 7 }
+    }
+
     /// Go has all of them, in a program of its own.
     pub(crate) fn runs_on(&self, peer: Peer) -> bool {
         peer != Peer::Threads || self.threads.is_some()
@@ -90,8 +103,21 @@ const fn plain(
         quick,
         tiny,
         about,
+        group: None,
         rust,
         threads: None,
+    }
+}
+
+const BLOCKING: &str = "blocking";
+
+/// How late a goroutine runs while others hold the workers for so many milliseconds.
+const fn lateness(name: &'static str, rust: [Run; 3], about: &'static str) -> Workload {
+    Workload {
+        unit: "µs",
+        second: Some("worst of the first 100 ms"),
+        group: Some(BLOCKING),
+        ..plain(name, rust, [5_000, 1_000, 150], about)
     }
 }
 
@@ -243,6 +269,31 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         [MILLION, 100_000, 1_000],
         "chains of 1,000 goroutines, each of which spawns the next one",
     ),
+    lateness(
+        "blocking-computing",
+        on_all!(blocking::computing),
+        "how late a goroutine runs, woken every 10 ms, while 8 others compute; 99th percentile",
+    ),
+    lateness(
+        "blocking-asleep",
+        on_all!(blocking::asleep),
+        "likewise while they sleep in the kernel, 100 ms at a time",
+    ),
+    lateness(
+        "blocking-told",
+        on_all!(blocking::told),
+        "likewise, and say so before: blocking(), block_in_place(); nothing in Go, async-executor",
+    ),
+    Workload {
+        unit: "ms",
+        group: Some(BLOCKING),
+        ..plain(
+            "blocking-computations",
+            on_all!(blocking::computations),
+            [64, 16, 2],
+            "until so many goroutines have computed for 100 ms each",
+        )
+    },
 ];
 
 pub(crate) fn workload(name: &str) -> Option<&'static Workload> {

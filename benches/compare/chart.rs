@@ -20,7 +20,7 @@ const LONGEST: f64 = 10.0;
 pub(crate) fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn Error>> {
     const BAR: i32 = 12;
     const ROW: i32 = 3 * BAR + 14;
-    const LEFT: i32 = 130;
+    const LEFT: i32 = 180;
     const TOP: i32 = 60;
     const UNIT: f64 = 60.0;
     let height = TOP + ROW * report.rows.len() as i32 + 30;

@@ -4,6 +4,7 @@
 //! times it from inside. The processes take turns (gorun, Go, tokio, …, gorun, Go, tokio, …), so that a
 //! machine that becomes slower does so for all; ratios are taken within a round.
 
+mod blocking;
 mod catalogue;
 mod chart;
 mod go;
@@ -54,14 +55,15 @@ fn run(options: &Options) -> Result<(), String> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
     std::fs::create_dir_all(&directory).map_err(|error| format!("{directory:?}: {error}"))?;
     let go = go::build(&directory);
+    let rows = options
+        .workloads
+        .iter()
+        .map(|workload| measure_all(options, workload, go.as_ref().ok()))
+        .collect::<Result<Vec<_>, _>>()?;
     let report = Report {
-        title: report::title(options.workers, go.as_ref().ok().map(|go| go.version.as_str())),
+        title: report::title(&rows, go.as_ref().ok().map(|go| go.version.as_str())),
         missing_go: go.as_ref().err().cloned(),
-        rows: options
-            .workloads
-            .iter()
-            .map(|workload| measure_all(options, workload, go.as_ref().ok()))
-            .collect::<Result<_, _>>()?,
+        rows,
     };
     eprint!("\r\x1b[K");
     print!("{}", report.table());
@@ -81,26 +83,27 @@ fn measure_all(
     workload: &'static Workload,
     go: Option<&go::Go>,
 ) -> Result<Row, String> {
-    let size = options.size(workload);
+    let (workers, size) = (options.workers(workload), options.size(workload));
+    let number_of_rounds = options.rounds(workload);
     let peers = PEERS.into_iter().filter(|&peer| {
         options.peers.contains(&peer)
             && workload.runs_on(peer)
             && (peer != Peer::Go || go.is_some())
     });
     let mut rounds: BTreeMap<Peer, Vec<Measured>> = peers.map(|peer| (peer, Vec::new())).collect();
-    for round in 0..options.rounds {
+    for round in 0..number_of_rounds {
         for (peer, measured) in &mut rounds {
             eprint!(
                 "\r\x1b[K{} on {}, round {} of {}",
                 workload.name,
                 peer.name(),
                 round + 1,
-                options.rounds
+                number_of_rounds
             );
-            measured.push(measure(*peer, workload, options.workers, size, go)?);
+            measured.push(measure(*peer, workload, workers, size, go)?);
         }
     }
-    Ok(Row { workload, size, rounds })
+    Ok(Row { workload, workers, size, rounds })
 }
 
 fn measure(

@@ -7,15 +7,16 @@ use crate::catalogue::{PEERS, Peer, WORKLOADS, Workload};
 const HELP: &str = "\
 cargo bench -- [OPTIONS] [NAME ..]
 
-  NAME            only these workloads (see below)
+  NAME            only these workloads, or groups of them (see below)
   --quick         smaller sizes, three rounds: under a minute
   --check         tiny sizes, one round: do all of them give the right result?
-  --workers N     worker threads of every runtime (default: usable cores)
-  --rounds N      rounds (default: 7)
+  --workers N     worker threads of every runtime (default: usable cores; in a group: 2)
+  --rounds N      rounds (default: 7; in a group: 3)
   --only PEERS    only these runtimes, with commas: gorun,Go,tokio,async-executor,OS threads
   --output DIR    where benchmarks.json and benchmarks.svg go (default: the target directory)
 
 Go's column needs a `go` command, on the PATH or named by GO=/path/to/go.
+GORUN_BENCH_NO_SPARES=1 leaves gorun no more threads than it has workers.
 
 Workloads:
 ";
@@ -27,25 +28,25 @@ enum Size {
 }
 
 pub(crate) struct Options {
-    pub(crate) workers: usize,
-    pub(crate) rounds: usize,
     pub(crate) check: bool,
     pub(crate) output: PathBuf,
     pub(crate) workloads: Vec<&'static Workload>,
     pub(crate) peers: Vec<Peer>,
     size: Size,
+    workers: Option<usize>,
+    rounds: Option<usize>,
 }
 
 impl Options {
     pub(crate) fn parse(arguments: Vec<String>) -> Result<Self, String> {
         let mut options = Options {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
-            rounds: 7,
             check: false,
             output: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
             workloads: Vec::new(),
             peers: PEERS.to_vec(),
             size: Size::Full,
+            workers: None,
+            rounds: None,
         };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -54,18 +55,17 @@ impl Options {
             match argument.as_str() {
                 // Cargo says so.
                 "--bench" => {}
-                "--quick" => (options.size, options.rounds) = (Size::Quick, 3),
-                "--check" => {
-                    options.check = true;
-                    (options.size, options.rounds) = (Size::Tiny, 1);
-                }
-                "--workers" => options.workers = number(&argument, &value()?)?,
-                "--rounds" => options.rounds = number(&argument, &value()?)?,
+                "--quick" => options.size = Size::Quick,
+                "--check" => (options.check, options.size) = (true, Size::Tiny),
+                "--workers" => options.workers = Some(number(&argument, &value()?)?),
+                "--rounds" => options.rounds = Some(number(&argument, &value()?)?),
                 "--output" => options.output = value()?.into(),
                 "--only" => options.peers = peers(&value()?)?,
                 "--help" | "-h" => return Err(help()),
                 name => {
-                    let of_that_name = WORKLOADS.iter().filter(|workload| workload.name == name);
+                    let of_that_name = WORKLOADS
+                        .iter()
+                        .filter(|workload| workload.name == name || workload.group == Some(name));
                     let before = options.workloads.len();
                     options.workloads.extend(of_that_name);
                     if options.workloads.len() == before {
@@ -75,9 +75,24 @@ impl Options {
             }
         }
         if options.workloads.is_empty() {
-            options.workloads = WORKLOADS.iter().collect();
+            let all = WORKLOADS.iter();
+            options.workloads =
+                all.filter(|workload| options.check || workload.group.is_none()).collect();
         }
         Ok(options)
+    }
+
+    pub(crate) fn workers(&self, workload: &Workload) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.or(workload.default_workers()).unwrap_or_else(cores)
+    }
+
+    pub(crate) fn rounds(&self, workload: &Workload) -> usize {
+        self.rounds.unwrap_or(match self.size {
+            Size::Full => workload.default_rounds(),
+            Size::Quick => 3,
+            Size::Tiny => 1,
+        })
     }
 
     pub(crate) fn size(&self, workload: &Workload) -> usize {
@@ -102,8 +117,15 @@ fn peers(names: &str) -> Result<Vec<Peer>, String> {
 }
 
 fn help() -> String {
-    let lines = WORKLOADS.iter().map(|workload| {
-        format!("  {:<15} {} [{}]\n", workload.name, workload.about, workload.unit)
-    });
-    lines.fold(HELP.to_owned(), |help, line| help + &line)
+    let mut help = HELP.to_owned();
+    let mut group = None;
+    for workload in WORKLOADS {
+        if let Some(name) = workload.group.filter(|_| group != workload.group) {
+            help += &format!("\nThe group {name:?}, which takes minutes and runs only if named:\n");
+        }
+        group = workload.group;
+        let width = if group.is_some() { 21 } else { 15 };
+        help += &format!("  {:<width$} {} [{}]\n", workload.name, workload.about, workload.unit);
+    }
+    help
 }

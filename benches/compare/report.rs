@@ -1,6 +1,6 @@
 //! Medians and ratios, as a table and as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde_json::json;
@@ -16,6 +16,7 @@ pub(crate) struct Report {
 
 pub(crate) struct Row {
     pub(crate) workload: &'static Workload,
+    pub(crate) workers: usize,
     pub(crate) size: usize,
     /// What each peer's rounds came to, in their order.
     pub(crate) rounds: BTreeMap<Peer, Vec<Measured>>,
@@ -41,10 +42,12 @@ impl Summary {
 }
 
 /// Machine, cores, versions.
-pub(crate) fn title(workers: usize, go: Option<&str>) -> String {
+pub(crate) fn title(rows: &[Row], go: Option<&str>) -> String {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers: BTreeSet<_> = rows.iter().map(|row| row.workers).collect();
+    let workers: Vec<_> = workers.iter().map(usize::to_string).collect();
     let versions = include_str!("../../Cargo.lock");
     let version = |name: &str| {
         let start = versions.find(&format!("name = \"{name}\"\n"))?;
@@ -55,9 +58,10 @@ pub(crate) fn title(workers: usize, go: Option<&str>) -> String {
         .map(|name| format!("{name} {}", version(name).unwrap_or("?")))
         .collect();
     format!(
-        "{} {}, {cores} usable cores, {workers} workers; {}; {}",
+        "{} {}, {cores} usable cores, {} workers; {}; {}",
         model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()),
         std::env::consts::OS,
+        workers.join(" or "),
         versions.join(", "),
         go.unwrap_or("no Go"),
     )
@@ -127,6 +131,12 @@ impl Report {
             let _ = writeln!(text, "\nGeometric mean of the ratios of {names}: {mean:.2}");
         }
         let _ = writeln!(text, "Median (minimum–maximum) of the rounds.");
+        for Row { workload, workers, size, .. } in &self.rows {
+            if workload.group.is_some() {
+                let (name, about) = (workload.name, workload.about);
+                let _ = writeln!(text, "{name} ({workers} workers, size {size}): {about}.");
+            }
+        }
         if let Some(why) = &self.missing_go {
             let _ = writeln!(text, "No figures of Go: {why}");
         }
@@ -157,6 +167,7 @@ impl Report {
                     "about": row.workload.about,
                     "unit": row.workload.unit,
                     "second": row.workload.second,
+                    "workers": row.workers,
                     "size": row.size,
                     "peers": peers,
                 })
@@ -177,10 +188,24 @@ impl Row {
             return String::new();
         };
         let digits = if median < 10.0 { 2 } else { 0 };
-        let mut cell = format!("{median:.digits$} ({min:.digits$}–{max:.digits$})");
+        let [median, min, max] = [median, min, max].map(|figure| grouped(figure, digits));
+        let mut cell = format!("{median} ({min}–{max})");
         if let (Some(what), Some(second)) = (self.workload.second, self.second(peer)) {
-            let _ = write!(cell, ", {what} {second:.0}");
+            let _ = write!(cell, ", {what} {}", grouped(second, 0));
         }
         cell
     }
+}
+
+/// With a comma between thousands, if there are ten of them.
+fn grouped(figure: f64, digits: usize) -> String {
+    let mut text = format!("{figure:.digits$}");
+    let mut end = text.find('.').unwrap_or(text.len());
+    if end > 4 {
+        while end > 3 {
+            end -= 3;
+            text.insert(end, ',');
+        }
+    }
+    text
 }

@@ -23,6 +23,9 @@ pub(crate) trait Runtime: Send + Sync + 'static {
 
     fn yield_now() -> impl Future<Output = ()> + Send;
 
+    /// Calls `f`, which blocks the thread, after telling the runtime, if there is a way to.
+    fn blocking<T>(f: impl FnOnce() -> T) -> T;
+
     /// What threads that do not belong to the runtime spawn with.
     fn remote() -> impl Remote;
 }
@@ -47,7 +50,11 @@ impl Runtime for Gorun {
     type Handle<T: Send + 'static> = GorunHandle<T>;
 
     fn block_on<F: Future>(workers: usize, main: F) -> F::Output {
-        gorun::Builder::new().worker_threads(workers).block_on(main).unwrap()
+        let mut builder = gorun::Builder::new().worker_threads(workers);
+        if std::env::var_os("GORUN_BENCH_NO_SPARES").is_some_and(|value| value == "1") {
+            builder = builder.max_threads(workers);
+        }
+        builder.block_on(main).unwrap()
     }
 
     fn spawn<F>(future: F) -> GorunHandle<F::Output>
@@ -64,6 +71,10 @@ impl Runtime for Gorun {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         gorun::yield_now()
+    }
+
+    fn blocking<T>(f: impl FnOnce() -> T) -> T {
+        gorun::blocking(f)
     }
 
     fn remote() -> impl Remote {
@@ -113,6 +124,10 @@ impl Runtime for Tokio {
         tokio::task::yield_now()
     }
 
+    fn blocking<T>(f: impl FnOnce() -> T) -> T {
+        tokio::task::block_in_place(f)
+    }
+
     fn remote() -> impl Remote {
         tokio::runtime::Handle::current()
     }
@@ -159,6 +174,10 @@ impl Runtime for AsyncExecutor {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         futures_lite::future::yield_now()
+    }
+
+    fn blocking<T>(f: impl FnOnce() -> T) -> T {
+        f()
     }
 
     fn remote() -> impl Remote {

@@ -1,4 +1,4 @@
-// The workloads of ../compare/workloads.rs in Go.
+// The workloads of ../compare/workloads.rs in Go; those of blocking.rs are in blocking.go.
 //
 // Usage: go-twin WORKLOAD WORKERS SIZE. Prints the figure, and a second one where there is one.
 package main
@@ -27,6 +27,8 @@ func main() {
 		"remote-8": func(n int) []float64 { return remote(n, 8) },
 		"main":     mainRoundTrip, "wake": wake, "forkjoin": forkjoin, "spawn_many": spawnMany,
 		"yield_many": yieldMany, "ping_pong": pingPong, "chained_spawn": chainedSpawn,
+		"blocking-computing": blockingComputing, "blocking-asleep": blockingAsleep,
+		"blocking-told": blockingAsleep, "blocking-computations": blockingComputations,
 	}[os.Args[1]]
 	if !found {
 		fmt.Fprintln(os.Stderr, "no workload", os.Args[1])
