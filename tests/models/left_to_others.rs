@@ -4,7 +4,7 @@
 //! Whoever finds the task ends the model; if nobody does, loom reports a deadlock. Seen to do so in
 //! `whoever_goes_to_sleep_last_finds_it` when `Idle::notify` wakes nobody as long as one rests,
 //! whether or not others are awake, and when `Idle::sleep` leaves out the look also for workers that
-//! have become no watcher.
+//! may not rest.
 
 use loom::thread;
 

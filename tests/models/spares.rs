@@ -1,7 +1,26 @@
-//! Workers that go away and come back, and the spares that stand in for them.
+//! Workers that go away and come back, the spares that stand in for them, and the monitor where it
+//! decides about them.
 //!
 //! As in `lost_wakeup.rs` somebody sleeps for ever if a push is lost, which loom reports as a
-//! deadlock. Timed waits do not end.
+//! deadlock. Timed waits do not end, except where it is said; a monitor that is up looks again and
+//! again.
+//!
+//! Seen to find, in `idle.rs` and `attendance.rs`:
+//!
+//! - `wake_one` that finds no sleeper any more and does not get the monitor up, or a sleeper's look
+//!   that passes nothing on when it has become a spare: a deadlock in
+//!   `the_monitor_sees_to_what_is_pushed_when_a_worker_returns`. In the same model, `wake` without
+//!   `ensure_watched_by`, `get_monitor_up` without the signal, and `stop_watching` that leaves the
+//!   bit set; and, by a monitor that never rests (loom's limit of branches), `allow` without `fill`.
+//! - `block` without `fill`: a deadlock wherever a worker blocks.
+//! - `unblock` and `allow` without `trim`: "too many are available, or too few".
+//! - `count_in` left out in `lie_down` or `block`, or without one of its changes: the same, "somebody is
+//!   counted", or "attempt to subtract with overflow".
+//! - `let_spares_leave` that leaves those on the list whom it tells to go: a deadlock; `promote_spare`
+//!   that does not lower `unneeded`: "range end index 1 out of range".
+//! - `keep_all` that promotes nobody: a deadlock in `a_spare_works_at_exit`.
+//! - `Household::is_asleep` without `written_off`: a deadlock in
+//!   `the_spare_gets_the_single_of_a_worker_that_is_written_off`.
 
 use std::sync::Arc;
 

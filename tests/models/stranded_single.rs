@@ -1,7 +1,12 @@
 //! The monitor: a task that a computing worker has put aside does not wait beside an idle worker.
 //!
 //! As in `lost_wakeup.rs`, a worker that has found a task computes for ever, so each worker must
-//! find one; else loom reports a deadlock.
+//! find one; else loom reports a deadlock. A single is pushed without a lock, so what saves it is
+//! either that its worker gets the monitor up, or that the monitor, when it lies down beside somebody
+//! awake, does so for a limited time: there is a model for each. Timed waits end in all but the first.
+//!
+//! Seen to report a deadlock, too, when `Household::is_asleep` disregards who is awake, and when
+//! `Idle::notify_all` leaves the monitor out.
 
 use std::sync::Arc;
 

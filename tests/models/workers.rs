@@ -1,6 +1,6 @@
 //! Workers and the monitor for the models of the idle protocol: the loops of `runner.rs` and
-//! `monitor.rs` around the shipped `idle.rs` and `injector.rs`, so that only what these two order is
-//! ordered.
+//! `monitor.rs` around the shipped `idle.rs`, `attendance.rs` and `injector.rs`, so that only what
+//! these order is ordered.
 
 use std::cell::Cell;
 use std::sync::Arc;
