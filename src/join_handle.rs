@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use crate::join_error::JoinError;
 use crate::scheduler::context;
 use crate::scheduler::left_behind;
+use crate::scheduler::outcome::Outcome;
 use crate::scheduler::task::{Meta, Spawned, TaskRef};
 
 /// A goroutine, seen by whoever spawned it: a future of its result.
@@ -146,11 +147,35 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn detach(self) {}
 
-    fn spawned_at(&self) -> &'static Location<'static> {
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
         match &self.0 {
             State::Waiting { task, .. } => task.meta().spawned_at(),
             State::Cancelled(spawned_at) | State::Taken(spawned_at) => spawned_at,
         }
+    }
+
+    /// Polls for the result, which is not observed yet: dropped, it is one that nobody took.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        let outcome = match &mut self.0 {
+            State::Waiting { task, news, .. } => match task.poll(cx) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => {
+                    if !is_left_behind(task.meta(), news, cx) {
+                        return Poll::Pending;
+                    }
+                    Outcome::cancelled(task.meta().spawned_at())
+                }
+            },
+            State::Cancelled(spawned_at) => Outcome::cancelled(spawned_at),
+            State::Taken(spawned_at) => panic!(
+                "the JoinHandle of the goroutine spawned at {spawned_at} was polled again after it \
+                 had given its result; await a handle once, or keep it in an Option and take it",
+            ),
+        };
+        self.0 = State::Taken(self.spawned_at());
+        Poll::Ready(outcome)
     }
 }
 
@@ -158,26 +183,9 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     #[track_caller]
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let result = match &mut this.0 {
-            State::Waiting { task, news, .. } => match task.poll(cx) {
-                Poll::Ready(outcome) => outcome.take(),
-                Poll::Pending => {
-                    if !is_left_behind(task.meta(), news, cx) {
-                        return Poll::Pending;
-                    }
-                    Err(JoinError::cancelled(task.meta().spawned_at()))
-                }
-            },
-            State::Cancelled(spawned_at) => Err(JoinError::cancelled(spawned_at)),
-            State::Taken(spawned_at) => panic!(
-                "the JoinHandle of the goroutine spawned at {spawned_at} was polled again after it \
-                 had given its result; await a handle once, or keep it in an Option and take it",
-            ),
-        };
-        this.0 = State::Taken(this.spawned_at());
-        Poll::Ready(result)
+        self.get_mut().poll_outcome(cx).map(Outcome::take)
     }
 }
 

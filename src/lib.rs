@@ -7,6 +7,7 @@
 //! | run a program | [`block_on`], with settings [`Builder`] |
 //! | start a goroutine | [`go!`], [`spawn`] |
 //! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
+//! | wait for many | [`JoinSet`], for their results; [`WaitGroup`], for their end |
 //! | give way to others | [`yield_now`] |
 //! | block | [`blocking`]; find out who does: [`Blocked`] |
 //! | reach a runtime from any thread | [`Handle`] |
@@ -27,11 +28,13 @@ mod go;
 mod handle;
 mod join_error;
 mod join_handle;
+mod join_set;
 mod patience;
 mod rng;
 mod scheduler;
 mod spawn;
 mod sync;
+mod wait_group;
 
 pub use block_on::{Builder, block_on};
 pub use blocking::blocking;
@@ -40,9 +43,11 @@ pub use go::dispatch as __go;
 pub use handle::Handle;
 pub use join_error::JoinError;
 pub use join_handle::{AbortHandle, JoinHandle};
+pub use join_set::JoinSet;
 pub use scheduler::main_guard::UnhandledPanic;
 pub use scheduler::report::Blocked;
 pub use spawn::{num_goroutines, spawn, yield_now};
+pub use wait_group::{Wait, WaitGroup};
 
 /// The project's documents, to be read in rustdoc. Nothing to use in programs.
 #[cfg(doc)]

@@ -6,7 +6,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::MutexGuard;
 
-use gorun::{AbortHandle, Builder, Handle, JoinError, JoinHandle, UnhandledPanic, yield_now};
+use gorun::{
+    AbortHandle, Builder, Handle, JoinError, JoinHandle, JoinSet, UnhandledPanic, Wait, WaitGroup,
+    yield_now,
+};
 
 /// Compiles if the type has all the traits.
 macro_rules! is {
@@ -53,10 +56,29 @@ is_not!(JoinHandle<*const u32>: Send);
 is_not!(JoinHandle<Guard>: Send);
 is_not!(JoinHandle<u32>: Clone);
 
+is!(JoinSet<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Default + std::fmt::Debug);
+is!(JoinSet<Cell<u32>>: Send + Sync + Unpin);
+is!(JoinSet<PhantomPinned>: Send + Sync + Unpin);
+is_not!(JoinSet<Rc<u32>>: Send);
+is_not!(JoinSet<Guard>: Send);
+is_not!(JoinSet<u32>: Clone);
+
+is!(WaitGroup: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + Default + std::fmt::Debug);
+is!(Wait<'static>: Send + Sync + Unpin + Future + std::fmt::Debug);
+
 #[test]
 fn the_future_of_yield_now_can_move_between_threads() {
     fn has<T: Send + Sync>(_: &T) {}
     has(&yield_now());
+}
+
+#[test]
+fn the_futures_of_a_join_set_can_move_between_threads() {
+    fn has<T: Send>(_: &T) {}
+    let mut set = JoinSet::<Cell<u32>>::new();
+    has(&set.join_next());
+    has(&set.shutdown());
+    has(&set.join_all());
 }
 
 /// What the macros say is true of types that are known.

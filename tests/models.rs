@@ -7,7 +7,7 @@
 //! LOOM_MAX_PREEMPTIONS=4 cargo test --release --test models idle    # beyond the models' bounds
 //! ```
 //!
-//! What is checked is the shipped text: the files under `src/scheduler` that are named below are
+//! What is checked is the shipped text: the files under `src` that are named below are
 //! compiled into this crate, where `crate::sync` is made of loom's types. Neither side has a `cfg`
 //! for it. (So those files may use nothing of `crate` but `sync`, and their unit tests, if they
 //! ever have any, must not be in them: outside a model loom's types panic.)
@@ -31,6 +31,8 @@ mod attendance;
 #[path = "../src/scheduler/bed.rs"]
 #[allow(dead_code)]
 mod bed;
+#[path = "../src/wait_group/counter.rs"]
+mod counter;
 #[path = "../src/scheduler/counts.rs"]
 #[allow(dead_code)]
 mod counts;
@@ -72,3 +74,5 @@ mod ring;
 mod spares;
 #[path = "models/stranded_single.rs"]
 mod stranded_single;
+#[path = "models/wait_group.rs"]
+mod wait_group;

@@ -187,7 +187,12 @@ pub(crate) fn run_as_main<R>(guard: &Arc<MainGuard>, main: impl FnOnce() -> R) -
 /// Whether the caller, which keeps a main on this thread waiting, must unwind it for an unhandled
 /// panic. It need not while main unwinds already: a second panic would abort the process.
 pub(crate) fn must_unwind() -> bool {
-    !std::thread::panicking() && crashed_here().is_some()
+    !std::thread::panicking() && must_stop()
+}
+
+/// Whether a main on this thread is to be dropped at its next await.
+pub(crate) fn must_stop() -> bool {
+    crashed_here().is_some()
 }
 
 /// Unwinds the outermost main on this thread that must stop, from inside.

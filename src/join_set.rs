@@ -1,0 +1,444 @@
+//! Goroutines that are awaited together, in the order in which they complete.
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::panic::{Location, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use slab::Slab;
+
+use crate::join_error::JoinError;
+use crate::join_handle::{AbortHandle, JoinHandle};
+use crate::scheduler::context;
+use crate::scheduler::outcome::Outcome;
+use crate::spawn::spawn;
+use crate::sync::{Mutex, lock};
+
+/// A set of goroutines with results of one type, which come out in the order in which the goroutines
+/// complete.
+///
+/// The set owns its goroutines: dropping it aborts them all. [`shutdown`](Self::shutdown) also waits
+/// until they are gone, [`detach_all`](Self::detach_all) lets them run on.
+///
+/// A goroutine's panic is observed by whoever takes its result. A result that is not taken, because
+/// the set is dropped, shut down, or detached, is like that of a dropped
+/// [`JoinHandle`]: if it is a panic, the panic is *unhandled*, see
+/// [`UnhandledPanic`](crate::UnhandledPanic).
+///
+/// Awaiting the next one costs the same however many there are. Any executor and any thread may do
+/// it, also after the runtime has ended.
+///
+/// tokio counterpart: `JoinSet`, where a panic that nobody takes is lost. Go counterpart: none; a Go
+/// program has a channel of results.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::{JoinSet, block_on};
+///
+/// block_on(async {
+///     let mut set = JoinSet::new();
+///     for n in 1..=10 {
+///         set.spawn(async move { n * n });
+///     }
+///     let mut sum = 0;
+///     while let Some(square) = set.join_next().await {
+///         sum += square?;
+///     }
+///     assert_eq!(sum, 385);
+///     Ok::<(), gorun::JoinError>(())
+/// })?;
+/// # Ok::<(), gorun::JoinError>(())
+/// ```
+pub struct JoinSet<T> {
+    entries: Slab<Entry<T>>,
+    news: Arc<Mutex<News>>,
+}
+
+struct Entry<T> {
+    handle: JoinHandle<T>,
+    /// A result that was there when the entry was made. The lock is never waited for: it makes the
+    /// set `Sync`, which a result need not be.
+    early: Mutex<Option<Finished<T>>>,
+    /// Puts the entry's key among the news.
+    waker: Waker,
+}
+
+/// Of which goroutines there is news, and who waits for it.
+#[derive(Default)]
+struct News {
+    /// In the order of completion. A key may come twice, or be that of an entry that is gone or has
+    /// been replaced: who takes it has to look.
+    keys: VecDeque<usize>,
+    waiting: Option<Waker>,
+}
+
+impl<T> JoinSet<T> {
+    /// An empty set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let set = gorun::JoinSet::<u32>::new();
+    /// assert!(set.is_empty());
+    /// ```
+    pub fn new() -> Self {
+        JoinSet { entries: Slab::new(), news: Arc::default() }
+    }
+
+    /// How many goroutines are in the set: those whose result has not been taken, be they still
+    /// running or not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     set.spawn(async {});
+    ///     assert_eq!(set.len(), 1);
+    ///     set.join_next().await;
+    ///     assert_eq!(set.len(), 0);
+    /// });
+    /// ```
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no result is left to be taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     assert!(set.is_empty());
+    ///     set.spawn(async {});
+    ///     assert!(!set.is_empty());
+    /// });
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Starts a goroutine, as [`spawn`](crate::spawn()) does, and adds it to the set.
+    ///
+    /// # Panics
+    ///
+    /// When called on a thread that belongs to no runtime, as `spawn` does.
+    ///
+    /// # Cancellation
+    ///
+    /// If main has already ended, the future is dropped at once, and its result says cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     let abort = set.spawn(std::future::pending::<()>());
+    ///     abort.abort();
+    ///     assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let handle = spawn(future);
+        let abort_handle = handle.abort_handle();
+        let place = self.entries.vacant_entry();
+        let waker = Waker::from(Arc::new(Announce { news: self.news.clone(), key: place.key() }));
+        let mut entry = Entry { handle, early: Mutex::new(None), waker };
+        // Leaves the waker with the goroutine.
+        if let Poll::Ready(finished) = entry.poll() {
+            entry.early = Mutex::new(Some(finished));
+            entry.waker.wake_by_ref();
+        }
+        place.insert(entry);
+        abort_handle
+    }
+
+    /// Waits for the next goroutine to complete, takes it out of the set, and gives its result: the
+    /// value, or a [`JoinError`] if it panicked or was cancelled. `None` if the set is empty.
+    ///
+    /// **Cancellation**: nothing is lost if the future is dropped; the result stays in the set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{JoinSet, block_on, yield_now};
+    ///
+    /// block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     let (send, receive) = futures::channel::oneshot::channel();
+    ///     set.spawn(async { receive.await.unwrap() });
+    ///     set.spawn(async { "second" });
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), "second");
+    ///     send.send("first").unwrap();
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), "first");
+    ///     assert!(set.join_next().await.is_none());
+    /// });
+    /// ```
+    pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
+        Next { set: self }.await.map(Finished::take)
+    }
+
+    /// The result of a goroutine that has completed, or `None` if there is no such one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     set.spawn(async { 42 });
+    ///     let result = loop {
+    ///         match set.try_join_next() {
+    ///             Some(result) => break result,
+    ///             None => gorun::yield_now().await,
+    ///         }
+    ///     };
+    ///     assert_eq!(result.unwrap(), 42);
+    /// });
+    /// ```
+    pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        self.take_finished().map(Finished::take)
+    }
+
+    /// Waits for all, and gives their values in the order in which they completed.
+    ///
+    /// **Cancellation**: dropping the future drops the set, which aborts the goroutines.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a goroutine, as soon as one panics; or if one was cancelled. The others are
+    /// aborted then. To go on with the others, use [`join_next`](Self::join_next).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     for n in 0..3 {
+    ///         set.spawn(async move { n });
+    ///     }
+    ///     let mut values = set.join_all().await;
+    ///     values.sort();
+    ///     assert_eq!(values, [0, 1, 2]);
+    /// });
+    /// ```
+    pub async fn join_all(mut self) -> Vec<T> {
+        let mut values = Vec::with_capacity(self.len());
+        while let Some(result) = self.join_next().await {
+            values.push(result.unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(payload) => resume_unwind(payload),
+                Err(cancelled) => panic!(
+                    "`join_all` waits for a value, but {cancelled}; use `join_next` where \
+                     goroutines may be aborted"
+                ),
+            }));
+        }
+        values
+    }
+
+    /// Cancels all that have not completed, as [`JoinHandle::abort`] does. They stay in the set, and
+    /// [`join_next`](Self::join_next) says of each what it came to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     set.spawn(std::future::pending::<()>());
+    ///     set.abort_all();
+    ///     assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    pub fn abort_all(&mut self) {
+        for (_, entry) in &self.entries {
+            entry.handle.abort();
+        }
+    }
+
+    /// Lets all run on by themselves: the set is empty afterwards. A panic among them is unhandled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     set.spawn(async { /* perhaps main ends first */ });
+    ///     set.detach_all();
+    ///     assert!(set.is_empty());
+    /// });
+    /// ```
+    pub fn detach_all(&mut self) {
+        // Those that run will still tell their old news.
+        self.news = Arc::default();
+        drop(std::mem::take(&mut self.entries));
+    }
+
+    /// Cancels all, and waits until their futures have been dropped. The set is empty afterwards.
+    ///
+    /// Nobody takes their results, so a panic among them is unhandled, as it is when the set is
+    /// dropped. To do something else with it, [`abort_all`](Self::abort_all) and then
+    /// [`join_next`](Self::join_next).
+    ///
+    /// **Cancellation**: if the future is dropped, all are cancelled, and those it has not yet waited
+    /// for are still in the set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let mut set = gorun::JoinSet::new();
+    ///     set.spawn(std::future::pending::<()>());
+    ///     set.shutdown().await;
+    ///     assert!(set.is_empty());
+    ///     assert_eq!(gorun::num_goroutines(), 1);
+    /// });
+    /// ```
+    pub async fn shutdown(&mut self) {
+        self.abort_all();
+        while let Some(finished) = (Next { set: self }).await {
+            drop(finished);
+        }
+    }
+
+    /// Takes out the first of which there is news, if it is that it has finished.
+    fn take_finished(&mut self) -> Option<Finished<T>> {
+        loop {
+            let key = lock(&self.news).keys.pop_front()?;
+            let Some(entry) = self.entries.get_mut(key) else { continue };
+            if let Poll::Ready(finished) = entry.poll() {
+                self.entries.remove(key);
+                return Some(finished);
+            }
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<T>>> {
+        loop {
+            if let Some(finished) = self.take_finished() {
+                return Poll::Ready(Some(finished));
+            }
+            if self.is_empty() {
+                return Poll::Ready(None);
+            }
+            // A waker is the user's code: cloned, and dropped, outside the lock.
+            let waker = cx.waker().clone();
+            let mut news = lock(&self.news);
+            if news.keys.is_empty() {
+                let replaced = news.waiting.replace(waker);
+                drop(news);
+                drop(replaced);
+                return Poll::Pending;
+            }
+            drop(news);
+        }
+    }
+}
+
+/// Results are moved, never pinned.
+impl<T> Unpin for JoinSet<T> {}
+
+impl<T> Drop for JoinSet<T> {
+    /// Aborts all. Those that have panicked are unhandled.
+    fn drop(&mut self) {
+        self.abort_all();
+    }
+}
+
+impl<T> Default for JoinSet<T> {
+    fn default() -> Self {
+        JoinSet::new()
+    }
+}
+
+impl<T> fmt::Debug for JoinSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinSet").field("len", &self.len()).finish()
+    }
+}
+
+impl<T> Entry<T> {
+    fn poll(&mut self) -> Poll<Finished<T>> {
+        let early = self.early.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(finished) = early.take() {
+            return Poll::Ready(finished);
+        }
+        let spawned_at = self.handle.spawned_at();
+        let outcome = self.handle.poll_outcome(&mut Context::from_waker(&self.waker));
+        outcome.map(|outcome| Finished { outcome: Some(outcome), spawned_at })
+    }
+}
+
+/// The result of a goroutine. Dropped, it is one that nobody took.
+struct Finished<T> {
+    outcome: Option<Outcome<T>>,
+    spawned_at: &'static Location<'static>,
+}
+
+impl<T> Finished<T> {
+    fn take(mut self) -> Result<T, JoinError> {
+        self.outcome.take().expect("it is taken once").take()
+    }
+}
+
+impl<T> Drop for Finished<T> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            context::with_result_of(self.spawned_at, || drop(outcome));
+        }
+    }
+}
+
+/// The next one to finish; `None` if there is none left.
+struct Next<'a, T> {
+    set: &'a mut JoinSet<T>,
+}
+
+impl<T> Future for Next<'_, T> {
+    type Output = Option<Finished<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.set.poll_next(cx)
+    }
+}
+
+impl<T> Drop for Next<'_, T> {
+    fn drop(&mut self) {
+        let waker = lock(&self.set.news).waiting.take();
+        // Outside the lock.
+        drop(waker);
+    }
+}
+
+/// Tells the set that there is news of the goroutine with this key.
+struct Announce {
+    news: Arc<Mutex<News>>,
+    key: usize,
+}
+
+impl Wake for Announce {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut news = lock(&self.news);
+        news.keys.push_back(self.key);
+        let waiting = news.waiting.take();
+        drop(news);
+        // Outside the lock.
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Waiting until a number of goroutines are done.
+
+#![forbid(unsafe_code)]
+
+mod counter;
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::scheduler::context;
+use crate::scheduler::main_guard::{self, Payload};
+use crate::spawn::detach;
+use counter::{Counter, Negative, Overflow, Ticket};
+
+/// A counter of what is still to be done, and a wait until that is nothing.
+///
+/// [`add`](Self::add) says that there is more to do, [`done`](Self::done) that one thing is, and
+/// [`wait`](Self::wait) waits for zero. [`go`](Self::go) starts a goroutine and does the counting.
+///
+/// Clones count together. Any thread and any executor may use one, also outside a runtime and after
+/// it has ended. It may be used again at once when it has come to zero, by those who still wait too.
+///
+/// Go counterpart: `sync.WaitGroup`, which must not be copied and is used through a pointer: here it
+/// is cloned. tokio counterpart: `TaskTracker` in `tokio-util`.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use gorun::{WaitGroup, block_on};
+///
+/// let sum = block_on(async {
+///     let (group, sum) = (WaitGroup::new(), Arc::new(AtomicU32::new(0)));
+///     for n in 1..=10 {
+///         let sum = sum.clone();
+///         group.go(async move {
+///             sum.fetch_add(n, Ordering::Relaxed);
+///         });
+///     }
+///     group.wait().await;
+///     sum.load(Ordering::Relaxed)
+/// });
+/// assert_eq!(sum, 55);
+/// ```
+#[derive(Clone)]
+pub struct WaitGroup {
+    counter: Arc<Counter>,
+}
+
+impl WaitGroup {
+    /// Nothing is to be done yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(gorun::WaitGroup::new().wait());
+    /// ```
+    pub fn new() -> Self {
+        WaitGroup { counter: Arc::new(Counter::new()) }
+    }
+
+    /// So many more are to be done. Say so *before* somebody may wait for them: usually before the
+    /// goroutine is spawned that will call [`done`](Self::done).
+    ///
+    /// Go counterpart: `WaitGroup.Add`, which also takes negative numbers: that is `done` here.
+    ///
+    /// # Panics
+    ///
+    /// If the counter would exceed `usize::MAX`. It has not changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gorun::block_on(async {
+    ///     let group = gorun::WaitGroup::new();
+    ///     group.add(2);
+    ///     for _ in 0..2 {
+    ///         let group = group.clone();
+    ///         gorun::go!(async move { group.done() });
+    ///     }
+    ///     group.wait().await;
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn add(&self, more: usize) {
+        if let Err(Overflow) = self.counter.add(more) {
+            panic!(
+                "`add({more})` on a WaitGroup at {} is more than it can count; does every `add` \
+                 have its `done`?",
+                self.counter.number(),
+            )
+        }
+    }
+
+    /// One is done. At zero all who wait go on.
+    ///
+    /// Go counterpart: `WaitGroup.Done`.
+    ///
+    /// # Panics
+    ///
+    /// If the counter is zero already: `done` was called more often than `add` had said. It stays
+    /// zero, and the group remains usable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group = gorun::WaitGroup::new();
+    /// group.add(1);
+    /// group.done();
+    /// gorun::block_on(group.wait());
+    /// ```
+    #[track_caller]
+    pub fn done(&self) {
+        if let Err(Negative) = self.counter.done() {
+            panic!(
+                "a WaitGroup's counter would be negative: `done` was called more often than `add` \
+                 had announced; call `add` before what will call `done` starts, and `done` once \
+                 for each"
+            )
+        }
+    }
+
+    /// Starts a goroutine, as [`go!`](crate::go!) does, and counts it: up before it is spawned, and
+    /// down when its end is known.
+    ///
+    /// That is when it has completed and its future been dropped; likewise when it was cancelled,
+    /// by the end of main, or at once because main has ended already. If it panics, the panic is
+    /// unhandled *first*: under [`UnhandledPanic::Crash`](crate::UnhandledPanic) main does not get
+    /// past a [`wait`](Self::wait) for it. Under `Ignore` the wait completes. A goroutine left behind
+    /// by exit counts down if it ever comes to an await.
+    ///
+    /// Go counterpart: `WaitGroup.Go`. There the function must not panic; here it may.
+    ///
+    /// # Panics
+    ///
+    /// When called on a thread that belongs to no runtime, as [`spawn`](crate::spawn) does. The
+    /// counter is then what it was.
+    ///
+    /// If somebody has called `done` for the goroutine, its own is one too many: that is its panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{WaitGroup, block_on, num_goroutines};
+    ///
+    /// block_on(async {
+    ///     let group = WaitGroup::new();
+    ///     group.go(async { println!("one") });
+    ///     group.go(async { println!("two") });
+    ///     group.wait().await;
+    ///     assert_eq!(num_goroutines(), 1);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn go<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.add(1);
+        let count_down =
+            CountDown { counter: self.counter.clone(), spawned_at: Location::caller() };
+        detach(Counted { future: Some(future), count_down: Some(count_down) });
+    }
+
+    /// Waits until the counter is zero.
+    ///
+    /// It completes if the counter was zero at any moment since it was first polled, be it for so
+    /// short a time that the waiter did not run in between. Many may wait at once.
+    ///
+    /// In a main that is about to be dropped because of an unhandled panic it gives way once before
+    /// it completes, so that main ends here.
+    ///
+    /// **Cancellation**: dropping the future forgets its waker, and changes nothing for others.
+    ///
+    /// Go counterpart: `WaitGroup.Wait`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{WaitGroup, block_on};
+    ///
+    /// let group = WaitGroup::new();
+    /// group.add(1);
+    /// let other = std::thread::spawn({
+    ///     let group = group.clone();
+    ///     // Any executor will do.
+    ///     move || futures::executor::block_on(group.wait())
+    /// });
+    /// block_on(async { group.done() });
+    /// other.join().unwrap();
+    /// ```
+    pub fn wait(&self) -> Wait<'_> {
+        Wait { counter: &self.counter, ticket: None, gave_way: false }
+    }
+}
+
+impl Default for WaitGroup {
+    fn default() -> Self {
+        WaitGroup::new()
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitGroup").field("counter", &self.counter.number()).finish()
+    }
+}
+
+/// Waits until a [`WaitGroup`] is at zero: the future that [`WaitGroup::wait`] returns.
+///
+/// Polled again after it has completed, it waits again.
+///
+/// **Cancellation**: dropping it forgets its waker.
+///
+/// # Examples
+///
+/// ```
+/// let group = gorun::WaitGroup::new();
+/// let wait: gorun::Wait<'_> = group.wait();
+/// gorun::block_on(wait);
+/// ```
+#[must_use = "a wait does nothing until it is awaited"]
+pub struct Wait<'a> {
+    counter: &'a Counter,
+    ticket: Option<Ticket>,
+    /// For main to end, although the counter was at zero.
+    gave_way: bool,
+}
+
+impl Future for Wait<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if std::mem::take(&mut this.gave_way) {
+            return Poll::Ready(());
+        }
+        if !this.counter.poll(&mut this.ticket, cx.waker()) {
+            return Poll::Pending;
+        }
+        if main_guard::must_stop() {
+            // Once: an executor that is not ours, on main's thread, does not drop this.
+            this.gave_way = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.counter.forget(ticket);
+        }
+    }
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").field("counter", &self.counter.number()).finish()
+    }
+}
+
+pin_project! {
+    /// The future of a goroutine that counts itself down.
+    ///
+    /// Its output does that, since an output that nobody takes is dropped last, when the goroutine
+    /// has been counted out. A future that is dropped before it has completed does it by itself.
+    ///
+    /// A panic must be known before, so this catches it and says so, instead of leaving that to the
+    /// scheduler, which would drop what counts down first.
+    #[project = CountedProjection]
+    struct Counted<F> {
+        #[pin]
+        future: Option<F>,
+        count_down: Option<CountDown>,
+    }
+
+    impl<F> PinnedDrop for Counted<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().end(None);
+        }
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Counted<F> {
+    type Output = CountDown;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CountDown> {
+        let mut this = self.project();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let future = this.future.as_mut().as_pin_mut();
+            future.expect("a completed goroutine is not polled").poll(cx)
+        }));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(this.end(None).expect("it counts down once")),
+            Err(payload) => Poll::Ready(this.end(Some(payload)).expect("it counts down once")),
+        }
+    }
+}
+
+impl<F> CountedProjection<'_, F> {
+    /// Drops the future, and makes its panics known. What is left to do is to count down.
+    fn end(mut self, panic: Option<Payload>) -> Option<CountDown> {
+        let dropped = catch_unwind(AssertUnwindSafe(|| self.future.set(None)));
+        let count_down = self.count_down.take()?;
+        // The first panic is the goroutine's, as everywhere.
+        let mut panics = panic.into_iter().chain(dropped.err());
+        if let Some(first) = panics.next() {
+            unhandled(first, count_down.spawned_at);
+        }
+        panics.for_each(main_guard::discard);
+        Some(count_down)
+    }
+}
+
+fn unhandled(payload: Payload, spawned_at: &'static Location<'static>) {
+    context::with_inside(|context| match context {
+        Some(context) => context.scheduler.main.unhandled(payload, Some(spawned_at)),
+        None => main_guard::report_stray(payload),
+    });
+}
+
+/// Counts a goroutine down when dropped.
+struct CountDown {
+    counter: Arc<Counter>,
+    spawned_at: &'static Location<'static>,
+}
+
+impl Drop for CountDown {
+    fn drop(&mut self) {
+        if let Err(Negative) = self.counter.done() {
+            panic!(
+                "a WaitGroup's counter would be negative: the goroutine started by `go` at {} has \
+                 ended and counts itself down, but `done` was called for it; do not, after `go`",
+                self.spawned_at,
+            )
+        }
+    }
+}

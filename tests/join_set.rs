@@ -1,0 +1,734 @@
+//! Join sets: results in the order of completion, and goroutines that end with their set.
+
+mod common;
+
+use std::future::{Future, pending};
+use std::panic::panic_any;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+use futures::channel::oneshot;
+use futures::future::select;
+use gorun::{Builder, JoinError, JoinSet, UnhandledPanic, num_goroutines, spawn, yield_now};
+
+const WORKERS: [usize; 3] = [1, 2, 16];
+
+/// Runs a main that ends with a panic, and returns its text.
+#[track_caller]
+fn crash<F: Future>(workers: usize, main: F) -> String {
+    message(&*payload_of(|| patient(workers).block_on(main))).expect("a text").to_owned()
+}
+
+fn is_cancelled<T>(result: Option<Result<T, JoinError>>) -> bool {
+    result.expect("a result").is_err_and(|error| error.is_cancelled())
+}
+
+/// Sets a flag at the end of a destructor that takes its time.
+fn slow(drops: &Arc<AtomicUsize>) -> OnDrop<impl FnMut() + Send + use<>> {
+    let drops = drops.clone();
+    OnDrop(move || {
+        (0..20).for_each(|_| thread::yield_now());
+        drops.fetch_add(1, SeqCst);
+    })
+}
+
+/// Counts its wakes.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+// Results.
+
+#[test]
+fn results_come_in_the_order_of_completion() {
+    const COUNT: usize = 50;
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        for waits_first in [false, true] {
+            run(workers, async {
+                let mut set = JoinSet::new();
+                let mut gates = Vec::new();
+                for i in 0..COUNT {
+                    let (open, opened) = oneshot::channel::<()>();
+                    gates.push(Some(open));
+                    set.spawn(async move {
+                        opened.await.unwrap();
+                        i
+                    });
+                }
+                assert_eq!(set.len(), COUNT);
+                // 0, 37, 24, ..: each once.
+                let order = (0..COUNT).map(|i| i * 37 % COUNT);
+                for (n, i) in order.enumerate() {
+                    let open = gates[i].take().unwrap();
+                    if waits_first {
+                        let mut next = pin!(set.join_next());
+                        let waker = Waker::noop();
+                        assert!(next.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+                    }
+                    open.send(()).unwrap();
+                    assert_eq!(set.join_next().await.unwrap().unwrap(), i);
+                    assert_eq!(set.len(), COUNT - n - 1);
+                }
+                assert!(set.is_empty() && set.join_next().await.is_none());
+            });
+        }
+    }
+}
+
+/// Nobody awaits while they complete, one after the other.
+#[test]
+fn the_order_of_completion_is_kept_until_somebody_asks() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run_without_spares(workers, async {
+            let mut set = JoinSet::new();
+            let mut gates = Vec::new();
+            for i in 0..20 {
+                let (open, opened) = oneshot::channel::<()>();
+                gates.push(open);
+                set.spawn(async move {
+                    opened.await.unwrap();
+                    i
+                });
+            }
+            for (n, open) in gates.into_iter().enumerate().rev() {
+                open.send(()).unwrap();
+                // Counted out before it tells its news, which on one worker comes before anything
+                // else runs there.
+                yield_until(|| num_goroutines() == n + 1).await;
+                spawn(async {}).await.unwrap();
+            }
+            let mut seen = Vec::new();
+            while let Some(result) = set.join_next().await {
+                seen.push(result.unwrap());
+            }
+            if workers > 1 {
+                seen.sort();
+                seen.reverse();
+            }
+            assert_eq!(seen, (0..20).rev().collect::<Vec<_>>());
+        });
+    }
+}
+
+#[test]
+fn an_empty_set_has_nothing_to_wait_for() {
+    let _watchdog = watchdog();
+    let mut set = JoinSet::<u32>::default();
+    assert!(set.try_join_next().is_none() && set.is_empty());
+    run(1, async {
+        assert!(set.join_next().await.is_none());
+        set.shutdown().await;
+        set.abort_all();
+        set.detach_all();
+        assert_eq!(set.join_all().await, []);
+    });
+}
+
+#[test]
+fn try_join_next_gives_what_has_completed_and_nothing_else() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::new();
+            let (open, opened) = oneshot::channel::<u32>();
+            set.spawn(async move { opened.await.unwrap() });
+            yield_now().await;
+            assert!(set.try_join_next().is_none());
+            assert_eq!(set.len(), 1);
+            open.send(7).unwrap();
+            let result = loop {
+                match set.try_join_next() {
+                    Some(result) => break result,
+                    None => yield_now().await,
+                }
+            };
+            assert_eq!(result.unwrap(), 7);
+            assert!(set.is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_join_next_dropped_at_any_moment_loses_no_result() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            for round in 0..50usize {
+                let mut set = JoinSet::new();
+                for i in 0..20usize {
+                    set.spawn(async move {
+                        for _ in 0..(i + round) % 4 {
+                            yield_now().await;
+                        }
+                        i
+                    });
+                }
+                let mut seen = Vec::new();
+                while !set.is_empty() {
+                    let next = pin!(set.join_next());
+                    if let futures::future::Either::Left((result, _)) =
+                        select(next, pin!(yield_now())).await
+                    {
+                        seen.push(result.unwrap().unwrap());
+                    }
+                }
+                seen.sort();
+                assert_eq!(seen, (0..20).collect::<Vec<_>>());
+            }
+        });
+    }
+}
+
+#[test]
+fn a_join_next_dropped_forgets_its_waker() {
+    let _watchdog = watchdog();
+    run(1, async {
+        let mut set = JoinSet::new();
+        let (open, opened) = oneshot::channel::<()>();
+        set.spawn(async move { opened.await.unwrap() });
+        let wakes = Arc::new(Count::default());
+        {
+            let waker = Waker::from(wakes.clone());
+            let mut next = pin!(set.join_next());
+            for _ in 0..2 {
+                assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+        }
+        assert_eq!(Arc::strong_count(&wakes), 1);
+        open.send(()).unwrap();
+        set.join_next().await.unwrap().unwrap();
+        assert_eq!(wakes.0.load(SeqCst), 0);
+    });
+}
+
+#[test]
+fn a_completion_wakes_the_last_who_waited_once() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::new();
+            let (open, opened) = oneshot::channel::<()>();
+            set.spawn(async move { opened.await.unwrap() });
+            set.spawn(pending());
+            let wakes: [Arc<Count>; 2] = Default::default();
+            let mut next = pin!(set.join_next());
+            for count in &wakes {
+                let waker = Waker::from(count.clone());
+                assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            open.send(()).unwrap();
+            yield_until(|| wakes[1].0.load(SeqCst) == 1).await;
+            assert_eq!(wakes[0].0.load(SeqCst), 0);
+            assert!(next.await.unwrap().is_ok());
+        });
+    }
+}
+
+/// With a look at each of the others this would be five thousand million looks, which the watchdog
+/// does not wait for. All on one worker, so that no thread waits for another.
+#[test]
+fn a_completion_costs_the_same_however_many_there_are() {
+    const COUNT: usize = 100_000;
+    let _watchdog = watchdog();
+    run(1, async {
+        let join_each = async {
+            let mut set = JoinSet::new();
+            let mut gates = Vec::new();
+            for _ in 0..COUNT {
+                let (open, opened) = oneshot::channel::<()>();
+                gates.push(open);
+                set.spawn(async move { opened.await.unwrap() });
+            }
+            for open in gates {
+                open.send(()).unwrap();
+                set.join_next().await.unwrap().unwrap();
+            }
+            assert!(set.is_empty());
+        };
+        spawn(join_each).await.unwrap();
+    });
+}
+
+#[test]
+fn join_all_gives_every_value() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let mut values = run(workers, async {
+            let mut set = JoinSet::new();
+            for i in 0..100 {
+                set.spawn(async move {
+                    if i % 2 == 0 {
+                        yield_now().await;
+                    }
+                    i
+                });
+            }
+            set.join_all().await
+        });
+        values.sort();
+        assert_eq!(values, (0..100).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn join_all_panics_with_the_first_panic_and_aborts_the_others() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let text = crash(workers, async {
+            let mut set = JoinSet::new();
+            let guard = slow(&drops);
+            set.spawn(async move {
+                let _guard = guard;
+                pending::<()>().await;
+            });
+            set.spawn(async { panic!("boom") });
+            set.join_all().await
+        });
+        assert_eq!(text, "boom");
+        assert_eq!(drops.load(SeqCst), 1);
+    }
+}
+
+#[test]
+fn join_all_says_that_it_cannot_give_the_value_of_a_cancelled_one() {
+    let _watchdog = watchdog();
+    let text = crash(1, async {
+        let mut set = JoinSet::new();
+        set.spawn(pending::<()>()).abort();
+        let waiting = spawn(set.join_all()).await;
+        let text = message(&*waiting.unwrap_err().into_panic()).unwrap().to_owned();
+        panic!("boom: {text}")
+    });
+    assert!(text.contains("was cancelled") && text.contains("use `join_next`"), "{text}");
+}
+
+/// Goroutines of one set in every state, spawned, aborted and joined in turn, in reused places.
+#[test]
+fn every_goroutine_of_a_busy_set_is_joined_once() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::new();
+            let (mut spawned, mut seen) = (0usize, Vec::new());
+            let mut cancelled = 0;
+            for round in 0..300usize {
+                for _ in 0..round % 7 {
+                    let id = spawned;
+                    let abort = set.spawn(async move {
+                        for _ in 0..id % 3 {
+                            yield_now().await;
+                        }
+                        id
+                    });
+                    if id % 5 == 0 {
+                        abort.abort();
+                    }
+                    spawned += 1;
+                }
+                for _ in 0..round % 6 {
+                    let result = match round % 2 {
+                        0 => set.try_join_next(),
+                        _ => set.join_next().await,
+                    };
+                    match result {
+                        Some(Ok(id)) => seen.push(id),
+                        Some(Err(_)) => cancelled += 1,
+                        None => {}
+                    }
+                }
+                assert_eq!(set.len(), spawned - seen.len() - cancelled);
+            }
+            while let Some(result) = set.join_next().await {
+                match result {
+                    Ok(id) => seen.push(id),
+                    Err(error) => {
+                        assert!(error.is_cancelled());
+                        cancelled += 1;
+                    }
+                }
+            }
+            assert_eq!(seen.len() + cancelled, spawned);
+            assert!(cancelled <= spawned.div_ceil(5));
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len() + cancelled, spawned);
+        });
+    }
+}
+
+// Panics.
+
+#[test]
+fn a_panic_is_observed_by_join_next_with_the_place_of_the_spawn() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            for waits in [false, true] {
+                let mut set = JoinSet::new();
+                let line = line!() + 1;
+                set.spawn(async { panic_any(5u32) });
+                if waits {
+                    yield_until(|| num_goroutines() == 1).await;
+                }
+                let error: JoinError = set.join_next().await.unwrap().unwrap_err();
+                let place = (error.spawned_at().file(), error.spawned_at().line());
+                assert_eq!(place, (file!(), line));
+                assert_eq!(*error.into_panic().downcast::<u32>().unwrap(), 5);
+                set.spawn(async {});
+                assert!(set.join_next().await.unwrap().is_ok());
+            }
+        });
+    }
+}
+
+/// Dropped, shut down, or detached: nobody takes the panic of one that has finished.
+#[test]
+fn a_panic_that_nobody_takes_from_the_set_is_unhandled() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        for way in 0..3 {
+            for round in 0..30 {
+                let text = crash(workers, async {
+                    let mut set = JoinSet::new();
+                    set.spawn(async { panic!("boom") });
+                    set.spawn(pending::<()>());
+                    // It may have panicked long ago, or just now, or not at all yet.
+                    if round % 2 == 0 || way < 2 {
+                        yield_until(|| num_goroutines() == 2).await;
+                    }
+                    match way {
+                        0 => drop(set),
+                        1 => set.shutdown().await,
+                        _ => set.detach_all(),
+                    }
+                    pending::<()>().await;
+                });
+                assert_eq!(text, "boom");
+            }
+        }
+    }
+}
+
+#[test]
+fn panics_that_nobody_takes_are_ignored_where_that_is_wanted() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let builder =
+            Builder::new().worker_threads(workers).unhandled_panic(UnhandledPanic::Ignore);
+        let left = builder
+            .block_on(async {
+                let mut set = JoinSet::new();
+                set.spawn(async { panic!("boom") });
+                yield_until(|| num_goroutines() == 1).await;
+                set.shutdown().await;
+                set.len()
+            })
+            .unwrap();
+        assert_eq!(left, 0);
+    }
+}
+
+#[test]
+fn a_result_that_nobody_takes_is_dropped_and_its_panic_is_its_goroutines() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        for way in 0..2 {
+            let text = crash(workers, async {
+                let mut set = JoinSet::new();
+                set.spawn(async { OnDrop(|| panic!("boom")) });
+                yield_until(|| num_goroutines() == 1).await;
+                if way == 0 {
+                    drop(set);
+                } else {
+                    set.shutdown().await;
+                }
+                pending::<()>().await;
+            });
+            assert_eq!(text, "boom");
+        }
+    }
+}
+
+// The end of the set.
+
+#[test]
+fn dropping_the_set_aborts_all() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let drops = Arc::new(AtomicUsize::new(0));
+            let mut set = JoinSet::new();
+            for i in 0..50 {
+                let guard = slow(&drops);
+                set.spawn(async move {
+                    let _guard = guard;
+                    pending::<()>().await;
+                });
+                // Some are parked, some have not run.
+                if i == 25 {
+                    yield_now().await;
+                }
+            }
+            drop(set);
+            yield_until(|| num_goroutines() == 1).await;
+            assert_eq!(drops.load(SeqCst), 50);
+        });
+    }
+}
+
+#[test]
+fn shutdown_waits_until_every_future_has_been_dropped() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            for _ in 0..20 {
+                let drops = Arc::new(AtomicUsize::new(0));
+                let mut set = JoinSet::new();
+                for i in 0..20 {
+                    let guard = slow(&drops);
+                    set.spawn(async move {
+                        let _guard = guard;
+                        if i % 2 == 0 {
+                            pending::<()>().await;
+                        }
+                    });
+                }
+                set.shutdown().await;
+                assert_eq!((set.len(), drops.load(SeqCst), num_goroutines()), (0, 20, 1));
+                // It may be used again.
+                set.spawn(async {});
+                set.join_next().await.unwrap().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn abort_all_leaves_the_results_to_be_taken() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::new();
+            set.spawn(async { 1 });
+            yield_until(|| num_goroutines() == 1).await;
+            let one = set.spawn(pending());
+            set.spawn(pending());
+            one.abort();
+            set.abort_all();
+            set.abort_all();
+            assert_eq!(set.len(), 3);
+            let mut values = Vec::new();
+            while let Some(result) = set.join_next().await {
+                match result {
+                    Ok(value) => values.push(Some(value)),
+                    Err(error) => {
+                        assert!(error.is_cancelled());
+                        values.push(None);
+                    }
+                }
+            }
+            values.sort();
+            assert_eq!(values, [None, None, Some(1)]);
+        });
+    }
+}
+
+#[test]
+fn detached_goroutines_run_on_and_their_news_disturb_nobody() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let ran = Arc::new(AtomicUsize::new(0));
+            let mut set = JoinSet::new();
+            let mut gates = Vec::new();
+            for _ in 0..20 {
+                let (open, opened) = oneshot::channel::<()>();
+                gates.push(open);
+                let ran = ran.clone();
+                set.spawn(async move {
+                    opened.await.unwrap();
+                    ran.fetch_add(1, SeqCst);
+                });
+            }
+            set.detach_all();
+            assert!(set.is_empty() && set.join_next().await.is_none());
+            // In the places of those detached.
+            for _ in 0..20 {
+                set.spawn(pending());
+            }
+            let wakes = Arc::new(Count::default());
+            let waker = Waker::from(wakes.clone());
+            {
+                let mut next = pin!(set.join_next());
+                assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                gates.into_iter().for_each(|open| open.send(()).unwrap());
+                yield_until(|| num_goroutines() == 21).await;
+                assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            assert_eq!((ran.load(SeqCst), wakes.0.load(SeqCst)), (20, 0));
+            assert_eq!(set.len(), 20);
+        });
+    }
+}
+
+// The end of the runtime.
+
+#[test]
+fn a_set_is_joined_on_any_executor_and_after_the_runtime_has_ended() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let mut set = run(workers, async {
+            let mut set = JoinSet::new();
+            set.spawn(async { 1 });
+            set.spawn(async { 2 });
+            let waiter = thread::spawn(move || {
+                let first = futures::executor::block_on(set.join_next()).unwrap().unwrap();
+                (set, first)
+            });
+            let (mut set, first) = waiter.join().unwrap();
+            yield_until(|| num_goroutines() == 1).await;
+            assert!(first == 1 || first == 2);
+            set.spawn(pending());
+            set
+        });
+        let mut cancelled = 0;
+        while let Some(result) = futures::executor::block_on(set.join_next()) {
+            cancelled += usize::from(result.is_err_and(|error| error.is_cancelled()));
+        }
+        assert_eq!(cancelled, 1);
+    }
+}
+
+#[test]
+fn a_goroutine_left_behind_counts_as_cancelled() {
+    let _watchdog = watchdog();
+    for waits in [false, true] {
+        let (started, release) = (flag(), flag());
+        let mut waiter = None;
+        let set = Builder::new()
+            .worker_threads(2)
+            .exit_grace(Duration::from_millis(20))
+            .block_on(async {
+                let mut set = JoinSet::new();
+                let (is_started, released) = (started.clone(), release.clone());
+                set.spawn(async move {
+                    is_started.store(true, SeqCst);
+                    wait_until(|| released.load(SeqCst));
+                });
+                wait_until(|| started.load(SeqCst));
+                if waits {
+                    waiter =
+                        Some(thread::spawn(move || futures::executor::block_on(set.join_next())));
+                    return None;
+                }
+                Some(set)
+            })
+            .unwrap();
+        let result = match waiter {
+            Some(waiter) => waiter.join().unwrap(),
+            None => futures::executor::block_on(set.unwrap().join_next()),
+        };
+        assert!(is_cancelled(result));
+        release.store(true, SeqCst);
+    }
+}
+
+#[test]
+fn spawn_while_the_runtime_is_closing_adds_a_cancelled_one() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let spawned = flag();
+        let late = {
+            let spawned = spawned.clone();
+            OnDrop(move || {
+                let mut set = JoinSet::new();
+                set.spawn(async { 1 });
+                assert_eq!(set.len(), 1);
+                assert!(is_cancelled(set.try_join_next()));
+                set.spawn(async { 2 });
+                drop(set);
+                spawned.store(true, SeqCst);
+            })
+        };
+        patient(workers)
+            .block_on(async {
+                let (parked, is_parked) = oneshot::channel();
+                spawn(async move {
+                    let _late = late;
+                    parked.send(()).unwrap();
+                    pending::<()>().await;
+                });
+                is_parked.await.unwrap();
+            })
+            .unwrap();
+        assert!(spawned.load(SeqCst));
+    }
+}
+
+#[test]
+fn spawn_outside_a_runtime_panics_at_its_line_and_adds_nothing() {
+    let mut set = JoinSet::new();
+    let line = line!() + 1;
+    let seen = panic_of(|| set.spawn(async {}));
+    assert_eq!((&*seen.file, seen.line), (file!(), line));
+    assert!(seen.message.contains("belongs to no gorun runtime"), "{}", seen.message);
+    assert!(set.is_empty());
+}
+
+#[test]
+fn a_set_inside_a_goroutine_ends_with_it() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let drops = Arc::new(AtomicUsize::new(0));
+            let guard = slow(&drops);
+            let parent = spawn(async move {
+                let mut set = JoinSet::new();
+                set.spawn(async move {
+                    let _guard = guard;
+                    pending::<()>().await;
+                });
+                set.join_next().await
+            });
+            yield_now().await;
+            parent.abort();
+            assert!(parent.await.is_err());
+            yield_until(|| num_goroutines() == 1).await;
+            assert_eq!(drops.load(SeqCst), 1);
+        });
+    }
+}
+
+/// The future of `join_next` is polled again after it has waited for goroutines of several rounds.
+#[test]
+fn a_set_may_be_filled_and_emptied_again_and_again() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::new();
+            for round in 0..300u32 {
+                for i in 0..3 {
+                    set.spawn(async move { round * 3 + i });
+                }
+                let mut sum = 0;
+                while let Some(result) = set.join_next().await {
+                    sum += result.unwrap();
+                }
+                assert_eq!(sum, round * 9 + 3);
+            }
+        });
+    }
+}
