@@ -51,7 +51,7 @@ fn a_task_for_each(mistake: Mistake) {
             assert!(worker.find_task_after_tiny_haul().is_some());
         });
         // Until now the first worker was awake.
-        world.worker(0).block_without_tasks();
+        world.worker(0).block();
         workers.iter().for_each(|_| world.inject());
         workers.into_iter().for_each(|worker| worker.join().unwrap());
     });

@@ -352,10 +352,6 @@ impl Worker {
         self.step();
         self.step();
         self.give_away_queue();
-        self.block_without_tasks()
-    }
-
-    pub(crate) fn block_without_tasks(&self) -> usize {
         let missing = self.world.idle.block(&self.shared().bed);
         if self.world.mistake != Mistake::NotHandedOver {
             self.world.notify_if_shared_work_waits();
