@@ -9,6 +9,8 @@
 //! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
 //! | wait for many | [`JoinSet`], for their results; [`WaitGroup`], for their end |
 //! | give way to others | [`yield_now`] |
+//! | communicate | [`channel`], [`Sender`], [`Receiver`] |
+//! | wait for one of several things | [`select!`] |
 //! | block | [`blocking`]; find out who does: [`Blocked`] |
 //! | reach a runtime from any thread | [`Handle`] |
 //! | decide about panics nobody observes | [`UnhandledPanic`] |
@@ -22,6 +24,7 @@
 
 mod block_on;
 mod blocking;
+pub mod chan;
 mod clock;
 mod duration;
 mod go;
@@ -32,12 +35,17 @@ mod join_set;
 mod patience;
 mod rng;
 mod scheduler;
+mod select;
 mod spawn;
 mod sync;
 mod wait_group;
 
 pub use block_on::{Builder, block_on};
 pub use blocking::blocking;
+pub use chan::channel;
+pub use chan::error::{SendError, TryRecvError, TrySendError};
+pub use chan::receiver::Receiver;
+pub use chan::sender::Sender;
 #[doc(hidden)]
 pub use go::dispatch as __go;
 pub use handle::Handle;
@@ -46,6 +54,8 @@ pub use join_handle::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
 pub use scheduler::main_guard::UnhandledPanic;
 pub use scheduler::report::Blocked;
+#[doc(hidden)]
+pub use select::dispatch as __select;
 pub use spawn::{num_goroutines, spawn, yield_now};
 pub use wait_group::{Wait, WaitGroup};
 

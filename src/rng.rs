@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 /// A small seedable generator (Marsaglia's xorshift64*).
+#[derive(Clone, Copy)]
 pub(crate) struct Rng(u64);
 
 impl Rng {

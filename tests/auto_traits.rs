@@ -6,9 +6,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::MutexGuard;
 
+use gorun::chan::{Recv, Send as Sending, SendFrom};
 use gorun::{
-    AbortHandle, Builder, Handle, JoinError, JoinHandle, JoinSet, UnhandledPanic, Wait, WaitGroup,
-    yield_now,
+    AbortHandle, Builder, Handle, JoinError, JoinHandle, JoinSet, Receiver, Sender, UnhandledPanic,
+    Wait, WaitGroup, yield_now,
 };
 
 /// Compiles if the type has all the traits.
@@ -65,6 +66,21 @@ is_not!(JoinSet<u32>: Clone);
 
 is!(WaitGroup: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + Default + std::fmt::Debug);
 is!(Wait<'static>: Send + Sync + Unpin + Future + std::fmt::Debug);
+
+// The halves carry values to other threads, and share none.
+is!(Sender<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+is!(Receiver<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+is!(Sender<Cell<u32>>: Send + Sync + Unpin);
+is!(Receiver<PhantomPinned>: Send + Sync + Unpin);
+is!(Sending<'static, Cell<u32>>: Send + Unpin + Future);
+is!(Sending<'static, PhantomPinned>: Send + Unpin);
+is!(SendFrom<'static, Cell<u32>>: Send + Unpin + Future);
+is!(Recv<'static, Cell<u32>>: Send + Sync + Unpin + Future);
+is_not!(Sender<Rc<u32>>: Send);
+is_not!(Sender<Rc<u32>>: Sync);
+is_not!(Receiver<Guard>: Send);
+is_not!(Receiver<Guard>: Sync);
+is_not!(Recv<'static, Rc<u32>>: Send);
 
 #[test]
 fn the_future_of_yield_now_can_move_between_threads() {

@@ -9,8 +9,9 @@
 //!
 //! What is checked is the shipped text: the files under `src` that are named below are
 //! compiled into this crate, where `crate::sync` is made of loom's types. Neither side has a `cfg`
-//! for it. (So those files may use nothing of `crate` but `sync`, and their unit tests, if they
-//! ever have any, must not be in them: outside a model loom's types panic.)
+//! for it. (So those files may use nothing of `crate` but `sync`, each other, and the two functions of
+//! `scheduler::context` for which there are stand-ins; and their unit tests, if they ever have any,
+//! must not be in them: outside a model loom's types panic.)
 //!
 //! A model that cannot fail proves nothing. Each has a twin with a mistake that must be found
 //! (`should_panic`), or a comment saying which change of the source it was seen to find, with what
@@ -48,6 +49,15 @@ mod queue;
 #[path = "../src/scheduler/registry.rs"]
 mod registry;
 
+#[path = "models/chan.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod chan;
+#[path = "models/scheduler.rs"]
+mod scheduler;
+#[path = "models/select.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod select;
+
 #[path = "models/sync.rs"]
 mod sync;
 
@@ -56,6 +66,8 @@ mod explore;
 #[path = "models/workers.rs"]
 mod workers;
 
+#[path = "models/channels.rs"]
+mod channels;
 #[path = "models/counted_out_while_alive.rs"]
 mod counted_out_while_alive;
 #[path = "models/freed_while_pushing.rs"]
@@ -70,6 +82,8 @@ mod lost_wakeup;
 mod missed_at_exit;
 #[path = "models/ring.rs"]
 mod ring;
+#[path = "models/selects.rs"]
+mod selects;
 #[path = "models/spares.rs"]
 mod spares;
 #[path = "models/stranded_single.rs"]

@@ -8,11 +8,13 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::rng::Rng;
 use crate::scheduler::Scheduler;
 use crate::scheduler::task::Meta;
 use crate::scheduler::worker::Worker;
@@ -31,7 +33,15 @@ pub(crate) struct Context {
     pub(crate) running: Cell<Option<&'static Location<'static>>>,
     /// Exit is dropping a goroutine's future, and the handles in it.
     pub(crate) dropping_at_exit: Cell<bool>,
+    /// How many operations the goroutine that is polled here may still do before it has to give way.
+    budget: Cell<u32>,
+    /// Chooses among the ready cases of a `select!`.
+    choices: Cell<Rng>,
 }
+
+/// How many operations on channels a goroutine does in one poll, if all of them are ready. At some
+/// thirty nanoseconds each, giving way then costs two percent.
+const BUDGET: u32 = 128;
 
 /// The part a thread plays in its runtime.
 pub(crate) enum Role {
@@ -57,6 +67,8 @@ pub(crate) enum Place<'a> {
 thread_local! {
     // Without a destructor, so that it can be read while others are destroyed.
     static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) };
+    /// Chooses where there is no runtime.
+    static CHOICES: Cell<Option<Rng>> = const { Cell::new(None) };
 }
 
 /// Marks a worker whose context is gone; never dereferenced.
@@ -64,6 +76,12 @@ const ENDED: *const Context = ptr::without_provenance(align_of::<Context>());
 
 impl Context {
     pub(crate) fn new(scheduler: Arc<Scheduler>, role: Role) -> Self {
+        let number = match &role {
+            Role::Worker(worker) => worker.index as u64,
+            Role::Main | Role::Guest => u64::MAX,
+        };
+        // Apart from the seeds of the workers' other choices.
+        let choices = Rng::new(scheduler.seed.wrapping_add(number).rotate_left(32));
         Context {
             scheduler,
             role,
@@ -72,7 +90,15 @@ impl Context {
             waker_data: Cell::new(ptr::null()),
             running: Cell::new(None),
             dropping_at_exit: Cell::new(false),
+            budget: Cell::new(BUDGET),
+            choices: Cell::new(choices),
         }
+    }
+
+    /// A goroutine's poll begins.
+    #[inline]
+    pub(crate) fn refill_budget(&self) {
+        self.budget.set(BUDGET);
     }
 
     /// Runs `f` with this as the thread's context.
@@ -155,4 +181,51 @@ pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
             Place::Outside | Place::Ended => None,
         })
     })
+}
+
+/// Begins an operation, on a channel for example, that may go on for ever without suspending its
+/// goroutine. Says whether `waker` is that goroutine's own.
+///
+/// `None` if the goroutine has done its share in this poll: then it has been woken again, and the
+/// operation is to say that it is pending. It may go on after that, so that an executor inside the
+/// goroutine, which polls it again at once, does not wait for ever.
+#[inline]
+pub(crate) fn begin_operation(waker: &Waker) -> Option<bool> {
+    with_inside(|context| {
+        let Some(context) = context.filter(|context| context.polling.get().is_some()) else {
+            return Some(false);
+        };
+        let Some(left) = context.budget.get().checked_sub(1) else {
+            context.budget.set(BUDGET);
+            waker.wake_by_ref();
+            return None;
+        };
+        context.budget.set(left);
+        Some(context.is_own_waker(waker))
+    })
+}
+
+/// A random number below `bound`, which must not be zero.
+#[inline]
+pub(crate) fn random_below(bound: usize) -> usize {
+    with_inside(|context| match context {
+        Some(context) => {
+            let mut rng = context.choices.get();
+            let number = rng.below(bound);
+            context.choices.set(rng);
+            number
+        }
+        None => {
+            let mut rng = CHOICES.get().unwrap_or_else(outside_choices);
+            let number = rng.below(bound);
+            CHOICES.set(Some(rng));
+            number
+        }
+    })
+}
+
+/// For a thread outside: a seed from the standard library, which differs from thread to thread.
+#[cold]
+fn outside_choices() -> Rng {
+    Rng::new(RandomState::new().hash_one(0))
 }

@@ -36,6 +36,12 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
     })
 }
 
+/// Drives `future`, on which other goroutines may have to act, on the calling thread, which may
+/// belong to any runtime or to none.
+pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
+    while_blocked(Wait::ForOthers, || drive_to_end(future))
+}
+
 fn drive_to_end<F: Future>(future: F) -> F::Output {
     // Inside main, a goroutine's unhandled panic is resumed here, since main would not come to an
     // await of its own before this ends.

@@ -275,6 +275,7 @@ pub(crate) fn run(word: Word, context: &Context, worker: &Worker) {
     context.polling.set(Some(NonNull::from(runnable.metadata())));
     // As `async-task` has it.
     context.waker_data.set(address.as_ptr());
+    context.refill_budget();
     runnable.run();
     context.polling.set(None);
     worker.end_poll();

@@ -64,6 +64,7 @@ pub(crate) fn spin_until(stop: &AtomicBool) {
 }
 
 /// Counts the drops of each of its probes.
+#[derive(Debug)]
 pub(crate) struct Drops {
     each: Vec<AtomicUsize>,
     main: ThreadId,
@@ -118,6 +119,7 @@ impl Drops {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct Probe {
     drops: Arc<Drops>,
     index: usize,

@@ -82,6 +82,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }
 
+pub(crate) fn lock_shortly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock(mutex)
+}
+
 thread_local! {
     // All threads of a model run on the thread of its test.
     static TIME_PASSES: Cell<bool> = const { Cell::new(false) };

@@ -1,0 +1,97 @@
+//! Who decides a `select!`: one word, so that exactly one case happens.
+//!
+//! ```text
+//!   BUSY ── wait, under the locks of all its channels ──► WAITING ── commit, by a partner ──► case
+//!    ▲                                                       │                    (for good)
+//!    └────────────── take_over, by the select ───────────────┘
+//! ```
+//!
+//! While it says `BUSY` the select itself looks at its cases, and nobody else can decide it; while
+//! it says `WAITING` whoever serves one of its slots, under the lock of that channel, may. The
+//! argument why no partner is missed in between stands in `select/future.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
+
+/// Not a case.
+const WAITING: usize = usize::MAX;
+const BUSY: usize = usize::MAX - 1;
+
+pub struct Claim {
+    state: AtomicUsize,
+    /// For all the slots of the select. Held for a moment, by those who hold a channel's lock too.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Claim {
+    /// The select's own, for now.
+    pub(crate) fn new(waker: Waker) -> Arc<Self> {
+        Arc::new(Claim { state: AtomicUsize::new(BUSY), waker: Mutex::new(Some(waker)) })
+    }
+
+    /// Decides for `case`. `false` if it is not for the caller to decide. The caller holds the lock
+    /// of the channel.
+    fn commit(&self, case: usize) -> bool {
+        // Ordering: AcqRel; Release pairs with the Acquire in `take_over`. What the partner does to
+        // the channel afterwards is seen through the channel's lock.
+        self.state.compare_exchange(WAITING, case, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// The select looks itself from now on; `Err` with the case that has been decided.
+    pub(crate) fn take_over(&self) -> Result<(), usize> {
+        // Ordering: Acquire pairs with the Release in `commit`.
+        self.state
+            .compare_exchange(WAITING, BUSY, Ordering::Acquire, Ordering::Acquire)
+            .map(drop)
+            .or_else(|state| if state == BUSY { Ok(()) } else { Err(state) })
+    }
+
+    /// Anybody may decide from now on. The caller holds the locks of all its channels.
+    pub(crate) fn wait(&self) {
+        // Ordering: Release, though who commits comes through a lock that the caller still holds.
+        self.state.store(WAITING, Ordering::Release);
+    }
+
+    /// Whom to wake from now on. The caller has taken over. Returns the former one, if it is another,
+    /// to be dropped.
+    pub(crate) fn set_waker(&self, waker: &Waker) -> Option<Waker> {
+        if lock(&self.waker).as_ref().is_some_and(|own| own.will_wake(waker)) {
+            return None;
+        }
+        let waker = waker.clone();
+        lock(&self.waker).replace(waker)
+    }
+
+    /// The select is dropped: nobody can decide any more.
+    pub(crate) fn retire(&self) {
+        // Ordering: Acquire pairs with the Release in `commit`.
+        self.state.swap(BUSY, Ordering::Acquire);
+        // Here, since whoever drops the claim last may hold a lock.
+        drop(self.take_waker());
+    }
+
+    /// Nobody is to be woken any more: the caller drops this.
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        lock(&self.waker).take()
+    }
+}
+
+/// What a slot has that belongs to a `select!`.
+pub(crate) struct Place {
+    pub(crate) claim: Arc<Claim>,
+    pub(crate) case: usize,
+}
+
+impl Place {
+    /// Decides the select for this case. `Err` if it is not to be had; else whom to wake.
+    pub(crate) fn commit(&self) -> Result<Option<Waker>, Unavailable> {
+        if self.claim.commit(self.case) { Ok(self.claim.take_waker()) } else { Err(Unavailable) }
+    }
+}
+
+/// The select looks at its cases itself, or has been decided.
+pub(crate) struct Unavailable;

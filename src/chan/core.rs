@@ -1,0 +1,317 @@
+//! A channel: one lock, a buffer, and two lines of those who wait.
+//!
+//! # Protocol
+//!
+//! Everything happens under the channel's lock, one step after the other:
+//!
+//! ```text
+//! send     closed: failed  │ a receiver waits: its slot gets the value  │ room: to the buffer  │ wait
+//! receive  the buffer's first; a sender that waits puts its value into the room this makes
+//!          │ a sender waits: its value  │ closed: nothing more  │ wait
+//! leave    waiting: out of the line, a sender with its value
+//!          served: a receiver's value goes to the next receiver, else back to the buffer's head
+//! close    all who wait are served, with nothing: a sender finds its value, a receiver finds none
+//! ```
+//!
+//! A waiter owns a slot from when it joins a line until it comes to look, or leaves. It is *served*
+//! once, by a partner, and finds the outcome in `Values::slots`:
+//!
+//! | slot of a | waiting | served by a partner | served by close |
+//! |---|---|---|---|
+//! | sender | its value | none | its value |
+//! | receiver | none | a value | none |
+//!
+//! # Invariant
+//!
+//! Whenever the lock is free: if a receiver waits that a partner could serve, the buffer is empty and
+//! no sender waits that could be served; if such a sender waits, the buffer has no room; and after
+//! `close` nobody waits that could be served. "Could be served": it is no case of a `select!`, or of
+//! one that waits (see `claim.rs`).
+//!
+//! *Sketch.* Joining: only after an attempt under the same lock found nothing. Sending and returning
+//! a value: to a receiver first, and to the buffer only if none can be served. Receiving: makes room
+//! for one, which the first sender fills. A `select!` begins to wait under the locks of all its
+//! channels, after attempts that found nothing. And passing over one that is busy changes nothing,
+//! because it does not count.
+//!
+//! So a receiver need not look at the line of senders before it takes from the buffer, nor the other
+//! way round, and values arrive in the order in which sends were committed, save those that came back
+//! from a receive that was dropped.
+//!
+//! # Rejected
+//!
+//! - A slot's state in an atomic of its own, so that a waiter looks without the lock: it has to free
+//!   the slot anyway, which takes the lock.
+//! - A list node inside the future, as `tokio` has it: no slot to free, but unsafe code, and futures
+//!   that are not `Unpin`.
+//! - Counting a value that was given to a waiting receiver into the buffer, and only waking the
+//!   receiver (`async-channel`): somebody else may take it first, so a rendezvous could not be told
+//!   from a buffer of one, and the line is not first come, first served.
+//! - A lock-free ring for the buffer: `select!` needs to hold several channels still at once.
+//!
+//! No code of the user runs under the lock: wakers are cloned, woken and dropped, and values dropped,
+//! outside. The one exception is a clone of the polled goroutine's own waker, which is ours.
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::task::Waker;
+
+use crate::chan::claim::Place;
+use crate::chan::lock_cell::LockCell;
+use crate::chan::waiters::{Key, Side, Waiters};
+use crate::sync::{Mutex, MutexGuard};
+
+pub(crate) struct Core<T> {
+    locked: LockCell<Control, Values<T>>,
+    pub(crate) capacity: usize,
+}
+
+/// What does not depend on the type of the values.
+pub struct Control {
+    waiters: Waiters,
+    senders: usize,
+    receivers: usize,
+    is_closed: bool,
+}
+
+struct Values<T> {
+    buffer: VecDeque<T>,
+    /// With the numbers of the slots of `Waiters`.
+    slots: Vec<Option<T>>,
+}
+
+/// A channel whose lock is held.
+pub(crate) struct Inside<'g, T> {
+    control: &'g mut Control,
+    values: &'g mut Values<T>,
+    capacity: usize,
+}
+
+/// What became of an attempt to send. Unless it is `Sent` the value is where it was.
+pub(crate) enum Sending {
+    /// Whom to wake.
+    Sent(Option<Waker>),
+    Full,
+    Closed,
+}
+
+/// What became of an attempt to receive.
+pub(crate) enum Receiving<T> {
+    /// A value, and whom to wake.
+    Received(T, Option<Waker>),
+    Empty,
+    Closed,
+}
+
+/// What a waiter that leaves hands to its owner, to be dropped, or woken, without the lock.
+pub(crate) struct Left<T> {
+    pub(crate) value: Option<T>,
+    /// To be woken.
+    pub(crate) wake: Option<Waker>,
+    _waker: Option<Waker>,
+    _place: Option<Place>,
+}
+
+impl<T> Core<T> {
+    /// With one sender and one receiver.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let control =
+            Control { waiters: Waiters::new(), senders: 1, receivers: 1, is_closed: false };
+        let values = Values { buffer: VecDeque::new(), slots: Vec::new() };
+        Core { locked: LockCell::new(control, values), capacity }
+    }
+
+    #[inline]
+    pub(crate) fn mutex(&self) -> &Mutex<Control> {
+        self.locked.mutex()
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Control> {
+        self.locked.lock()
+    }
+
+    /// The guard is this channel's.
+    #[inline]
+    pub(crate) fn inside<'g>(&'g self, guard: &'g mut MutexGuard<'_, Control>) -> Inside<'g, T> {
+        let (control, values) = self.locked.get(guard);
+        Inside { control, values, capacity: self.capacity }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.inside(&mut self.lock()).values.buffer.len()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    pub(crate) fn describe(&self, to: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+        to.field("capacity", &self.capacity)
+            .field("len", &self.len())
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+
+    pub(crate) fn close(&self) {
+        let mut wakes = Vec::new();
+        self.inside(&mut self.lock()).close(&mut wakes);
+        wakes.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn add_sender(&self) {
+        let mut guard = self.lock();
+        guard.senders = guard.senders.checked_add(1).expect("fewer than usize::MAX senders");
+    }
+
+    /// The last one closes the channel.
+    pub(crate) fn remove_sender(&self) {
+        let mut wakes = Vec::new();
+        let mut guard = self.lock();
+        guard.senders -= 1;
+        if guard.senders == 0 {
+            self.inside(&mut guard).close(&mut wakes);
+        }
+        drop(guard);
+        wakes.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn add_receiver(&self) {
+        let mut guard = self.lock();
+        guard.receivers = guard.receivers.checked_add(1).expect("fewer than usize::MAX receivers");
+    }
+
+    /// The last one closes the channel, and drops what is in it.
+    pub(crate) fn remove_receiver(&self) {
+        let mut wakes = Vec::new();
+        let mut unwanted = VecDeque::new();
+        let mut guard = self.lock();
+        guard.receivers -= 1;
+        if guard.receivers == 0 {
+            let mut inside = self.inside(&mut guard);
+            inside.close(&mut wakes);
+            unwanted = std::mem::take(&mut inside.values.buffer);
+        }
+        drop(guard);
+        wakes.into_iter().for_each(Waker::wake);
+        drop(unwanted);
+    }
+}
+
+impl<T> Inside<'_, T> {
+    /// Takes the value if it can be sent now.
+    #[inline]
+    pub(crate) fn send(&mut self, value: &mut Option<T>) -> Sending {
+        if self.control.is_closed {
+            return Sending::Closed;
+        }
+        if let Some((receiver, waker)) = self.control.waiters.serve(Side::Receivers) {
+            *self.slot(receiver) = value.take();
+            return Sending::Sent(waker);
+        }
+        if self.values.buffer.len() < self.capacity
+            && let Some(value) = value.take()
+        {
+            self.values.buffer.push_back(value);
+            return Sending::Sent(None);
+        }
+        Sending::Full
+    }
+
+    #[inline]
+    pub(crate) fn receive(&mut self) -> Receiving<T> {
+        if let Some(value) = self.values.buffer.pop_front() {
+            let mut wake = None;
+            // It may still be full, with a value that came back.
+            if self.values.buffer.len() < self.capacity
+                && let Some((sender, waker)) = self.control.waiters.serve(Side::Senders)
+            {
+                let next = self.slot(sender).take().expect("a sender that waits has a value");
+                self.values.buffer.push_back(next);
+                wake = waker;
+            }
+            return Receiving::Received(value, wake);
+        }
+        if let Some((sender, waker)) = self.control.waiters.serve(Side::Senders) {
+            let value = self.slot(sender).take().expect("a sender that waits has a value");
+            return Receiving::Received(value, waker);
+        }
+        if self.control.is_closed { Receiving::Closed } else { Receiving::Empty }
+    }
+
+    /// Joins a line, after an attempt under the same lock: a sender with its value.
+    #[inline]
+    pub(crate) fn join(
+        &mut self,
+        side: Side,
+        value: Option<T>,
+        waker: Option<Waker>,
+        place: Option<Place>,
+    ) -> Key {
+        let key = self.control.waiters.join(side, waker, place);
+        match self.values.slots.get_mut(key.0 as usize) {
+            Some(slot) => *slot = value,
+            None => self.values.slots.push(value),
+        }
+        key
+    }
+
+    /// What one that waited has in its slot after it has been served; it owns the slot no more.
+    /// `None` if it waits still.
+    #[inline]
+    pub(crate) fn finish(&mut self, side: Side, key: Key) -> Option<Option<T>> {
+        if !self.control.waiters.is_served(key) {
+            return None;
+        }
+        // There is nothing in it to be dropped: who served it took the waker, and a `select!` has a
+        // reference of its own to its claim.
+        drop(self.control.waiters.leave(side, key));
+        Some(self.slot(key).take())
+    }
+
+    #[inline]
+    pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
+        self.control.waiters.will_wake(key, waker)
+    }
+
+    pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Option<Waker> {
+        self.control.waiters.set_waker(key, waker)
+    }
+
+    /// Leaves, served or not, without looking. A sender gets its value back, unless it was sent; what
+    /// a receiver was given goes to the next one, or back to where it came from.
+    pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
+        let (waker, place) = self.control.waiters.leave(side, key);
+        let mut left =
+            Left { value: self.slot(key).take(), wake: None, _waker: waker, _place: place };
+        if let Side::Receivers = side
+            && left.value.is_some()
+        {
+            match self.control.waiters.serve(Side::Receivers) {
+                Some((next, waker)) => {
+                    left.wake = waker;
+                    *self.slot(next) = left.value.take();
+                }
+                None => self.values.buffer.push_front(left.value.take().expect("it is some")),
+            }
+        }
+        left
+    }
+
+    /// The value of a sender that waits, for another attempt, or put back after one.
+    #[inline]
+    pub(crate) fn slot(&mut self, key: Key) -> &mut Option<T> {
+        &mut self.values.slots[key.0 as usize]
+    }
+
+    fn close(&mut self, wakes: &mut Vec<Waker>) {
+        self.control.is_closed = true;
+        for side in [Side::Senders, Side::Receivers] {
+            while let Some((_, waker)) = self.control.waiters.serve(side) {
+                wakes.extend(waker);
+            }
+        }
+    }
+}

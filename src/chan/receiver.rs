@@ -1,0 +1,271 @@
+//! The receiving half of a channel.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::chan::core::Core;
+use crate::chan::error::TryRecvError;
+use crate::chan::recv::{self, Recv};
+use crate::chan::waiters::Key;
+use crate::scheduler::nested;
+use crate::sync::{AtomicU32, Ordering};
+
+/// Receives values from a channel, made by [`channel`](crate::channel()).
+///
+/// Clones receive from the same channel: each value goes to one of them. When the last one is
+/// dropped the channel is closed, and what is in it dropped.
+///
+/// It is a [`Stream`] as well, for the combinators of the `futures` crate. A stream's `next()` cannot
+/// tell the channel that it is dropped. So one that was polled, and dropped before it was ready, keeps
+/// its place in the line, and the value it may have been given, until this receiver is used again or
+/// dropped; with other receivers at the same channel, and wherever a receive may be dropped, use
+/// [`recv`](Receiver::recv).
+///
+/// Go counterpart: `<-chan T`.
+///
+/// # Examples
+///
+/// ```
+/// use futures::StreamExt;
+/// use gorun::{block_on, channel, go};
+///
+/// block_on(async {
+///     let (tx, rx) = channel(4);
+///     go!(async move {
+///         for number in 0..5 {
+///             tx.send(number).await.unwrap();
+///         }
+///     });
+///     let doubled: Vec<_> = rx.map(|number| 2 * number).collect().await;
+///     assert_eq!(doubled, [0, 2, 4, 6, 8]);
+/// });
+/// ```
+pub struct Receiver<T> {
+    core: Arc<Core<T>>,
+    /// The slot in which this waits as a stream, plus one. Only one thread at a time has to do with
+    /// it: `poll_next` has the receiver to itself, and where others share it there is no stream that
+    /// somebody still waits for.
+    stream: AtomicU32,
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn new(core: Arc<Core<T>>) -> Self {
+        Receiver { core, stream: AtomicU32::new(0) }
+    }
+
+    /// The channel, for another use than as a stream.
+    #[inline]
+    fn core(&self) -> &Core<T> {
+        // Ordering: Relaxed, because whoever has set it had the receiver to itself.
+        if self.stream.load(Ordering::Relaxed) != 0 {
+            self.leave_stream();
+        }
+        &self.core
+    }
+
+    #[cold]
+    fn leave_stream(&self) {
+        // Ordering: Relaxed; the swap gives the slot to one thread, and the rest is behind the lock.
+        if let Some(key) = self.stream.swap(0, Ordering::Relaxed).checked_sub(1) {
+            recv::leave(&self.core, Key(key));
+        }
+    }
+
+    /// Receives a value, and waits until there is one. `None` if the channel is closed and nothing is
+    /// left in it.
+    ///
+    /// # Cancellation
+    ///
+    /// No value is lost. A receive that is dropped after it was given a value, and before it was
+    /// polled again, passes it to the next receiver that waits; if there is none it is the first in
+    /// the channel again, even in one that is closed or has no capacity.
+    ///
+    /// Go counterpart: `value, ok := <-ch`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{block_on, channel};
+    ///
+    /// block_on(async {
+    ///     let (tx, rx) = channel(1);
+    ///     tx.send("only").await.unwrap();
+    ///     drop(tx);
+    ///     assert_eq!(rx.recv().await, Some("only"));
+    ///     assert_eq!(rx.recv().await, None);
+    /// });
+    /// ```
+    #[inline]
+    pub fn recv(&self) -> Recv<'_, T> {
+        Recv::new(self.core())
+    }
+
+    /// Receives a value if there is one: in the buffer, or with a sender that waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] if there is none.
+    ///
+    /// Go counterpart: a `select` with this one case and a `default`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{TryRecvError, channel};
+    ///
+    /// let (tx, rx) = channel(1);
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    /// tx.try_send(1).unwrap();
+    /// assert_eq!(rx.try_recv(), Ok(1));
+    /// ```
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        recv::try_recv(self.core())
+    }
+
+    /// Receives a value, and blocks the thread until there is one. `None` if the channel is closed and
+    /// nothing is left in it.
+    ///
+    /// For threads that are not the runtime's. In a goroutine it works too: another worker takes over
+    /// meanwhile, as for [`block_on`](crate::block_on) inside one. `recv` is cheaper there.
+    ///
+    /// # Panics
+    ///
+    /// In main, with the panic of a goroutine that nobody handles: it would not reach main otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use gorun::{block_on, channel};
+    ///
+    /// let (tx, rx) = channel(0);
+    /// let thread = thread::spawn(move || rx.recv_blocking());
+    /// block_on(tx.send(7)).unwrap();
+    /// assert_eq!(thread.join().unwrap(), Some(7));
+    /// ```
+    pub fn recv_blocking(&self) -> Option<T> {
+        match self.try_recv() {
+            Ok(value) => Some(value),
+            Err(TryRecvError::Closed) => None,
+            Err(TryRecvError::Empty) => nested::wait_for(self.recv()),
+        }
+    }
+
+    /// Closes the channel: sends fail from now on, those that wait included, and receives get what is
+    /// in the buffer, and then `None`. If it is closed already this does nothing.
+    ///
+    /// Go counterpart: none, only senders should close there. A receiver that wants no more tells its
+    /// senders so in this way, or by being dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{TrySendError, channel};
+    ///
+    /// let (tx, rx) = channel(2);
+    /// tx.try_send(1).unwrap();
+    /// rx.close();
+    /// assert_eq!(tx.try_send(2), Err(TrySendError::Closed(2)));
+    /// assert_eq!(rx.recv_blocking(), Some(1));
+    /// ```
+    pub fn close(&self) {
+        self.core().close();
+    }
+
+    /// Whether the channel is closed, by whichever half. Values may still be in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = gorun::channel::<u32>(1);
+    /// assert!(!rx.is_closed());
+    /// drop(tx);
+    /// assert!(rx.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.core().is_closed()
+    }
+
+    /// How many values are in the channel that nobody has received: those in the buffer, and those
+    /// that a receive gave back. The values of senders that wait do not count.
+    ///
+    /// Go counterpart: `len(ch)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = gorun::channel(8);
+    /// tx.try_send('a').unwrap();
+    /// assert_eq!(rx.len(), 1);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.core().len()
+    }
+
+    /// Whether [`len`](Receiver::len) is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = gorun::channel(8);
+    /// assert!(rx.is_empty());
+    /// tx.try_send('a').unwrap();
+    /// assert!(!rx.is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The capacity with which the channel was made.
+    ///
+    /// Go counterpart: `cap(ch)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (_tx, rx) = gorun::channel::<u32>(8);
+    /// assert_eq!(rx.capacity(), 8);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.core.capacity
+    }
+}
+
+/// Receives until the channel is closed and nothing is left in it.
+impl<T> Stream for Receiver<T> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let Receiver { core, stream } = self.get_mut();
+        let mut key = stream.load(Ordering::Relaxed).checked_sub(1).map(Key);
+        let received = recv::poll(core, &mut key, cx);
+        stream.store(key.map_or(0, |key| key.0 + 1), Ordering::Relaxed);
+        received
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        let core = self.core();
+        core.add_receiver();
+        Receiver::new(self.core.clone())
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.core().remove_receiver();
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core.describe(&mut f.debug_struct("Receiver"))
+    }
+}

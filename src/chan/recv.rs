@@ -1,0 +1,174 @@
+//! Receiving: the future, and what it shares with the stream and with `select!`.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::chan::claim::{Claim, Place};
+use crate::chan::core::{Control, Core, Receiving};
+use crate::chan::error::TryRecvError;
+use crate::chan::waiters::{Key, Side};
+use crate::scheduler::context;
+use crate::sync::MutexGuard;
+
+/// Receives, or waits with the slot `key`.
+#[inline]
+pub(crate) fn poll<T>(
+    core: &Core<T>,
+    key: &mut Option<Key>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<T>> {
+    let waker = cx.waker();
+    let Some(is_own) = context::begin_operation(waker) else { return Poll::Pending };
+    // Dropped after the guard.
+    let mut clone: Option<Waker> = None;
+    loop {
+        let mut guard = core.lock();
+        let mut inside = core.inside(&mut guard);
+        match *key {
+            None => match inside.receive() {
+                Receiving::Received(value, waker) => {
+                    drop(guard);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                    return Poll::Ready(Some(value));
+                }
+                Receiving::Closed => return Poll::Ready(None),
+                Receiving::Empty => {}
+            },
+            Some(waiting) => {
+                if let Some(received) = inside.finish(Side::Receivers, waiting) {
+                    *key = None;
+                    return Poll::Ready(received);
+                }
+                if inside.will_wake(waiting, waker) {
+                    return Poll::Pending;
+                }
+            }
+        }
+        if is_own {
+            clone = Some(waker.clone());
+        } else if clone.is_none() {
+            // Somebody else's, which may do anything when it is cloned.
+            drop(guard);
+            clone = Some(waker.clone());
+            continue;
+        }
+        if let Some(waiting) = *key {
+            let former = inside.set_waker(waiting, clone.take().expect("it was made just now"));
+            drop(guard);
+            drop(former);
+        } else {
+            *key = Some(inside.join(Side::Receivers, None, clone.take(), None));
+        }
+        return Poll::Pending;
+    }
+}
+
+/// Gives up waiting. What was received meanwhile goes to the next receiver, or back.
+pub(crate) fn leave<T>(core: &Core<T>, key: Key) {
+    let left = core.inside(&mut core.lock()).leave(Side::Receivers, key);
+    if let Some(waker) = left.wake {
+        waker.wake();
+    }
+}
+
+pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
+    let received = core.inside(&mut core.lock()).receive();
+    match received {
+        Receiving::Received(value, waker) => {
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+            Ok(value)
+        }
+        Receiving::Empty => Err(TryRecvError::Empty),
+        Receiving::Closed => Err(TryRecvError::Closed),
+    }
+}
+
+/// The future of [`Receiver::recv`](crate::Receiver::recv).
+#[must_use = "futures do nothing unless awaited: `rx.recv().await`"]
+pub struct Recv<'a, T> {
+    core: &'a Core<T>,
+    key: Option<Key>,
+}
+
+impl<'a, T> Recv<'a, T> {
+    pub(crate) fn new(core: &'a Core<T>) -> Self {
+        Recv { core, key: None }
+    }
+
+    pub(crate) fn core(&self) -> &'a Core<T> {
+        self.core
+    }
+
+    /// Gives up waiting, and begins anew.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        if let Some(key) = self.key.take() {
+            leave(self.core, key);
+        }
+    }
+
+    /// As a case of a `select!`: an attempt, under the lock, also when it waits already. Whoever is
+    /// to be woken comes back with the result.
+    pub(crate) fn attempt(
+        &mut self,
+        guard: &mut MutexGuard<'_, Control>,
+    ) -> Option<(Option<T>, Option<Waker>)> {
+        match self.core.inside(guard).receive() {
+            Receiving::Received(value, waker) => Some((Some(value), waker)),
+            Receiving::Closed => Some((None, None)),
+            Receiving::Empty => None,
+        }
+    }
+
+    /// As a case of a `select!`: waits, after an attempt under the same lock.
+    pub(crate) fn join(
+        &mut self,
+        guard: &mut MutexGuard<'_, Control>,
+        claim: &Arc<Claim>,
+        case: usize,
+    ) {
+        if self.key.is_none() {
+            let place = Some(Place { claim: claim.clone(), case });
+            self.key = Some(self.core.inside(guard).join(Side::Receivers, None, None, place));
+        }
+    }
+
+    /// As a case of a `select!`: a partner has decided for it.
+    pub(crate) fn finish(&mut self) -> Option<T> {
+        let key = self.key.take().expect("it waited");
+        let mut guard = self.core.lock();
+        self.core.inside(&mut guard).finish(Side::Receivers, key).expect("decided")
+    }
+}
+
+impl<T> Future for Recv<'_, T> {
+    type Output = Option<T>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let core = self.core;
+        poll(core, &mut self.key, cx)
+    }
+}
+
+impl<T> Drop for Recv<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<T> fmt::Debug for Recv<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recv").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,284 @@
+//! Sending: the futures, and what they share.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::chan::claim::{Claim, Place};
+use crate::chan::core::{Control, Core, Sending};
+use crate::chan::error::{SendError, TrySendError};
+use crate::chan::waiters::{Key, Side};
+use crate::scheduler::context;
+use crate::sync::MutexGuard;
+
+/// The channel was closed.
+pub(crate) struct Closed;
+
+/// An operation that sends, without its value.
+pub(crate) struct Sends<'a, T> {
+    core: &'a Core<T>,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    New,
+    /// The value is in the channel.
+    Waits(Key),
+    /// It was sent although nobody has asked yet.
+    Sent,
+    Done,
+}
+
+impl<'a, T> Sends<'a, T> {
+    fn new(core: &'a Core<T>) -> Self {
+        Sends { core, state: State::New }
+    }
+
+    pub(crate) fn core(&self) -> &'a Core<T> {
+        self.core
+    }
+
+    #[inline]
+    fn poll(&mut self, value: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let waker = cx.waker();
+        let Some(is_own) = context::begin_operation(waker) else { return Poll::Pending };
+        // Dropped after the guard.
+        let mut clone: Option<Waker> = None;
+        loop {
+            let mut guard = self.core.lock();
+            let mut inside = self.core.inside(&mut guard);
+            match self.state {
+                State::New => {
+                    let sent = inside.send(value);
+                    if let Sending::Full = sent {
+                    } else {
+                        drop(guard);
+                        return Poll::Ready(self.done(sent));
+                    }
+                }
+                State::Waits(key) => {
+                    if let Some(returned) = inside.finish(Side::Senders, key) {
+                        drop(guard);
+                        self.state = State::Done;
+                        *value = returned;
+                        return Poll::Ready(if value.is_none() { Ok(()) } else { Err(Closed) });
+                    }
+                    if inside.will_wake(key, waker) {
+                        return Poll::Pending;
+                    }
+                }
+                State::Sent => {
+                    self.state = State::Done;
+                    return Poll::Ready(Ok(()));
+                }
+                State::Done => {
+                    drop(guard);
+                    panic!("a send was polled after it had completed");
+                }
+            }
+            if is_own {
+                clone = Some(waker.clone());
+            } else if clone.is_none() {
+                // Somebody else's, which may do anything when it is cloned.
+                drop(guard);
+                clone = Some(waker.clone());
+                continue;
+            }
+            if let State::Waits(key) = self.state {
+                let former = inside.set_waker(key, clone.take().expect("it was made just now"));
+                drop(guard);
+                drop(former);
+            } else {
+                let key = inside.join(Side::Senders, value.take(), clone.take(), None);
+                self.state = State::Waits(key);
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// The lock is free.
+    #[inline]
+    fn done(&mut self, sent: Sending) -> Result<(), Closed> {
+        self.state = State::Done;
+        match sent {
+            Sending::Sent(waker) => {
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                Ok(())
+            }
+            Sending::Full | Sending::Closed => Err(Closed),
+        }
+    }
+
+    /// Gives up waiting: the value is back, or was sent.
+    #[inline]
+    pub(crate) fn leave(&mut self, value: &mut Option<T>) {
+        if let State::Waits(key) = self.state {
+            self.leave_line(key, value);
+        }
+    }
+
+    fn leave_line(&mut self, key: Key, value: &mut Option<T>) {
+        self.state = State::New;
+        let left = self.core.inside(&mut self.core.lock()).leave(Side::Senders, key);
+        // A case of a `select!` may have taken it back itself.
+        if left.value.is_some() {
+            *value = left.value;
+        }
+        if value.is_none() {
+            self.state = State::Sent;
+        }
+    }
+
+    /// As a case of a `select!`: an attempt, under the lock, also when it waits already. Whoever is
+    /// to be woken comes back with the result.
+    pub(crate) fn attempt(
+        &mut self,
+        value: &mut Option<T>,
+        guard: &mut MutexGuard<'_, Control>,
+    ) -> Option<(Result<(), Closed>, Option<Waker>)> {
+        let mut inside = self.core.inside(guard);
+        match self.state {
+            State::Sent => return Some((Ok(()), None)),
+            State::Waits(key) => *value = inside.slot(key).take(),
+            State::New | State::Done => {}
+        }
+        match inside.send(value) {
+            Sending::Sent(waker) => Some((Ok(()), waker)),
+            Sending::Closed => Some((Err(Closed), None)),
+            Sending::Full => {
+                if let State::Waits(key) = self.state {
+                    *inside.slot(key) = value.take();
+                }
+                None
+            }
+        }
+    }
+
+    /// As a case of a `select!`: waits, after an attempt under the same lock.
+    pub(crate) fn join(
+        &mut self,
+        value: &mut Option<T>,
+        guard: &mut MutexGuard<'_, Control>,
+        claim: &Arc<Claim>,
+        case: usize,
+    ) {
+        if let State::New = self.state {
+            let place = Some(Place { claim: claim.clone(), case });
+            let key = self.core.inside(guard).join(Side::Senders, value.take(), None, place);
+            self.state = State::Waits(key);
+        }
+    }
+
+    /// As a case of a `select!`: a partner has decided for it.
+    pub(crate) fn finish(&mut self, value: &mut Option<T>) -> Result<(), Closed> {
+        if let State::Waits(key) = self.state {
+            let mut guard = self.core.lock();
+            *value = self.core.inside(&mut guard).finish(Side::Senders, key).expect("decided");
+            self.state = State::Done;
+        }
+        if value.is_none() { Ok(()) } else { Err(Closed) }
+    }
+}
+
+pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T>> {
+    let mut value = Some(value);
+    let sent = core.inside(&mut core.lock()).send(&mut value);
+    match (sent, value) {
+        (Sending::Sent(waker), _) => {
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+            Ok(())
+        }
+        (Sending::Full, Some(value)) => Err(TrySendError::Full(value)),
+        (_, Some(value)) => Err(TrySendError::Closed(value)),
+        (_, None) => unreachable!("what is not sent stays"),
+    }
+}
+
+/// The future of [`Sender::send`](crate::Sender::send).
+#[must_use = "futures do nothing unless awaited: `tx.send(value).await`"]
+pub struct Send<'a, T> {
+    pub(crate) sends: Sends<'a, T>,
+    pub(crate) value: Option<T>,
+}
+
+impl<'a, T> Send<'a, T> {
+    pub(crate) fn new(core: &'a Core<T>, value: T) -> Self {
+        Send { sends: Sends::new(core), value: Some(value) }
+    }
+}
+
+// Nobody is given a pinned reference to the value.
+impl<T> Unpin for Send<'_, T> {}
+
+impl<T> Future for Send<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Send { sends, value } = self.get_mut();
+        sends.poll(value, cx).map(|result| result.map_err(|Closed| SendError(unsent(value))))
+    }
+}
+
+impl<T> Drop for Send<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.sends.leave(&mut self.value);
+    }
+}
+
+pub(crate) fn unsent<T>(value: &mut Option<T>) -> T {
+    value.take().expect("what is not sent is given back")
+}
+
+impl<T> fmt::Debug for Send<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Send").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Sender::send_from`](crate::Sender::send_from).
+#[must_use = "futures do nothing unless awaited: `tx.send_from(&mut value).await`"]
+pub struct SendFrom<'a, T> {
+    pub(crate) sends: Sends<'a, T>,
+    /// Empty while the value waits in the channel.
+    pub(crate) value: &'a mut Option<T>,
+}
+
+impl<'a, T> SendFrom<'a, T> {
+    pub(crate) fn new(core: &'a Core<T>, value: &'a mut Option<T>) -> Self {
+        SendFrom { sends: Sends::new(core), value }
+    }
+}
+
+impl<T> Future for SendFrom<'_, T> {
+    type Output = Result<(), SendError<()>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let SendFrom { sends, value } = self.get_mut();
+        sends.poll(value, cx).map(|result| result.map_err(|Closed| SendError(())))
+    }
+}
+
+impl<T> Drop for SendFrom<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.sends.leave(self.value);
+    }
+}
+
+impl<T> fmt::Debug for SendFrom<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendFrom").finish_non_exhaustive()
+    }
+}

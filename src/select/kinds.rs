@@ -1,0 +1,197 @@
+//! The kinds of cases: receiving, sending, and any other future.
+//!
+//! `select!` writes `Kind(expression).case()`. For the futures of channels that is a method of
+//! `Kind` itself, which goes before the one of the trait that serves all others.
+
+#![forbid(unsafe_code)]
+#![allow(missing_docs)] // Public for the macro only, and hidden.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use pin_project_lite::pin_project;
+
+use crate::chan::claim::Claim;
+use crate::chan::core::Control;
+use crate::chan::error::SendError;
+use crate::chan::recv::Recv;
+use crate::chan::send::{Closed, Send, SendFrom, unsent};
+use crate::select::cases::Case;
+use crate::sync::{Mutex, MutexGuard};
+
+/// What stands behind the `=`.
+pub struct Kind<F>(pub F);
+
+impl<'a, T> Kind<Recv<'a, T>> {
+    /// It may have been polled already, and then gives up its place.
+    #[inline]
+    pub fn case(mut self) -> Receives<'a, T> {
+        self.0.leave();
+        Receives(self.0)
+    }
+}
+
+impl<'a, T> Kind<Send<'a, T>> {
+    #[inline]
+    pub fn case(mut self) -> SendsOwn<'a, T> {
+        self.0.sends.leave(&mut self.0.value);
+        SendsOwn(self.0)
+    }
+}
+
+impl<'a, T> Kind<SendFrom<'a, T>> {
+    #[inline]
+    pub fn case(mut self) -> SendsFrom<'a, T> {
+        self.0.sends.leave(self.0.value);
+        SendsFrom(self.0)
+    }
+}
+
+pub trait OtherFuture {
+    type Future;
+    fn case(self) -> Other<Self::Future>;
+}
+
+impl<F: IntoFuture> OtherFuture for Kind<F> {
+    type Future = F::IntoFuture;
+
+    #[inline]
+    fn case(self) -> Other<F::IntoFuture> {
+        Other { future: self.0.into_future() }
+    }
+}
+
+pub struct Receives<'a, T>(Recv<'a, T>);
+
+impl<'a, T> Case<'a> for Receives<'a, T> {
+    type Output = Option<T>;
+
+    #[inline]
+    fn channel(&self) -> Option<&'a Mutex<Control>> {
+        Some(self.0.core().mutex())
+    }
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
+        unreachable!("cases at channels are attempted")
+    }
+
+    #[inline]
+    fn attempt(
+        self: Pin<&mut Self>,
+        guard: &mut MutexGuard<'_, Control>,
+    ) -> Option<(Option<T>, Option<Waker>)> {
+        self.get_mut().0.attempt(guard)
+    }
+
+    fn join(
+        self: Pin<&mut Self>,
+        guard: &mut MutexGuard<'_, Control>,
+        claim: &Arc<Claim>,
+        number: usize,
+    ) {
+        self.get_mut().0.join(guard, claim, number);
+    }
+
+    fn finish(self: Pin<&mut Self>) -> Option<T> {
+        self.get_mut().0.finish()
+    }
+}
+
+/// A sending case: `$failed` is what the error holds.
+macro_rules! sends {
+    ($name:ident of $future:ident, $error:ty, |$value:ident| $failed:expr) => {
+        pub struct $name<'a, T>($future<'a, T>);
+
+        impl<'a, T> $name<'a, T> {
+            #[inline]
+            fn output(&mut self, result: Result<(), Closed>) -> Result<(), SendError<$error>> {
+                let $value = &mut self.0.value;
+                result.map_err(|Closed| SendError($failed))
+            }
+        }
+
+        impl<'a, T> Case<'a> for $name<'a, T> {
+            type Output = Result<(), SendError<$error>>;
+
+            #[inline]
+            fn channel(&self) -> Option<&'a Mutex<Control>> {
+                Some(self.0.sends.core().mutex())
+            }
+
+            fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+                unreachable!("cases at channels are attempted")
+            }
+
+            #[inline]
+            fn attempt(
+                self: Pin<&mut Self>,
+                guard: &mut MutexGuard<'_, Control>,
+            ) -> Option<(Self::Output, Option<Waker>)> {
+                let this = self.get_mut();
+                let $future { sends, value } = &mut this.0;
+                let (result, wake) = sends.attempt(value, guard)?;
+                Some((this.output(result), wake))
+            }
+
+            fn join(
+                self: Pin<&mut Self>,
+                guard: &mut MutexGuard<'_, Control>,
+                claim: &Arc<Claim>,
+                number: usize,
+            ) {
+                let $future { sends, value } = &mut self.get_mut().0;
+                sends.join(value, guard, claim, number);
+            }
+
+            fn finish(self: Pin<&mut Self>) -> Self::Output {
+                let this = self.get_mut();
+                let $future { sends, value } = &mut this.0;
+                let result = sends.finish(value);
+                this.output(result)
+            }
+        }
+    };
+}
+
+sends!(SendsOwn of Send, T, |value| unsent(value));
+sends!(SendsFrom of SendFrom, (), |_value| ());
+
+impl<T> Unpin for SendsOwn<'_, T> {}
+
+pin_project! {
+    pub struct Other<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<'a, F: Future> Case<'a> for Other<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn channel(&self) -> Option<&'a Mutex<Control>> {
+        None
+    }
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
+    }
+
+    fn attempt(
+        self: Pin<&mut Self>,
+        _: &mut MutexGuard<'_, Control>,
+    ) -> Option<(F::Output, Option<Waker>)> {
+        unreachable!("this is no case at a channel")
+    }
+
+    fn join(self: Pin<&mut Self>, _: &mut MutexGuard<'_, Control>, _: &Arc<Claim>, _: usize) {
+        unreachable!("this is no case at a channel")
+    }
+
+    fn finish(self: Pin<&mut Self>) -> F::Output {
+        unreachable!("this is no case at a channel")
+    }
+}

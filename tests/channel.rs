@@ -1,0 +1,26 @@
+//! Channels: what they promise, hazard by hazard.
+
+mod common;
+
+#[path = "channel/blocking.rs"]
+mod blocking;
+#[path = "channel/cancellation.rs"]
+mod cancellation;
+#[path = "channel/closing.rs"]
+mod closing;
+#[path = "channel/fairness.rs"]
+mod fairness;
+#[path = "channel/go_tests.rs"]
+mod go_tests;
+#[path = "channel/order.rs"]
+mod order;
+#[path = "channel/reference.rs"]
+mod reference;
+#[path = "channel/stream.rs"]
+mod stream;
+#[path = "channel/stress.rs"]
+mod stress;
+#[path = "channel/user_code.rs"]
+mod user_code;
+
+const WORKERS: [usize; 3] = [1, 2, 16];

@@ -1,0 +1,184 @@
+//! Channels without `select!`: nobody waits for ever (a deadlock, for loom), and no value is lost.
+//!
+//! Seen to fail with any one of these: `leave` without giving the value back ("lost"), or without
+//! waking the next receiver (deadlock); `close` that serves no receivers, or no senders (deadlock);
+//! `receive` that does not wake the sender it serves, or that does not pull the value of one into the
+//! room it makes (deadlock).
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+use crate::chan::core::Core;
+use crate::chan::recv::{Recv, try_recv};
+use crate::chan::send::{Send, try_send};
+use crate::explore::explore;
+
+#[derive(Default)]
+struct Unpark {
+    is_woken: Mutex<bool>,
+    condvar: Condvar,
+}
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        *self.is_woken.lock().unwrap() = true;
+        self.condvar.notify_one();
+    }
+}
+
+/// A thread that waits for a future; one that is never woken is a deadlock.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let unpark = Arc::new(Unpark::default());
+    let waker = Waker::from(unpark.clone());
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        let mut is_woken = unpark.is_woken.lock().unwrap();
+        while !*is_woken {
+            is_woken = unpark.condvar.wait(is_woken).unwrap();
+        }
+        *is_woken = false;
+    }
+}
+
+/// Polls once, and drops it.
+pub(crate) fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+fn values_pass_in_order(capacity: usize, count: u32) {
+    explore(Some(3), move || {
+        let core = Arc::new(Core::new(capacity));
+        let sender = thread::spawn({
+            let core = core.clone();
+            move || (0..count).for_each(|n| block_on(Send::new(&core, n)).unwrap())
+        });
+        for n in 0..count {
+            assert_eq!(block_on(Recv::new(&core)), Some(n));
+        }
+        sender.join().unwrap();
+        assert_eq!(core.len(), 0);
+    });
+}
+
+#[test]
+fn values_pass_through_a_rendezvous() {
+    values_pass_in_order(0, 2);
+}
+
+#[test]
+fn values_pass_through_a_buffer() {
+    values_pass_in_order(1, 3);
+}
+
+/// Whatever the moment, a send is `Ok` if and only if its value is received.
+#[test]
+fn close_ends_all_waits() {
+    for capacity in [0, 1] {
+        explore(Some(3), move || {
+            let core = Arc::new(Core::new(capacity));
+            let sender = thread::spawn({
+                let core = core.clone();
+                move || (0..2).filter(|&n| block_on(Send::new(&core, n)).is_ok()).count()
+            });
+            let receiver = thread::spawn({
+                let core = core.clone();
+                move || std::iter::from_fn(|| block_on(Recv::new(&core))).count()
+            });
+            core.close();
+            let sent = sender.join().unwrap();
+            assert_eq!(sent, receiver.join().unwrap(), "lost, or received twice");
+        });
+    }
+}
+
+/// A receive is polled once and dropped; another one waits, behind it or before it.
+#[test]
+fn a_dropped_receive_loses_nothing() {
+    for capacity in [0, 1] {
+        explore(Some(3), move || {
+            let core = Arc::new(Core::new(capacity));
+            let dropped = thread::spawn({
+                let core = core.clone();
+                move || poll_once(Recv::new(&core)).flatten()
+            });
+            let receiver = thread::spawn({
+                let core = core.clone();
+                move || std::iter::from_fn(|| block_on(Recv::new(&core))).collect::<Vec<u32>>()
+            });
+            (0..2).for_each(|n| block_on(Send::new(&core, n)).unwrap());
+            let looked = dropped.join().unwrap();
+            core.close();
+            let mut received = receiver.join().unwrap();
+            // What came back after the receiver had seen the end.
+            received.extend(std::iter::from_fn(|| try_recv(&core).ok()));
+            received.extend(looked);
+            received.sort();
+            assert_eq!(received, [0, 1], "lost, or received twice");
+        });
+    }
+}
+
+/// A send is polled once and dropped: its value arrives, or nobody has seen it; and it does not keep
+/// others from sending.
+#[test]
+fn a_dropped_send_does_not_stop_the_others() {
+    explore(Some(3), || {
+        let core = Arc::new(Core::new(0));
+        let dropped = thread::spawn({
+            let core = core.clone();
+            move || poll_once(Send::new(&core, 1)).is_some()
+        });
+        let sender = thread::spawn({
+            let core = core.clone();
+            move || block_on(Send::new(&core, 2)).unwrap()
+        });
+        let mut received = Vec::new();
+        while received.last() != Some(&2) {
+            received.extend(block_on(Recv::new(&core)));
+        }
+        let sent = dropped.join().unwrap();
+        sender.join().unwrap();
+        assert!(!sent || received.contains(&1) || try_recv(&core) == Ok(1));
+        assert!(try_send(&core, 3).is_err());
+    });
+}
+
+/// One receive for two sends.
+#[test]
+fn the_room_that_a_receive_makes_is_filled() {
+    explore(None, || {
+        let core = Arc::new(Core::new(1));
+        let sender = thread::spawn({
+            let core = core.clone();
+            move || (0..2).for_each(|n| block_on(Send::new(&core, n)).unwrap())
+        });
+        assert_eq!(block_on(Recv::new(&core)), Some(0));
+        sender.join().unwrap();
+        assert_eq!((core.len(), try_recv(&core)), (1, Ok(1)));
+    });
+}
+
+/// Nobody receives.
+#[test]
+fn close_gives_the_value_back_to_a_sender_that_waits() {
+    explore(None, || {
+        let core = Arc::new(Core::new(0));
+        let sender = thread::spawn({
+            let core = core.clone();
+            move || block_on(Send::new(&core, 7))
+        });
+        core.close();
+        assert_eq!(sender.join().unwrap().unwrap_err().into_inner(), 7);
+    });
+}

@@ -1,0 +1,15 @@
+//! What the channels use of the scheduler, where there is none.
+
+pub(crate) mod context {
+    use std::task::Waker;
+
+    /// Outside of a goroutine.
+    pub(crate) fn begin_operation(_: &Waker) -> Option<bool> {
+        Some(false)
+    }
+
+    /// A model must do the same each time.
+    pub(crate) fn random_below(_: usize) -> usize {
+        0
+    }
+}

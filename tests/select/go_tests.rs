@@ -1,0 +1,276 @@
+//! What Go's own tests of `select` ask (`runtime/chan_test.go`, `test/chan`), asked here.
+
+use gorun::{channel, go, select, spawn, yield_now};
+
+use crate::WORKERS;
+use crate::common::*;
+
+/// `TestNonblockSelectRace` and `TestNonblockSelectRace2`: one of two channels is always ready, though
+/// not always the same, so `default` must not be chosen.
+#[test]
+fn default_is_chosen_only_if_at_one_moment_no_case_is_possible() {
+    let _watchdog = watchdog();
+    for by_close in [false, true] {
+        run(2, async {
+            for _ in 0..20_000 {
+                let ((tx1, rx1), (tx2, rx2)) = (channel(1), channel(1));
+                tx1.send(1).await.unwrap();
+                let looks = spawn({
+                    let (rx1, rx2) = (rx1.clone(), rx2.clone());
+                    async move {
+                        select! { _ = rx1.recv() => true, _ = rx2.recv() => true, default => false }
+                    }
+                });
+                if by_close {
+                    tx2.close()
+                } else {
+                    tx2.send(1).await.unwrap()
+                }
+                select! { _ = rx1.recv() => {} default => {} }
+                assert!(looks.await.unwrap());
+            }
+        });
+    }
+}
+
+/// `TestSelfSelect`: sending and receiving on the same channel, by two.
+#[test]
+fn nobody_receives_at_a_rendezvous_what_it_has_sent_itself() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        for capacity in [0, 10] {
+            run(workers, async {
+                let (tx, rx) = channel(capacity);
+                let both: Vec<_> = (0..2)
+                    .map(|me| {
+                        let (tx, rx) = (tx.clone(), rx.clone());
+                        spawn(async move {
+                            for n in 0..1000 {
+                                let got = if me == 0 || n % 2 == 0 {
+                                    select! { _ = tx.send(me) => None, v = rx.recv() => v }
+                                } else {
+                                    select! { v = rx.recv() => v, _ = tx.send(me) => None }
+                                };
+                                assert!(capacity > 0 || got != Some(me), "received by itself");
+                            }
+                        })
+                    })
+                    .collect();
+                for one in both {
+                    one.await.unwrap();
+                }
+            });
+        }
+    }
+}
+
+/// `TestSelectStress`: four channels, plain operations and selects on both sides.
+#[test]
+fn plain_operations_and_selects_of_four_channels_meet() {
+    let _watchdog = watchdog();
+    const N: usize = 1000;
+    for workers in WORKERS {
+        run(workers, async {
+            let c = [channel(0), channel(0), channel(2), channel(3)];
+            let mut all = Vec::new();
+            for (tx, rx) in &c {
+                let (tx, rx) = (tx.clone(), rx.clone());
+                all.push(spawn(async move {
+                    for _ in 0..N {
+                        tx.send(0).await.unwrap();
+                    }
+                }));
+                all.push(spawn(async move {
+                    for _ in 0..N {
+                        rx.recv().await.unwrap();
+                    }
+                }));
+            }
+            let tx = c.each_ref().map(|(tx, _)| tx.clone());
+            all.push(spawn(async move {
+                let mut left = [N; 4];
+                while left.iter().sum::<usize>() > 0 {
+                    let chosen = select! {
+                        _ = tx[3].send(0), if left[3] > 0 => 3,
+                        _ = tx[2].send(0), if left[2] > 0 => 2,
+                        _ = tx[0].send(0), if left[0] > 0 => 0,
+                        _ = tx[1].send(0), if left[1] > 0 => 1,
+                    };
+                    left[chosen] -= 1;
+                }
+            }));
+            let rx = c.each_ref().map(|(_, rx)| rx.clone());
+            all.push(spawn(async move {
+                let mut left = [N; 4];
+                while left.iter().sum::<usize>() > 0 {
+                    let chosen = select! {
+                        _ = rx[0].recv(), if left[0] > 0 => 0,
+                        _ = rx[1].recv(), if left[1] > 0 => 1,
+                        _ = rx[2].recv(), if left[2] > 0 => 2,
+                        _ = rx[3].recv(), if left[3] > 0 => 3,
+                    };
+                    left[chosen] -= 1;
+                }
+            }));
+            for one in all {
+                one.await.unwrap();
+            }
+        });
+    }
+}
+
+/// `TestSelectFairness`: ten thousand choices of two ready channels, beside two that never are.
+#[test]
+fn of_two_full_channels_both_are_received_from() {
+    let _watchdog = watchdog();
+    const TRIES: usize = 10_000;
+    run(2, async {
+        let ((tx1, c1), (tx2, c2)) = (channel(TRIES + 1), channel(TRIES + 1));
+        for _ in 0..=TRIES {
+            tx1.send(1).await.unwrap();
+            tx2.send(2).await.unwrap();
+        }
+        let ((_tx3, c3), (_tx4, c4)) = (channel(0), channel(0));
+        let ((out, results), (stop, done)) = (channel(0), channel::<()>(0));
+        go!(async move {
+            loop {
+                let b = select! {
+                    b = c3.recv() => b,
+                    b = c4.recv() => b,
+                    b = c1.recv() => b,
+                    b = c2.recv() => b,
+                };
+                select! { _ = out.send(b.unwrap()) => {} _ = done.recv() => return }
+            }
+        });
+        let mut counts = [0_usize; 3];
+        for _ in 0..TRIES {
+            counts[results.recv().await.unwrap()] += 1;
+        }
+        drop(stop);
+        // Ten sigma.
+        assert!(counts[1].abs_diff(TRIES / 2) < 500, "{counts:?}");
+    });
+}
+
+/// `TestPseudoRandomSend`, and `test/chan/doubleselect.go`.
+#[test]
+fn two_sends_to_the_same_channel_are_chosen_at_random() {
+    let _watchdog = watchdog();
+    for capacity in [0, 100] {
+        run(2, async {
+            let (tx, rx) = channel(capacity);
+            let ones = spawn(async move {
+                let mut ones = 0;
+                for _ in 0..100 {
+                    yield_now().await;
+                    ones += rx.recv().await.unwrap();
+                }
+                ones
+            });
+            for _ in 0..100 {
+                select! { _ = tx.send(1) => {} _ = tx.send(0) => {} }
+            }
+            assert!((10..90).contains(&ones.await.unwrap()));
+        });
+    }
+}
+
+/// `TestSelectDuplicateChannel`: leaving a line in which one stands twice leaves the others there.
+#[test]
+fn one_that_stood_twice_in_a_line_leaves_the_other_in_it() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let ((c_tx, c), (d_tx, d), (e_tx, e)) = (channel(0), channel(0), channel(0));
+            go!({
+                let c = c.clone();
+                async move {
+                    select! { _ = c.recv() => {} _ = c.recv() => {} _ = d.recv() => {} }
+                    e_tx.send(9).await.unwrap();
+                }
+            });
+            for _ in 0..20 {
+                yield_now().await;
+            }
+            let other = spawn(async move { c.recv().await });
+            for _ in 0..20 {
+                yield_now().await;
+            }
+            d_tx.send(7).await.unwrap();
+            assert_eq!(e.recv().await, Some(9));
+            c_tx.send(8).await.unwrap();
+            assert_eq!(other.await.unwrap(), Some(8));
+        });
+    }
+}
+
+/// `test/chan/select3.go`: which forms wait for ever.
+#[test]
+fn what_waits_for_ever_in_go_does_so_here() {
+    use futures::FutureExt;
+    let (tx, rx) = channel::<u32>(0);
+    assert!(
+        async {
+            select! { _ = rx.recv() => {} }
+        }
+        .now_or_never()
+        .is_none()
+    );
+    assert!(
+        async {
+            select! { _ = tx.send(7) => {} }
+        }
+        .now_or_never()
+        .is_none()
+    );
+    assert!(
+        async {
+            select! {}
+        }
+        .now_or_never()
+        .is_none()
+    );
+    let (tx, rx) = channel(10);
+    assert!(
+        async {
+            select! { _ = rx.recv() => {} }
+        }
+        .now_or_never()
+        .is_none()
+    );
+    (0..10).for_each(|n| tx.try_send(n).unwrap());
+    assert!(
+        async {
+            select! { _ = tx.send(7) => {} }
+        }
+        .now_or_never()
+        .is_none()
+    );
+    tx.close();
+    assert!(
+        async {
+            select! { _ = rx.recv() => {} }
+        }
+        .now_or_never()
+        .is_some()
+    );
+}
+
+/// `test/chan/select2.go`: a hundred thousand selects leave nothing behind in the lines.
+#[test]
+fn waiting_many_times_takes_no_more_memory() {
+    let _watchdog = watchdog();
+    run(1, async {
+        let ((tx, rx), (_never_tx, never)) = (channel(0), channel::<u32>(0));
+        let sender = spawn(async move {
+            for n in 0..100_000 {
+                tx.send(n).await.unwrap();
+            }
+        });
+        for n in 0..100_000 {
+            select! { v = rx.recv() => assert_eq!(v, Some(n)), _ = never.recv() => unreachable!() }
+        }
+        sender.await.unwrap();
+    });
+}
