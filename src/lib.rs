@@ -11,6 +11,7 @@
 //! | give way to others | [`yield_now`] |
 //! | communicate | [`channel`], [`Sender`], [`Receiver`] |
 //! | wait for one of several things | [`select!`] |
+//! | wait for a time, or no longer than that | [`time`] |
 //! | block | [`blocking`]; find out who does: [`Blocked`] |
 //! | reach a runtime from any thread | [`Handle`] |
 //! | decide about panics nobody observes | [`UnhandledPanic`] |
@@ -38,6 +39,7 @@ mod scheduler;
 mod select;
 mod spawn;
 mod sync;
+pub mod time;
 mod wait_group;
 
 pub use block_on::{Builder, block_on};

@@ -231,7 +231,7 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_parens)]
+                    #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value;
                     $body
                 }
@@ -251,7 +251,7 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_parens)]
+                    #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value;
                     $body
                 }
@@ -271,7 +271,7 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_parens)]
+                    #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value;
                     $body
                 }
@@ -295,7 +295,7 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_parens)]
+                    #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value;
                     $body
                 }
@@ -319,7 +319,7 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_parens)]
+                    #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value;
                     $body
                 }
@@ -343,7 +343,7 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_parens)]
+                    #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value;
                     $body
                 }

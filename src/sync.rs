@@ -5,7 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// Locks, also after a panic elsewhere: no code of the user runs under our locks, so what a lock

@@ -60,6 +60,9 @@ mod select;
 
 #[path = "models/sync.rs"]
 mod sync;
+#[path = "../src/scheduler/timers.rs"]
+#[allow(dead_code)]
+mod timers;
 
 #[path = "models/explore.rs"]
 mod explore;
@@ -88,5 +91,7 @@ mod selects;
 mod spares;
 #[path = "models/stranded_single.rs"]
 mod stranded_single;
+#[path = "models/timers.rs"]
+mod timers_model;
 #[path = "models/wait_group.rs"]
 mod wait_group;

@@ -74,6 +74,8 @@ pub struct Control {
     senders: usize,
     receivers: usize,
     is_closed: bool,
+    /// To be woken when it is closed.
+    watcher: Option<Waker>,
 }
 
 struct Values<T> {
@@ -117,8 +119,13 @@ pub(crate) struct Left<T> {
 impl<T> Core<T> {
     /// With one sender and one receiver.
     pub(crate) fn new(capacity: usize) -> Self {
-        let control =
-            Control { waiters: Waiters::new(), senders: 1, receivers: 1, is_closed: false };
+        let control = Control {
+            waiters: Waiters::new(),
+            senders: 1,
+            receivers: 1,
+            is_closed: false,
+            watcher: None,
+        };
         let values = Values { buffer: VecDeque::new(), slots: Vec::new() };
         Core { locked: LockCell::new(control, values), capacity }
     }
@@ -159,6 +166,11 @@ impl<T> Core<T> {
         let mut wakes = Vec::new();
         self.inside(&mut self.lock()).close(&mut wakes);
         wakes.into_iter().for_each(Waker::wake);
+    }
+
+    /// For a channel that is open.
+    pub(crate) fn wake_when_closed(&self, watcher: Waker) {
+        self.lock().watcher = Some(watcher);
     }
 
     pub(crate) fn add_sender(&self) {
@@ -308,6 +320,7 @@ impl<T> Inside<'_, T> {
 
     fn close(&mut self, wakes: &mut Vec<Waker>) {
         self.control.is_closed = true;
+        wakes.extend(self.control.watcher.take());
         for side in [Side::Senders, Side::Receivers] {
             while let Some((_, waker)) = self.control.waiters.serve(side) {
                 wakes.extend(waker);

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 
 use crate::chan::core::Core;
 use crate::chan::error::{SendError, TrySendError};
@@ -275,6 +276,13 @@ impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.core.add_sender();
         Sender { core: self.core.clone() }
+    }
+}
+
+impl<T> Sender<T> {
+    /// Has `watcher` woken when the channel is closed. It is open, and nobody watches it.
+    pub(crate) fn wake_when_closed(&self, watcher: Waker) {
+        self.core.wake_when_closed(watcher);
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
     /// The data pointer of that goroutine's own waker.
     pub(crate) waker_data: Cell<*const ()>,
+    /// The data pointer of the waker of the innermost future that is driven to its end here.
+    pub(crate) driving: Cell<*const ()>,
     /// Where the goroutine was spawned whose result is being dropped. Means nothing at other times.
     pub(crate) running: Cell<Option<&'static Location<'static>>>,
     /// Exit is dropping a goroutine's future, and the handles in it.
@@ -88,6 +90,7 @@ impl Context {
             waits_for_others: Cell::new(false),
             polling: Cell::new(None),
             waker_data: Cell::new(ptr::null()),
+            driving: Cell::new(ptr::null()),
             running: Cell::new(None),
             dropping_at_exit: Cell::new(false),
             budget: Cell::new(BUDGET),
@@ -126,6 +129,12 @@ impl Context {
     #[inline]
     pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
         self.polling.get().is_some() && ptr::eq(self.waker_data.get(), waker.data())
+    }
+
+    /// Whether `waker` is that of the goroutine which is being polled here, or of the future which is
+    /// being driven: no code of the user's.
+    pub(crate) fn is_ours(&self, waker: &Waker) -> bool {
+        self.is_own_waker(waker) || ptr::eq(self.driving.get(), waker.data())
     }
 
     /// Whether this is a context of the scheduler at `address`.
@@ -203,6 +212,12 @@ pub(crate) fn begin_operation(waker: &Waker) -> Option<bool> {
         context.budget.set(left);
         Some(context.is_own_waker(waker))
     })
+}
+
+/// How many operations the goroutine that is polled here may still do. It becomes more when it has to
+/// give way.
+pub(crate) fn budget() -> u32 {
+    with_inside(|context| context.map_or(0, |context| context.budget.get()))
 }
 
 /// A random number below `bound`, which must not be zero.

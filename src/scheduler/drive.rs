@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use crate::patience::wait_a_moment;
+use crate::scheduler::context;
 use crate::sync::{AtomicBool, Ordering};
 
 struct Unpark {
@@ -40,6 +41,7 @@ pub(crate) fn drive<F: Future>(
 ) -> Option<F::Output> {
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(true) });
     let waker = Waker::from(unpark.clone());
+    let _driving = Driving::new(&waker);
     loop {
         // Ordering: Acquire pairs with the Release in `wake_by_ref`.
         while !unpark.woken.swap(false, Ordering::Acquire) {
@@ -55,6 +57,30 @@ pub(crate) fn drive<F: Future>(
         }
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
+        }
+    }
+}
+
+/// Notes whose waker it is. Ends that when dropped.
+struct Driving {
+    before: Option<*const ()>,
+}
+
+impl Driving {
+    fn new(waker: &Waker) -> Self {
+        let before = context::with_inside(|context| {
+            context.map(|context| context.driving.replace(waker.data()))
+        });
+        Driving { before }
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            context::with_inside(|context| {
+                context.expect("it was there before").driving.set(before);
+            });
         }
     }
 }

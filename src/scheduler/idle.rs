@@ -390,6 +390,17 @@ impl Idle {
         }
     }
 
+    /// Has the monitor look at the timers.
+    #[cold]
+    pub(crate) fn call_timekeeper(&self) {
+        self.monitor.send(Signal::Watch);
+    }
+
+    /// Whether the monitor is to be up.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & WATCHED != 0
+    }
+
     /// The monitor sleeps until it is called, or for `limit`.
     pub(crate) fn let_monitor_sleep(&self, limit: Option<Duration>) {
         self.monitor.receive(limit);

@@ -11,7 +11,6 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::fmt;
 use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -214,14 +213,16 @@ fn already_resumed() -> Payload {
 
 /// Says on standard error what became of a panic. Nobody can be told that this failed.
 fn report(spawned_at: Option<&'static Location<'static>>, consequence: &str) {
-    let place: &dyn fmt::Display = match &spawned_at {
-        Some(location) => location,
-        None => &"an unknown place",
+    let mut stderr = std::io::stderr();
+    let _ = match spawned_at {
+        Some(place) => writeln!(
+            stderr,
+            "gorun: unhandled panic in the goroutine spawned at {place}: {consequence}"
+        ),
+        None => {
+            writeln!(stderr, "gorun: unhandled panic in a destructor or a waker: {consequence}")
+        }
     };
-    let _ = writeln!(
-        std::io::stderr(),
-        "gorun: unhandled panic in the goroutine spawned at {place}: {consequence}",
-    );
 }
 
 /// Says on standard error that a value's destructor panicked where there is no runtime to tell.

@@ -42,6 +42,8 @@ mod suspicion;
 pub(crate) mod task;
 mod thread_state;
 mod threads;
+pub(crate) mod timer;
+mod timers;
 mod worker;
 
 use std::future::Future;
@@ -52,6 +54,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::clock;
 use crate::sync::{AtomicUsize, Ordering};
 use bed::Bed;
 use context::{Context, Role};
@@ -64,6 +67,7 @@ use registry::Registry;
 use report::Listener;
 use task::Spawned;
 use threads::Threads;
+use timers::Timers;
 use worker::Worker;
 
 /// Over how many places threads outside of polls spread what they push and count.
@@ -100,6 +104,7 @@ pub(crate) struct Scheduler {
     injector: Injector<SHARDS>,
     idle: Idle,
     threads: Arc<Threads>,
+    timers: Timers<SHARDS>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
     ever_used: AtomicUsize,
@@ -118,6 +123,7 @@ impl Scheduler {
             injector: Injector::new(),
             idle: Idle::new(config.workers, !config.on_blocked.is_empty()),
             threads: Arc::new(Threads::new()),
+            timers: Timers::new(clock::now()),
             workers: (0..config.max_threads + exit::MAX_DRAINERS)
                 .map(|_| OnceLock::new())
                 .collect(),

@@ -14,6 +14,8 @@
 //! - Spares that have not been needed for a second leave.
 //! - Who held a worker for too long is reported.
 //!
+//! Besides it keeps the time for the timers (`timers.rs`), for which it gets up at their deadlines.
+//!
 //! Samples are taken every 800 µs while anything moves, or every millisecond if nobody is idle. When nothing
 //! waits and nothing has moved since the last one, it lies down (`idle.rs`).
 
@@ -28,6 +30,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::scheduler::report::{Blocked, Reports};
 use crate::scheduler::suspicion::{Sample, Seen, Suspicion};
+use crate::scheduler::timers::Whose;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, threads};
 
@@ -87,25 +90,43 @@ impl Monitor {
     }
 
     fn run(mut self) {
-        let mut limit = None;
+        let mut look_at = None;
         loop {
+            let limit = self.scheduler.timers.limit(clock::now(), look_at);
             self.scheduler.idle.let_monitor_sleep(limit);
-            limit = match self.scheduler.phase() {
-                Phase::Running => self.look(),
+            let now = clock::now();
+            let some_are_overdue = self.keep_time(now);
+            match self.scheduler.phase() {
+                Phase::Running => {
+                    let is_called = some_are_overdue || self.scheduler.idle.is_watched();
+                    if is_called || look_at.is_some_and(|at| now >= at) {
+                        look_at = self.look(now).map(|after| clock::now() + after);
+                    }
+                }
                 // Exit looks after stragglers itself.
-                Phase::Closing => None,
-                Phase::Ended => return,
-            };
+                Phase::Closing => look_at = None,
+                Phase::Ended => return self.scheduler.stop_timers(),
+            }
         }
     }
 
+    /// Says whether timers are due which workers have to see to.
+    fn keep_time(&self, now: Instant) -> bool {
+        let scheduler = &self.scheduler;
+        scheduler.wake_due_timers(now, Whose::Ours);
+        let some_are_overdue = scheduler.timers.are_due(now);
+        if some_are_overdue {
+            scheduler.idle.wake_one(|index| scheduler.bed(index));
+        }
+        some_are_overdue
+    }
+
     /// Takes a sample, and acts. Returns how long to sleep.
-    fn look(&mut self) -> Option<Duration> {
+    fn look(&mut self, now: Instant) -> Option<Duration> {
         let scheduler = self.scheduler.clone();
-        let now = clock::now();
         self.seen.clear();
         self.seen.extend(scheduler.workers().map(Seen::from));
-        let work_waits = !scheduler.injector.is_empty();
+        let work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
         let somebody_is_idle = scheduler.idle.somebody_is_idle();
         let sample = Sample { now, workers: &self.seen, work_waits, somebody_is_idle };
         let verdict = self.suspicion.look(&sample, |index| {
@@ -165,7 +186,8 @@ impl Monitor {
         if self.refused_until.is_some_and(|until| now < until) {
             return;
         }
-        for _ in 0..missing.min(scheduler.tasks_waiting()) {
+        let waiting = scheduler.tasks_waiting() + usize::from(scheduler.timers.are_due(now));
+        for _ in 0..missing.min(waiting) {
             if !scheduler.threads.start_cover(scheduler) {
                 self.refused_until = Some(now + PAUSE_AFTER_REFUSAL);
                 return;

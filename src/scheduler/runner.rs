@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock;
 use crate::patience::{pause, wait_a_moment};
 use crate::rng::Rng;
 use crate::scheduler::bed::Bed;
@@ -14,11 +15,12 @@ use crate::scheduler::haul::{Haul, Size};
 use crate::scheduler::idle::Queues;
 use crate::scheduler::prefetch::prefetch;
 use crate::scheduler::queue::Word;
+use crate::scheduler::timers::Whose;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, task, threads};
 
-/// Every so many polls a worker looks at the injector first, so that its own queue cannot starve
-/// it. Go's figure: a prime, lest a periodic program always meets the same task there.
+/// Every so many polls a worker looks at the timers, and at the injector first, so that its own queue
+/// cannot starve them. Go's figure: a prime, lest a periodic program always meets the same task there.
 const INJECTOR_INTERVAL: u32 = 61;
 
 /// How many times in a row the next slot goes before the ring, while others wait there.
@@ -128,7 +130,10 @@ impl<'a> Runner<'a> {
         let mut searching = !resting && !is_excess && scheduler.idle.begin_search();
         loop {
             let found = match searching {
-                true => self.task_at_hand().or_else(|| self.steal()),
+                true => {
+                    self.wake_due_timers();
+                    self.task_at_hand().or_else(|| self.steal())
+                }
                 false => None,
             };
             if found.is_some() || self.is_to_end() {
@@ -166,12 +171,21 @@ impl<'a> Runner<'a> {
         self.scheduler.phase() == Phase::Ended
     }
 
+    /// What they wake comes to this worker's own ring.
+    #[inline]
+    fn wake_due_timers(&self) {
+        if !self.scheduler.timers.is_empty() {
+            self.scheduler.wake_due_timers(clock::now(), Whose::Anybodys);
+        }
+    }
+
     /// From this worker's own queue, or every now and then from the injector.
     #[inline]
     fn local_task(&mut self) -> Option<Word> {
         self.polls_left -= 1;
         if self.polls_left == 0 {
             self.polls_left = INJECTOR_INTERVAL;
+            self.wake_due_timers();
             if let Some(word) = self.injected_task() {
                 return Some(word);
             }

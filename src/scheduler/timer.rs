@@ -1,0 +1,232 @@
+//! A timer, as its owner has it: a deadline, and who waits for it.
+
+#![forbid(unsafe_code)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::clock;
+use crate::scheduler::context;
+use crate::scheduler::injector::thread_number;
+use crate::scheduler::timers::{Number, Rewaking, Whose};
+use crate::scheduler::{Phase, Scheduler};
+
+/// Removes itself when dropped.
+pub(crate) struct Timer {
+    scheduler: Arc<Scheduler>,
+    deadline: Instant,
+    /// While it waits.
+    number: Option<Number>,
+}
+
+impl Timer {
+    pub(crate) fn new(scheduler: Arc<Scheduler>, deadline: Instant) -> Self {
+        Timer { scheduler, deadline, number: None }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        clock::now() >= self.deadline
+    }
+
+    /// The runtime has ended: nobody keeps the time any more.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.scheduler.phase() == Phase::Ended
+    }
+
+    pub(crate) fn reset(&mut self, deadline: Instant) {
+        self.cancel();
+        self.deadline = deadline;
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        if let Some(number) = self.number.take() {
+            // Outside the lock.
+            drop(self.scheduler.timers.remove(self.deadline, number));
+        }
+    }
+
+    /// Has `waker` woken when the timer is due, or has stopped. Says whether it already is, or has.
+    pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
+        match self.number {
+            Some(number) => self.is_over_for(number, waker),
+            None => {
+                self.number = Some(self.add(waker));
+                // Only now: whoever stops all timers does not come again.
+                self.has_stopped()
+            }
+        }
+    }
+
+    fn add(&self, waker: &Waker) -> Number {
+        let scheduler = &self.scheduler;
+        let (is_ours, near) = context::with_inside(|context| match context {
+            Some(context) => {
+                let near = context.worker().map_or_else(thread_number, |worker| worker.index);
+                (context.is_ours(waker), near)
+            }
+            None => (false, thread_number()),
+        });
+        let added = scheduler.timers.add(self.deadline, waker.clone(), is_ours, near);
+        if added.is_early {
+            scheduler.idle.call_timekeeper();
+        }
+        added.number
+    }
+
+    fn is_over_for(&self, number: Number, waker: &Waker) -> bool {
+        let timers = &self.scheduler.timers;
+        match timers.will_wake(self.deadline, number, waker) {
+            Rewaking::Done => false,
+            Rewaking::IsGone => true,
+            Rewaking::IsAnother => {
+                let is_ours = context::with_inside(|context| {
+                    context.is_some_and(|context| context.is_ours(waker))
+                });
+                let (rewaking, unneeded) =
+                    timers.set_waker(self.deadline, number, waker.clone(), is_ours);
+                drop(unneeded);
+                matches!(rewaking, Rewaking::IsGone)
+            }
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl Scheduler {
+    /// By a worker between two polls, or by the monitor, for ours.
+    pub(super) fn wake_due_timers(&self, now: Instant, whose: Whose) {
+        self.timers.take_due(now, whose, |waker| self.wake(waker));
+    }
+
+    /// Nobody keeps the time from now on.
+    pub(super) fn stop_timers(&self) {
+        self.timers.take_all(|waker| self.wake(waker));
+    }
+
+    fn wake(&self, waker: Waker) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            self.main.unhandled(payload, None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::pin;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::time::{after, interval, sleep, tick, timeout};
+    use crate::{block_on, spawn};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn pending_timers() -> usize {
+        context::with_inside(|inside| inside.expect("in main").scheduler.timers.len())
+    }
+
+    /// Polls `future` once, and drops it.
+    async fn touch(future: impl Future) {
+        let mut future = pin!(future);
+        std::future::poll_fn(|cx| {
+            assert!(future.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(pending_timers(), 1);
+    }
+
+    #[test]
+    fn a_timer_that_is_dropped_leaves_nothing_behind() {
+        block_on(async {
+            touch(sleep(HOUR)).await;
+            assert_eq!(pending_timers(), 0, "a sleep");
+            touch(timeout(HOUR, pending::<()>())).await;
+            assert_eq!(pending_timers(), 0, "a timeout");
+            let mut interval = interval(HOUR);
+            interval.tick().await;
+            touch(interval.tick()).await;
+            drop(interval);
+            assert_eq!(pending_timers(), 0, "an interval");
+            for make in [after, tick] {
+                let alarm = make(HOUR);
+                let clone = alarm.clone();
+                touch(alarm.recv()).await;
+                drop(alarm);
+                assert_eq!(pending_timers(), 1, "somebody still waits for the alarm");
+                drop(clone);
+                assert_eq!(pending_timers(), 0, "an alarm");
+            }
+            let alarm = tick(HOUR);
+            alarm.close();
+            assert_eq!(pending_timers(), 0, "an alarm whose channel is closed");
+        });
+    }
+
+    #[test]
+    fn a_timer_that_loses_a_select_leaves_nothing_behind() {
+        block_on(async {
+            for _ in 0..100 {
+                crate::select! {
+                    _ = after(HOUR).recv() => unreachable!(),
+                    _ = sleep(HOUR) => unreachable!(),
+                    _ = ready(()) => assert_eq!(pending_timers(), 0),
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn timers_that_have_fired_leave_nothing_behind() {
+        block_on(async {
+            spawn(sleep(Duration::from_millis(1))).await.unwrap();
+            after(Duration::from_millis(1)).recv().await.unwrap();
+            assert_eq!(pending_timers(), 0);
+            let ticks = tick(Duration::from_millis(1));
+            for _ in 0..3 {
+                ticks.recv().await.unwrap();
+            }
+            drop(ticks);
+            assert_eq!(pending_timers(), 0, "a ticker that was dropped");
+        });
+    }
+
+    #[test]
+    fn an_aborted_goroutine_s_timer_is_gone_when_it_is_cancelled() {
+        block_on(async {
+            let sleepers: Vec<_> = (0..100).map(|_| spawn(sleep(HOUR))).collect();
+            crate::time::sleep(Duration::from_millis(1)).await;
+            sleepers.iter().for_each(|sleeper| sleeper.abort());
+            for sleeper in sleepers {
+                assert!(sleeper.await.unwrap_err().is_cancelled());
+            }
+            assert_eq!(pending_timers(), 0);
+        });
+    }
+
+    #[test]
+    fn a_runtime_that_ends_forgets_its_timers() {
+        let (scheduler, sleep) = block_on(async {
+            let mut sleep = Box::pin(sleep(HOUR));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(sleep.as_mut().poll(&mut cx).is_pending());
+            (context::with_inside(|inside| inside.unwrap().scheduler.clone()), sleep)
+        });
+        assert_eq!(scheduler.timers.len(), 0);
+        drop(sleep);
+        assert_eq!(Arc::strong_count(&scheduler), 1, "nothing keeps the scheduler");
+    }
+}

@@ -1,0 +1,155 @@
+//! `after` and `tick`: time as a channel.
+//!
+//! The channel's one sender belongs to an *alarm*, which is what the timer wakes, and what the channel
+//! wakes when nobody receives any more. Whatever woke it, it looks what there is to do. Then the sender
+//! goes, and with it the timer.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use super::interval::next_tick;
+use super::{deadline, scheduler};
+use crate::chan::channel;
+use crate::chan::error::TrySendError;
+use crate::chan::receiver::Receiver;
+use crate::chan::sender::Sender;
+use crate::clock;
+use crate::scheduler::timer::Timer;
+use crate::sync::{Mutex, lock};
+
+/// A channel that gets the time when `duration` has passed, and is closed after that.
+///
+/// What is sent is the time at which it was. Dropping the receiver removes the timer, so it may
+/// stand in a `select!` that is in a loop. When the runtime ends the channel is closed.
+///
+/// Go counterpart: `time.After`, whose channel stays open.
+///
+/// # Panics
+///
+/// On a thread that belongs to no runtime.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use gorun::{block_on, channel, select, time};
+///
+/// block_on(async {
+///     let (_tx, rx) = channel::<u32>(0);
+///     let answer = select! {
+///         answer = rx.recv() => answer,
+///         _ = time::after(Duration::from_millis(1)).recv() => None,
+///     };
+///     assert_eq!(answer, None);
+/// });
+/// ```
+#[track_caller]
+pub fn after(duration: Duration) -> Receiver<Instant> {
+    set(deadline(duration), None)
+}
+
+/// A channel that gets the time every `period`, for the first time when one has passed.
+///
+/// It holds one tick. One that nobody has taken by the time of the next is all there is, so a slow
+/// receiver misses ticks, and does not delay them. Dropping the receiver, or closing it, removes the
+/// timer. When the runtime ends the channel is closed.
+///
+/// Go counterpart: `time.Tick`. [`interval`](super::interval) is without a channel, and ticks at once.
+///
+/// # Panics
+///
+/// If `period` is zero. On a thread that belongs to no runtime.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use gorun::{block_on, time};
+///
+/// block_on(async {
+///     let start = time::now();
+///     let ticks = time::tick(Duration::from_millis(2));
+///     for _ in 0..3 {
+///         ticks.recv().await;
+///     }
+///     assert!(time::now() - start >= Duration::from_millis(6));
+/// });
+/// ```
+#[track_caller]
+pub fn tick(period: Duration) -> Receiver<Instant> {
+    assert!(
+        !period.is_zero(),
+        "`tick(0)`: ticks without any time between them; give a period that is not zero"
+    );
+    set(deadline(period), Some(period))
+}
+
+#[track_caller]
+fn set(deadline: Instant, period: Option<Duration>) -> Receiver<Instant> {
+    let timer = Timer::new(scheduler(), deadline);
+    let (sender, receiver) = channel(1);
+    let alarm = Arc::new(Alarm { armed: Mutex::new(None) });
+    sender.wake_when_closed(Waker::from(alarm.clone()));
+    alarm.arm(Armed { timer, period, sender });
+    receiver
+}
+
+struct Alarm {
+    /// `None` while it rings, and when it is over.
+    armed: Mutex<Option<Armed>>,
+}
+
+struct Armed {
+    timer: Timer,
+    period: Option<Duration>,
+    sender: Sender<Instant>,
+}
+
+impl Armed {
+    fn is_over(&self) -> bool {
+        self.timer.has_stopped() || self.sender.is_closed()
+    }
+}
+
+impl Alarm {
+    fn arm(self: &Arc<Self>, mut armed: Armed) {
+        let waker = Waker::from(self.clone());
+        let mut slot = lock(&self.armed);
+        armed.timer.wait(&waker);
+        *slot = Some(armed);
+        drop(slot);
+        // Whoever ended it while there was nothing in the slot has found nothing to do.
+        self.ring();
+    }
+
+    /// If there is a reason to.
+    fn ring(self: &Arc<Self>) {
+        let has_reason = |armed: &mut Armed| armed.timer.is_due() || armed.is_over();
+        let Some(mut armed) = lock(&self.armed).take_if(has_reason) else { return };
+        if armed.is_over() {
+            return;
+        }
+        let now = clock::now();
+        // Not under the lock: it wakes whoever receives. Is there a tick already, this one is dropped.
+        let sent = armed.sender.try_send(now);
+        if let Some(period) = armed.period
+            && !matches!(sent, Err(TrySendError::Closed(_)))
+        {
+            armed.timer.reset(next_tick(armed.timer.deadline(), period, now));
+            self.arm(armed);
+        }
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
+}

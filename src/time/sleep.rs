@@ -1,0 +1,139 @@
+//! `sleep`: a future that is ready at a point in time.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::{deadline, scheduler};
+use crate::scheduler::context;
+use crate::scheduler::timer::Timer;
+
+/// Waits until `duration` has passed. It is not ready earlier; zero is ready at once.
+///
+/// The time counts from this call, not from the first poll. A duration beyond the clock's reach does
+/// not end.
+///
+/// **Cancellation**: dropping the future, or aborting its goroutine, removes the timer.
+///
+/// Go counterpart: `time.Sleep`.
+///
+/// # Panics
+///
+/// Here, on a thread that belongs to no runtime. When polled after its runtime has ended, before it
+/// is due, since nobody keeps the time then.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use gorun::time;
+///
+/// gorun::block_on(async {
+///     let start = time::now();
+///     time::sleep(Duration::from_millis(5)).await;
+///     assert!(time::now() - start >= Duration::from_millis(5));
+/// });
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    sleep_until(deadline(duration))
+}
+
+/// Waits until `deadline`. One that has passed is ready at once.
+///
+/// Otherwise like [`sleep`].
+///
+/// Go counterpart: `time.Sleep(time.Until(deadline))`.
+///
+/// # Panics
+///
+/// As [`sleep`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use gorun::time;
+///
+/// gorun::block_on(async {
+///     let deadline = time::now() + Duration::from_millis(5);
+///     time::sleep_until(deadline).await;
+///     assert!(time::now() >= deadline);
+/// });
+/// ```
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep { timer: Timer::new(scheduler(), deadline) }
+}
+
+/// The future of [`sleep`] and [`sleep_until`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Sleep {
+    timer: Timer,
+}
+
+impl Sleep {
+    /// When it is ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::time;
+    ///
+    /// gorun::block_on(async {
+    ///     let deadline = time::now();
+    ///     assert_eq!(time::sleep_until(deadline).deadline(), deadline);
+    /// });
+    /// ```
+    pub fn deadline(&self) -> Instant {
+        self.timer.deadline()
+    }
+
+    /// Makes it ready at another time.
+    pub(super) fn reset(&mut self, deadline: Instant) {
+        self.timer.reset(deadline);
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = &mut self.timer;
+        if !timer.is_due() && !timer.wait(cx.waker()) {
+            return Poll::Pending;
+        }
+        if !timer.is_due() {
+            return never(timer);
+        }
+        if context::begin_operation(cx.waker()).is_none() {
+            return Poll::Pending;
+        }
+        timer.cancel();
+        Poll::Ready(())
+    }
+}
+
+/// The runtime has ended. A goroutine that it has left behind stays where it is; others must know.
+#[cold]
+fn never(timer: &Timer) -> Poll<()> {
+    let is_left_behind =
+        context::with_inside(|inside| inside.is_some_and(|inside| inside.worker().is_some()));
+    assert!(
+        is_left_behind,
+        "a timer of {:?} was awaited after its gorun runtime had ended, and nobody keeps the time any \
+         more; await it inside the runtime, before main returns",
+        timer.deadline()
+    );
+    Poll::Pending
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").field("deadline", &self.deadline()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! Timers: the monitor does not oversleep, each is woken once or removed, and by its last waker.
+//!
+//! Seen to fail: the first three with a `limit` that looks at the deadlines before it says when the
+//! monitor looks, and with an `add` that asks when the monitor looks before it stores the deadline
+//! ("deadlock"); the fourth with a `take_due` that leaves what it has taken; the fifth with a
+//! `set_waker` that keeps the old one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use loom::thread;
+
+use crate::bed::{Bed, Signal};
+use crate::explore::{ALL, explore};
+use crate::timers::{Rewaking, Timers, Whose};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct World {
+    start: Instant,
+    timers: Timers<1>,
+    monitor: Bed,
+}
+
+impl World {
+    fn new() -> Arc<Self> {
+        let start = Instant::now();
+        let timers = Timers::new(start);
+        // The monitor is up, and need not be called.
+        timers.limit(start, Some(start));
+        Arc::new(World { start, timers, monitor: Bed::new() })
+    }
+
+    /// As a goroutine does.
+    fn add(&self, after: Duration, waker: Waker) -> crate::timers::Number {
+        let added = self.timers.add(self.start + after, waker, true, 0);
+        if added.is_early {
+            self.monitor.send(Signal::Watch);
+        }
+        added.number
+    }
+
+    /// The monitor sleeps until it knows of a deadline as early as this.
+    fn sleep_until_aware_of(&self, after: Duration) {
+        while self.timers.limit(self.start, None).is_none_or(|limit| limit > after) {
+            self.monitor.receive(None);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wakes {
+    fn new() -> (Arc<Self>, Waker) {
+        let wakes = Arc::<Wakes>::default();
+        (wakes.clone(), Waker::from(wakes))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn the_monitor_does_not_oversleep_a_deadline() {
+    explore(ALL, || {
+        let world = World::new();
+        let adder = thread::spawn({
+            let world = world.clone();
+            move || world.add(SECOND, Waker::noop().clone())
+        });
+        world.sleep_until_aware_of(SECOND);
+        adder.join().unwrap();
+    });
+}
+
+#[test]
+fn the_monitor_does_not_oversleep_the_earliest_of_several() {
+    explore(Some(3), || {
+        let world = World::new();
+        let adders: Vec<_> = [2, 1]
+            .into_iter()
+            .map(|seconds| {
+                let world = world.clone();
+                thread::spawn(move || world.add(seconds * SECOND, Waker::noop().clone()))
+            })
+            .collect();
+        world.sleep_until_aware_of(SECOND);
+        adders.into_iter().for_each(|adder| {
+            adder.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn the_monitor_does_not_oversleep_what_is_left_when_the_first_is_removed() {
+    explore(Some(3), || {
+        let world = World::new();
+        let adders: Vec<_> = [(1, true), (2, false)]
+            .into_iter()
+            .map(|(seconds, removes)| {
+                let world = world.clone();
+                thread::spawn(move || {
+                    let after = seconds * SECOND;
+                    let number = world.add(after, Waker::noop().clone());
+                    if removes {
+                        drop(world.timers.remove(world.start + after, number));
+                    }
+                })
+            })
+            .collect();
+        world.sleep_until_aware_of(2 * SECOND);
+        adders.into_iter().for_each(|adder| adder.join().unwrap());
+    });
+}
+
+#[test]
+fn a_timer_is_woken_once_or_removed() {
+    explore(ALL, || {
+        let world = World::new();
+        let (wakes, waker) = Wakes::new();
+        let number = world.add(SECOND, waker);
+        let now = world.start + SECOND;
+        let takers: Vec<_> = [Whose::Ours, Whose::Anybodys]
+            .into_iter()
+            .map(|whose| {
+                let world = world.clone();
+                thread::spawn(move || world.timers.take_due(now, whose, Waker::wake))
+            })
+            .collect();
+        let removed = world.timers.remove(now, number).is_some();
+        takers.into_iter().for_each(|taker| taker.join().unwrap());
+        assert_eq!(wakes.count(), usize::from(!removed), "woken, or removed: {removed}");
+        assert!(world.timers.is_empty());
+    });
+}
+
+#[test]
+fn a_timer_wakes_the_last_waker_it_has_got() {
+    explore(ALL, || {
+        let world = World::new();
+        let ((first, first_waker), (second, second_waker)) = (Wakes::new(), Wakes::new());
+        let number = world.add(SECOND, first_waker);
+        let now = world.start + SECOND;
+        let taker = thread::spawn({
+            let world = world.clone();
+            move || world.timers.take_due(now, Whose::Anybodys, Waker::wake)
+        });
+        let (rewaking, unneeded) = world.timers.set_waker(now, number, second_waker, true);
+        drop(unneeded);
+        taker.join().unwrap();
+        let expected = match rewaking {
+            Rewaking::Done => (0, 1),
+            _ => (1, 0),
+        };
+        assert_eq!((first.count(), second.count()), expected);
+    });
+}

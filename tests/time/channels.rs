@@ -1,0 +1,161 @@
+//! `after` and `tick`.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gorun::time::{after, now, sleep, tick};
+use gorun::{Receiver, TryRecvError, block_on, channel, select, spawn};
+
+use super::{HOUR, MILLI, WORKERS};
+use crate::common::*;
+
+#[test]
+fn after_sends_the_time_once_not_early_and_closes() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let alarms: Vec<_> = (0..100_u32)
+                .map(|i| {
+                    spawn(async move {
+                        let by = now() + MILLI * (i % 5);
+                        let alarm = after(MILLI * (i % 5));
+                        let sent = alarm.recv().await.unwrap();
+                        assert!(sent >= by && now() >= sent);
+                        assert_eq!(alarm.recv().await, None);
+                    })
+                })
+                .collect();
+            for alarm in alarms {
+                alarm.await.unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn after_nothing_is_there_at_once() {
+    let _watchdog = watchdog();
+    block_on(async {
+        assert!(after(Duration::ZERO).try_recv().is_ok());
+        assert_eq!(after(Duration::MAX).try_recv(), Err(TryRecvError::Empty));
+    });
+}
+
+#[test]
+fn ticks_are_not_early_and_those_nobody_takes_are_dropped() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let start = now();
+            let ticks = tick(2 * MILLI);
+            assert_eq!(
+                ticks.try_recv(),
+                Err(TryRecvError::Empty),
+                "the first comes after a period"
+            );
+            for tick in 1..=3 {
+                let sent = ticks.recv().await.unwrap();
+                assert!(sent >= start + tick * 2 * MILLI);
+            }
+            // Many periods pass.
+            sleep(20 * MILLI).await;
+            wait_until(|| ticks.len() == 1);
+            let kept = ticks.recv().await.unwrap();
+            let fresh = ticks.recv().await.unwrap();
+            assert!(kept < fresh);
+        });
+    }
+}
+
+#[test]
+fn a_timeout_in_a_select_that_loops_fires_when_nothing_else_happens() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let (tx, rx) = channel(0);
+            spawn(async move {
+                for i in 0..100 {
+                    tx.send(i).await.unwrap();
+                }
+                std::future::pending::<()>().await
+            });
+            let mut received = 0;
+            let over = loop {
+                select! {
+                    value = rx.recv() => {
+                        assert_eq!(value, Some(received));
+                        received += 1;
+                    }
+                    // On a busy machine perhaps sooner than the others are done.
+                    over = after(2 * MILLI).recv() => if received == 100 { break over },
+                }
+            };
+            assert!(over.is_some());
+        });
+    }
+}
+
+#[test]
+fn selects_take_turns_between_two_tickers_and_an_end() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let (fast, slow, end) = (tick(MILLI), tick(4 * MILLI), after(30 * MILLI));
+            let (mut fasts, mut slows) = (0, 0);
+            loop {
+                select! {
+                    _ = fast.recv() => fasts += 1,
+                    _ = slow.recv() => slows += 1,
+                    _ = end.recv() => break,
+                }
+            }
+            assert!(fasts <= 31 && slows <= 8, "{fasts} and {slows} ticks in 30 ms");
+            // However slow the machine is: a tick waits in each by then, or was taken.
+            assert!(fasts + fast.len() > 0 && slows + slow.len() > 0);
+        });
+    }
+}
+
+#[test]
+fn a_thread_can_wait_for_an_alarm() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let alarm = after(2 * MILLI);
+            let waiting = thread::spawn(move || alarm.recv_blocking());
+            assert!(waiting.join().unwrap().is_some());
+        });
+    }
+}
+
+/// From a runtime that has ended.
+fn left_over(alarm: fn() -> Receiver<Instant>) -> Receiver<Instant> {
+    block_on(async { alarm() })
+}
+
+#[test]
+fn alarms_are_closed_when_their_runtime_ends() {
+    let _watchdog = watchdog();
+    for _ in 0..20 {
+        assert_eq!(left_over(|| after(HOUR)).recv_blocking(), None);
+        assert_eq!(left_over(|| tick(HOUR)).recv_blocking(), None);
+        // Also while somebody waits.
+        let waiting = block_on(async {
+            let alarm = after(HOUR);
+            thread::spawn(move || alarm.recv_blocking())
+        });
+        assert_eq!(waiting.join().unwrap(), None);
+    }
+}
+
+#[test]
+fn a_ticker_is_closed_by_its_receiver() {
+    let _watchdog = watchdog();
+    block_on(async {
+        let ticks = tick(MILLI);
+        ticks.recv().await.unwrap();
+        ticks.close();
+        ticks.recv().await;
+        assert_eq!(ticks.recv().await, None);
+    });
+}
