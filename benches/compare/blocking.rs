@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 
+use crate::measured::Measured;
 use crate::runtime::Runtime;
-use crate::workloads::Measured;
 
 const HOGS: usize = 8;
 

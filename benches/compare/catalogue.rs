@@ -1,96 +1,30 @@
 //! Which workloads there are, what they are called, how large they are, and who runs them.
 
-use crate::blocking;
+use crate::channel::{
+    self, AsyncChannel, CrossfireMpmc, CrossfireMpsc, CrossfireSpsc, Flume, Kanal,
+};
+use crate::channels::{buffered_1_1, buffered_4_1, buffered_4_4, ping, sieve};
+use crate::memory::memory;
+use crate::peer::Peer;
 use crate::runtime::{AsyncExecutor, Gorun, Tokio};
-use crate::workloads::{self, Measured};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Peer {
-    Gorun,
-    Go,
-    Tokio,
-    AsyncExecutor,
-    Threads,
-}
-
-pub(crate) const PEERS: [Peer; 5] =
-    [Peer::Gorun, Peer::Go, Peer::Tokio, Peer::AsyncExecutor, Peer::Threads];
-
-impl Peer {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Peer::Gorun => "gorun",
-            Peer::Go => "Go",
-            Peer::Tokio => "tokio",
-            Peer::AsyncExecutor => "async-executor",
-            Peer::Threads => "OS threads",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Peer> {
-        PEERS.into_iter().find(|peer| peer.name() == name)
-    }
-}
-
-/// `fn(workers, size)`.
-type Run = fn(usize, usize) -> Measured;
-
-pub(crate) struct Workload {
-    pub(crate) name: &'static str,
-    pub(crate) unit: &'static str,
-    /// What `Measured::second` is, if there is one.
-    pub(crate) second: Option<&'static str>,
-    pub(crate) more_is_better: bool,
-    pub(crate) full: usize,
-    pub(crate) quick: usize,
-    /// Just enough to see that it works.
-    pub(crate) tiny: usize,
-    pub(crate) about: &'static str,
-    /// Those of a group take minutes. They run when they are named, or their group is.
-    pub(crate) group: Option<&'static str>,
-    rust: [Run; 3],
-    threads: Option<Run>,
-}
-
-impl Workload {
-    /// `None`: as many as there are cores.
-    pub(crate) fn default_workers(&self) -> Option<usize> {
-        // There must be fewer than hogs.
-        self.group.map(|_| 2)
-    }
-
-    pub(crate) fn default_rounds(&self) -> usize {
-        if self.group.is_some() { 3 } else { 7 }
-    }
-
-    /// Go has all of them, in a program of its own.
-    pub(crate) fn runs_on(&self, peer: Peer) -> bool {
-        peer != Peer::Threads || self.threads.is_some()
-    }
-
-    /// Runs it in this process.
-    pub(crate) fn run(&self, peer: Peer, workers: usize, size: usize) -> Measured {
-        let run = match peer {
-            Peer::Gorun => self.rust[0],
-            Peer::Tokio => self.rust[1],
-            Peer::AsyncExecutor => self.rust[2],
-            Peer::Threads => self.threads.expect("somebody asked whether it runs on threads"),
-            Peer::Go => unreachable!("Go has a process of its own"),
-        };
-        run(workers, size)
-    }
-}
+use crate::workload::{BLOCKING, CHANNELS, IN_GO, Run, Workload};
+use crate::{blocking, select, threads, workloads};
 
 macro_rules! on_all {
     ($($workload:ident)::+) => {
-        [$($workload)::+::<Gorun>, $($workload)::+::<Tokio>, $($workload)::+::<AsyncExecutor>]
+        &[
+            (Peer::Gorun, $($workload)::+::<Gorun>),
+            IN_GO,
+            (Peer::Tokio, $($workload)::+::<Tokio>),
+            (Peer::AsyncExecutor, $($workload)::+::<AsyncExecutor>),
+        ]
     };
 }
 
-/// In nanoseconds an operation, run by goroutines.
+/// In nanoseconds an operation.
 const fn plain(
     name: &'static str,
-    rust: [Run; 3],
+    by: &'static [(Peer, Run)],
     [full, quick, tiny]: [usize; 3],
     about: &'static str,
 ) -> Workload {
@@ -104,20 +38,22 @@ const fn plain(
         tiny,
         about,
         group: None,
-        rust,
-        threads: None,
+        by,
     }
 }
 
-const BLOCKING: &str = "blocking";
+/// What a value costs that is sent and received.
+const fn channel(name: &'static str, by: &'static [(Peer, Run)], about: &'static str) -> Workload {
+    Workload { group: Some(CHANNELS), ..plain(name, by, [2 * MILLION, 200_000, 4_000], about) }
+}
 
 /// How late a goroutine runs while others hold the workers for so many milliseconds.
-const fn lateness(name: &'static str, rust: [Run; 3], about: &'static str) -> Workload {
+const fn lateness(name: &'static str, by: &'static [(Peer, Run)], about: &'static str) -> Workload {
     Workload {
         unit: "µs",
         second: Some("worst of the first 100 ms"),
         group: Some(BLOCKING),
-        ..plain(name, rust, [5_000, 1_000, 150], about)
+        ..plain(name, by, [5_000, 1_000, 150], about)
     }
 }
 
@@ -147,15 +83,18 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         [MILLION, 200_000, 1_000],
         "one goroutine spawns empty ones and waits for all",
     ),
-    Workload {
-        threads: Some(crate::threads::join),
-        ..plain(
-            "join",
-            on_all!(workloads::join),
-            [MILLION, 200_000, 1_000],
-            "goroutines are spawned and joined, 10,000 at a time",
-        )
-    },
+    plain(
+        "join",
+        &[
+            (Peer::Gorun, workloads::join::<Gorun>),
+            IN_GO,
+            (Peer::Tokio, workloads::join::<Tokio>),
+            (Peer::AsyncExecutor, workloads::join::<AsyncExecutor>),
+            (Peer::Threads, threads::join),
+        ],
+        [MILLION, 200_000, 1_000],
+        "goroutines are spawned and joined, 10,000 at a time",
+    ),
     plain(
         "one",
         on_all!(workloads::one),
@@ -174,15 +113,18 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         [2 * MILLION, 400_000, 10_000],
         "1,000 goroutines yield in turn",
     ),
-    Workload {
-        threads: Some(crate::threads::ping),
-        ..plain(
-            "ping",
-            on_all!(workloads::ping),
-            [500_000, 50_000, 1_000],
-            "a round trip of two goroutines over two rendezvous channels (kanal; Go's own)",
-        )
-    },
+    plain(
+        "ping",
+        &[
+            (Peer::Gorun, ping::<Gorun, channel::Gorun>),
+            IN_GO,
+            (Peer::Tokio, ping::<Tokio, Kanal>),
+            (Peer::AsyncExecutor, ping::<AsyncExecutor, Kanal>),
+            (Peer::Threads, threads::ping),
+        ],
+        [500_000, 50_000, 1_000],
+        "a round trip of two goroutines over two rendezvous channels (gorun's, Go's; kanal)",
+    ),
     plain(
         "skynet",
         on_all!(workloads::skynet),
@@ -193,16 +135,26 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         unit: "µs",
         ..plain(
             "sieve",
-            on_all!(workloads::sieve),
+            &[
+                (Peer::Gorun, sieve::<Gorun, channel::Gorun>),
+                IN_GO,
+                (Peer::Tokio, sieve::<Tokio, Kanal>),
+                (Peer::AsyncExecutor, sieve::<AsyncExecutor, Kanal>),
+            ],
             [1_000, 300, 30],
-            "primes through a chain of rendezvous channels (kanal; Go's own); per prime",
+            "primes through a chain of rendezvous channels (gorun's, Go's; kanal); per prime",
         )
     },
     Workload {
         unit: "bytes",
         ..plain(
             "memory",
-            on_all!(workloads::memory),
+            &[
+                (Peer::Gorun, memory::<Gorun, AsyncChannel>),
+                IN_GO,
+                (Peer::Tokio, memory::<Tokio, AsyncChannel>),
+                (Peer::AsyncExecutor, memory::<AsyncExecutor, AsyncChannel>),
+            ],
             [MILLION, 100_000, 10_000],
             "a goroutine that waits for a channel (async-channel; Go's own)",
         )
@@ -269,6 +221,114 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         [MILLION, 100_000, 1_000],
         "chains of 1,000 goroutines, each of which spawns the next one",
     ),
+    channel(
+        "buffered-1-1",
+        &[
+            (Peer::Gorun, buffered_1_1::<Gorun, channel::Gorun>),
+            IN_GO,
+            (Peer::Tokio, buffered_1_1::<Tokio, channel::Tokio>),
+            (Peer::Flume, buffered_1_1::<Tokio, Flume>),
+            (Peer::Kanal, buffered_1_1::<Tokio, Kanal>),
+            (Peer::AsyncChannel, buffered_1_1::<Tokio, AsyncChannel>),
+            (Peer::Crossfire, buffered_1_1::<Tokio, CrossfireSpsc>),
+        ],
+        "values from one goroutine to another, through a channel of 128; crates on tokio's runtime",
+    ),
+    channel(
+        "buffered-4-1",
+        &[
+            (Peer::Gorun, buffered_4_1::<Gorun, channel::Gorun>),
+            IN_GO,
+            (Peer::Tokio, buffered_4_1::<Tokio, channel::Tokio>),
+            (Peer::Flume, buffered_4_1::<Tokio, Flume>),
+            (Peer::Kanal, buffered_4_1::<Tokio, Kanal>),
+            (Peer::AsyncChannel, buffered_4_1::<Tokio, AsyncChannel>),
+            (Peer::Crossfire, buffered_4_1::<Tokio, CrossfireMpsc>),
+        ],
+        "likewise from four to one",
+    ),
+    channel(
+        "buffered-4-4",
+        &[
+            (Peer::Gorun, buffered_4_4::<Gorun, channel::Gorun>),
+            IN_GO,
+            (Peer::Flume, buffered_4_4::<Tokio, Flume>),
+            (Peer::Kanal, buffered_4_4::<Tokio, Kanal>),
+            (Peer::AsyncChannel, buffered_4_4::<Tokio, AsyncChannel>),
+            (Peer::Crossfire, buffered_4_4::<Tokio, CrossfireMpmc>),
+        ],
+        "likewise from four to four",
+    ),
+    channel(
+        "alone-1-1",
+        &[
+            (Peer::Gorun, buffered_1_1::<Gorun, channel::Gorun>),
+            (Peer::Tokio, buffered_1_1::<Gorun, channel::Tokio>),
+            (Peer::Flume, buffered_1_1::<Gorun, Flume>),
+            (Peer::Kanal, buffered_1_1::<Gorun, Kanal>),
+            (Peer::AsyncChannel, buffered_1_1::<Gorun, AsyncChannel>),
+            (Peer::Crossfire, buffered_1_1::<Gorun, CrossfireSpsc>),
+        ],
+        "buffered-1-1 with all channels on gorun's runtime",
+    ),
+    channel(
+        "alone-4-1",
+        &[
+            (Peer::Gorun, buffered_4_1::<Gorun, channel::Gorun>),
+            (Peer::Tokio, buffered_4_1::<Gorun, channel::Tokio>),
+            (Peer::Flume, buffered_4_1::<Gorun, Flume>),
+            (Peer::Kanal, buffered_4_1::<Gorun, Kanal>),
+            (Peer::AsyncChannel, buffered_4_1::<Gorun, AsyncChannel>),
+            (Peer::Crossfire, buffered_4_1::<Gorun, CrossfireMpsc>),
+        ],
+        "buffered-4-1 likewise",
+    ),
+    channel(
+        "alone-4-4",
+        &[
+            (Peer::Gorun, buffered_4_4::<Gorun, channel::Gorun>),
+            (Peer::Flume, buffered_4_4::<Gorun, Flume>),
+            (Peer::Kanal, buffered_4_4::<Gorun, Kanal>),
+            (Peer::AsyncChannel, buffered_4_4::<Gorun, AsyncChannel>),
+            (Peer::Crossfire, buffered_4_4::<Gorun, CrossfireMpmc>),
+        ],
+        "buffered-4-4 likewise",
+    ),
+    channel(
+        "select-one",
+        &[
+            (Peer::Gorun, select::one_ready::<Gorun, channel::Gorun>),
+            IN_GO,
+            (Peer::Tokio, select::one_ready::<Tokio, channel::Tokio>),
+        ],
+        "one goroutine sends to one of four channels in turn, and selects among them",
+    ),
+    channel(
+        "select-all",
+        &[
+            (Peer::Gorun, select::all_ready::<Gorun, channel::Gorun>),
+            IN_GO,
+            (Peer::Tokio, select::all_ready::<Tokio, channel::Tokio>),
+        ],
+        "one goroutine selects among four channels that all have a value, and sends it again",
+    ),
+    Workload {
+        unit: "bytes",
+        group: Some(CHANNELS),
+        ..plain(
+            "parked",
+            &[
+                (Peer::Gorun, memory::<Gorun, channel::Gorun>),
+                IN_GO,
+                (Peer::Tokio, memory::<Tokio, AsyncChannel>),
+                (Peer::AsyncExecutor, memory::<AsyncExecutor, AsyncChannel>),
+            ],
+            [MILLION, 100_000, 10_000],
+            "a goroutine that waits for a channel (gorun's, Go's; async-channel)",
+        )
+    },
+    // Here comes `sleeps`, when there are timers: 100,000 goroutines sleep 1 to 10 ms each, and one
+    // waits for all.
     lateness(
         "blocking-computing",
         on_all!(blocking::computing),

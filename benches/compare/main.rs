@@ -1,27 +1,35 @@
 //! What gorun costs, beside what a user would pick instead. `cargo bench -- --help`.
 //!
-//! Each figure comes from a process of its own, which runs one workload on one runtime once and
+//! Each figure comes from a process of its own, which runs one workload for one peer once and
 //! times it from inside. The processes take turns (gorun, Go, tokio, …, gorun, Go, tokio, …), so that a
 //! machine that becomes slower does so for all; ratios are taken within a round.
 
 mod blocking;
 mod catalogue;
+mod channel;
+mod channels;
 mod chart;
 mod go;
+mod measured;
+mod memory;
 mod options;
+mod peer;
 mod report;
 mod runtime;
+mod select;
 mod threads;
+mod workload;
 mod workloads;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use catalogue::{PEERS, Peer, Workload};
+use measured::Measured;
 use options::Options;
+use peer::{PEERS, Peer};
 use report::{Report, Row};
-use workloads::Measured;
+use workload::Workload;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

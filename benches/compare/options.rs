@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::catalogue::{PEERS, Peer, WORKLOADS, Workload};
+use crate::catalogue::WORKLOADS;
+use crate::peer::{PEERS, Peer};
+use crate::workload::Workload;
 
 const HELP: &str = "\
 cargo bench -- [OPTIONS] [NAME ..]
@@ -10,9 +12,10 @@ cargo bench -- [OPTIONS] [NAME ..]
   NAME            only these workloads, or groups of them (see below)
   --quick         smaller sizes, three rounds: under a minute
   --check         tiny sizes, one round: do all of them give the right result?
-  --workers N     worker threads of every runtime (default: usable cores; in a group: 2)
-  --rounds N      rounds (default: 7; in a group: 3)
-  --only PEERS    only these runtimes, with commas: gorun,Go,tokio,async-executor,OS threads
+  --workers N     worker threads of every runtime (default: usable cores; of blocking: 2)
+  --rounds N      rounds (default: 7; of blocking: 3)
+  --only PEERS    only these, with commas: gorun,Go,tokio,async-executor,OS threads; channels
+                  without a runtime: flume,kanal,async-channel,crossfire
   --output DIR    where benchmarks.json and benchmarks.svg go (default: the target directory)
 
 Go's column needs a `go` command, on the PATH or named by GO=/path/to/go.
@@ -65,7 +68,7 @@ impl Options {
                 name => {
                     let of_that_name = WORKLOADS
                         .iter()
-                        .filter(|workload| workload.name == name || workload.group == Some(name));
+                        .filter(|workload| workload.name == name || workload.is_in(name));
                     let before = options.workloads.len();
                     options.workloads.extend(of_that_name);
                     if options.workloads.len() == before {
@@ -112,19 +115,19 @@ fn number(option: &str, value: &str) -> Result<usize, String> {
 }
 
 fn peers(names: &str) -> Result<Vec<Peer>, String> {
-    let named = |name| Peer::named(name).ok_or_else(|| format!("there is no runtime {name:?}"));
+    let named = |name| Peer::named(name).ok_or_else(|| format!("there is no peer {name:?}"));
     names.split(',').map(named).collect()
 }
 
 fn help() -> String {
     let mut help = HELP.to_owned();
-    let mut group = None;
+    let mut group = "";
     for workload in WORKLOADS {
-        if let Some(name) = workload.group.filter(|_| group != workload.group) {
-            help += &format!("\nThe group {name:?}, which takes minutes and runs only if named:\n");
+        if let Some(own) = workload.group.filter(|own| own.name != group) {
+            group = own.name;
+            help += &format!("\nThe group {group:?}, {}, runs only if named:\n", own.about);
         }
-        group = workload.group;
-        let width = if group.is_some() { 21 } else { 15 };
+        let width = if workload.is_in("blocking") { 21 } else { 15 };
         help += &format!("  {:<width$} {} [{}]\n", workload.name, workload.about, workload.unit);
     }
     help

@@ -5,8 +5,10 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::catalogue::{PEERS, Peer, SCHEDULER_ALONE, Workload};
-use crate::workloads::Measured;
+use crate::catalogue::SCHEDULER_ALONE;
+use crate::measured::Measured;
+use crate::peer::{PEERS, Peer};
+use crate::workload::Workload;
 
 pub(crate) struct Report {
     pub(crate) title: String,
@@ -53,9 +55,9 @@ pub(crate) fn title(rows: &[Row], go: Option<&str>) -> String {
         let start = versions.find(&format!("name = \"{name}\"\n"))?;
         versions[start..].split('"').nth(3)
     };
-    let versions: Vec<_> = ["gorun", "tokio", "async-executor"]
-        .iter()
-        .map(|name| format!("{name} {}", version(name).unwrap_or("?")))
+    let versions: Vec<_> = peers(rows)
+        .into_iter()
+        .filter_map(|peer| Some(format!("{} {}", peer.name(), version(peer.name())?)))
         .collect();
     format!(
         "{} {}, {cores} usable cores, {} workers; {}; {}",
@@ -65,6 +67,12 @@ pub(crate) fn title(rows: &[Row], go: Option<&str>) -> String {
         versions.join(", "),
         go.unwrap_or("no Go"),
     )
+}
+
+/// Those of whom there are figures.
+fn peers(rows: &[Row]) -> Vec<Peer> {
+    let measured = |peer: &Peer| rows.iter().any(|row| row.rounds.contains_key(peer));
+    PEERS.into_iter().filter(measured).collect()
 }
 
 impl Row {
@@ -89,15 +97,24 @@ impl Row {
         Some(Summary::of(ratios).median)
     }
 
+    /// To all the others.
+    fn ratios(&self) -> impl Iterator<Item = (Peer, f64)> {
+        let others = self.rounds.keys().filter(|&&peer| peer != Peer::Gorun);
+        others.filter_map(|&peer| Some((peer, self.ratio_to(peer)?)))
+    }
+
     /// The ratio to the peer to which it is the smallest, threads not counted.
     pub(crate) fn ratio_to_best(&self) -> Option<(Peer, f64)> {
-        let peers = [Peer::Go, Peer::Tokio, Peer::AsyncExecutor];
-        let ratios = peers.into_iter().filter_map(|peer| Some((peer, self.ratio_to(peer)?)));
+        let ratios = self.ratios().filter(|&(peer, _)| peer != Peer::Threads);
         ratios.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
 
 impl Report {
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        peers(&self.rows)
+    }
+
     /// Of the ratios to the best peer of each workload of the scheduler alone.
     pub(crate) fn geometric_mean(&self) -> Option<f64> {
         let rows = self.rows.iter().filter(|row| SCHEDULER_ALONE.contains(&row.workload.name));
@@ -112,13 +129,15 @@ impl Report {
         let mut line = |cells: &[String]| {
             let _ = writeln!(text, "| {} |", cells.join(" | "));
         };
-        let header = ["workload", "unit"].into_iter().chain(PEERS.map(Peer::name));
+        let peers = self.peers();
+        let names = peers.iter().map(|peer| peer.name());
+        let header = ["workload", "unit"].into_iter().chain(names);
         let header: Vec<_> = header.chain(["ratio to the best peer"]).map(str::to_owned).collect();
         line(&header);
         line(&vec!["---".to_owned(); header.len()]);
         for row in &self.rows {
             let mut cells = vec![row.workload.name.to_owned(), row.workload.unit.to_owned()];
-            cells.extend(PEERS.map(|peer| row.cell(peer)));
+            cells.extend(peers.iter().map(|&peer| row.cell(peer)));
             cells.push(
                 row.ratio_to_best().map_or_else(String::new, |(best, ratio)| {
                     format!("{ratio:.2} ({})", best.name())
@@ -131,10 +150,13 @@ impl Report {
             let _ = writeln!(text, "\nGeometric mean of the ratios of {names}: {mean:.2}");
         }
         let _ = writeln!(text, "Median (minimum–maximum) of the rounds.");
-        for Row { workload, workers, size, .. } in &self.rows {
-            if workload.group.is_some() {
-                let (name, about) = (workload.name, workload.about);
-                let _ = writeln!(text, "{name} ({workers} workers, size {size}): {about}.");
+        for row in self.rows.iter().filter(|row| row.workload.group.is_some()) {
+            let Row { workload: Workload { name, about, .. }, workers, size, .. } = row;
+            let _ = writeln!(text, "{name} ({workers} workers, size {size}): {about}.");
+            let ratios: Vec<_> =
+                row.ratios().map(|(peer, ratio)| format!("{ratio:.2} ({})", peer.name())).collect();
+            if !ratios.is_empty() {
+                let _ = writeln!(text, "    Ratios: {}.", ratios.join(", "));
             }
         }
         if let Some(why) = &self.missing_go {

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use crate::workloads::Measured;
+use crate::measured::Measured;
 
 /// A thousandth as many as there are goroutines: they are that slow.
 const FEWER: usize = 1_000;

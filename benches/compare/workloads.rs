@@ -1,4 +1,4 @@
-//! The workloads, for any runtime. Each is timed from inside and checks its result.
+//! Workloads of schedulers, for any runtime. Each is timed from inside and checks its result.
 
 // Recursive ones have to say that they are `Send`.
 #![allow(clippy::manual_async_fn)]
@@ -10,21 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 
+use crate::measured::{Measured, timed};
 use crate::runtime::{Remote, Runtime};
-
-/// What one run of a workload came to.
-pub(crate) struct Measured {
-    /// In the workload's unit, one operation.
-    pub(crate) value: f64,
-    /// A second figure, if the workload has one.
-    pub(crate) second: Option<f64>,
-}
-
-impl Measured {
-    fn per_operation(took: Duration, operations: usize) -> Self {
-        Measured { value: took.as_secs_f64() * 1e9 / operations as f64, second: None }
-    }
-}
 
 /// Counts goroutines down, and says when the last one is done.
 struct Countdown {
@@ -45,21 +32,6 @@ impl Countdown {
             let _ = done.send(());
         }
     }
-}
-
-/// Runs `root` as a goroutine, so that main's thread has no part in it, and times it.
-fn timed<R: Runtime, F>(workers: usize, root: F) -> Duration
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    R::block_on(workers, async {
-        R::spawn(async {
-            let start = Instant::now();
-            root.await;
-            start.elapsed()
-        })
-        .await
-    })
 }
 
 async fn spawn_all<R: Runtime>(n: usize) {
@@ -149,26 +121,6 @@ pub(crate) fn yielding<R: Runtime>(workers: usize, n: usize) -> Measured {
     Measured::per_operation(took, n / tasks * tasks)
 }
 
-/// Two goroutines pass a value back and forth through two rendezvous channels.
-pub(crate) fn ping<R: Runtime>(workers: usize, n: usize) -> Measured {
-    let took = timed::<R, _>(workers, async move {
-        let (to, from_here) = kanal::bounded_async::<usize>(0);
-        let (back, from_there) = kanal::bounded_async::<usize>(0);
-        R::detach(async move {
-            while let Ok(value) = from_here.recv().await {
-                if back.send(value + 1).await.is_err() {
-                    return;
-                }
-            }
-        });
-        for round in 0..n {
-            to.send(round).await.unwrap();
-            assert_eq!(from_there.recv().await.unwrap(), round + 1);
-        }
-    });
-    Measured::per_operation(took, n)
-}
-
 fn tree<R: Runtime>(first: usize, leaves: usize) -> impl Future<Output = usize> + Send {
     async move {
         if leaves == 1 {
@@ -192,84 +144,6 @@ pub(crate) fn skynet<R: Runtime>(workers: usize, n: usize) -> Measured {
         assert_eq!(R::spawn(tree::<R>(0, n)).await, n * (n - 1) / 2);
     });
     Measured::per_operation(took, n)
-}
-
-/// The first `n` primes through a chain of rendezvous channels, one goroutine for each prime.
-pub(crate) fn sieve<R: Runtime>(workers: usize, n: usize) -> Measured {
-    let took = timed::<R, _>(workers, async move {
-        let (numbers, mut candidates) = kanal::bounded_async::<u32>(0);
-        R::detach(async move {
-            for number in 2.. {
-                if numbers.send(number).await.is_err() {
-                    return;
-                }
-            }
-        });
-        let mut last = 0;
-        for _ in 0..n {
-            let prime = candidates.recv().await.unwrap();
-            last = prime;
-            let (passed, next) = kanal::bounded_async::<u32>(0);
-            let source = std::mem::replace(&mut candidates, next);
-            R::detach(async move {
-                while let Ok(number) = source.recv().await {
-                    if !number.is_multiple_of(prime) && passed.send(number).await.is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        assert_eq!(last, nth_prime(n));
-    });
-    Measured { value: took.as_secs_f64() * 1e6 / n as f64, second: None }
-}
-
-pub(crate) fn nth_prime(n: usize) -> u32 {
-    let is_prime =
-        |number: &u32| (2..).take_while(|d| d * d <= *number).all(|d| !number.is_multiple_of(d));
-    (2..).filter(is_prime).nth(n - 1).unwrap()
-}
-
-/// Bytes of a goroutine that waits for a channel, with `n` of them.
-pub(crate) fn memory<R: Runtime>(workers: usize, n: usize) -> Measured {
-    let bytes = R::block_on(workers, async move {
-        let (sender, receiver) = async_channel::bounded::<()>(1);
-        let parked = Arc::new(AtomicUsize::new(0));
-        let before = resident_bytes();
-        for _ in 0..n {
-            let (receiver, parked) = (receiver.clone(), parked.clone());
-            R::detach(async move {
-                parked.fetch_add(1, Ordering::AcqRel);
-                let _ = receiver.recv().await;
-                parked.fetch_sub(1, Ordering::AcqRel);
-            });
-        }
-        let settle = async |expected: usize| {
-            while parked.load(Ordering::Acquire) != expected {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        };
-        settle(n).await;
-        // The last ones may still be on their way into the channel.
-        std::thread::sleep(Duration::from_millis(20));
-        let bytes = resident_bytes() - before;
-        drop(sender);
-        settle(0).await;
-        bytes
-    });
-    Measured { value: bytes as f64 / n as f64, second: None }
-}
-
-#[cfg(target_os = "linux")]
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
-}
-
-#[cfg(not(target_os = "linux"))]
-fn resident_bytes() -> usize {
-    0
 }
 
 /// `threads` threads of their own spawn `n` goroutines together.

@@ -1,4 +1,4 @@
-// The workloads of ../compare/workloads.rs in Go; those of blocking.rs are in blocking.go.
+// The workloads of ../compare in Go: here those of workloads.rs and memory.rs.
 //
 // Usage: go-twin WORKLOAD WORKERS SIZE. Prints the figure, and a second one where there is one.
 package main
@@ -27,6 +27,10 @@ func main() {
 		"remote-8": func(n int) []float64 { return remote(n, 8) },
 		"main":     mainRoundTrip, "wake": wake, "forkjoin": forkjoin, "spawn_many": spawnMany,
 		"yield_many": yieldMany, "ping_pong": pingPong, "chained_spawn": chainedSpawn,
+		"buffered-1-1": func(n int) []float64 { return buffered(n, 1, 1) },
+		"buffered-4-1": func(n int) []float64 { return buffered(n, 4, 1) },
+		"buffered-4-4": func(n int) []float64 { return buffered(n, 4, 4) },
+		"select-one":   selectOneReady, "select-all": selectAllReady, "parked": memory,
 		"blocking-computing": blockingComputing, "blocking-asleep": blockingAsleep,
 		"blocking-told": blockingAsleep, "blocking-computations": blockingComputations,
 	}[os.Args[1]]
@@ -154,19 +158,6 @@ func echo(from <-chan int, to chan<- int) {
 	}
 }
 
-func ping(n int) []float64 {
-	to, back := make(chan int), make(chan int)
-	go echo(to, back)
-	start := time.Now()
-	for i := 0; i < n; i++ {
-		to <- i
-		check(<-back == i+1, "ping")
-	}
-	result := perOperation(start, n)
-	close(to)
-	return result
-}
-
 func tree(first, leaves int, result chan<- int) {
 	if leaves == 1 {
 		result <- first
@@ -190,51 +181,6 @@ func skynet(n int) []float64 {
 	go tree(0, n, result)
 	check(<-result == n*(n-1)/2, "skynet")
 	return perOperation(start, n)
-}
-
-func sieve(n int) []float64 {
-	start := time.Now()
-	candidates := make(chan uint32)
-	go func(numbers chan<- uint32) {
-		for number := uint32(2); ; number++ {
-			numbers <- number
-		}
-	}(candidates)
-	last := uint32(0)
-	for i := 0; i < n; i++ {
-		prime := <-candidates
-		last = prime
-		passed := make(chan uint32)
-		go func(source <-chan uint32, passed chan<- uint32) {
-			for number := range source {
-				if number%prime != 0 {
-					passed <- number
-				}
-			}
-		}(candidates, passed)
-		candidates = passed
-	}
-	result := time.Since(start)
-	check(last == nthPrime(n), "sieve")
-	return []float64{result.Seconds() * 1e6 / float64(n)}
-}
-
-func nthPrime(n int) uint32 {
-	for number := uint32(2); ; number++ {
-		isPrime := true
-		for divisor := uint32(2); divisor*divisor <= number; divisor++ {
-			if number%divisor == 0 {
-				isPrime = false
-				break
-			}
-		}
-		if isPrime {
-			n--
-			if n == 0 {
-				return number
-			}
-		}
-	}
 }
 
 func residentBytes() int {

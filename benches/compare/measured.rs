@@ -1,0 +1,33 @@
+//! What one run of a workload came to.
+
+use std::time::{Duration, Instant};
+
+use crate::runtime::Runtime;
+
+pub(crate) struct Measured {
+    /// In the workload's unit, one operation.
+    pub(crate) value: f64,
+    /// A second figure, if the workload has one.
+    pub(crate) second: Option<f64>,
+}
+
+impl Measured {
+    pub(crate) fn per_operation(took: Duration, operations: usize) -> Self {
+        Measured { value: took.as_secs_f64() * 1e9 / operations as f64, second: None }
+    }
+}
+
+/// Runs `root` as a goroutine, so that main's thread has no part in it, and times it.
+pub(crate) fn timed<R: Runtime, F>(workers: usize, root: F) -> Duration
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    R::block_on(workers, async {
+        R::spawn(async {
+            let start = Instant::now();
+            root.await;
+            start.elapsed()
+        })
+        .await
+    })
+}
