@@ -189,6 +189,8 @@ macro_rules! select {
 /// futures, each case wrapped around those before it; the `match` on the outcome, likewise; and the
 /// body of `default`. `@end` puts them together.
 ///
+/// For a pattern that may fail to match, rustc quotes the line of the `let`, comment included.
+///
 /// A statement's temporaries live to its end: that of `let chosen = ..` covers the wait, and no body.
 /// An `if` ends them earlier, so cases without a condition do without.
 #[doc(hidden)]
@@ -232,7 +234,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value;
+                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body
                 }
             })
@@ -252,7 +254,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value;
+                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body
                 }
             })
@@ -272,7 +274,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value;
+                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body
                 }
             })
@@ -296,7 +298,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value;
+                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body
                 }
             })
@@ -320,7 +322,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value;
+                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body
                 }
             })
@@ -344,7 +346,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value;
+                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body
                 }
             })

@@ -14,8 +14,12 @@ mod fairness;
 mod go_tests;
 #[path = "channel/order.rs"]
 mod order;
+#[path = "channel/power_series.rs"]
+mod power_series;
 #[path = "channel/reference.rs"]
 mod reference;
+#[path = "channel/series.rs"]
+mod series;
 #[path = "channel/stream.rs"]
 mod stream;
 #[path = "channel/stress.rs"]

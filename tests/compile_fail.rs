@@ -45,6 +45,7 @@ files! {
     borrow_of_a_variable
     capture_without_move
     closure_with_arguments
+    direction_of_a_channel
     ignored_result
     macro_call
     nothing_to_start
@@ -53,6 +54,11 @@ files! {
     ok_result_handled
     ok_shadowed_names
     ok_without_warnings
+    select_case_without_a_pattern
+    select_with_a_refutable_pattern
+    select_with_biased
+    select_with_else
+    select_with_two_defaults
     unsafe_fn
     use_after_move
     value_that_cannot_run

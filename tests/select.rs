@@ -10,6 +10,10 @@ mod exactly_one;
 mod forms;
 #[path = "select/go_tests.rs"]
 mod go_tests;
+#[path = "select/programs.rs"]
+mod programs;
+#[path = "select/statements.rs"]
+mod statements;
 #[path = "select/stress.rs"]
 mod stress;
 

@@ -1,7 +1,10 @@
 //! What Go's own tests of channels ask (`runtime/chan_test.go`, `test/chan`), asked here.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
 
 use gorun::{Receiver, TryRecvError, channel, go, spawn, yield_now};
 
@@ -130,7 +133,7 @@ fn a_receive_that_does_not_wait_finds_what_is_there_while_another_closes() {
     });
 }
 
-/// `TestMultiConsumer`, and `test/chan/goroutines.go`.
+/// `TestMultiConsumer`.
 #[test]
 fn numbers_go_through_many_hands_and_none_is_lost() {
     let _watchdog = watchdog();
@@ -214,37 +217,54 @@ fn a_chain_of_goroutines_hands_over_in_order() {
     }
 }
 
-/// `test/chan/nonblock.go`.
+/// `test/chan/nonblock.go`: operations that do not wait, on values of several sizes.
 #[test]
 fn operations_that_do_not_wait_meet_those_that_do() {
     let _watchdog = watchdog();
     for workers in WORKERS {
-        run(workers, async {
-            for capacity in [0, 1] {
-                let (tx, rx) = channel(capacity);
-                assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
-                go!({
-                    let tx = tx.clone();
-                    async move { tx.send('a').await.unwrap() }
-                });
-                yield_until(|| match rx.try_recv() {
-                    Ok(value) => value == 'a',
-                    Err(error) => error != TryRecvError::Empty,
-                })
-                .await;
-                let received = Arc::new(AtomicBool::new(false));
-                go!({
-                    let (rx, received) = (rx.clone(), received.clone());
-                    async move {
-                        assert_eq!(rx.recv().await, Some('b'));
-                        received.store(true, SeqCst);
-                    }
-                });
-                yield_until(|| tx.try_send('b').is_ok()).await;
-                yield_until(|| received.load(SeqCst)).await;
-            }
-        });
+        for capacity in [0, 1] {
+            run(workers, async move {
+                meet(capacity, 123_u8, 234).await;
+                meet(capacity, 123_456_u64, 234_567).await;
+                meet(capacity, false, true).await;
+                meet(capacity, "there".to_owned(), "and back".to_owned()).await;
+                meet(capacity, [1_u64; 100], [2; 100]).await;
+            });
+        }
     }
+}
+
+async fn meet<T>(capacity: usize, there: T, back: T)
+where
+    T: Clone + std::fmt::Debug + PartialEq + Send + 'static,
+{
+    let (tx, rx) = channel(capacity);
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    let receives = spawn({
+        let rx = rx.clone();
+        async move { rx.recv().await }
+    });
+    // A rendezvous needs a receiver that waits already; a buffer does not.
+    yield_until(|| tx.try_send(there.clone()).is_ok()).await;
+    assert_eq!(receives.await.unwrap(), Some(there));
+
+    let sends = spawn({
+        let (tx, back) = (tx.clone(), back.clone());
+        async move { tx.send(back).await }
+    });
+    yield_until(|| match rx.try_recv() {
+        Ok(value) => {
+            assert_eq!(value, back);
+            true
+        }
+        Err(error) => {
+            assert_eq!(error, TryRecvError::Empty);
+            false
+        }
+    })
+    .await;
+    assert_eq!(sends.await.unwrap(), Ok(()));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
 }
 
 /// `test/chan/sieve1.go`.
@@ -281,19 +301,59 @@ fn a_chain_of_filters_finds_primes() {
     }
 }
 
-/// `TestChanSendInterface`, and `test/chan/zerosize.go`: values of any kind.
+/// `test/chan/zerosize.go`: channels of values without a size, of every capacity.
 #[test]
-fn values_may_be_boxes_large_or_nothing() {
+fn channels_of_nothing_can_be_made_and_used() {
     let _watchdog = watchdog();
     run(2, async {
-        let (tx, rx) = channel::<Box<dyn Fn() -> u32 + Send>>(1);
-        go!(async move { tx.send(Box::new(|| 7)).await.ok().unwrap() });
-        assert_eq!(rx.recv().await.unwrap()(), 7);
-        let (tx, rx) = channel(0);
-        go!(async move { tx.send([3_u8; 10_000]).await.ok().unwrap() });
-        assert!(rx.recv().await.unwrap().iter().all(|&byte| byte == 3));
-        let (tx, rx) = channel(usize::MAX);
-        go!(async move { tx.send([0_u64; 0]).await.unwrap() });
-        assert_eq!(rx.recv().await, Some([]));
+        for capacity in [0, 1, usize::MAX] {
+            let (tx, rx) = channel(capacity);
+            go!(async move { tx.send([0_u64; 0]).await.unwrap() });
+            assert_eq!(rx.recv().await, Some([]));
+            assert_eq!(rx.recv().await, None);
+            let (tx, rx) = channel(capacity);
+            go!(async move { tx.send(()).await.unwrap() });
+            assert_eq!(rx.recv().await, Some(()));
+        }
     });
+}
+
+/// `TestShrinkStackDuringBlockedSend`: there the stack of a goroutine that waits in a send moves. Here
+/// what waits is a value, which its owner may move.
+#[test]
+fn a_send_or_receive_that_waits_may_be_moved_in_memory() {
+    const N: usize = 1000;
+    let cx = &mut Context::from_waker(Waker::noop());
+    let (tx, rx) = channel(0);
+    let mut options = vec![Some(0); N];
+    // All are moved whenever the list grows.
+    let mut sends = Vec::new();
+    let mut sends_from = Vec::new();
+    for (n, option) in options.iter_mut().enumerate() {
+        *option = Some(2 * n + 1);
+        sends.push(tx.send(2 * n));
+        sends_from.push(tx.send_from(option));
+        assert!(Pin::new(&mut sends[n]).poll(cx).is_pending());
+        assert!(Pin::new(&mut sends_from[n]).poll(cx).is_pending());
+    }
+    sends.reverse();
+    sends_from.reverse();
+    (0..2 * N).for_each(|n| assert_eq!(rx.try_recv(), Ok(n)));
+    for n in 0..N {
+        assert_eq!(Pin::new(&mut sends[n]).poll(cx), Poll::Ready(Ok(())));
+        assert_eq!(Pin::new(&mut sends_from[n]).poll(cx), Poll::Ready(Ok(())));
+    }
+    drop(sends_from);
+    assert_eq!(options, [None; N]);
+
+    let mut receives = Vec::new();
+    for n in 0..N {
+        receives.push(rx.recv());
+        assert!(Pin::new(&mut receives[n]).poll(cx).is_pending());
+    }
+    receives.reverse();
+    (0..N).for_each(|n| tx.try_send(n).unwrap());
+    for (n, receive) in receives.iter_mut().rev().enumerate() {
+        assert_eq!(Pin::new(receive).poll(cx), Poll::Ready(Some(n)));
+    }
 }

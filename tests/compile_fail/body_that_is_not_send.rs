@@ -14,12 +14,12 @@ impl Receiver {
 
 // One to a function: of several in one, rustc reports the first only.
 fn call() {
-    gorun::go!(f()); //~ error: cannot be sent between threads safely && the trait `Send` is not implemented for `Rc<i32>`
+    gorun::go!(f()); //~ error: cannot be sent between threads safely && Send` is not implemented for `Rc<i32>`
 }
 
 fn method() {
     gorun::go!(
-        //~^ error: cannot be sent between threads safely && the trait `Send` is not implemented for `Rc<i32>`
+        //~^ error: cannot be sent between threads safely && Send` is not implemented for `Rc<i32>`
         Receiver.run()
     );
 }

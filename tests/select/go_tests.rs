@@ -1,36 +1,40 @@
 //! What Go's own tests of `select` ask (`runtime/chan_test.go`, `test/chan`), asked here.
 
-use gorun::{channel, go, select, spawn, yield_now};
+use gorun::{Sender, channel, go, select, spawn, yield_now};
 
 use crate::WORKERS;
 use crate::common::*;
 
-/// `TestNonblockSelectRace` and `TestNonblockSelectRace2`: one of two channels is always ready, though
-/// not always the same, so `default` must not be chosen.
+/// `TestNonblockSelectRace`: one of two channels is always ready, though not always the same, so
+/// `default` must not be chosen.
 #[test]
 fn default_is_chosen_only_if_at_one_moment_no_case_is_possible() {
+    look_while_readiness_moves(1, |tx| tx.try_send(1).unwrap());
+}
+
+/// `TestNonblockSelectRace2`: likewise, and the second channel is ready because it is closed.
+#[test]
+fn default_is_not_chosen_while_one_channel_is_emptied_after_another_is_closed() {
+    look_while_readiness_moves(0, |tx| tx.close());
+}
+
+fn look_while_readiness_moves(capacity: usize, make_ready: fn(&Sender<u32>)) {
     let _watchdog = watchdog();
-    for by_close in [false, true] {
-        run(2, async {
-            for _ in 0..20_000 {
-                let ((tx1, rx1), (tx2, rx2)) = (channel(1), channel(1));
-                tx1.send(1).await.unwrap();
-                let looks = spawn({
-                    let (rx1, rx2) = (rx1.clone(), rx2.clone());
-                    async move {
-                        select! { _ = rx1.recv() => true, _ = rx2.recv() => true, default => false }
-                    }
-                });
-                if by_close {
-                    tx2.close()
-                } else {
-                    tx2.send(1).await.unwrap()
+    run(2, async {
+        for _ in 0..20_000 {
+            let ((tx1, rx1), (tx2, rx2)) = (channel(1), channel(capacity));
+            tx1.send(1).await.unwrap();
+            let looks = spawn({
+                let (rx1, rx2) = (rx1.clone(), rx2.clone());
+                async move {
+                    select! { _ = rx1.recv() => true, _ = rx2.recv() => true, default => false }
                 }
-                select! { _ = rx1.recv() => {} default => {} }
-                assert!(looks.await.unwrap());
-            }
-        });
-    }
+            });
+            make_ready(&tx2);
+            select! { _ = rx1.recv() => {} default => {} }
+            assert!(looks.await.unwrap());
+        }
+    });
 }
 
 /// `TestSelfSelect`: sending and receiving on the same channel, by two.
@@ -153,7 +157,7 @@ fn of_two_full_channels_both_are_received_from() {
     });
 }
 
-/// `TestPseudoRandomSend`, and `test/chan/doubleselect.go`.
+/// `TestPseudoRandomSend`.
 #[test]
 fn two_sends_to_the_same_channel_are_chosen_at_random() {
     let _watchdog = watchdog();
@@ -203,74 +207,4 @@ fn one_that_stood_twice_in_a_line_leaves_the_other_in_it() {
             assert_eq!(other.await.unwrap(), Some(8));
         });
     }
-}
-
-/// `test/chan/select3.go`: which forms wait for ever.
-#[test]
-fn what_waits_for_ever_in_go_does_so_here() {
-    use futures::FutureExt;
-    let (tx, rx) = channel::<u32>(0);
-    assert!(
-        async {
-            select! { _ = rx.recv() => {} }
-        }
-        .now_or_never()
-        .is_none()
-    );
-    assert!(
-        async {
-            select! { _ = tx.send(7) => {} }
-        }
-        .now_or_never()
-        .is_none()
-    );
-    assert!(
-        async {
-            select! {}
-        }
-        .now_or_never()
-        .is_none()
-    );
-    let (tx, rx) = channel(10);
-    assert!(
-        async {
-            select! { _ = rx.recv() => {} }
-        }
-        .now_or_never()
-        .is_none()
-    );
-    (0..10).for_each(|n| tx.try_send(n).unwrap());
-    assert!(
-        async {
-            select! { _ = tx.send(7) => {} }
-        }
-        .now_or_never()
-        .is_none()
-    );
-    tx.close();
-    assert!(
-        async {
-            select! { _ = rx.recv() => {} }
-        }
-        .now_or_never()
-        .is_some()
-    );
-}
-
-/// `test/chan/select2.go`: a hundred thousand selects leave nothing behind in the lines.
-#[test]
-fn waiting_many_times_takes_no_more_memory() {
-    let _watchdog = watchdog();
-    run(1, async {
-        let ((tx, rx), (_never_tx, never)) = (channel(0), channel::<u32>(0));
-        let sender = spawn(async move {
-            for n in 0..100_000 {
-                tx.send(n).await.unwrap();
-            }
-        });
-        for n in 0..100_000 {
-            select! { v = rx.recv() => assert_eq!(v, Some(n)), _ = never.recv() => unreachable!() }
-        }
-        sender.await.unwrap();
-    });
 }
