@@ -58,7 +58,8 @@ pub(crate) mod order;
 /// If several cases can happen, one of them is chosen at random, each with the same chance. If none
 /// can, the `select!` waits for the first that can.
 ///
-/// The pattern has to match always, as in `let`. A body is any expression; all bodies have the type of
+/// The pattern has to match always, as in `let`: of one that may not, `Some(n) = rx.recv() => f(n)`,
+/// make `n = rx.recv() => match n { .. }`. A body is any expression; all bodies have the type of
 /// the `select!`. In them `break`, `continue`, `return`, `?` and `.await` act on what is around the
 /// `select!`. The comma after a body in braces may be left out.
 ///
@@ -210,7 +211,7 @@ macro_rules! __select_cases {
     };
     (@next $chosen:ident $conditions:tt $futures:tt $arms:tt ($default:expr)
         default => $($rest:tt)*) => {
-        ::core::compile_error!("a `select!` has one `default` at most")
+        ::core::compile_error!("a `select!` has one `default` at most: write one, with both bodies in it")
     };
     (@next $chosen:ident $conditions:tt $futures:tt $arms:tt $default:tt
         else => $($rest:tt)*) => {

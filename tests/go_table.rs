@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files whose every test is there because Go has one.
-const MIRRORS: [&str; 5] = [
+const MIRRORS: [&str; 6] = [
     "channel::go_tests",
     "channel::power_series",
     "select::go_tests",
     "select::programs",
     "select::statements",
+    "time::go_tests",
 ];
 
 struct Row {
@@ -18,7 +19,7 @@ struct Row {
     /// The Go tests that it is about.
     go: Vec<String>,
     hazard: String,
-    /// Mirrored, planned or cannot apply, and what is said about it.
+    /// Mirrored or cannot apply, and what is said about it.
     status: String,
     rest: String,
 }
@@ -128,23 +129,12 @@ fn a_row_says_what_the_hazard_is_and_what_became_of_it() {
     let mut seen = BTreeSet::new();
     for row in table() {
         assert!(!row.go.is_empty() && !row.hazard.is_empty() && !row.rest.is_empty());
-        assert!(["mirrored", "planned", "cannot apply"].contains(&&*row.status), "{}", row.status);
+        assert!(["mirrored", "cannot apply"].contains(&&*row.status), "{}", row.status);
         for go in &row.go {
             assert!(seen.insert((row.section.clone(), go.clone())), "{go} has two rows");
         }
     }
     assert!(seen.len() > 100, "{} of Go's tests", seen.len());
-}
-
-/// Those of the timers are, until there are tests of timers.
-#[test]
-fn nothing_is_planned_that_could_be_done() {
-    let may_be_planned = file("time").is_none();
-    for row in table().iter().filter(|row| row.status == "planned") {
-        let tests = row.tests();
-        assert!(!tests.is_empty(), "{:?} has no planned test", row.go);
-        assert!(row.section.starts_with("`time/") && may_be_planned, "{:?}: {tests:?}", row.go);
-    }
 }
 
 #[test]

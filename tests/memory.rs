@@ -4,9 +4,13 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, Ordering::SeqCst};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
+use gorun::time::{after, sleep, tick};
 use gorun::{Receiver, channel, select, spawn};
 
 use common::*;
@@ -66,6 +70,33 @@ fn a_hundred_thousand_selects_take_no_more_memory_than_one() {
             let more = LIVE.load(SeqCst) - before;
             // A byte for each select would be found.
             assert!(more < N as isize, "{more} bytes more");
+        });
+    }
+}
+
+/// Go's `TestTimerGC`.
+#[test]
+fn timers_that_are_dropped_are_freed_before_they_are_due() {
+    const N: isize = 10_000;
+    const HOUR: Duration = Duration::from_secs(3600);
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(|error| error.into_inner());
+    let _watchdog = watchdog();
+
+    async fn pass() {
+        for _ in 0..N {
+            drop((after(HOUR), tick(HOUR)));
+            let mut sleep = pin!(sleep(HOUR));
+            assert!(sleep.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+
+    for workers in [1, 2, 16] {
+        run(workers, async {
+            pass().await;
+            let before = LIVE.load(SeqCst);
+            pass().await;
+            let more = LIVE.load(SeqCst) - before;
+            assert!(more < N, "{more} bytes more");
         });
     }
 }

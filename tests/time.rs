@@ -4,6 +4,8 @@ mod common;
 
 #[path = "time/channels.rs"]
 mod channels;
+#[path = "time/go_tests.rs"]
+mod go_tests;
 #[path = "time/misuse.rs"]
 mod misuse;
 #[path = "time/sleeping.rs"]

@@ -1,8 +1,10 @@
 //! `after` and `tick`: time as a channel.
 //!
 //! The channel's one sender belongs to an *alarm*, which is what the timer wakes, and what the channel
-//! wakes when nobody receives any more. Whatever woke it, it looks what there is to do. Then the sender
-//! goes, and with it the timer.
+//! wakes when nobody receives any more. Whatever woke it, it looks what there is to do.
+//!
+//! The channel owns the alarm, and the alarm the channel, by its sender. That ends when there are no
+//! receivers any more, or when the runtime ends before the alarm has rung.
 
 #![forbid(unsafe_code)]
 
@@ -13,19 +15,19 @@ use std::time::{Duration, Instant};
 use super::interval::next_tick;
 use super::{deadline, scheduler};
 use crate::chan::channel;
-use crate::chan::error::TrySendError;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
 use crate::clock;
 use crate::scheduler::timer::Timer;
 use crate::sync::{Mutex, lock};
 
-/// A channel that gets the time when `duration` has passed, and is closed after that.
+/// A channel that gets the time, once, when `duration` has passed.
 ///
-/// What is sent is the time at which it was. Dropping the receiver removes the timer, so it may
-/// stand in a `select!` that is in a loop. When the runtime ends the channel is closed.
+/// What is sent is the time at which it is. After that the channel stays open and empty, so one that
+/// was made before a loop of `select!`s is chosen once. Dropping the receiver, or closing it, removes
+/// the timer, so one may be made in each turn. If the runtime ends first the channel is closed.
 ///
-/// Go counterpart: `time.After`, whose channel stays open.
+/// Go counterpart: `time.After`. (`len` is 1 here when the time has come, and always 0 there.)
 ///
 /// # Panics
 ///
@@ -53,8 +55,8 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 
 /// A channel that gets the time every `period`, for the first time when one has passed.
 ///
-/// It holds one tick. One that nobody has taken by the time of the next is all there is, so a slow
-/// receiver misses ticks, and does not delay them. Dropping the receiver, or closing it, removes the
+/// It holds one tick: while nobody takes that, others are dropped. So a slow receiver misses ticks, and
+/// does not delay them. Dropping the receiver, or closing it, removes the
 /// timer. When the runtime ends the channel is closed.
 ///
 /// Go counterpart: `time.Tick`. [`interval`](super::interval) is without a channel, and ticks at once.
@@ -93,7 +95,7 @@ fn set(deadline: Instant, period: Option<Duration>) -> Receiver<Instant> {
     let (sender, receiver) = channel(1);
     let alarm = Arc::new(Alarm { armed: Mutex::new(None) });
     sender.wake_when_closed(Waker::from(alarm.clone()));
-    alarm.arm(Armed { timer, period, sender });
+    alarm.arm(Armed { timer: Some(timer), period, sender });
     receiver
 }
 
@@ -103,14 +105,27 @@ struct Alarm {
 }
 
 struct Armed {
-    timer: Timer,
+    /// `None` when it has rung for the last time.
+    timer: Option<Timer>,
     period: Option<Duration>,
     sender: Sender<Instant>,
 }
 
 impl Armed {
     fn is_over(&self) -> bool {
-        self.timer.has_stopped() || self.sender.is_closed()
+        self.timer.as_ref().is_some_and(Timer::has_stopped) || self.sender.is_closed()
+    }
+
+    fn is_due(&self) -> bool {
+        self.timer.as_ref().is_some_and(Timer::is_due)
+    }
+
+    /// For the next tick, if there is one, after the present.
+    fn wind(&mut self, now: Instant) {
+        match (&mut self.timer, self.period) {
+            (Some(timer), Some(period)) => timer.reset(next_tick(timer.deadline(), period, now)),
+            _ => self.timer = None,
+        }
     }
 }
 
@@ -118,7 +133,9 @@ impl Alarm {
     fn arm(self: &Arc<Self>, mut armed: Armed) {
         let waker = Waker::from(self.clone());
         let mut slot = lock(&self.armed);
-        armed.timer.wait(&waker);
+        if let Some(timer) = &mut armed.timer {
+            timer.wait(&waker);
+        }
         *slot = Some(armed);
         drop(slot);
         // Whoever ended it while there was nothing in the slot has found nothing to do.
@@ -127,20 +144,16 @@ impl Alarm {
 
     /// If there is a reason to.
     fn ring(self: &Arc<Self>) {
-        let has_reason = |armed: &mut Armed| armed.timer.is_due() || armed.is_over();
+        let has_reason = |armed: &mut Armed| armed.is_due() || armed.is_over();
         let Some(mut armed) = lock(&self.armed).take_if(has_reason) else { return };
         if armed.is_over() {
             return;
         }
         let now = clock::now();
-        // Not under the lock: it wakes whoever receives. Is there a tick already, this one is dropped.
-        let sent = armed.sender.try_send(now);
-        if let Some(period) = armed.period
-            && !matches!(sent, Err(TrySendError::Closed(_)))
-        {
-            armed.timer.reset(next_tick(armed.timer.deadline(), period, now));
-            self.arm(armed);
-        }
+        // Not under the lock: it wakes whoever receives. If there is a tick already this one is dropped.
+        let _ = armed.sender.try_send(now);
+        armed.wind(now);
+        self.arm(armed);
     }
 }
 

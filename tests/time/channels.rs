@@ -9,8 +9,9 @@ use gorun::{Receiver, TryRecvError, block_on, channel, select, spawn};
 use super::{HOUR, MILLI, WORKERS};
 use crate::common::*;
 
+/// Go's `TestAfter`.
 #[test]
-fn after_sends_the_time_once_not_early_and_closes() {
+fn after_sends_the_time_once_and_not_early() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -21,7 +22,7 @@ fn after_sends_the_time_once_not_early_and_closes() {
                         let alarm = after(MILLI * (i % 5));
                         let sent = alarm.recv().await.unwrap();
                         assert!(sent >= by && now() >= sent);
-                        assert_eq!(alarm.recv().await, None);
+                        assert_eq!(alarm.try_recv(), Err(TryRecvError::Empty));
                     })
                 })
                 .collect();
@@ -63,6 +64,27 @@ fn ticks_are_not_early_and_those_nobody_takes_are_dropped() {
             let kept = ticks.recv().await.unwrap();
             let fresh = ticks.recv().await.unwrap();
             assert!(kept < fresh);
+        });
+    }
+}
+
+#[test]
+fn an_alarm_that_has_rung_is_not_chosen_again() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let (alarm, ticks) = (after(MILLI), tick(MILLI));
+            let (mut rung, mut ticked) = (0, 0);
+            while rung == 0 || ticked < 5 {
+                select! {
+                    at = alarm.recv() => {
+                        assert!(at.is_some());
+                        rung += 1;
+                    }
+                    _ = ticks.recv() => ticked += 1,
+                }
+            }
+            assert_eq!(rung, 1);
         });
     }
 }

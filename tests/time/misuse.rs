@@ -35,6 +35,7 @@ fn a_timer_outside_a_runtime_is_refused_at_the_callers_line() {
     }
 }
 
+/// Go's `TestNewTickerLtZeroDuration`.
 #[test]
 fn ticks_without_any_time_between_them_are_refused_at_the_callers_line() {
     let _watchdog = watchdog();

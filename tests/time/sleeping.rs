@@ -71,6 +71,7 @@ fn a_sleep_of_nothing_and_one_until_the_past_are_ready_at_once() {
     });
 }
 
+/// Go's `TestOverflowSleep`.
 #[test]
 fn a_duration_beyond_the_clock_overflows_nothing_and_does_not_end() {
     let _watchdog = watchdog();
