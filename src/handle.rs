@@ -118,8 +118,11 @@ impl Handle {
     /// goes there. Neither the future nor its output need be `Send`.
     ///
     /// It is a wait, not a main: its end cancels nothing, and the end of main does not interrupt
-    /// it. (What it waits for may be cancelled by that, and then says so.) Called by a goroutine it
-    /// blocks a worker, for which another thread stands in.
+    /// it. (What it waits for may be cancelled by that, and then says so; a timer panics.) Called by a
+    /// goroutine it blocks a worker, for which another thread stands in.
+    ///
+    /// What has to be called inside a runtime has to be called inside the future:
+    /// `block_on(async { sleep(limit).await })`, because `block_on(sleep(limit))` calls `sleep` first.
     ///
     /// Go counterpart: none; see [`Handle`].
     ///

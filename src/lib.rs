@@ -17,8 +17,8 @@
 //! | decide about panics nobody observes | [`UnhandledPanic`] |
 //! | look | [`num_goroutines`] |
 //!
-//! The pages the README links to are here as well: [coming from Go](_docs::coming_from_go),
-//! [coming from tokio](_docs::coming_from_tokio), [semantics](_docs::semantics),
+//! The pages the README links to are here as well: [coming from Go](_docs::from_go),
+//! [coming from tokio](_docs::from_tokio), [semantics](_docs::semantics),
 //! [design](_docs::design), [changes](_docs::changes).
 
 #![deny(unsafe_code)]
@@ -64,10 +64,10 @@ pub use wait_group::{Wait, WaitGroup};
 /// The project's documents, to be read in rustdoc. Nothing to use in programs.
 #[cfg(doc)]
 pub mod _docs {
-    #[doc = include_str!("../docs/coming_from_go.md")]
-    pub mod coming_from_go {}
-    #[doc = include_str!("../docs/coming_from_tokio.md")]
-    pub mod coming_from_tokio {}
+    #[doc = include_str!("../docs/from_go.md")]
+    pub mod from_go {}
+    #[doc = include_str!("../docs/from_tokio.md")]
+    pub mod from_tokio {}
     #[doc = include_str!("../docs/semantics.md")]
     pub mod semantics {}
     #[doc = include_str!("../docs/design.md")]

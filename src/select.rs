@@ -229,7 +229,7 @@ macro_rules! __select_cases {
             ($($conditions)*)
             ($crate::__select::And {
                 rest: $($futures)*,
-                case: ::core::option::Option::Some($crate::__select::Kind($future).case()),
+                case: ::core::option::Option::Some($crate::__select::kind($future).case()),
             })
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
@@ -249,7 +249,7 @@ macro_rules! __select_cases {
             ($($conditions)*)
             ($crate::__select::And {
                 rest: $($futures)*,
-                case: ::core::option::Option::Some($crate::__select::Kind($future).case()),
+                case: ::core::option::Option::Some($crate::__select::kind($future).case()),
             })
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
@@ -269,7 +269,7 @@ macro_rules! __select_cases {
             ($($conditions)*)
             ($crate::__select::And {
                 rest: $($futures)*,
-                case: ::core::option::Option::Some($crate::__select::Kind($future).case()),
+                case: ::core::option::Option::Some($crate::__select::kind($future).case()),
             })
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
@@ -290,7 +290,7 @@ macro_rules! __select_cases {
             ($crate::__select::And {
                 rest: $($futures)*,
                 case: if enabled {
-                    ::core::option::Option::Some($crate::__select::Kind($future).case())
+                    ::core::option::Option::Some($crate::__select::kind($future).case())
                 } else {
                     ::core::option::Option::None
                 },
@@ -314,7 +314,7 @@ macro_rules! __select_cases {
             ($crate::__select::And {
                 rest: $($futures)*,
                 case: if enabled {
-                    ::core::option::Option::Some($crate::__select::Kind($future).case())
+                    ::core::option::Option::Some($crate::__select::kind($future).case())
                 } else {
                     ::core::option::Option::None
                 },
@@ -338,7 +338,7 @@ macro_rules! __select_cases {
             ($crate::__select::And {
                 rest: $($futures)*,
                 case: if enabled {
-                    ::core::option::Option::Some($crate::__select::Kind($future).case())
+                    ::core::option::Option::Some($crate::__select::kind($future).case())
                 } else {
                     ::core::option::Option::None
                 },

@@ -63,7 +63,8 @@ fn scheduler() -> Arc<Scheduler> {
         Some(scheduler) => scheduler,
         None => panic!(
             "a timer was made on a thread that belongs to no gorun runtime; make it inside \
-             `gorun::block_on`, or on another thread inside `Handle::block_on`"
+             `gorun::block_on`, or on another thread inside the future given to `Handle::block_on`: \
+             `handle.block_on(async {{ sleep(limit).await }})`"
         ),
     }
 }

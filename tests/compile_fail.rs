@@ -54,6 +54,7 @@ files! {
     ok_result_handled
     ok_shadowed_names
     ok_without_warnings
+    select_case_that_is_no_future
     select_case_without_a_pattern
     select_with_a_refutable_pattern
     select_with_biased

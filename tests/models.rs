@@ -58,6 +58,10 @@ mod scheduler;
 #[allow(dead_code, unreachable_pub)]
 mod select;
 
+#[path = "../src/scheduler/watch.rs"]
+#[allow(dead_code)]
+mod watch;
+
 #[path = "models/sync.rs"]
 mod sync;
 #[path = "../src/scheduler/timers.rs"]

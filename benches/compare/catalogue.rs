@@ -6,9 +6,9 @@ use crate::channel::{
 use crate::channels::{buffered_1_1, buffered_4_1, buffered_4_4, ping, sieve};
 use crate::memory::memory;
 use crate::peer::Peer;
-use crate::runtime::{AsyncExecutor, Gorun, Tokio};
-use crate::workload::{BLOCKING, CHANNELS, IN_GO, Run, Workload};
-use crate::{blocking, select, threads, workloads};
+use crate::runtime::{AsyncExecutor, Gorun, Tokio, TokioWithTime};
+use crate::workload::{BLOCKING, CHANNELS, IN_GO, Run, TIME, Workload};
+use crate::{blocking, select, sleeps, threads, workloads};
 
 macro_rules! on_all {
     ($($workload:ident)::+) => {
@@ -17,6 +17,16 @@ macro_rules! on_all {
             IN_GO,
             (Peer::Tokio, $($workload)::+::<Tokio>),
             (Peer::AsyncExecutor, $($workload)::+::<AsyncExecutor>),
+        ]
+    };
+}
+
+macro_rules! with_time {
+    ($($workload:ident)::+) => {
+        &[
+            (Peer::Gorun, $($workload)::+::<Gorun>),
+            IN_GO,
+            (Peer::Tokio, $($workload)::+::<TokioWithTime>),
         ]
     };
 }
@@ -327,8 +337,27 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             "a goroutine that waits for a channel (gorun's, Go's; async-channel)",
         )
     },
-    // Here comes `sleeps`, when there are timers: 100,000 goroutines sleep 1 to 10 ms each, and one
-    // waits for all.
+    Workload {
+        unit: "ms",
+        group: Some(TIME),
+        ..plain(
+            "sleeps",
+            with_time!(sleeps::many),
+            [100_000, 20_000, 1_000],
+            "100,000 goroutines sleep 1 to 10 ms each, and one waits for all",
+        )
+    },
+    Workload {
+        unit: "µs",
+        second: Some("99th percentile"),
+        group: Some(TIME),
+        ..plain(
+            "late",
+            with_time!(sleeps::late),
+            [2_000, 500, 20],
+            "how late a goroutine is that sleeps 1 ms, the machine being idle; median",
+        )
+    },
     lateness(
         "blocking-computing",
         on_all!(blocking::computing),

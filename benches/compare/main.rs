@@ -17,6 +17,7 @@ mod peer;
 mod report;
 mod runtime;
 mod select;
+mod sleeps;
 mod threads;
 mod workload;
 mod workloads;

@@ -88,7 +88,11 @@ impl Remote for gorun::Handle {
     }
 }
 
-pub(crate) struct Tokio;
+/// `TIME`: with timers, which the other workloads do not need.
+pub(crate) struct TokioWith<const TIME: bool>;
+
+pub(crate) type Tokio = TokioWith<false>;
+pub(crate) type TokioWithTime = TokioWith<true>;
 
 pub(crate) struct TokioHandle<T>(tokio::task::JoinHandle<T>);
 
@@ -100,11 +104,14 @@ impl<T> Future for TokioHandle<T> {
     }
 }
 
-impl Runtime for Tokio {
+impl<const TIME: bool> Runtime for TokioWith<TIME> {
     type Handle<T: Send + 'static> = TokioHandle<T>;
 
     fn block_on<F: Future>(workers: usize, main: F) -> F::Output {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if TIME {
+            builder.enable_time();
+        }
         builder.worker_threads(workers).build().unwrap().block_on(main)
     }
 

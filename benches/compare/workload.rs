@@ -38,6 +38,9 @@ pub(crate) const CHANNELS: &Group = &Group {
     rounds: DEFAULT_ROUNDS,
 };
 
+pub(crate) const TIME: &Group =
+    &Group { name: "time", about: "timers", workers: None, rounds: DEFAULT_ROUNDS };
+
 pub(crate) const BLOCKING: &Group = &Group {
     name: "blocking",
     about: "which takes minutes",

@@ -31,6 +31,7 @@ func main() {
 		"buffered-4-1": func(n int) []float64 { return buffered(n, 4, 1) },
 		"buffered-4-4": func(n int) []float64 { return buffered(n, 4, 4) },
 		"select-one":   selectOneReady, "select-all": selectAllReady, "parked": memory,
+		"sleeps": sleepsMany, "late": sleepsLate,
 		"blocking-computing": blockingComputing, "blocking-asleep": blockingAsleep,
 		"blocking-told": blockingAsleep, "blocking-computations": blockingComputations,
 	}[os.Args[1]]

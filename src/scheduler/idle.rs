@@ -103,7 +103,6 @@
 
 use std::time::Duration;
 
-use super::attendance::Household;
 use super::bed::{Bed, Signal};
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 
@@ -114,7 +113,7 @@ const REST: Duration = Duration::from_micros(100);
 const SEARCHING: u64 = 1;
 pub(super) const AWAKE: u64 = 1 << 16;
 pub(super) const SLEEPING: u64 = 1 << 32;
-const WATCHED: u64 = 1 << 48;
+pub(super) const WATCHED: u64 = 1 << 48;
 const RESTING: u64 = 1 << 49;
 
 #[inline]
@@ -126,7 +125,7 @@ pub(crate) struct Idle {
     pub(super) word: AtomicU64,
     pub(super) lists: Mutex<Lists>,
     /// The monitor's. It is told to watch.
-    monitor: Bed,
+    pub(super) monitor: Bed,
     /// The monitor is to be up whenever a worker is.
     pub(super) watches_all: bool,
 }
@@ -363,68 +362,6 @@ impl Idle {
         }
     }
 
-    /// Gets the monitor up, if it is not, after the caller has put a single aside.
-    #[inline]
-    pub(crate) fn ensure_watched(&self) {
-        self.ensure_watched_by(self.word.load(Ordering::Relaxed));
-    }
-
-    #[inline]
-    fn ensure_watched_by(&self, word: u64) {
-        if word & WATCHED == 0 {
-            self.call_monitor();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn call_monitor(&self) {
-        self.get_monitor_up(&mut lock(&self.lists));
-    }
-
-    pub(super) fn get_monitor_up(&self, lists: &mut Lists) {
-        lists.monitor_sleeps_on = false;
-        if !lists.is_watched {
-            self.set_watched(lists, true);
-            self.monitor.send(Signal::Watch);
-        }
-    }
-
-    /// Has the monitor look at the timers.
-    #[cold]
-    pub(crate) fn call_timekeeper(&self) {
-        self.monitor.send(Signal::Watch);
-    }
-
-    /// Whether the monitor is to be up.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & WATCHED != 0
-    }
-
-    /// The monitor sleeps until it is called, or for `limit`.
-    pub(crate) fn let_monitor_sleep(&self, limit: Option<Duration>) {
-        self.monitor.receive(limit);
-    }
-
-    /// The monitor is up.
-    pub(crate) fn watch(&self) {
-        self.set_watched(&mut lock(&self.lists), true);
-    }
-
-    /// The monitor lies down. It must look at the queues after this, and sleep with a limit if any
-    /// worker is awake or written off, or if there are spares.
-    pub(crate) fn stop_watching(&self) -> Household {
-        let mut lists = lock(&self.lists);
-        self.set_watched(&mut lists, false);
-        let household = Household {
-            awake: lists.awake,
-            written_off: lists.written_off,
-            spares: lists.spares.len(),
-        };
-        lists.monitor_sleeps_on = household.is_asleep();
-        household
-    }
-
     // Under the lock.
 
     /// A sleeper has been taken off the list and is a searcher now.
@@ -448,13 +385,5 @@ impl Idle {
     fn end_rest(&self, lists: &mut Lists) {
         lists.is_resting = false;
         self.word.fetch_sub(RESTING, Ordering::SeqCst);
-    }
-
-    fn set_watched(&self, lists: &mut Lists, watched: bool) {
-        if lists.is_watched != watched {
-            lists.is_watched = watched;
-            let change = if watched { WATCHED } else { WATCHED.wrapping_neg() };
-            self.word.fetch_add(change, Ordering::SeqCst);
-        }
     }
 }

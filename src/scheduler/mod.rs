@@ -44,6 +44,7 @@ mod thread_state;
 mod threads;
 pub(crate) mod timer;
 mod timers;
+mod watch;
 mod worker;
 
 use std::future::Future;

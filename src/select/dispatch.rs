@@ -3,4 +3,4 @@
 
 pub use super::cases::{And, Choice, Nil};
 pub use super::future::{try_once, wait};
-pub use super::kinds::{Kind, OtherFuture};
+pub use super::kinds::{OtherFuture, kind};

@@ -114,7 +114,9 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
             return Poll::Ready(this.cases.finish(case));
         }
         let mut order = Order::new(C::COUNT, |number| this.cases.is_enabled(number));
-        if let Some(output) = look(this.cases.as_mut(), &mut order, cx, claim.is_some()) {
+        // While it waited no partner could come without being served.
+        let has_waited = claim.is_some();
+        if let Some(output) = look(this.cases.as_mut(), &mut order, cx, has_waited) {
             return Poll::Ready(output);
         }
         let cases = &*this.cases;
@@ -147,8 +149,10 @@ pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
     let mut cases = pin!(cases);
     let mut order = Order::new(C::COUNT, |number| cases.is_enabled(number));
     let mut cx = Context::from_waker(Waker::noop());
-    // The second look serves cases at channels as well, and most who ask in this way find none.
-    look(cases.as_mut(), &mut order, &mut cx, true)
+    // If all are at channels the second look is enough, and most who ask in this way find none ready.
+    let are_all_at_channels =
+        (0..C::COUNT).all(|number| !cases.is_enabled(number) || cases.channel(number).is_some());
+    look(cases.as_mut(), &mut order, &mut cx, are_all_at_channels)
         .or_else(|| look_at_once(cases, &order, |_, _| {}))
 }
 

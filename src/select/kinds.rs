@@ -22,7 +22,12 @@ use crate::select::cases::Case;
 use crate::sync::{Mutex, MutexGuard};
 
 /// What stands behind the `=`.
-pub struct Kind<F>(pub F);
+pub struct Kind<F>(F);
+
+#[inline]
+pub fn kind<F: Awaitable>(future: F) -> Kind<F> {
+    Kind(future)
+}
 
 impl<'a, T> Kind<Recv<'a, T>> {
     /// It may have been polled already, and then gives up its place.
@@ -54,7 +59,7 @@ pub trait OtherFuture {
     fn case(self) -> Other<Self::Future>;
 }
 
-impl<F: IntoFuture> OtherFuture for Kind<F> {
+impl<F: Awaitable> OtherFuture for Kind<F> {
     type Future = F::IntoFuture;
 
     #[inline]
@@ -62,6 +67,16 @@ impl<F: IntoFuture> OtherFuture for Kind<F> {
         Other { future: self.0.into_future() }
     }
 }
+
+#[diagnostic::on_unimplemented(
+    message = "a case of `select!` has a future behind its `=`, and `{Self}` is none",
+    label = "this is no future",
+    note = "if it is the result of an `.await`, leave that out: `v = rx.recv() => ..`",
+    note = "if it is the receiver of a channel, say `.recv()`: `_ = time::after(limit).recv() => ..`"
+)]
+pub trait Awaitable: IntoFuture {}
+
+impl<F: IntoFuture> Awaitable for F {}
 
 pub struct Receives<'a, T>(Recv<'a, T>);
 

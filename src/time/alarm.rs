@@ -96,6 +96,7 @@ fn set(deadline: Instant, period: Option<Duration>) -> Receiver<Instant> {
     let alarm = Arc::new(Alarm { armed: Mutex::new(None) });
     sender.wake_when_closed(Waker::from(alarm.clone()));
     alarm.arm(Armed { timer: Some(timer), period, sender });
+    alarm.ring_if_due();
     receiver
 }
 
@@ -139,16 +140,17 @@ impl Alarm {
         *slot = Some(armed);
         drop(slot);
         // Whoever ended it while there was nothing in the slot has found nothing to do.
-        self.ring();
+        self.end_if_over();
     }
 
-    /// If there is a reason to.
-    fn ring(self: &Arc<Self>) {
-        let has_reason = |armed: &mut Armed| armed.is_due() || armed.is_over();
-        let Some(mut armed) = lock(&self.armed).take_if(has_reason) else { return };
-        if armed.is_over() {
-            return;
-        }
+    fn end_if_over(&self) {
+        let over = lock(&self.armed).take_if(|armed| armed.is_over());
+        drop(over);
+    }
+
+    fn ring_if_due(self: &Arc<Self>) {
+        let due = lock(&self.armed).take_if(|armed| armed.is_due());
+        let Some(mut armed) = due else { return };
         let now = clock::now();
         // Not under the lock: it wakes whoever receives. If there is a tick already this one is dropped.
         let _ = armed.sender.try_send(now);
@@ -159,10 +161,7 @@ impl Alarm {
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        self.ring();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.end_if_over();
+        self.ring_if_due();
     }
 }

@@ -19,14 +19,14 @@ use crate::channels::{block_on, poll_once};
 use crate::explore::explore;
 use crate::select::cases::{And, Choice, Nil};
 use crate::select::future::{try_once, wait};
-use crate::select::kinds::{Kind, OtherFuture};
+use crate::select::kinds::{OtherFuture, kind};
 
 /// What the macro makes of two cases.
 macro_rules! two {
     ($first:expr, $second:expr) => {
         And {
-            rest: And { rest: Nil, case: Some(Kind($first).case()) },
-            case: Some(Kind($second).case()),
+            rest: And { rest: Nil, case: Some(kind($first).case()) },
+            case: Some(kind($second).case()),
         }
     };
 }
@@ -134,8 +134,8 @@ fn a_foreign_future_and_a_partner_agree() {
             Poll::Pending
         });
         let cases = And {
-            rest: And { rest: Nil, case: Some(Kind(Recv::new(&core)).case()) },
-            case: Some(Kind(foreign).case()),
+            rest: And { rest: Nil, case: Some(kind(Recv::new(&core)).case()) },
+            case: Some(kind(foreign).case()),
         };
         let received = match block_on(wait(cases)) {
             Choice::Before(Choice::Before(never)) => match never {},

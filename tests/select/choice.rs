@@ -89,3 +89,32 @@ fn of_ten_ready_cases_each_is_chosen_one_time_in_ten() {
         .unwrap();
     });
 }
+
+/// Also with `default`, where nothing waits.
+#[test]
+fn a_future_that_is_always_ready_leaves_channels_their_turn() {
+    let _watchdog = watchdog();
+    let (a, b) = (full(()), full(()));
+    for has_default in [false, true] {
+        let mut counts = [0; 3];
+        block_on(async {
+            for _ in 0..TRIES / 2 {
+                counts[if has_default {
+                    select! {
+                        _ = a.recv() => 0,
+                        () = std::future::ready(()) => 1,
+                        _ = b.recv() => 2,
+                        default => unreachable!(),
+                    }
+                } else {
+                    select! {
+                        _ = a.recv() => 0,
+                        () = std::future::ready(()) => 1,
+                        _ = b.recv() => 2,
+                    }
+                }] += 1;
+            }
+        });
+        check(&counts, 3);
+    }
+}
