@@ -147,6 +147,35 @@ impl<T> Core<T> {
         Inside { control, values, capacity: self.capacity }
     }
 
+    /// What one that waits finds when it is polled: its slot, if it has been served, which it owns no
+    /// more; or `None`, and `waker` is woken in time.
+    #[inline]
+    pub(crate) fn look(&self, side: Side, key: Key, waker: &Waker) -> Option<Option<T>> {
+        let mut guard = self.lock();
+        let mut inside = self.inside(&mut guard);
+        let found = inside.finish(side, key);
+        if found.is_some() || inside.control.waiters.will_wake(key, waker) {
+            return found;
+        }
+        drop(guard);
+        // It may be anybody's, and do anything when it is cloned.
+        self.look_with(side, key, waker.clone())
+    }
+
+    #[cold]
+    fn look_with(&self, side: Side, key: Key, waker: Waker) -> Option<Option<T>> {
+        let mut guard = self.lock();
+        let mut inside = self.inside(&mut guard);
+        let found = inside.finish(side, key);
+        let unwanted = match found {
+            Some(_) => Some(waker),
+            None => inside.control.waiters.set_waker(key, waker),
+        };
+        drop(guard);
+        drop(unwanted);
+        found
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.inside(&mut self.lock()).values.buffer.len()
     }
@@ -281,15 +310,6 @@ impl<T> Inside<'_, T> {
         // reference of its own to its claim.
         drop(self.control.waiters.leave(side, key));
         Some(self.slot(key).take())
-    }
-
-    #[inline]
-    pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
-        self.control.waiters.will_wake(key, waker)
-    }
-
-    pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Option<Waker> {
-        self.control.waiters.set_waker(key, waker)
     }
 
     /// Leaves, served or not, without looking. A sender gets its value back, unless it was sent; what

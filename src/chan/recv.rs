@@ -23,50 +23,58 @@ pub(crate) fn poll<T>(
     cx: &mut Context<'_>,
 ) -> Poll<Option<T>> {
     let waker = cx.waker();
-    let Some(is_own) = context::begin_operation(waker) else { return Poll::Pending };
-    // Dropped after the guard.
-    let mut clone: Option<Waker> = None;
-    loop {
-        let mut guard = core.lock();
-        let mut inside = core.inside(&mut guard);
-        match *key {
-            None => match inside.receive() {
-                Receiving::Received(value, waker) => {
-                    drop(guard);
-                    if let Some(waker) = waker {
-                        waker.wake();
-                    }
-                    return Poll::Ready(Some(value));
-                }
-                Receiving::Closed => return Poll::Ready(None),
-                Receiving::Empty => {}
-            },
-            Some(waiting) => {
-                if let Some(received) = inside.finish(Side::Receivers, waiting) {
-                    *key = None;
-                    return Poll::Ready(received);
-                }
-                if inside.will_wake(waiting, waker) {
-                    return Poll::Pending;
-                }
-            }
-        }
-        if is_own {
-            clone = Some(waker.clone());
-        } else if clone.is_none() {
-            // Somebody else's, which may do anything when it is cloned.
-            drop(guard);
-            clone = Some(waker.clone());
-            continue;
-        }
-        if let Some(waiting) = *key {
-            let former = inside.set_waker(waiting, clone.take().expect("it was made just now"));
-            drop(guard);
-            drop(former);
-        } else {
-            *key = Some(inside.join(Side::Receivers, None, clone.take(), None));
-        }
+    if !context::begin_operation(waker) {
         return Poll::Pending;
+    }
+    if let Some(waiting) = *key {
+        return match core.look(Side::Receivers, waiting, waker) {
+            Some(received) => {
+                *key = None;
+                Poll::Ready(received)
+            }
+            None => Poll::Pending,
+        };
+    }
+    let mut guard = core.lock();
+    let mut inside = core.inside(&mut guard);
+    let received = inside.receive();
+    if let Receiving::Empty = received {
+        if context::is_own_waker(waker) {
+            *key = Some(inside.join(Side::Receivers, None, Some(waker.clone()), None));
+            return Poll::Pending;
+        }
+        drop(guard);
+        // It may be anybody's, and do anything when it is cloned.
+        return receive_or_wait(core, key, waker.clone());
+    }
+    drop(guard);
+    Poll::Ready(settle(received))
+}
+
+#[cold]
+fn receive_or_wait<T>(core: &Core<T>, key: &mut Option<Key>, waker: Waker) -> Poll<Option<T>> {
+    let mut guard = core.lock();
+    let mut inside = core.inside(&mut guard);
+    let received = inside.receive();
+    if let Receiving::Empty = received {
+        *key = Some(inside.join(Side::Receivers, None, Some(waker), None));
+        return Poll::Pending;
+    }
+    drop(guard);
+    Poll::Ready(settle(received))
+}
+
+/// What an attempt came to that found something, or the end. The lock is free.
+#[inline]
+fn settle<T>(received: Receiving<T>) -> Option<T> {
+    match received {
+        Receiving::Received(value, wake) => {
+            if let Some(waker) = wake {
+                waker.wake();
+            }
+            Some(value)
+        }
+        Receiving::Empty | Receiving::Closed => None,
     }
 }
 
@@ -81,14 +89,8 @@ pub(crate) fn leave<T>(core: &Core<T>, key: Key) {
 pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
     let received = core.inside(&mut core.lock()).receive();
     match received {
-        Receiving::Received(value, waker) => {
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-            Ok(value)
-        }
         Receiving::Empty => Err(TryRecvError::Empty),
-        Receiving::Closed => Err(TryRecvError::Closed),
+        received => settle(received).ok_or(TryRecvError::Closed),
     }
 }
 

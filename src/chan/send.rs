@@ -46,68 +46,62 @@ impl<'a, T> Sends<'a, T> {
     #[inline]
     fn poll(&mut self, value: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let waker = cx.waker();
-        let Some(is_own) = context::begin_operation(waker) else { return Poll::Pending };
-        // Dropped after the guard.
-        let mut clone: Option<Waker> = None;
-        loop {
-            let mut guard = self.core.lock();
-            let mut inside = self.core.inside(&mut guard);
-            match self.state {
-                State::New => {
-                    let sent = inside.send(value);
-                    if let Sending::Full = sent {
-                    } else {
-                        drop(guard);
-                        return Poll::Ready(self.done(sent));
-                    }
-                }
-                State::Waits(key) => {
-                    if let Some(returned) = inside.finish(Side::Senders, key) {
-                        drop(guard);
-                        self.state = State::Done;
-                        *value = returned;
-                        return Poll::Ready(if value.is_none() { Ok(()) } else { Err(Closed) });
-                    }
-                    if inside.will_wake(key, waker) {
-                        return Poll::Pending;
-                    }
-                }
-                State::Sent => {
-                    self.state = State::Done;
-                    return Poll::Ready(Ok(()));
-                }
-                State::Done => {
-                    drop(guard);
-                    panic!("a send was polled after it had completed");
-                }
-            }
-            if is_own {
-                clone = Some(waker.clone());
-            } else if clone.is_none() {
-                // Somebody else's, which may do anything when it is cloned.
-                drop(guard);
-                clone = Some(waker.clone());
-                continue;
-            }
-            if let State::Waits(key) = self.state {
-                let former = inside.set_waker(key, clone.take().expect("it was made just now"));
-                drop(guard);
-                drop(former);
-            } else {
-                let key = inside.join(Side::Senders, value.take(), clone.take(), None);
-                self.state = State::Waits(key);
-            }
+        if !context::begin_operation(waker) {
             return Poll::Pending;
         }
+        let State::New = self.state else { return self.poll_again(value, waker) };
+        let mut guard = self.core.lock();
+        let mut inside = self.core.inside(&mut guard);
+        let sent = inside.send(value);
+        if let Sending::Full = sent {
+            if context::is_own_waker(waker) {
+                let waker = Some(waker.clone());
+                self.state = State::Waits(inside.join(Side::Senders, value.take(), waker, None));
+                return Poll::Pending;
+            }
+            drop(guard);
+            // It may be anybody's, and do anything when it is cloned.
+            return self.send_or_wait(value, waker.clone());
+        }
+        drop(guard);
+        Poll::Ready(self.settle(sent))
     }
 
-    /// The lock is free.
+    #[cold]
+    fn send_or_wait(&mut self, value: &mut Option<T>, waker: Waker) -> Poll<Result<(), Closed>> {
+        let mut guard = self.core.lock();
+        let mut inside = self.core.inside(&mut guard);
+        let sent = inside.send(value);
+        if let Sending::Full = sent {
+            let key = inside.join(Side::Senders, value.take(), Some(waker), None);
+            self.state = State::Waits(key);
+            return Poll::Pending;
+        }
+        drop(guard);
+        Poll::Ready(self.settle(sent))
+    }
+
     #[inline]
-    fn done(&mut self, sent: Sending) -> Result<(), Closed> {
+    fn poll_again(&mut self, value: &mut Option<T>, waker: &Waker) -> Poll<Result<(), Closed>> {
+        match self.state {
+            State::Waits(key) => match self.core.look(Side::Senders, key, waker) {
+                Some(returned) => *value = returned,
+                None => return Poll::Pending,
+            },
+            State::New | State::Sent => {}
+            State::Done => panic!("a send was polled after it had completed"),
+        }
+        self.state = State::Done;
+        Poll::Ready(if value.is_none() { Ok(()) } else { Err(Closed) })
+    }
+
+    /// What an attempt came to that was decided. The lock is free.
+    #[inline]
+    fn settle(&mut self, sent: Sending) -> Result<(), Closed> {
         self.state = State::Done;
         match sent {
-            Sending::Sent(waker) => {
-                if let Some(waker) = waker {
+            Sending::Sent(wake) => {
+                if let Some(waker) = wake {
                     waker.wake();
                 }
                 Ok(())

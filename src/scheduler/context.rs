@@ -98,7 +98,7 @@ impl Context {
         }
     }
 
-    /// A goroutine's poll begins.
+    /// A goroutine's poll begins, or ends early.
     #[inline]
     pub(crate) fn refill_budget(&self) {
         self.budget.set(BUDGET);
@@ -123,6 +123,17 @@ impl Context {
             Role::Worker(worker) => Some(worker),
             Role::Main | Role::Guest => None,
         }
+    }
+
+    /// `false` where a goroutine is polled, which has to give way then; others need not.
+    #[cold]
+    fn begin_after_budget(&self, waker: &Waker) -> bool {
+        self.refill_budget();
+        let gives_way = self.polling.get().is_some();
+        if gives_way {
+            waker.wake_by_ref();
+        }
+        !gives_way
     }
 
     /// Whether `waker` is that of the goroutine which is being polled here.
@@ -193,31 +204,38 @@ pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 }
 
 /// Begins an operation, on a channel for example, that may go on for ever without suspending its
-/// goroutine. Says whether `waker` is that goroutine's own.
+/// goroutine.
 ///
-/// `None` if the goroutine has done its share in this poll: then it has been woken again, and the
+/// `false` if the goroutine has done its share in this poll: then it has been woken again, and the
 /// operation is to say that it is pending. It may go on after that, so that an executor inside the
 /// goroutine, which polls it again at once, does not wait for ever.
 #[inline]
-pub(crate) fn begin_operation(waker: &Waker) -> Option<bool> {
+pub(crate) fn begin_operation(waker: &Waker) -> bool {
     with_inside(|context| {
-        let Some(context) = context.filter(|context| context.polling.get().is_some()) else {
-            return Some(false);
-        };
-        let Some(left) = context.budget.get().checked_sub(1) else {
-            context.budget.set(BUDGET);
-            waker.wake_by_ref();
-            return None;
-        };
-        context.budget.set(left);
-        Some(context.is_own_waker(waker))
+        let Some(context) = context else { return true };
+        match context.budget.get().checked_sub(1) {
+            Some(left) => {
+                context.budget.set(left);
+                true
+            }
+            None => context.begin_after_budget(waker),
+        }
     })
 }
 
+/// Whether `waker` is that of the goroutine which is being polled here.
+#[inline]
+pub(crate) fn is_own_waker(waker: &Waker) -> bool {
+    with_inside(|context| context.is_some_and(|context| context.is_own_waker(waker)))
+}
+
 /// How many operations the goroutine that is polled here may still do. It becomes more when it has to
-/// give way.
+/// give way. 0 where no goroutine is polled.
 pub(crate) fn budget() -> u32 {
-    with_inside(|context| context.map_or(0, |context| context.budget.get()))
+    with_inside(|context| match context {
+        Some(context) if context.polling.get().is_some() => context.budget.get(),
+        _ => 0,
+    })
 }
 
 /// A random number below `bound`, which must not be zero.

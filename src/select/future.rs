@@ -103,7 +103,7 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
     type Output = C::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
-        if context::begin_operation(cx.waker()).is_none() {
+        if !context::begin_operation(cx.waker()) {
             return Poll::Pending;
         }
         let mut this = self.project();

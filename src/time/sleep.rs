@@ -110,7 +110,7 @@ impl Future for Sleep {
         if !timer.is_due() {
             return never(timer);
         }
-        if context::begin_operation(cx.waker()).is_none() {
+        if !context::begin_operation(cx.waker()) {
             return Poll::Pending;
         }
         timer.cancel();

@@ -4,8 +4,12 @@ pub(crate) mod context {
     use std::task::Waker;
 
     /// Outside of a goroutine.
-    pub(crate) fn begin_operation(_: &Waker) -> Option<bool> {
-        Some(false)
+    pub(crate) fn begin_operation(_: &Waker) -> bool {
+        true
+    }
+
+    pub(crate) fn is_own_waker(_: &Waker) -> bool {
+        false
     }
 
     /// A model must do the same each time.
