@@ -33,12 +33,15 @@ impl Claim {
         Arc::new(Claim { state: AtomicUsize::new(BUSY), waker: Mutex::new(Some(waker)) })
     }
 
-    /// Decides for `case`. `false` if it is not for the caller to decide. The caller holds the lock
-    /// of the channel.
-    fn commit(&self, case: usize) -> bool {
+    /// Decides for `case`. `Err` if it is not for the caller to decide; else whom to wake. The caller
+    /// holds the lock of the channel.
+    pub(crate) fn commit(&self, case: usize) -> Result<Option<Waker>, Unavailable> {
         // Ordering: AcqRel; Release pairs with the Acquire in `take_over`. What the partner does to
         // the channel afterwards is seen through the channel's lock.
-        self.state.compare_exchange(WAITING, case, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        match self.state.compare_exchange(WAITING, case, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => Ok(self.take_waker()),
+            Err(_) => Err(Unavailable),
+        }
     }
 
     /// The select looks itself from now on; `Err` with the case that has been decided.
@@ -75,21 +78,8 @@ impl Claim {
     }
 
     /// Nobody is to be woken any more: the caller drops this.
-    pub(crate) fn take_waker(&self) -> Option<Waker> {
+    fn take_waker(&self) -> Option<Waker> {
         lock(&self.waker).take()
-    }
-}
-
-/// What a slot has that belongs to a `select!`.
-pub(crate) struct Place {
-    pub(crate) claim: Arc<Claim>,
-    pub(crate) case: usize,
-}
-
-impl Place {
-    /// Decides the select for this case. `Err` if it is not to be had; else whom to wake.
-    pub(crate) fn commit(&self) -> Result<Option<Waker>, Unavailable> {
-        if self.claim.commit(self.case) { Ok(self.claim.take_waker()) } else { Err(Unavailable) }
     }
 }
 

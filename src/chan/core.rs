@@ -58,9 +58,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
-use crate::chan::claim::Place;
 use crate::chan::lock_cell::LockCell;
-use crate::chan::waiters::{Key, Side, Waiters};
+use crate::chan::waiters::{Key, Side, Waiter, Waiters};
 use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) struct Core<T> {
@@ -112,8 +111,7 @@ pub(crate) struct Left<T> {
     pub(crate) value: Option<T>,
     /// To be woken.
     pub(crate) wake: Option<Waker>,
-    _waker: Option<Waker>,
-    _place: Option<Place>,
+    _waiter: Waiter,
 }
 
 impl<T> Core<T> {
@@ -168,7 +166,7 @@ impl<T> Core<T> {
         let mut inside = self.inside(&mut guard);
         let found = inside.finish(side, key);
         let unwanted = match found {
-            Some(_) => Some(waker),
+            Some(_) => Waiter::Alone(waker),
             None => inside.control.waiters.set_waker(key, waker),
         };
         drop(guard);
@@ -282,16 +280,11 @@ impl<T> Inside<'_, T> {
         if self.control.is_closed { Receiving::Closed } else { Receiving::Empty }
     }
 
-    /// Joins a line, after an attempt under the same lock: a sender with its value.
+    /// Joins a line, after an attempt under the same lock: a sender with its value, a `select!` with
+    /// the number of its case.
     #[inline]
-    pub(crate) fn join(
-        &mut self,
-        side: Side,
-        value: Option<T>,
-        waker: Option<Waker>,
-        place: Option<Place>,
-    ) -> Key {
-        let key = self.control.waiters.join(side, waker, place);
+    pub(crate) fn join(&mut self, side: Side, value: Option<T>, waiter: Waiter, case: u8) -> Key {
+        let key = self.control.waiters.join(side, waiter, case);
         match self.values.slots.get_mut(key.0 as usize) {
             Some(slot) => *slot = value,
             None => self.values.slots.push(value),
@@ -315,9 +308,8 @@ impl<T> Inside<'_, T> {
     /// Leaves, served or not, without looking. A sender gets its value back, unless it was sent; what
     /// a receiver was given goes to the next one, or back to where it came from.
     pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
-        let (waker, place) = self.control.waiters.leave(side, key);
-        let mut left =
-            Left { value: self.slot(key).take(), wake: None, _waker: waker, _place: place };
+        let waiter = self.control.waiters.leave(side, key);
+        let mut left = Left { value: self.slot(key).take(), wake: None, _waiter: waiter };
         if let Side::Receivers = side
             && left.value.is_some()
         {

@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::chan::claim::{Claim, Place};
+use crate::chan::claim::Claim;
 use crate::chan::core::{Control, Core, Receiving};
 use crate::chan::error::TryRecvError;
-use crate::chan::waiters::{Key, Side};
+use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::context;
 use crate::sync::MutexGuard;
 
@@ -40,7 +40,8 @@ pub(crate) fn poll<T>(
     let received = inside.receive();
     if let Receiving::Empty = received {
         if context::is_own_waker(waker) {
-            *key = Some(inside.join(Side::Receivers, None, Some(waker.clone()), None));
+            let waiter = Waiter::Alone(waker.clone());
+            *key = Some(inside.join(Side::Receivers, None, waiter, 0));
             return Poll::Pending;
         }
         drop(guard);
@@ -57,7 +58,7 @@ fn receive_or_wait<T>(core: &Core<T>, key: &mut Option<Key>, waker: Waker) -> Po
     let mut inside = core.inside(&mut guard);
     let received = inside.receive();
     if let Receiving::Empty = received {
-        *key = Some(inside.join(Side::Receivers, None, Some(waker), None));
+        *key = Some(inside.join(Side::Receivers, None, Waiter::Alone(waker), 0));
         return Poll::Pending;
     }
     drop(guard);
@@ -136,11 +137,11 @@ impl<'a, T> Recv<'a, T> {
         &mut self,
         guard: &mut MutexGuard<'_, Control>,
         claim: &Arc<Claim>,
-        case: usize,
+        case: u8,
     ) {
         if self.key.is_none() {
-            let place = Some(Place { claim: claim.clone(), case });
-            self.key = Some(self.core.inside(guard).join(Side::Receivers, None, None, place));
+            let waiter = Waiter::Case(Some(claim.clone()));
+            self.key = Some(self.core.inside(guard).join(Side::Receivers, None, waiter, case));
         }
     }
 

@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::chan::claim::{Claim, Place};
+use crate::chan::claim::Claim;
 use crate::chan::core::{Control, Core, Sending};
 use crate::chan::error::{SendError, TrySendError};
-use crate::chan::waiters::{Key, Side};
+use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::context;
 use crate::sync::MutexGuard;
 
@@ -55,8 +55,8 @@ impl<'a, T> Sends<'a, T> {
         let sent = inside.send(value);
         if let Sending::Full = sent {
             if context::is_own_waker(waker) {
-                let waker = Some(waker.clone());
-                self.state = State::Waits(inside.join(Side::Senders, value.take(), waker, None));
+                let waiter = Waiter::Alone(waker.clone());
+                self.state = State::Waits(inside.join(Side::Senders, value.take(), waiter, 0));
                 return Poll::Pending;
             }
             drop(guard);
@@ -73,7 +73,7 @@ impl<'a, T> Sends<'a, T> {
         let mut inside = self.core.inside(&mut guard);
         let sent = inside.send(value);
         if let Sending::Full = sent {
-            let key = inside.join(Side::Senders, value.take(), Some(waker), None);
+            let key = inside.join(Side::Senders, value.take(), Waiter::Alone(waker), 0);
             self.state = State::Waits(key);
             return Poll::Pending;
         }
@@ -161,11 +161,11 @@ impl<'a, T> Sends<'a, T> {
         value: &mut Option<T>,
         guard: &mut MutexGuard<'_, Control>,
         claim: &Arc<Claim>,
-        case: usize,
+        case: u8,
     ) {
         if let State::New = self.state {
-            let place = Some(Place { claim: claim.clone(), case });
-            let key = self.core.inside(guard).join(Side::Senders, value.take(), None, place);
+            let waiter = Waiter::Case(Some(claim.clone()));
+            let key = self.core.inside(guard).join(Side::Senders, value.take(), waiter, case);
             self.state = State::Waits(key);
         }
     }

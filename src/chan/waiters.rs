@@ -5,19 +5,26 @@
 //! code. A waiter that has been served keeps its slot until it comes to look, so its number stays
 //! its own; what it gave or got lies in a `Vec` of the same numbers, in `core.rs`, which knows the
 //! type.
+//!
+//! A slot takes 24 bytes, since there may be a million: 16 for whom to wake, and two links that carry
+//! the number of a `select!`'s case in the bits they do not need.
 
 #![forbid(unsafe_code)]
 
+use std::mem;
+use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chan::claim::Place;
+use crate::chan::claim::Claim;
 
 /// The number of a slot. Whoever joined frees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
 
 /// No slot.
-const END: u32 = u32::MAX;
+const END: u32 = (1 << NUMBER_BITS) - 1;
+/// In place of the next slot: it is in no line any more.
+const SERVED: u32 = END - 1;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
@@ -39,14 +46,76 @@ struct List {
 }
 
 struct Slot {
-    is_served: bool,
-    previous: u32,
+    waiter: Waiter,
+    previous: Link,
     /// Also of those that are not in use.
-    next: u32,
-    /// Of one that waits by itself, until it is served.
-    waker: Option<Waker>,
-    /// Of a case of a `select!`.
-    place: Option<Place>,
+    next: Link,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Slot>() == 24);
+
+/// Who waits in a slot. No larger than a waker.
+pub(crate) enum Waiter {
+    /// Somebody by himself, until he is served.
+    Alone(Waker),
+    /// A case of a `select!`; without a claim, nobody.
+    Case(Option<Arc<Claim>>),
+}
+
+/// The number of another slot, and half of the number of a case of a `select!`.
+#[derive(Clone, Copy)]
+struct Link(u32);
+
+const NUMBER_BITS: u32 = 28;
+const HALF_BITS: u32 = 32 - NUMBER_BITS;
+
+impl Link {
+    #[inline]
+    fn new(number: u32, half: u32) -> Self {
+        Link(half << NUMBER_BITS | number)
+    }
+
+    #[inline]
+    fn number(self) -> u32 {
+        self.0 & END
+    }
+
+    #[inline]
+    fn half(self) -> u32 {
+        self.0 >> NUMBER_BITS
+    }
+
+    #[inline]
+    fn set(&mut self, number: u32) {
+        self.0 = self.0 & !END | number;
+    }
+}
+
+impl Slot {
+    #[inline]
+    fn new(waiter: Waiter, case: u8, previous: u32) -> Self {
+        let case = u32::from(case);
+        Slot {
+            waiter,
+            previous: Link::new(previous, case >> HALF_BITS),
+            next: Link::new(END, case & ((1 << HALF_BITS) - 1)),
+        }
+    }
+
+    #[inline]
+    fn case(&self) -> usize {
+        (self.previous.half() << HALF_BITS | self.next.half()) as usize
+    }
+
+    #[inline]
+    fn is_served(&self) -> bool {
+        self.next.number() == SERVED
+    }
+}
+
+impl Waiter {
+    const NOBODY: Self = Waiter::Case(None);
 }
 
 impl Waiters {
@@ -55,26 +124,28 @@ impl Waiters {
         Waiters { slots: Vec::new(), free: END, lists: [empty; 2] }
     }
 
-    /// Joins at the end of a list.
+    /// Joins at the end of a list; `case` is for a `select!`.
     #[inline]
-    pub(crate) fn join(&mut self, side: Side, waker: Option<Waker>, place: Option<Place>) -> Key {
+    pub(crate) fn join(&mut self, side: Side, waiter: Waiter, case: u8) -> Key {
         let list = &mut self.lists[side as usize];
-        let slot = Slot { is_served: false, previous: list.last, next: END, waker, place };
-        let number = if self.free == END {
-            self.slots.push(slot);
-            u32::try_from(self.slots.len() - 1)
-                .ok()
-                .filter(|&number| number != END)
-                .expect("fewer than 2^32 - 1 wait at one channel")
-        } else {
-            let number = self.free;
-            self.free = self.slots[number as usize].next;
-            self.slots[number as usize] = slot;
-            number
+        let slot = Slot::new(waiter, case, list.last);
+        let number = match self.free {
+            END => {
+                let number = self.slots.len();
+                assert!(number < SERVED as usize, "fewer than 2^28 - 2 wait at one channel");
+                self.slots.push(slot);
+                number as u32
+            }
+            number => {
+                let free = &mut self.slots[number as usize];
+                self.free = free.next.number();
+                *free = slot;
+                number
+            }
         };
         match list.last {
             END => list.first = number,
-            last => self.slots[last as usize].next = number,
+            last => self.slots[last as usize].next.set(number),
         }
         list.last = number;
         Key(number)
@@ -96,61 +167,68 @@ impl Waiters {
         let mut number = first;
         while number != END {
             let slot = &mut self.slots[number as usize];
-            let served = match &slot.place {
-                None => Ok(slot.waker.take()),
-                Some(place) => place.commit(),
+            let case = slot.case();
+            let served = match &mut slot.waiter {
+                Waiter::Case(claim) => claim.as_ref().expect("in a line is somebody").commit(case),
+                alone => match mem::replace(alone, Waiter::NOBODY) {
+                    Waiter::Alone(waker) => Ok(Some(waker)),
+                    Waiter::Case(_) => unreachable!(),
+                },
             };
-            let next = slot.next;
             if let Ok(waker) = served {
-                slot.is_served = true;
                 self.unlink(side, number);
+                self.slots[number as usize].next.set(SERVED);
                 return Some((Key(number), waker));
             }
-            number = next;
+            number = slot.next.number();
         }
         None
     }
 
     #[inline]
     pub(crate) fn is_served(&self, key: Key) -> bool {
-        self.slots[key.0 as usize].is_served
+        self.slots[key.0 as usize].is_served()
     }
 
     #[inline]
     pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
-        self.slots[key.0 as usize].waker.as_ref().is_some_and(|own| own.will_wake(waker))
+        match &self.slots[key.0 as usize].waiter {
+            Waiter::Alone(own) => own.will_wake(waker),
+            Waiter::Case(_) => false,
+        }
     }
 
     /// Another waker for one that waits by itself. Returns the former one, to be dropped without
     /// the lock.
-    pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Option<Waker> {
-        self.slots[key.0 as usize].waker.replace(waker)
+    pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Waiter {
+        mem::replace(&mut self.slots[key.0 as usize].waiter, Waiter::Alone(waker))
     }
 
     /// Frees a slot, of one that has been served or gives up. Returns what is to be dropped without
     /// the lock.
     #[inline]
-    pub(crate) fn leave(&mut self, side: Side, key: Key) -> (Option<Waker>, Option<Place>) {
-        if !self.slots[key.0 as usize].is_served {
+    pub(crate) fn leave(&mut self, side: Side, key: Key) -> Waiter {
+        if !self.is_served(key) {
             self.unlink(side, key.0);
         }
         let slot = &mut self.slots[key.0 as usize];
-        slot.next = self.free;
+        slot.next.set(self.free);
         self.free = key.0;
-        (slot.waker.take(), slot.place.take())
+        mem::replace(&mut slot.waiter, Waiter::NOBODY)
     }
 
     #[inline]
     fn unlink(&mut self, side: Side, number: u32) {
-        let Slot { previous, next, .. } = self.slots[number as usize];
+        let slot = &self.slots[number as usize];
+        let (previous, next) = (slot.previous.number(), slot.next.number());
         let list = &mut self.lists[side as usize];
         match previous {
             END => list.first = next,
-            previous => self.slots[previous as usize].next = next,
+            previous => self.slots[previous as usize].next.set(next),
         }
         match next {
             END => list.last = previous,
-            next => self.slots[next as usize].previous = previous,
+            next => self.slots[next as usize].previous.set(previous),
         }
     }
 }

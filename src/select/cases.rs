@@ -60,7 +60,7 @@ pub trait Case<'a> {
         self: Pin<&mut Self>,
         guard: &mut MutexGuard<'_, Control>,
         claim: &Arc<Claim>,
-        number: usize,
+        number: u8,
     );
 
     /// What a partner has done for it. Takes the lock itself.
@@ -176,7 +176,7 @@ impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
         claim: &Arc<Claim>,
     ) {
         if number == R::COUNT {
-            self.case().join(guard, claim, number);
+            self.case().join(guard, claim, number as u8);
         } else {
             self.project().rest.join(number, guard, claim);
         }

@@ -104,7 +104,7 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
         self: Pin<&mut Self>,
         guard: &mut MutexGuard<'_, Control>,
         claim: &Arc<Claim>,
-        number: usize,
+        number: u8,
     ) {
         self.get_mut().0.join(guard, claim, number);
     }
@@ -154,7 +154,7 @@ macro_rules! sends {
                 self: Pin<&mut Self>,
                 guard: &mut MutexGuard<'_, Control>,
                 claim: &Arc<Claim>,
-                number: usize,
+                number: u8,
             ) {
                 let $future { sends, value } = &mut self.get_mut().0;
                 sends.join(value, guard, claim, number);
@@ -202,7 +202,7 @@ impl<'a, F: Future> Case<'a> for Other<F> {
         unreachable!("this is no case at a channel")
     }
 
-    fn join(self: Pin<&mut Self>, _: &mut MutexGuard<'_, Control>, _: &Arc<Claim>, _: usize) {
+    fn join(self: Pin<&mut Self>, _: &mut MutexGuard<'_, Control>, _: &Arc<Claim>, _: u8) {
         unreachable!("this is no case at a channel")
     }
 
