@@ -5,6 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+use std::hint;
+use std::thread;
+use std::time::Duration;
+
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
@@ -16,30 +20,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// The same for a lock that is held for some twenty nanoseconds at a time. Sleeping for it costs a
-/// hundred times as much, and makes the holder wake the sleeper.
-#[inline]
-pub(crate) fn lock_shortly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    match mutex.try_lock() {
-        Ok(guard) => guard,
-        Err(_) => lock_contended(mutex),
+/// How one that finds a lock taken, which is never held for long, waits until it tries again for the
+/// `turn`th time. (`chan/lock.rs` says why so long.)
+pub(crate) fn wait_a_turn(turn: u32) {
+    const SPINS: u32 = 3;
+    const YIELDS: u32 = 64;
+    if turn < SPINS {
+        (0..64 << turn).for_each(|_| hint::spin_loop());
+    } else if turn < SPINS + YIELDS {
+        // The holder may have lost its core.
+        thread::yield_now();
+    } else {
+        // It may have a lower priority, too.
+        thread::sleep(Duration::from_micros(50));
     }
-}
-
-#[cold]
-fn lock_contended<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    const SPINS: u32 = 6;
-    const YIELDS: u32 = 8;
-    for round in 0..SPINS + YIELDS {
-        if round < SPINS {
-            (0..1 << round).for_each(|_| std::hint::spin_loop());
-        } else {
-            // The holder may have lost its core.
-            std::thread::yield_now();
-        }
-        if let Ok(guard) = mutex.try_lock() {
-            return guard;
-        }
-    }
-    lock(mutex)
 }

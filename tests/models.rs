@@ -32,6 +32,9 @@ mod attendance;
 #[path = "../src/scheduler/bed.rs"]
 #[allow(dead_code)]
 mod bed;
+#[path = "../src/chan/lock.rs"]
+#[allow(unreachable_pub)]
+mod chan_lock;
 #[path = "../src/wait_group/counter.rs"]
 mod counter;
 #[path = "../src/scheduler/counts.rs"]
@@ -83,6 +86,8 @@ mod freed_while_pushing;
 mod injector_model;
 #[path = "models/left_to_others.rs"]
 mod left_to_others;
+#[path = "models/lock.rs"]
+mod lock_model;
 #[path = "models/lost_wakeup.rs"]
 mod lost_wakeup;
 #[path = "models/missed_at_exit.rs"]

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A waiter owns a slot from when it joins a line until it comes to look, or leaves. It is *served*
-//! once, by a partner, and finds the outcome in `Values::slots`:
+//! once, by a partner, and finds the outcome in `State::slots`:
 //!
 //! | slot of a | waiting | served by a partner | served by close |
 //! |---|---|---|---|
@@ -58,18 +58,19 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
-use crate::chan::lock_cell::LockCell;
+use crate::chan::lock::{Held, Lock, Locked};
 use crate::chan::waiters::{Key, Side, Waiter, Waiters};
-use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) struct Core<T> {
-    locked: LockCell<Control, Values<T>>,
+    state: Locked<State<T>>,
     pub(crate) capacity: usize,
 }
 
-/// What does not depend on the type of the values.
-pub struct Control {
+struct State<T> {
     waiters: Waiters,
+    buffer: VecDeque<T>,
+    /// With the numbers of the slots of `waiters`.
+    slots: Vec<Option<T>>,
     senders: usize,
     receivers: usize,
     is_closed: bool,
@@ -77,16 +78,9 @@ pub struct Control {
     watcher: Option<Waker>,
 }
 
-struct Values<T> {
-    buffer: VecDeque<T>,
-    /// With the numbers of the slots of `Waiters`.
-    slots: Vec<Option<T>>,
-}
-
 /// A channel whose lock is held.
 pub(crate) struct Inside<'g, T> {
-    control: &'g mut Control,
-    values: &'g mut Values<T>,
+    state: &'g mut State<T>,
     capacity: usize,
 }
 
@@ -117,69 +111,70 @@ pub(crate) struct Left<T> {
 impl<T> Core<T> {
     /// With one sender and one receiver.
     pub(crate) fn new(capacity: usize) -> Self {
-        let control = Control {
+        let state = State {
             waiters: Waiters::new(),
+            buffer: VecDeque::new(),
+            slots: Vec::new(),
             senders: 1,
             receivers: 1,
             is_closed: false,
             watcher: None,
         };
-        let values = Values { buffer: VecDeque::new(), slots: Vec::new() };
-        Core { locked: LockCell::new(control, values), capacity }
+        Core { state: Locked::new(state), capacity }
+    }
+
+    /// Without the type of the values, so that a `select!` can hold those of all its channels.
+    #[inline]
+    pub(crate) fn lock(&self) -> &Lock {
+        self.state.lock()
     }
 
     #[inline]
-    pub(crate) fn mutex(&self) -> &Mutex<Control> {
-        self.locked.mutex()
+    pub(crate) fn hold(&self) -> Held<'_> {
+        self.lock().hold()
     }
 
+    /// The lock that is held is this channel's.
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Control> {
-        self.locked.lock()
-    }
-
-    /// The guard is this channel's.
-    #[inline]
-    pub(crate) fn inside<'g>(&'g self, guard: &'g mut MutexGuard<'_, Control>) -> Inside<'g, T> {
-        let (control, values) = self.locked.get(guard);
-        Inside { control, values, capacity: self.capacity }
+    pub(crate) fn inside<'g>(&'g self, held: &'g mut Held<'_>) -> Inside<'g, T> {
+        Inside { state: self.state.get(held), capacity: self.capacity }
     }
 
     /// What one that waits finds when it is polled: its slot, if it has been served, which it owns no
     /// more; or `None`, and `waker` is woken in time.
     #[inline]
     pub(crate) fn look(&self, side: Side, key: Key, waker: &Waker) -> Option<Option<T>> {
-        let mut guard = self.lock();
-        let mut inside = self.inside(&mut guard);
+        let mut held = self.hold();
+        let mut inside = self.inside(&mut held);
         let found = inside.finish(side, key);
-        if found.is_some() || inside.control.waiters.will_wake(key, waker) {
+        if found.is_some() || inside.state.waiters.will_wake(key, waker) {
             return found;
         }
-        drop(guard);
+        drop(held);
         // It may be anybody's, and do anything when it is cloned.
         self.look_with(side, key, waker.clone())
     }
 
     #[cold]
     fn look_with(&self, side: Side, key: Key, waker: Waker) -> Option<Option<T>> {
-        let mut guard = self.lock();
-        let mut inside = self.inside(&mut guard);
+        let mut held = self.hold();
+        let mut inside = self.inside(&mut held);
         let found = inside.finish(side, key);
         let unwanted = match found {
             Some(_) => Waiter::Alone(waker),
-            None => inside.control.waiters.set_waker(key, waker),
+            None => inside.state.waiters.set_waker(key, waker),
         };
-        drop(guard);
+        drop(held);
         drop(unwanted);
         found
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.inside(&mut self.lock()).values.buffer.len()
+        self.inside(&mut self.hold()).state.buffer.len()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock().is_closed
+        self.inside(&mut self.hold()).state.is_closed
     }
 
     pub(crate) fn describe(&self, to: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
@@ -191,49 +186,52 @@ impl<T> Core<T> {
 
     pub(crate) fn close(&self) {
         let mut wakes = Vec::new();
-        self.inside(&mut self.lock()).close(&mut wakes);
+        self.inside(&mut self.hold()).close(&mut wakes);
         wakes.into_iter().for_each(Waker::wake);
     }
 
     /// For a channel that is open.
     pub(crate) fn wake_when_closed(&self, watcher: Waker) {
-        self.lock().watcher = Some(watcher);
+        self.inside(&mut self.hold()).state.watcher = Some(watcher);
     }
 
     pub(crate) fn add_sender(&self) {
-        let mut guard = self.lock();
-        guard.senders = guard.senders.checked_add(1).expect("fewer than usize::MAX senders");
+        let mut held = self.hold();
+        let count = &mut self.inside(&mut held).state.senders;
+        *count = count.checked_add(1).expect("fewer than usize::MAX senders");
     }
 
     /// The last one closes the channel.
     pub(crate) fn remove_sender(&self) {
         let mut wakes = Vec::new();
-        let mut guard = self.lock();
-        guard.senders -= 1;
-        if guard.senders == 0 {
-            self.inside(&mut guard).close(&mut wakes);
+        let mut held = self.hold();
+        let mut inside = self.inside(&mut held);
+        inside.state.senders -= 1;
+        if inside.state.senders == 0 {
+            inside.close(&mut wakes);
         }
-        drop(guard);
+        drop(held);
         wakes.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn add_receiver(&self) {
-        let mut guard = self.lock();
-        guard.receivers = guard.receivers.checked_add(1).expect("fewer than usize::MAX receivers");
+        let mut held = self.hold();
+        let count = &mut self.inside(&mut held).state.receivers;
+        *count = count.checked_add(1).expect("fewer than usize::MAX receivers");
     }
 
     /// The last one closes the channel, and drops what is in it.
     pub(crate) fn remove_receiver(&self) {
         let mut wakes = Vec::new();
         let mut unwanted = VecDeque::new();
-        let mut guard = self.lock();
-        guard.receivers -= 1;
-        if guard.receivers == 0 {
-            let mut inside = self.inside(&mut guard);
+        let mut held = self.hold();
+        let mut inside = self.inside(&mut held);
+        inside.state.receivers -= 1;
+        if inside.state.receivers == 0 {
             inside.close(&mut wakes);
-            unwanted = std::mem::take(&mut inside.values.buffer);
+            unwanted = std::mem::take(&mut inside.state.buffer);
         }
-        drop(guard);
+        drop(held);
         wakes.into_iter().for_each(Waker::wake);
         drop(unwanted);
     }
@@ -243,17 +241,17 @@ impl<T> Inside<'_, T> {
     /// Takes the value if it can be sent now.
     #[inline]
     pub(crate) fn send(&mut self, value: &mut Option<T>) -> Sending {
-        if self.control.is_closed {
+        if self.state.is_closed {
             return Sending::Closed;
         }
-        if let Some((receiver, waker)) = self.control.waiters.serve(Side::Receivers) {
+        if let Some((receiver, waker)) = self.state.waiters.serve(Side::Receivers) {
             *self.slot(receiver) = value.take();
             return Sending::Sent(waker);
         }
-        if self.values.buffer.len() < self.capacity
+        if self.state.buffer.len() < self.capacity
             && let Some(value) = value.take()
         {
-            self.values.buffer.push_back(value);
+            self.state.buffer.push_back(value);
             return Sending::Sent(None);
         }
         Sending::Full
@@ -261,33 +259,33 @@ impl<T> Inside<'_, T> {
 
     #[inline]
     pub(crate) fn receive(&mut self) -> Receiving<T> {
-        if let Some(value) = self.values.buffer.pop_front() {
+        if let Some(value) = self.state.buffer.pop_front() {
             let mut wake = None;
             // It may still be full, with a value that came back.
-            if self.values.buffer.len() < self.capacity
-                && let Some((sender, waker)) = self.control.waiters.serve(Side::Senders)
+            if self.state.buffer.len() < self.capacity
+                && let Some((sender, waker)) = self.state.waiters.serve(Side::Senders)
             {
                 let next = self.slot(sender).take().expect("a sender that waits has a value");
-                self.values.buffer.push_back(next);
+                self.state.buffer.push_back(next);
                 wake = waker;
             }
             return Receiving::Received(value, wake);
         }
-        if let Some((sender, waker)) = self.control.waiters.serve(Side::Senders) {
+        if let Some((sender, waker)) = self.state.waiters.serve(Side::Senders) {
             let value = self.slot(sender).take().expect("a sender that waits has a value");
             return Receiving::Received(value, waker);
         }
-        if self.control.is_closed { Receiving::Closed } else { Receiving::Empty }
+        if self.state.is_closed { Receiving::Closed } else { Receiving::Empty }
     }
 
     /// Joins a line, after an attempt under the same lock: a sender with its value, a `select!` with
     /// the number of its case.
     #[inline]
     pub(crate) fn join(&mut self, side: Side, value: Option<T>, waiter: Waiter, case: u8) -> Key {
-        let key = self.control.waiters.join(side, waiter, case);
-        match self.values.slots.get_mut(key.0 as usize) {
+        let key = self.state.waiters.join(side, waiter, case);
+        match self.state.slots.get_mut(key.0 as usize) {
             Some(slot) => *slot = value,
-            None => self.values.slots.push(value),
+            None => self.state.slots.push(value),
         }
         key
     }
@@ -296,29 +294,29 @@ impl<T> Inside<'_, T> {
     /// `None` if it waits still.
     #[inline]
     pub(crate) fn finish(&mut self, side: Side, key: Key) -> Option<Option<T>> {
-        if !self.control.waiters.is_served(key) {
+        if !self.state.waiters.is_served(key) {
             return None;
         }
         // There is nothing in it to be dropped: who served it took the waker, and a `select!` has a
         // reference of its own to its claim.
-        drop(self.control.waiters.leave(side, key));
+        drop(self.state.waiters.leave(side, key));
         Some(self.slot(key).take())
     }
 
     /// Leaves, served or not, without looking. A sender gets its value back, unless it was sent; what
     /// a receiver was given goes to the next one, or back to where it came from.
     pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
-        let waiter = self.control.waiters.leave(side, key);
+        let waiter = self.state.waiters.leave(side, key);
         let mut left = Left { value: self.slot(key).take(), wake: None, _waiter: waiter };
         if let Side::Receivers = side
             && left.value.is_some()
         {
-            match self.control.waiters.serve(Side::Receivers) {
+            match self.state.waiters.serve(Side::Receivers) {
                 Some((next, waker)) => {
                     left.wake = waker;
                     *self.slot(next) = left.value.take();
                 }
-                None => self.values.buffer.push_front(left.value.take().expect("it is some")),
+                None => self.state.buffer.push_front(left.value.take().expect("it is some")),
             }
         }
         left
@@ -327,14 +325,14 @@ impl<T> Inside<'_, T> {
     /// The value of a sender that waits, for another attempt, or put back after one.
     #[inline]
     pub(crate) fn slot(&mut self, key: Key) -> &mut Option<T> {
-        &mut self.values.slots[key.0 as usize]
+        &mut self.state.slots[key.0 as usize]
     }
 
     fn close(&mut self, wakes: &mut Vec<Waker>) {
-        self.control.is_closed = true;
-        wakes.extend(self.control.watcher.take());
+        self.state.is_closed = true;
+        wakes.extend(self.state.watcher.take());
         for side in [Side::Senders, Side::Receivers] {
-            while let Some((_, waker)) = self.control.waiters.serve(side) {
+            while let Some((_, waker)) = self.state.waiters.serve(side) {
                 wakes.extend(waker);
             }
         }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::chan::claim::Claim;
-use crate::chan::core::{Control, Core, Receiving};
+use crate::chan::core::{Core, Receiving};
 use crate::chan::error::TryRecvError;
+use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::context;
-use crate::sync::MutexGuard;
 
 /// Receives, or waits with the slot `key`.
 #[inline]
@@ -35,8 +35,8 @@ pub(crate) fn poll<T>(
             None => Poll::Pending,
         };
     }
-    let mut guard = core.lock();
-    let mut inside = core.inside(&mut guard);
+    let mut held = core.hold();
+    let mut inside = core.inside(&mut held);
     let received = inside.receive();
     if let Receiving::Empty = received {
         if context::is_own_waker(waker) {
@@ -44,24 +44,24 @@ pub(crate) fn poll<T>(
             *key = Some(inside.join(Side::Receivers, None, waiter, 0));
             return Poll::Pending;
         }
-        drop(guard);
+        drop(held);
         // It may be anybody's, and do anything when it is cloned.
         return receive_or_wait(core, key, waker.clone());
     }
-    drop(guard);
+    drop(held);
     Poll::Ready(settle(received))
 }
 
 #[cold]
 fn receive_or_wait<T>(core: &Core<T>, key: &mut Option<Key>, waker: Waker) -> Poll<Option<T>> {
-    let mut guard = core.lock();
-    let mut inside = core.inside(&mut guard);
+    let mut held = core.hold();
+    let mut inside = core.inside(&mut held);
     let received = inside.receive();
     if let Receiving::Empty = received {
         *key = Some(inside.join(Side::Receivers, None, Waiter::Alone(waker), 0));
         return Poll::Pending;
     }
-    drop(guard);
+    drop(held);
     Poll::Ready(settle(received))
 }
 
@@ -81,14 +81,14 @@ fn settle<T>(received: Receiving<T>) -> Option<T> {
 
 /// Gives up waiting. What was received meanwhile goes to the next receiver, or back.
 pub(crate) fn leave<T>(core: &Core<T>, key: Key) {
-    let left = core.inside(&mut core.lock()).leave(Side::Receivers, key);
+    let left = core.inside(&mut core.hold()).leave(Side::Receivers, key);
     if let Some(waker) = left.wake {
         waker.wake();
     }
 }
 
 pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
-    let received = core.inside(&mut core.lock()).receive();
+    let received = core.inside(&mut core.hold()).receive();
     match received {
         Receiving::Empty => Err(TryRecvError::Empty),
         received => settle(received).ok_or(TryRecvError::Closed),
@@ -121,11 +121,8 @@ impl<'a, T> Recv<'a, T> {
 
     /// As a case of a `select!`: an attempt, under the lock, also when it waits already. Whoever is
     /// to be woken comes back with the result.
-    pub(crate) fn attempt(
-        &mut self,
-        guard: &mut MutexGuard<'_, Control>,
-    ) -> Option<(Option<T>, Option<Waker>)> {
-        match self.core.inside(guard).receive() {
+    pub(crate) fn attempt(&mut self, held: &mut Held<'_>) -> Option<(Option<T>, Option<Waker>)> {
+        match self.core.inside(held).receive() {
             Receiving::Received(value, waker) => Some((Some(value), waker)),
             Receiving::Closed => Some((None, None)),
             Receiving::Empty => None,
@@ -133,23 +130,18 @@ impl<'a, T> Recv<'a, T> {
     }
 
     /// As a case of a `select!`: waits, after an attempt under the same lock.
-    pub(crate) fn join(
-        &mut self,
-        guard: &mut MutexGuard<'_, Control>,
-        claim: &Arc<Claim>,
-        case: u8,
-    ) {
+    pub(crate) fn join(&mut self, held: &mut Held<'_>, claim: &Arc<Claim>, case: u8) {
         if self.key.is_none() {
             let waiter = Waiter::Case(Some(claim.clone()));
-            self.key = Some(self.core.inside(guard).join(Side::Receivers, None, waiter, case));
+            self.key = Some(self.core.inside(held).join(Side::Receivers, None, waiter, case));
         }
     }
 
     /// As a case of a `select!`: a partner has decided for it.
     pub(crate) fn finish(&mut self) -> Option<T> {
         let key = self.key.take().expect("it waited");
-        let mut guard = self.core.lock();
-        self.core.inside(&mut guard).finish(Side::Receivers, key).expect("decided")
+        let mut held = self.core.hold();
+        self.core.inside(&mut held).finish(Side::Receivers, key).expect("decided")
     }
 }
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::chan::claim::Claim;
-use crate::chan::core::{Control, Core, Sending};
+use crate::chan::core::{Core, Sending};
 use crate::chan::error::{SendError, TrySendError};
+use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::context;
-use crate::sync::MutexGuard;
 
 /// The channel was closed.
 pub(crate) struct Closed;
@@ -50,8 +50,8 @@ impl<'a, T> Sends<'a, T> {
             return Poll::Pending;
         }
         let State::New = self.state else { return self.poll_again(value, waker) };
-        let mut guard = self.core.lock();
-        let mut inside = self.core.inside(&mut guard);
+        let mut held = self.core.hold();
+        let mut inside = self.core.inside(&mut held);
         let sent = inside.send(value);
         if let Sending::Full = sent {
             if context::is_own_waker(waker) {
@@ -59,25 +59,25 @@ impl<'a, T> Sends<'a, T> {
                 self.state = State::Waits(inside.join(Side::Senders, value.take(), waiter, 0));
                 return Poll::Pending;
             }
-            drop(guard);
+            drop(held);
             // It may be anybody's, and do anything when it is cloned.
             return self.send_or_wait(value, waker.clone());
         }
-        drop(guard);
+        drop(held);
         Poll::Ready(self.settle(sent))
     }
 
     #[cold]
     fn send_or_wait(&mut self, value: &mut Option<T>, waker: Waker) -> Poll<Result<(), Closed>> {
-        let mut guard = self.core.lock();
-        let mut inside = self.core.inside(&mut guard);
+        let mut held = self.core.hold();
+        let mut inside = self.core.inside(&mut held);
         let sent = inside.send(value);
         if let Sending::Full = sent {
             let key = inside.join(Side::Senders, value.take(), Waiter::Alone(waker), 0);
             self.state = State::Waits(key);
             return Poll::Pending;
         }
-        drop(guard);
+        drop(held);
         Poll::Ready(self.settle(sent))
     }
 
@@ -120,7 +120,7 @@ impl<'a, T> Sends<'a, T> {
 
     fn leave_line(&mut self, key: Key, value: &mut Option<T>) {
         self.state = State::New;
-        let left = self.core.inside(&mut self.core.lock()).leave(Side::Senders, key);
+        let left = self.core.inside(&mut self.core.hold()).leave(Side::Senders, key);
         // A case of a `select!` may have taken it back itself.
         if left.value.is_some() {
             *value = left.value;
@@ -135,9 +135,9 @@ impl<'a, T> Sends<'a, T> {
     pub(crate) fn attempt(
         &mut self,
         value: &mut Option<T>,
-        guard: &mut MutexGuard<'_, Control>,
+        held: &mut Held<'_>,
     ) -> Option<(Result<(), Closed>, Option<Waker>)> {
-        let mut inside = self.core.inside(guard);
+        let mut inside = self.core.inside(held);
         match self.state {
             State::Sent => return Some((Ok(()), None)),
             State::Waits(key) => *value = inside.slot(key).take(),
@@ -159,13 +159,13 @@ impl<'a, T> Sends<'a, T> {
     pub(crate) fn join(
         &mut self,
         value: &mut Option<T>,
-        guard: &mut MutexGuard<'_, Control>,
+        held: &mut Held<'_>,
         claim: &Arc<Claim>,
         case: u8,
     ) {
         if let State::New = self.state {
             let waiter = Waiter::Case(Some(claim.clone()));
-            let key = self.core.inside(guard).join(Side::Senders, value.take(), waiter, case);
+            let key = self.core.inside(held).join(Side::Senders, value.take(), waiter, case);
             self.state = State::Waits(key);
         }
     }
@@ -173,8 +173,8 @@ impl<'a, T> Sends<'a, T> {
     /// As a case of a `select!`: a partner has decided for it.
     pub(crate) fn finish(&mut self, value: &mut Option<T>) -> Result<(), Closed> {
         if let State::Waits(key) = self.state {
-            let mut guard = self.core.lock();
-            *value = self.core.inside(&mut guard).finish(Side::Senders, key).expect("decided");
+            let mut held = self.core.hold();
+            *value = self.core.inside(&mut held).finish(Side::Senders, key).expect("decided");
             self.state = State::Done;
         }
         if value.is_none() { Ok(()) } else { Err(Closed) }
@@ -183,7 +183,7 @@ impl<'a, T> Sends<'a, T> {
 
 pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T>> {
     let mut value = Some(value);
-    let sent = core.inside(&mut core.lock()).send(&mut value);
+    let sent = core.inside(&mut core.hold()).send(&mut value);
     match (sent, value) {
         (Sending::Sent(waker), _) => {
             if let Some(waker) = waker {

@@ -17,8 +17,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
-use crate::chan::core::Control;
-use crate::sync::{Mutex, MutexGuard};
+use crate::chan::lock::{Held, Lock};
 
 /// No cases.
 pub struct Nil;
@@ -44,24 +43,16 @@ pub trait Case<'a> {
     type Output;
 
     /// The lock of the channel, if this is a case at one.
-    fn channel(&self) -> Option<&'a Mutex<Control>>;
+    fn channel(&self) -> Option<&'a Lock>;
 
     /// Polls a future that is no operation at a channel.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output>;
 
     /// Does it if that is possible at once. Whoever is to be woken comes with the result.
-    fn attempt(
-        self: Pin<&mut Self>,
-        guard: &mut MutexGuard<'_, Control>,
-    ) -> Option<(Self::Output, Option<Waker>)>;
+    fn attempt(self: Pin<&mut Self>, held: &mut Held<'_>) -> Option<(Self::Output, Option<Waker>)>;
 
     /// Gets in line, with `claim` and its number, if it is not there yet.
-    fn join(
-        self: Pin<&mut Self>,
-        guard: &mut MutexGuard<'_, Control>,
-        claim: &Arc<Claim>,
-        number: u8,
-    );
+    fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8);
 
     /// What a partner has done for it. Takes the lock itself.
     fn finish(self: Pin<&mut Self>) -> Self::Output;
@@ -73,19 +64,14 @@ pub trait Cases<'a> {
     type Output;
 
     fn is_enabled(&self, number: usize) -> bool;
-    fn channel(&self, number: usize) -> Option<&'a Mutex<Control>>;
+    fn channel(&self, number: usize) -> Option<&'a Lock>;
     fn poll(self: Pin<&mut Self>, number: usize, cx: &mut Context<'_>) -> Poll<Self::Output>;
     fn attempt(
         self: Pin<&mut Self>,
         number: usize,
-        guard: &mut MutexGuard<'_, Control>,
+        held: &mut Held<'_>,
     ) -> Option<(Self::Output, Option<Waker>)>;
-    fn join(
-        self: Pin<&mut Self>,
-        number: usize,
-        guard: &mut MutexGuard<'_, Control>,
-        claim: &Arc<Claim>,
-    );
+    fn join(self: Pin<&mut Self>, number: usize, held: &mut Held<'_>, claim: &Arc<Claim>);
     fn finish(self: Pin<&mut Self>, number: usize) -> Self::Output;
 }
 
@@ -97,7 +83,7 @@ impl<'a> Cases<'a> for Nil {
         no_such_case()
     }
 
-    fn channel(&self, _: usize) -> Option<&'a Mutex<Control>> {
+    fn channel(&self, _: usize) -> Option<&'a Lock> {
         no_such_case()
     }
 
@@ -108,12 +94,12 @@ impl<'a> Cases<'a> for Nil {
     fn attempt(
         self: Pin<&mut Self>,
         _: usize,
-        _: &mut MutexGuard<'_, Control>,
+        _: &mut Held<'_>,
     ) -> Option<(Infallible, Option<Waker>)> {
         no_such_case()
     }
 
-    fn join(self: Pin<&mut Self>, _: usize, _: &mut MutexGuard<'_, Control>, _: &Arc<Claim>) {
+    fn join(self: Pin<&mut Self>, _: usize, _: &mut Held<'_>, _: &Arc<Claim>) {
         no_such_case()
     }
 
@@ -137,7 +123,7 @@ impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
     }
 
     #[inline]
-    fn channel(&self, number: usize) -> Option<&'a Mutex<Control>> {
+    fn channel(&self, number: usize) -> Option<&'a Lock> {
         if number == R::COUNT {
             self.case.as_ref().and_then(Case::channel)
         } else {
@@ -158,27 +144,22 @@ impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
     fn attempt(
         self: Pin<&mut Self>,
         number: usize,
-        guard: &mut MutexGuard<'_, Control>,
+        held: &mut Held<'_>,
     ) -> Option<(Self::Output, Option<Waker>)> {
         if number == R::COUNT {
-            self.case().attempt(guard).map(|(output, wake)| (Choice::Last(output), wake))
+            self.case().attempt(held).map(|(output, wake)| (Choice::Last(output), wake))
         } else {
-            let rest = self.project().rest.attempt(number, guard);
+            let rest = self.project().rest.attempt(number, held);
             rest.map(|(output, wake)| (Choice::Before(output), wake))
         }
     }
 
     #[inline]
-    fn join(
-        self: Pin<&mut Self>,
-        number: usize,
-        guard: &mut MutexGuard<'_, Control>,
-        claim: &Arc<Claim>,
-    ) {
+    fn join(self: Pin<&mut Self>, number: usize, held: &mut Held<'_>, claim: &Arc<Claim>) {
         if number == R::COUNT {
-            self.case().join(guard, claim, number as u8);
+            self.case().join(held, claim, number as u8);
         } else {
-            self.project().rest.join(number, guard, claim);
+            self.project().rest.join(number, held, claim);
         }
     }
 

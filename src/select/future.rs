@@ -69,7 +69,6 @@ use crate::scheduler::context;
 use crate::select::cases::Cases;
 use crate::select::locks::Locks;
 use crate::select::order::Order;
-use crate::sync::lock_shortly;
 
 pin_project! {
     /// Waits for one of the cases.
@@ -168,7 +167,7 @@ fn look<'a, C: Cases<'a>>(
         match cases.channel(number) {
             Some(_) if only_others => {}
             Some(channel) => {
-                let attempted = cases.as_mut().attempt(number, &mut lock_shortly(channel));
+                let attempted = cases.as_mut().attempt(number, &mut channel.hold());
                 if let Some((output, wake)) = attempted {
                     if let Some(waker) = wake {
                         waker.wake();

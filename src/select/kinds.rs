@@ -14,12 +14,11 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
-use crate::chan::core::Control;
 use crate::chan::error::SendError;
+use crate::chan::lock::{Held, Lock};
 use crate::chan::recv::Recv;
 use crate::chan::send::{Closed, Send, SendFrom, unsent};
 use crate::select::cases::Case;
-use crate::sync::{Mutex, MutexGuard};
 
 /// What stands behind the `=`.
 pub struct Kind<F>(F);
@@ -84,8 +83,8 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
     type Output = Option<T>;
 
     #[inline]
-    fn channel(&self) -> Option<&'a Mutex<Control>> {
-        Some(self.0.core().mutex())
+    fn channel(&self) -> Option<&'a Lock> {
+        Some(self.0.core().lock())
     }
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
@@ -93,20 +92,12 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
     }
 
     #[inline]
-    fn attempt(
-        self: Pin<&mut Self>,
-        guard: &mut MutexGuard<'_, Control>,
-    ) -> Option<(Option<T>, Option<Waker>)> {
-        self.get_mut().0.attempt(guard)
+    fn attempt(self: Pin<&mut Self>, held: &mut Held<'_>) -> Option<(Option<T>, Option<Waker>)> {
+        self.get_mut().0.attempt(held)
     }
 
-    fn join(
-        self: Pin<&mut Self>,
-        guard: &mut MutexGuard<'_, Control>,
-        claim: &Arc<Claim>,
-        number: u8,
-    ) {
-        self.get_mut().0.join(guard, claim, number);
+    fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8) {
+        self.get_mut().0.join(held, claim, number);
     }
 
     fn finish(self: Pin<&mut Self>) -> Option<T> {
@@ -131,8 +122,8 @@ macro_rules! sends {
             type Output = Result<(), SendError<$error>>;
 
             #[inline]
-            fn channel(&self) -> Option<&'a Mutex<Control>> {
-                Some(self.0.sends.core().mutex())
+            fn channel(&self) -> Option<&'a Lock> {
+                Some(self.0.sends.core().lock())
             }
 
             fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
@@ -142,22 +133,17 @@ macro_rules! sends {
             #[inline]
             fn attempt(
                 self: Pin<&mut Self>,
-                guard: &mut MutexGuard<'_, Control>,
+                held: &mut Held<'_>,
             ) -> Option<(Self::Output, Option<Waker>)> {
                 let this = self.get_mut();
                 let $future { sends, value } = &mut this.0;
-                let (result, wake) = sends.attempt(value, guard)?;
+                let (result, wake) = sends.attempt(value, held)?;
                 Some((this.output(result), wake))
             }
 
-            fn join(
-                self: Pin<&mut Self>,
-                guard: &mut MutexGuard<'_, Control>,
-                claim: &Arc<Claim>,
-                number: u8,
-            ) {
+            fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8) {
                 let $future { sends, value } = &mut self.get_mut().0;
-                sends.join(value, guard, claim, number);
+                sends.join(value, held, claim, number);
             }
 
             fn finish(self: Pin<&mut Self>) -> Self::Output {
@@ -186,7 +172,7 @@ impl<'a, F: Future> Case<'a> for Other<F> {
     type Output = F::Output;
 
     #[inline]
-    fn channel(&self) -> Option<&'a Mutex<Control>> {
+    fn channel(&self) -> Option<&'a Lock> {
         None
     }
 
@@ -195,14 +181,11 @@ impl<'a, F: Future> Case<'a> for Other<F> {
         self.project().future.poll(cx)
     }
 
-    fn attempt(
-        self: Pin<&mut Self>,
-        _: &mut MutexGuard<'_, Control>,
-    ) -> Option<(F::Output, Option<Waker>)> {
+    fn attempt(self: Pin<&mut Self>, _: &mut Held<'_>) -> Option<(F::Output, Option<Waker>)> {
         unreachable!("this is no case at a channel")
     }
 
-    fn join(self: Pin<&mut Self>, _: &mut MutexGuard<'_, Control>, _: &Arc<Claim>, _: u8) {
+    fn join(self: Pin<&mut Self>, _: &mut Held<'_>, _: &Arc<Claim>, _: u8) {
         unreachable!("this is no case at a channel")
     }
 

@@ -4,23 +4,20 @@
 
 use std::ptr;
 
-use crate::chan::core::Control;
-use crate::sync::{Mutex, MutexGuard, lock_shortly};
+use crate::chan::lock::{Held, Lock};
 
 /// So many need no allocation.
 const INLINE: usize = 6;
 
-type Held<'a> = Option<(&'a Mutex<Control>, MutexGuard<'a, Control>)>;
-
 pub(crate) struct Locks<'a> {
-    inline: [Held<'a>; INLINE],
+    inline: [Option<Held<'a>>; INLINE],
     more: Vec<Held<'a>>,
 }
 
 impl<'a> Locks<'a> {
     /// Locks each of them once, in the order of their addresses, so that two who do that never wait
     /// for each other.
-    pub(crate) fn take(channels: impl Iterator<Item = &'a Mutex<Control>> + Clone) -> Self {
+    pub(crate) fn take(channels: impl Iterator<Item = &'a Lock> + Clone) -> Self {
         let mut locks = Locks { inline: [const { None }; INLINE], more: Vec::new() };
         let mut last = 0;
         let mut count = 0;
@@ -31,9 +28,9 @@ impl<'a> Locks<'a> {
             .min_by_key(|channel| ptr::from_ref(*channel).addr())
         {
             last = ptr::from_ref(next).addr();
-            let held = Some((next, lock_shortly(next)));
+            let held = next.hold();
             match locks.inline.get_mut(count) {
-                Some(place) => *place = held,
+                Some(place) => *place = Some(held),
                 None => locks.more.push(held),
             }
             count += 1;
@@ -41,13 +38,12 @@ impl<'a> Locks<'a> {
         locks
     }
 
-    pub(crate) fn of(&mut self, channel: &Mutex<Control>) -> &mut MutexGuard<'a, Control> {
+    pub(crate) fn of(&mut self, channel: &Lock) -> &mut Held<'a> {
         self.inline
             .iter_mut()
-            .chain(&mut self.more)
             .flatten()
-            .find(|(held, _)| ptr::eq(*held, channel))
-            .map(|(_, guard)| guard)
+            .chain(&mut self.more)
+            .find(|held| held.is_of(channel))
             .expect("all of them are held")
     }
 }

@@ -1,4 +1,4 @@
-//! The files of `src/chan` below the handles.
+//! The files of `src/chan` below the handles. Their lock has a model of its own, `models/lock.rs`.
 
 #[path = "../../src/chan/claim.rs"]
 pub(crate) mod claim;
@@ -6,8 +6,8 @@ pub(crate) mod claim;
 pub(crate) mod core;
 #[path = "../../src/chan/error.rs"]
 pub(crate) mod error;
-#[path = "../../src/chan/lock_cell.rs"]
-pub(crate) mod lock_cell;
+#[path = "substitute_lock.rs"]
+pub(crate) mod lock;
 #[path = "../../src/chan/recv.rs"]
 pub(crate) mod recv;
 #[path = "../../src/chan/send.rs"]

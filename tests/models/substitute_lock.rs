@@ -1,0 +1,47 @@
+//! `src/chan/lock.rs` as others see it, made of loom's mutex: loom knows who waits for one, where it would
+//! run in circles with threads that try again and again.
+
+use std::cell::UnsafeCell;
+use std::ptr;
+
+use crate::sync::{Mutex, MutexGuard, lock};
+
+pub struct Lock(Mutex<()>);
+
+pub struct Held<'a> {
+    lock: &'a Lock,
+    _guard: MutexGuard<'a, ()>,
+}
+
+pub(crate) struct Locked<V> {
+    lock: Lock,
+    value: UnsafeCell<V>,
+}
+
+impl Lock {
+    pub(crate) fn hold(&self) -> Held<'_> {
+        Held { lock: self, _guard: lock(&self.0) }
+    }
+}
+
+impl Held<'_> {
+    pub(crate) fn is_of(&self, lock: &Lock) -> bool {
+        ptr::eq(self.lock, lock)
+    }
+}
+
+impl<V> Locked<V> {
+    pub(crate) fn new(value: V) -> Self {
+        Locked { lock: Lock(Mutex::new(())), value: UnsafeCell::new(value) }
+    }
+
+    pub(crate) fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    pub(crate) fn get<'g>(&'g self, held: &'g mut Held<'_>) -> &'g mut V {
+        assert!(held.is_of(&self.lock));
+        // SAFETY: as in `src/chan/lock.rs`. Besides, loom's threads are one thread.
+        unsafe { &mut *self.value.get() }
+    }
+}
