@@ -244,9 +244,10 @@ impl<T> Inside<'_, T> {
         if self.state.is_closed {
             return Sending::Closed;
         }
-        if let Some((receiver, waker)) = self.state.waiters.serve(Side::Receivers) {
-            *self.slot(receiver) = value.take();
-            return Sending::Sent(waker);
+        if self.state.waiters.any(Side::Receivers)
+            && let Some(wake) = self.give(value)
+        {
+            return Sending::Sent(wake);
         }
         if self.state.buffer.len() < self.capacity
             && let Some(value) = value.take()
@@ -257,30 +258,58 @@ impl<T> Inside<'_, T> {
         Sending::Full
     }
 
+    /// Gives the value to the first receiver that can be served.
+    #[inline(never)]
+    fn give(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
+        let (receiver, wake) = self.state.waiters.serve(Side::Receivers)?;
+        *self.slot(receiver) = value.take();
+        Some(wake)
+    }
+
     #[inline]
     pub(crate) fn receive(&mut self) -> Receiving<T> {
-        if let Some(value) = self.state.buffer.pop_front() {
-            let mut wake = None;
-            // It may still be full, with a value that came back.
-            if self.state.buffer.len() < self.capacity
-                && let Some((sender, waker)) = self.state.waiters.serve(Side::Senders)
-            {
-                let next = self.slot(sender).take().expect("a sender that waits has a value");
-                self.state.buffer.push_back(next);
-                wake = waker;
-            }
+        match self.state.buffer.pop_front() {
+            Some(value) if self.state.waiters.any(Side::Senders) => self.receive_and_refill(value),
+            Some(value) => Receiving::Received(value, None),
+            None if self.state.waiters.any(Side::Senders) => self.receive_from_sender(),
+            None if self.state.is_closed => Receiving::Closed,
+            None => Receiving::Empty,
+        }
+    }
+
+    /// A value was received from the buffer while senders wait.
+    #[inline(never)]
+    fn receive_and_refill(&mut self, value: T) -> Receiving<T> {
+        // It may still be full, with a value that came back.
+        if self.state.buffer.len() < self.capacity
+            && let Some((next, wake)) = self.take_next()
+        {
+            self.state.buffer.push_back(next);
             return Receiving::Received(value, wake);
         }
-        if let Some((sender, waker)) = self.state.waiters.serve(Side::Senders) {
-            let value = self.slot(sender).take().expect("a sender that waits has a value");
-            return Receiving::Received(value, waker);
+        Receiving::Received(value, None)
+    }
+
+    /// The buffer is empty, and senders wait.
+    #[inline(never)]
+    fn receive_from_sender(&mut self) -> Receiving<T> {
+        match self.take_next() {
+            Some((value, wake)) => Receiving::Received(value, wake),
+            None if self.state.is_closed => Receiving::Closed,
+            None => Receiving::Empty,
         }
-        if self.state.is_closed { Receiving::Closed } else { Receiving::Empty }
+    }
+
+    /// The value of the first sender that can be served.
+    #[inline(always)]
+    fn take_next(&mut self) -> Option<(T, Option<Waker>)> {
+        let (sender, wake) = self.state.waiters.serve(Side::Senders)?;
+        Some((self.slot(sender).take().expect("a sender that waits has a value"), wake))
     }
 
     /// Joins a line, after an attempt under the same lock: a sender with its value, a `select!` with
     /// the number of its case.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn join(&mut self, side: Side, value: Option<T>, waiter: Waiter, case: u8) -> Key {
         let key = self.state.waiters.join(side, waiter, case);
         match self.state.slots.get_mut(key.0 as usize) {
@@ -292,7 +321,7 @@ impl<T> Inside<'_, T> {
 
     /// What one that waited has in its slot after it has been served; it owns the slot no more.
     /// `None` if it waits still.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(&mut self, side: Side, key: Key) -> Option<Option<T>> {
         if !self.state.waiters.is_served(key) {
             return None;

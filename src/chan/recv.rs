@@ -16,7 +16,8 @@ use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::context;
 
 /// Receives, or waits with the slot `key`.
-#[inline]
+// Always inline: the way of a receive that need not wait is short, and a call would add a fifth to it.
+#[inline(always)]
 pub(crate) fn poll<T>(
     core: &Core<T>,
     key: &mut Option<Key>,
@@ -36,33 +37,38 @@ pub(crate) fn poll<T>(
         };
     }
     let mut held = core.hold();
-    let mut inside = core.inside(&mut held);
-    let received = inside.receive();
+    let received = core.inside(&mut held).receive();
     if let Receiving::Empty = received {
-        if context::is_own_waker(waker) {
-            let waiter = Waiter::Alone(waker.clone());
-            *key = Some(inside.join(Side::Receivers, None, waiter, 0));
-            return Poll::Pending;
-        }
-        drop(held);
-        // It may be anybody's, and do anything when it is cloned.
-        return receive_or_wait(core, key, waker.clone());
+        return wait(core, held, key, waker);
     }
     drop(held);
     Poll::Ready(settle(received))
 }
 
-#[cold]
-fn receive_or_wait<T>(core: &Core<T>, key: &mut Option<Key>, waker: Waker) -> Poll<Option<T>> {
-    let mut held = core.hold();
-    let mut inside = core.inside(&mut held);
-    let received = inside.receive();
-    if let Receiving::Empty = received {
-        *key = Some(inside.join(Side::Receivers, None, Waiter::Alone(waker), 0));
-        return Poll::Pending;
-    }
-    drop(held);
-    Poll::Ready(settle(received))
+/// Waits, after an attempt that found nothing.
+#[inline(never)]
+fn wait<'a, T>(
+    core: &'a Core<T>,
+    mut held: Held<'a>,
+    key: &mut Option<Key>,
+    waker: &Waker,
+) -> Poll<Option<T>> {
+    let waiter = if context::is_own_waker(waker) {
+        Waiter::Alone(waker.clone())
+    } else {
+        // It may be anybody's, and do anything when it is cloned.
+        drop(held);
+        let waiter = Waiter::Alone(waker.clone());
+        held = core.hold();
+        let received = core.inside(&mut held).receive();
+        if !matches!(received, Receiving::Empty) {
+            drop(held);
+            return Poll::Ready(settle(received));
+        }
+        waiter
+    };
+    *key = Some(core.inside(&mut held).join(Side::Receivers, None, waiter, 0));
+    Poll::Pending
 }
 
 /// What an attempt came to that found something, or the end. The lock is free.
@@ -148,7 +154,7 @@ impl<'a, T> Recv<'a, T> {
 impl<T> Future for Recv<'_, T> {
     type Output = Option<T>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let core = self.core;
         poll(core, &mut self.key, cx)

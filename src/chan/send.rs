@@ -43,7 +43,8 @@ impl<'a, T> Sends<'a, T> {
         self.core
     }
 
-    #[inline]
+    // Always inline: the way of a send that need not wait is short, and a call would add a fifth to it.
+    #[inline(always)]
     fn poll(&mut self, value: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let waker = cx.waker();
         if !context::begin_operation(waker) {
@@ -51,37 +52,42 @@ impl<'a, T> Sends<'a, T> {
         }
         let State::New = self.state else { return self.poll_again(value, waker) };
         let mut held = self.core.hold();
-        let mut inside = self.core.inside(&mut held);
-        let sent = inside.send(value);
+        let sent = self.core.inside(&mut held).send(value);
         if let Sending::Full = sent {
-            if context::is_own_waker(waker) {
-                let waiter = Waiter::Alone(waker.clone());
-                self.state = State::Waits(inside.join(Side::Senders, value.take(), waiter, 0));
-                return Poll::Pending;
-            }
-            drop(held);
+            return self.wait(held, value, waker);
+        }
+        drop(held);
+        Poll::Ready(self.settle(sent))
+    }
+
+    /// Waits, after an attempt that found no room.
+    #[inline(never)]
+    fn wait(
+        &mut self,
+        mut held: Held<'a>,
+        value: &mut Option<T>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Closed>> {
+        let waiter = if context::is_own_waker(waker) {
+            Waiter::Alone(waker.clone())
+        } else {
             // It may be anybody's, and do anything when it is cloned.
-            return self.send_or_wait(value, waker.clone());
-        }
-        drop(held);
-        Poll::Ready(self.settle(sent))
+            drop(held);
+            let waiter = Waiter::Alone(waker.clone());
+            held = self.core.hold();
+            let sent = self.core.inside(&mut held).send(value);
+            if !matches!(sent, Sending::Full) {
+                drop(held);
+                return Poll::Ready(self.settle(sent));
+            }
+            waiter
+        };
+        let key = self.core.inside(&mut held).join(Side::Senders, value.take(), waiter, 0);
+        self.state = State::Waits(key);
+        Poll::Pending
     }
 
-    #[cold]
-    fn send_or_wait(&mut self, value: &mut Option<T>, waker: Waker) -> Poll<Result<(), Closed>> {
-        let mut held = self.core.hold();
-        let mut inside = self.core.inside(&mut held);
-        let sent = inside.send(value);
-        if let Sending::Full = sent {
-            let key = inside.join(Side::Senders, value.take(), Waiter::Alone(waker), 0);
-            self.state = State::Waits(key);
-            return Poll::Pending;
-        }
-        drop(held);
-        Poll::Ready(self.settle(sent))
-    }
-
-    #[inline]
+    #[inline(never)]
     fn poll_again(&mut self, value: &mut Option<T>, waker: &Waker) -> Poll<Result<(), Closed>> {
         match self.state {
             State::Waits(key) => match self.core.look(Side::Senders, key, waker) {
@@ -216,7 +222,7 @@ impl<T> Unpin for Send<'_, T> {}
 impl<T> Future for Send<'_, T> {
     type Output = Result<(), SendError<T>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Send { sends, value } = self.get_mut();
         sends.poll(value, cx).map(|result| result.map_err(|Closed| SendError(unsent(value))))
@@ -257,7 +263,7 @@ impl<'a, T> SendFrom<'a, T> {
 impl<T> Future for SendFrom<'_, T> {
     type Output = Result<(), SendError<()>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let SendFrom { sends, value } = self.get_mut();
         sends.poll(value, cx).map(|result| result.map_err(|Closed| SendError(())))

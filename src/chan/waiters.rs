@@ -125,7 +125,7 @@ impl Waiters {
     }
 
     /// Joins at the end of a list; `case` is for a `select!`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn join(&mut self, side: Side, waiter: Waiter, case: u8) -> Key {
         let list = &mut self.lists[side as usize];
         let slot = Slot::new(waiter, case, list.last);
@@ -151,20 +151,19 @@ impl Waiters {
         Key(number)
     }
 
+    /// Whether anybody is in a list.
+    #[inline]
+    pub(crate) fn any(&self, side: Side) -> bool {
+        self.lists[side as usize].first != END
+    }
+
     /// Takes the first off a list that can be served. Its waker is to be woken, without the lock.
     ///
     /// A `select!` that looks at its cases itself is passed over: before it waits again it looks at
     /// this channel.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn serve(&mut self, side: Side) -> Option<(Key, Option<Waker>)> {
-        match self.lists[side as usize].first {
-            END => None,
-            first => self.serve_from(side, first),
-        }
-    }
-
-    fn serve_from(&mut self, side: Side, first: u32) -> Option<(Key, Option<Waker>)> {
-        let mut number = first;
+        let mut number = self.lists[side as usize].first;
         while number != END {
             let slot = &mut self.slots[number as usize];
             let case = slot.case();
