@@ -24,11 +24,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// `turn`th time. (`chan/lock.rs` says why so long.)
 pub(crate) fn wait_a_turn(turn: u32) {
     const SPINS: u32 = 3;
-    const YIELDS: u32 = 64;
+    const YIELDS: u32 = 8;
     if turn < SPINS {
         (0..64 << turn).for_each(|_| hint::spin_loop());
     } else if turn < SPINS + YIELDS {
-        // The holder may have lost its core.
+        // The holder may have lost its core. Not often: on a busy machine each may take milliseconds.
         thread::yield_now();
     } else {
         // It may have a lower priority, too.

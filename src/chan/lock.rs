@@ -16,9 +16,8 @@
 //! A waiter that finds the lock taken keeps away for a microsecond or two, a hundred times as long as it
 //! is held, and twice as long the next time. That is what makes a channel fast between two cores:
 //! meanwhile the other one goes on by itself, with all of the channel in its cache, until the buffer is
-//! full or empty. And if the holder has lost
-//! its core the waiters give up theirs, also to a thread of a lower priority, since they end up
-//! sleeping.
+//! full or empty. And if the holder has lost its core the waiters give up theirs, also to a thread of a
+//! lower priority, since they end up sleeping.
 //!
 //! It is not fair. Who waits for *values* is served first come, first served; the lock decides
 //! only whose turn it is to join the line.
@@ -38,9 +37,9 @@
 //!
 //! # Rejected
 //!
-//! - `std::sync::Mutex`: a swap to give back, a flag for panics: 80 instructions more for each value.
-//! - `parking_lot::Mutex`: a second read-modify-write, to give back, which tells it of sleepers. With the same
-//!   way of waiting a value from four goroutines to four took 1.17 times as long, one to one 1.4 times.
+//! - `std::sync::Mutex`: a swap to give back, and a flag for panics; 80 instructions more for each value.
+//! - `parking_lot::Mutex`: a second read-modify-write, to give back, which tells it of sleepers. With the
+//!   same way of waiting a value from four goroutines to four took 1.17 times as long, one to one 1.4 times.
 //! - Spinning for a moment only before the second attempt, as if to be quick: twice the time, four to
 //!   four. 256 turns of it: 1.5 times the time, one to one.
 
