@@ -109,13 +109,12 @@ impl<T> Sender<T> {
     ///     spawn(async move {
     ///         let (mut head, mut queue, mut is_open) = (None, VecDeque::new(), true);
     ///         while is_open || head.is_some() {
-    ///             let is_ready = head.is_some();
     ///             select! {
     ///                 value = inbox.recv(), if is_open => match value {
     ///                     Some(value) => queue.push_back(value),
     ///                     None => is_open = false,
     ///                 },
-    ///                 sent = outbox.send_from(&mut head), if is_ready => sent.unwrap(),
+    ///                 sent = outbox.send_from(&mut head), if head.is_some() => sent.unwrap(),
     ///             }
     ///             if head.is_none() {
     ///                 head = queue.pop_front();
