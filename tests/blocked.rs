@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Barrier, Condvar, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -428,6 +429,107 @@ fn spares_are_used_again() {
         // The worker, and one or two that step in.
         assert!(names.len() <= 4, "{names:?}");
     });
+}
+
+/// Blocks until it is told that a goroutine has run.
+struct BlockingWaker {
+    told: Mutex<Receiver<()>>,
+    says_so: bool,
+    came_through: AtomicUsize,
+}
+
+impl Wake for BlockingWaker {
+    fn wake(self: Arc<Self>) {
+        let wait = || self.told.lock().unwrap().recv_timeout(DEADLINE).expect("a goroutine runs");
+        match self.says_so {
+            true => blocking(wait),
+            false => wait(),
+        }
+        self.came_through.fetch_add(1, SeqCst);
+    }
+}
+
+/// Two timers are due at once, and the second waker lets the first go on, by way of a goroutine.
+#[test]
+fn a_waker_that_blocks_when_a_timer_calls_it_holds_up_nobody() {
+    let _watchdog = watchdog();
+    for (workers, says_so) in WORKERS.into_iter().flat_map(|n| [(n, false), (n, true)]) {
+        run(workers, async move {
+            let (tellers, wakers): (Vec<_>, Vec<_>) = (0..2)
+                .map(|_| {
+                    let (tell, told) = mpsc::channel();
+                    let (told, came_through) = (Mutex::new(told), AtomicUsize::new(0));
+                    (tell, Arc::new(BlockingWaker { told, says_so, came_through }))
+                })
+                .unzip();
+            let deadline = Instant::now() + 20 * MILLI;
+            let _sleeps: Vec<_> = wakers
+                .iter()
+                .map(|waker| {
+                    let mut sleep = Box::pin(gorun::time::sleep_until(deadline));
+                    let waker = Waker::from(waker.clone());
+                    assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                    sleep
+                })
+                .collect();
+            gorun::time::sleep_until(deadline + 10 * MILLI).await;
+            for (teller, waker) in tellers.into_iter().zip(&wakers).rev() {
+                spawn(async move { teller.send(()).unwrap() }).await.unwrap();
+                while waker.came_through.load(SeqCst) == 0 {
+                    gorun::time::sleep(MILLI).await;
+                }
+            }
+        });
+    }
+}
+
+struct DeepWaker(mpsc::Sender<u8>);
+
+impl Wake for DeepWaker {
+    fn wake(self: Arc<Self>) {
+        let much = std::hint::black_box([1_u8; 500_000]);
+        self.0.send(much[much.len() - 1]).unwrap();
+    }
+}
+
+#[test]
+fn a_waker_that_is_called_because_the_runtime_ends_has_an_ordinary_stack() {
+    let _watchdog = watchdog();
+    let (tell, told) = mpsc::channel();
+    let [_sleep] = run(1, async {
+        let mut sleep = Box::pin(gorun::time::sleep(DEADLINE));
+        let waker = Waker::from(Arc::new(DeepWaker(tell)));
+        assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        [sleep]
+    });
+    assert_eq!(told.recv_timeout(DEADLINE), Ok(1));
+}
+
+/// One goroutine blocks, and nobody waits: soon the monitor looks once a second.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_goroutine_that_blocks_while_nothing_waits_causes_few_wake_ups() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        return child_passes(
+            "a_goroutine_that_blocks_while_nothing_waits_causes_few_wake_ups",
+            &[],
+            "",
+        );
+    }
+    for workers in WORKERS {
+        run(workers, async {
+            let (tell, told) = mpsc::channel::<()>();
+            let blocks = spawn(async move { told.recv().unwrap() });
+            wait_until(|| {
+                let before = switches();
+                thread::sleep(2000 * MILLI);
+                switches() - before <= 6
+            });
+            tell.send(()).unwrap();
+            blocks.await.unwrap();
+        });
+    }
 }
 
 /// A million and one context switches of all threads but the calling one.

@@ -56,6 +56,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 use crate::chan::lock::{Held, Lock, Locked};
@@ -106,6 +107,19 @@ pub(crate) struct Left<T> {
     /// To be woken.
     pub(crate) wake: Option<Waker>,
     _waiter: Waiter,
+}
+
+/// Wakes all of them, even if a waker of the user's panics. The first panic goes on then.
+fn wake_all(wakes: Vec<Waker>) {
+    let mut panic = None;
+    for waker in wakes {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            panic.get_or_insert(payload);
+        }
+    }
+    if let Some(payload) = panic {
+        resume_unwind(payload);
+    }
 }
 
 impl<T> Core<T> {
@@ -187,7 +201,7 @@ impl<T> Core<T> {
     pub(crate) fn close(&self) {
         let mut wakes = Vec::new();
         self.inside(&mut self.hold()).close(&mut wakes);
-        wakes.into_iter().for_each(Waker::wake);
+        wake_all(wakes);
     }
 
     /// For a channel that is open.
@@ -211,7 +225,7 @@ impl<T> Core<T> {
             inside.close(&mut wakes);
         }
         drop(held);
-        wakes.into_iter().for_each(Waker::wake);
+        wake_all(wakes);
     }
 
     pub(crate) fn add_receiver(&self) {
@@ -232,7 +246,7 @@ impl<T> Core<T> {
             unwanted = std::mem::take(&mut inside.state.buffer);
         }
         drop(held);
-        wakes.into_iter().for_each(Waker::wake);
+        wake_all(wakes);
         drop(unwanted);
     }
 }

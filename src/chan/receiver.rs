@@ -84,7 +84,8 @@ impl<T> Receiver<T> {
     ///
     /// No value is lost. A receive that is dropped after it was given a value, and before it was
     /// polled again, passes it to the next receiver that waits; if there is none it is the first in
-    /// the channel again, even in one that is closed or has no capacity.
+    /// the channel again, even in one that is closed or has no capacity. That may be after others have
+    /// found a closed channel empty, and got `None`.
     ///
     /// Go counterpart: `value, ok := <-ch`.
     ///

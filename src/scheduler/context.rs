@@ -37,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) dropping_at_exit: Cell<bool>,
     /// How many operations the goroutine that is polled here may still do before it has to give way.
     budget: Cell<u32>,
+    /// How often a goroutine has been told to give way.
+    gave_way: Cell<u64>,
     /// Chooses among the ready cases of a `select!`.
     choices: Cell<Rng>,
 }
@@ -94,6 +96,7 @@ impl Context {
             running: Cell::new(None),
             dropping_at_exit: Cell::new(false),
             budget: Cell::new(BUDGET),
+            gave_way: Cell::new(0),
             choices: Cell::new(choices),
         }
     }
@@ -131,6 +134,7 @@ impl Context {
         self.refill_budget();
         let gives_way = self.polling.get().is_some();
         if gives_way {
+            self.gave_way.set(self.gave_way.get() + 1);
             waker.wake_by_ref();
         }
         !gives_way
@@ -145,7 +149,9 @@ impl Context {
     /// Whether `waker` is that of the goroutine which is being polled here, or of the future which is
     /// being driven: no code of the user's.
     pub(crate) fn is_ours(&self, waker: &Waker) -> bool {
-        self.is_own_waker(waker) || ptr::eq(self.driving.get(), waker.data())
+        let driving = self.driving.get();
+        // One of the user's may have no data.
+        self.is_own_waker(waker) || !driving.is_null() && ptr::eq(driving, waker.data())
     }
 
     /// Whether this is a context of the scheduler at `address`.
@@ -229,13 +235,10 @@ pub(crate) fn is_own_waker(waker: &Waker) -> bool {
     with_inside(|context| context.is_some_and(|context| context.is_own_waker(waker)))
 }
 
-/// How many operations the goroutine that is polled here may still do. It becomes more when it has to
-/// give way. 0 where no goroutine is polled.
-pub(crate) fn budget() -> u32 {
-    with_inside(|context| match context {
-        Some(context) if context.polling.get().is_some() => context.budget.get(),
-        _ => 0,
-    })
+/// How often goroutines that are polled here have been told to give way. It becomes more when
+/// `begin_operation` says `false`.
+pub(crate) fn times_given_way() -> u64 {
+    with_inside(|context| context.map_or(0, |context| context.gave_way.get()))
 }
 
 /// A random number below `bound`, which must not be zero.

@@ -30,18 +30,18 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::scheduler::report::{Blocked, Reports};
 use crate::scheduler::suspicion::{Sample, Seen, Suspicion};
-use crate::scheduler::timers::Whose;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, threads};
 
-/// The monitor runs no code of the user's.
-const STACK_SIZE: usize = 128 << 10;
+/// The monitor runs no code of the user's but wakers that are left when the runtime ends.
+const STACK_SIZE: usize = 2 << 20;
 
 /// A poll that lasts longer beside somebody idle neglects what its worker has. It costs less to wait
 /// for this than to come back.
 const MOMENT: Duration = Duration::from_micros(50);
 
-/// How long it lies down while a worker is in a poll in which nobody waits for it, at first.
+/// How long it lies down while a worker is awake or written off, at first. The second look finds what
+/// was pushed without a lock beside the first; after that every pusher sees that it must be called.
 const SHORT_REST: Duration = Duration::from_millis(10);
 
 /// How long it lies down if there is nothing to see but spares, or workers that are written off.
@@ -113,8 +113,7 @@ impl Monitor {
     /// Says whether timers are due which workers have to see to.
     fn keep_time(&self, now: Instant) -> bool {
         let scheduler = &self.scheduler;
-        scheduler.wake_due_timers(now, Whose::Ours);
-        let some_are_overdue = scheduler.timers.are_due(now);
+        let some_are_overdue = scheduler.wake_ours_due(now);
         if some_are_overdue {
             scheduler.idle.wake_one(|index| scheduler.bed(index));
         }
@@ -217,9 +216,9 @@ impl Monitor {
             scheduler.idle.watch();
             return Some(next_look);
         }
-        if household.awake > 0 || self.reports.are_wanted() {
+        if self.reports.are_wanted() {
             self.rest = SHORT_REST;
-        } else if household.written_off == 0 {
+        } else if household.awake + household.written_off == 0 {
             self.rest = LONG_REST;
         }
         let rest = self.rest;

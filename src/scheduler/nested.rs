@@ -94,8 +94,9 @@ impl<'a> Away<'a> {
 
 impl Drop for Away<'_> {
     fn drop(&mut self) {
-        self.scheduler.idle.unblock(&self.worker.bed);
+        // Before it counts as in a poll again, which would else have lasted all the time.
         self.worker.step();
+        self.scheduler.idle.unblock(&self.worker.bed);
     }
 }
 

@@ -15,7 +15,6 @@ use crate::scheduler::haul::{Haul, Size};
 use crate::scheduler::idle::Queues;
 use crate::scheduler::prefetch::prefetch;
 use crate::scheduler::queue::Word;
-use crate::scheduler::timers::Whose;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, task, threads};
 
@@ -126,13 +125,14 @@ impl<'a> Runner<'a> {
     fn look_elsewhere(&mut self, is_excess: bool) -> Option<Word> {
         let scheduler = self.scheduler;
         let mut size = self.haul.end();
-        let resting = size != Size::Fair && scheduler.idle.others_are_awake();
+        let mut resting = size != Size::Fair && scheduler.idle.others_are_awake();
         let mut searching = !resting && !is_excess && scheduler.idle.begin_search();
         loop {
             let found = match searching {
                 true => {
-                    self.wake_due_timers();
-                    self.task_at_hand().or_else(|| self.steal())
+                    searching = self.look_at_timers_as_searcher();
+                    let found = self.task_at_hand();
+                    if searching { found.or_else(|| self.steal()) } else { found }
                 }
                 false => None,
             };
@@ -162,7 +162,7 @@ impl<'a> Runner<'a> {
                 return None;
             }
             // What it knew is out of date.
-            (searching, size) = (true, Size::Fair);
+            (searching, resting, size) = (true, false, Size::Fair);
         }
     }
 
@@ -171,12 +171,32 @@ impl<'a> Runner<'a> {
         self.scheduler.phase() == Phase::Ended
     }
 
-    /// What they wake comes to this worker's own ring.
+    /// Wakes whom gorun's own wakers belong to; goroutines come to this worker's own ring. Says whether
+    /// somebody else's are due.
     #[inline]
-    fn wake_due_timers(&self) {
-        if !self.scheduler.timers.is_empty() {
-            self.scheduler.wake_due_timers(clock::now(), Whose::Anybodys);
+    fn look_at_timers(&self) -> bool {
+        !self.scheduler.timers.is_empty() && self.scheduler.wake_ours_due(clock::now())
+    }
+
+    /// They are code of the user's, which may block: the monitor sees this as a poll.
+    #[cold]
+    fn wake_others_due(&self) {
+        self.worker.begin_call();
+        self.scheduler.wake_due(clock::now());
+        self.worker.end_poll();
+    }
+
+    /// Says whether this worker is a searcher still. While it calls other people's code it is none, lest
+    /// everybody wait for it.
+    fn look_at_timers_as_searcher(&self) -> bool {
+        if !self.look_at_timers() {
+            return true;
         }
+        if self.scheduler.idle.end_search() {
+            self.scheduler.notify_if_shared_work_waits();
+        }
+        self.wake_others_due();
+        self.scheduler.idle.begin_search()
     }
 
     /// From this worker's own queue, or every now and then from the injector.
@@ -185,7 +205,9 @@ impl<'a> Runner<'a> {
         self.polls_left -= 1;
         if self.polls_left == 0 {
             self.polls_left = INJECTOR_INTERVAL;
-            self.wake_due_timers();
+            if self.look_at_timers() {
+                self.wake_others_due();
+            }
             if let Some(word) = self.injected_task() {
                 return Some(word);
             }

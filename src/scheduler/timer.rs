@@ -8,7 +8,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::clock;
-use crate::scheduler::context;
+use crate::scheduler::context::{self, Context};
 use crate::scheduler::injector::thread_number;
 use crate::scheduler::timers::{Number, Rewaking, Whose};
 use crate::scheduler::{Phase, Scheduler};
@@ -32,6 +32,11 @@ impl Timer {
 
     pub(crate) fn is_due(&self) -> bool {
         clock::now() >= self.deadline
+    }
+
+    /// Whether the runtime that keeps its time is this one.
+    pub(crate) fn belongs_to(&self, context: &Context) -> bool {
+        context.belongs_to(Arc::as_ptr(&self.scheduler))
     }
 
     /// The runtime has ended: nobody keeps the time any more.
@@ -104,14 +109,22 @@ impl Drop for Timer {
 }
 
 impl Scheduler {
-    /// By a worker between two polls, or by the monitor, for ours.
-    pub(super) fn wake_due_timers(&self, now: Instant, whose: Whose) {
-        self.timers.take_due(now, whose, |waker| self.wake(waker));
+    /// Wakes by wakers that are no code of the user's. Says whether others are due.
+    pub(super) fn wake_ours_due(&self, now: Instant) -> bool {
+        self.timers.take_due(now, Whose::Ours, |waker| self.wake(waker));
+        self.timers.are_due(now)
+    }
+
+    /// By a worker, which may block in one of the wakers.
+    pub(super) fn wake_due(&self, now: Instant) {
+        self.timers.take_due(now, Whose::Anybodys, |waker| self.wake(waker));
     }
 
     /// Nobody keeps the time from now on.
     pub(super) fn stop_timers(&self) {
-        self.timers.take_all(|waker| self.wake(waker));
+        let (ours, others): (Vec<_>, Vec<_>) =
+            self.timers.take_all().into_iter().partition(|&(_, is_ours)| is_ours);
+        ours.into_iter().chain(others).for_each(|(waker, _)| self.wake(waker));
     }
 
     fn wake(&self, waker: Waker) {

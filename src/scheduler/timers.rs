@@ -20,8 +20,10 @@
 //! # Whose wakers
 //!
 //! A waker may be code of the user's, which the monitor must not run: it might block there. So the
-//! monitor wakes our own, of goroutines and of threads in `block_on`, and for others it calls a worker.
-//! One that is due counts as work that waits, so that stuck workers get cover for it.
+//! monitor wakes our own, of goroutines and of threads in `block_on`, and for others it calls a worker,
+//! to which that is a poll like any other: it does not search meanwhile, and if it gets stuck it is
+//! replaced. One that is due counts as work that waits, so that stuck workers get cover for it. When the
+//! runtime ends the monitor wakes what is left, ours first.
 //!
 //! A timer that has been woken, or is removed, leaves nothing behind. Whether it is due its owner asks
 //! the clock.
@@ -205,7 +207,7 @@ impl<const SHARDS: usize> Timers<SHARDS> {
         for shard in &self.shards {
             while shard.earliest.load(Ordering::Relaxed) <= now {
                 let due = shard.take_due(now, whose);
-                let are_all = due.len() < BATCH;
+                let are_all = whose == Whose::Ours && due.len() < BATCH;
                 due.into_iter().for_each(&mut wake);
                 if are_all {
                     break;
@@ -214,16 +216,16 @@ impl<const SHARDS: usize> Timers<SHARDS> {
         }
     }
 
-    /// Gives all wakers to `wake`, due or not.
-    pub(crate) fn take_all(&self, wake: impl FnMut(Waker)) {
+    /// All wakers, due or not, and whether they are ours.
+    pub(crate) fn take_all(&self) -> Vec<(Waker, bool)> {
         let take = |shard: &Shard| {
             let mut pending = lock(&shard.pending);
             let alarms = std::mem::take(&mut pending.alarms);
             shard.note_earliest(&pending);
             alarms
         };
-        let alarms: Vec<_> = self.shards.iter().map(take).collect();
-        alarms.into_iter().flat_map(BTreeMap::into_values).map(|alarm| alarm.waker).for_each(wake);
+        let alarms = self.shards.iter().flat_map(|shard| take(shard).into_values());
+        alarms.map(|alarm| (alarm.waker, alarm.is_ours)).collect()
     }
 
     /// How long the monitor may sleep, which wants to look at something else at `look_at`, so as to be
@@ -281,21 +283,25 @@ impl Shard {
     fn take_due(&self, now: u64, whose: Whose) -> Vec<Waker> {
         let mut pending = lock(&self.pending);
         let mut due = Vec::new();
-        match whose {
-            Whose::Anybodys => {
-                while due.len() < BATCH
-                    && let Some(first) = pending.alarms.first_entry()
-                    && first.key().deadline <= now
-                {
-                    due.push(first.remove().waker);
-                }
+        while due.len() < BATCH
+            && let Some(first) = pending.alarms.first_entry()
+            && first.key().deadline <= now
+            && (whose == Whose::Anybodys || first.get().is_ours)
+        {
+            let alarm = first.remove();
+            due.push(alarm.waker);
+            if !alarm.is_ours {
+                // It may block: nothing is to wait behind it that others could wake.
+                break;
             }
-            Whose::Ours => {
-                let until = Key { deadline: now, number: Number(NonZeroU64::MAX) };
-                let ours = pending.alarms.range(..=until).filter(|(_, alarm)| alarm.is_ours);
-                for key in ours.map(|(&key, _)| key).take(BATCH).collect::<Vec<_>>() {
-                    due.extend(pending.alarms.remove(&key).map(|alarm| alarm.waker));
-                }
+        }
+        if whose == Whose::Ours {
+            // Those behind one that is somebody else's.
+            let until = Key { deadline: now, number: Number(NonZeroU64::MAX) };
+            let ours = pending.alarms.range(..=until).filter(|(_, alarm)| alarm.is_ours);
+            let left = BATCH - due.len();
+            for key in ours.map(|(&key, _)| key).take(left).collect::<Vec<_>>() {
+                due.extend(pending.alarms.remove(&key).map(|alarm| alarm.waker));
             }
         }
         self.note_earliest(&pending);

@@ -78,6 +78,12 @@ impl Worker {
         self.advance(1);
     }
 
+    /// The same for code of a user's that is no goroutine.
+    pub(crate) fn begin_call(&self) {
+        self.site.store(0, Ordering::Release);
+        self.advance(1);
+    }
+
     #[inline]
     pub(crate) fn end_poll(&self) {
         self.advance(1);

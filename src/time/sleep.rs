@@ -121,8 +121,9 @@ impl Future for Sleep {
 /// The runtime has ended. A goroutine that it has left behind stays where it is; others must know.
 #[cold]
 fn never(timer: &Timer) -> Poll<()> {
-    let is_left_behind =
-        context::with_inside(|inside| inside.is_some_and(|inside| inside.worker().is_some()));
+    let is_left_behind = context::with_inside(|inside| {
+        inside.is_some_and(|inside| inside.worker().is_some() && timer.belongs_to(inside))
+    });
     assert!(
         is_left_behind,
         "a timer of {:?} was awaited after its gorun runtime had ended, and nobody keeps the time any \

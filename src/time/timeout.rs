@@ -65,11 +65,11 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let parts = self.project();
-        let budget = context::budget();
+        let given_way = context::times_given_way();
         if let Poll::Ready(output) = parts.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        if context::budget() > budget {
+        if context::times_given_way() != given_way {
             // It is to be polled again, and may be ready then.
             return Poll::Pending;
         }

@@ -167,3 +167,25 @@ fn a_waker_that_panics_leaves_the_channel_usable() {
     assert_eq!(recv.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Ready(Some(1)));
     assert!(tx.try_send(2).is_err());
 }
+
+#[test]
+fn a_waker_that_panics_at_close_does_not_cost_others_their_wake_up() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("boom")
+        }
+    }
+    type End = fn(Sender<u32>);
+    for end in [(|tx| tx.close()) as End, drop] {
+        let _watchdog = watchdog();
+        let (tx, rx) = channel::<u32>(0);
+        let waker = Waker::from(Arc::new(Panics));
+        let mut first = Box::pin(rx.recv());
+        assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        let mut second = task::spawn(rx.recv());
+        assert_pending!(second.poll());
+        assert_eq!(message(&*payload_of(|| end(tx))), Some("boom"));
+        assert!(second.is_woken());
+    }
+}

@@ -218,15 +218,21 @@ fn timers_fire_in_the_order_of_their_times() {
     // One worker fires them, so nobody overtakes it between two of them.
     run_without_spares(1, async {
         let slots = [5, 3, 6, 6, 6, 1, 1, 2, 7, 9, 4, 8, 0];
-        let start = now();
-        let alarms = slots.map(|slot| (slot, after(slot * 2 * MILLI)));
+        // The times count from each call. If those take longer than from one slot to the next, again.
+        let (start, alarms) = loop {
+            let start = now();
+            let alarms = slots.map(|slot| (slot, after(slot * 5 * MILLI)));
+            if now() - start < 5 * MILLI {
+                break (start, alarms);
+            }
+        };
         let mut fired = Vec::new();
         for (slot, alarm) in alarms {
             fired.push((alarm.recv().await.unwrap(), slot));
         }
         fired.sort();
         assert!(fired.is_sorted_by_key(|(_, slot)| slot), "{fired:?}");
-        assert!(fired.iter().all(|(at, slot)| *at >= start + *slot * 2 * MILLI), "{fired:?}");
+        assert!(fired.iter().all(|(at, slot)| *at >= start + *slot * 5 * MILLI), "{fired:?}");
     });
 }
 

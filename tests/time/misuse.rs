@@ -162,3 +162,14 @@ fn a_timer_dropped_after_its_runtime_is_harmless() {
         assert!(catch_unwind(AssertUnwindSafe(|| drop(timers))).is_ok());
     }
 }
+
+#[test]
+fn a_goroutine_of_another_runtime_is_told_that_the_timer_s_runtime_has_ended() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let [left_over] = block_on(async { [sleep(HOUR)] });
+        let error = run(workers, async { spawn(left_over).await.unwrap_err() });
+        let message = message(&*error.into_panic()).map(str::to_owned).unwrap();
+        assert!(message.contains("after its gorun runtime had ended"), "{message:?}");
+    }
+}

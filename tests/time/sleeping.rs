@@ -357,3 +357,27 @@ fn a_sleep_that_nobody_polls_again_is_over_all_the_same() {
         assert!(now() >= sleep.deadline());
     });
 }
+
+#[test]
+fn a_future_that_gives_way_is_not_late() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            spawn(async {
+                for count in [127, 128, 129, 200, 256, 257, 1000] {
+                    let (tx, rx) = channel(count);
+                    (0..count).for_each(|n| tx.try_send(n).unwrap());
+                    yield_now().await;
+                    let all = async {
+                        for _ in 0..count {
+                            rx.recv().await;
+                        }
+                    };
+                    assert_eq!(timeout(Duration::ZERO, all).await, Ok(()), "{count}");
+                }
+            })
+            .await
+            .unwrap();
+        });
+    }
+}

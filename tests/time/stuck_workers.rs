@@ -151,3 +151,31 @@ fn busy_workers_come_to_timers_between_polls() {
         });
     }
 }
+
+/// Executors without allocation have such wakers.
+#[test]
+fn a_waker_without_data_is_not_taken_for_gorun_s() {
+    use std::ptr::null;
+    use std::task::{Context, RawWaker, RawWakerVTable, Waker};
+    static VTABLE: RawWakerVTable =
+        RawWakerVTable::new(|_| RawWaker::new(null(), &VTABLE), |_| wake(), |_| wake(), |_| {});
+    static WOKEN_ON: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    fn wake() {
+        WOKEN_ON.lock().unwrap().push(thread::current().name().unwrap_or_default().to_owned());
+    }
+    let _watchdog = watchdog();
+    block_on(async {
+        let asleep = spawn(async {
+            // SAFETY: its functions do nothing with the data.
+            let waker = unsafe { Waker::from_raw(RawWaker::new(null(), &VTABLE)) };
+            let mut asleep = Box::pin(sleep(2 * MILLI));
+            assert!(asleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            [asleep]
+        });
+        let _asleep = asleep.await.unwrap();
+        sleep(4 * MILLI).await;
+        yield_until(|| !WOKEN_ON.lock().unwrap().is_empty()).await;
+    });
+    let woken_on = WOKEN_ON.lock().unwrap();
+    assert!(woken_on.iter().all(|name| !name.contains("monitor")), "{woken_on:?}");
+}
