@@ -185,10 +185,10 @@ macro_rules! select {
 ///
 /// `@next` takes one case off the front for each step. What it has got so far stands before, each in
 /// parentheses (a step for each case and no more, or the limit on recursion would come too soon; that
-/// is why the six rules for cases repeat themselves): the name of the variable with the outcome, which has to be the same in all steps; the
-/// conditions, each in a variable from an expansion of its own, and so of its own; the list of the
-/// futures, each case wrapped around those before it; the `match` on the outcome, likewise; and the
-/// body of `default`. `@end` puts them together.
+/// is why the six rules for cases repeat themselves): the name of the variable with the outcome, which
+/// has to be the same in all steps; the conditions, each in a variable from an expansion of its own, and
+/// so of its own; the list of the futures, each case wrapped around those before it; the `match` on the
+/// outcome, likewise; and the body of `default`. When none is left the last two rules put them together.
 ///
 /// For a pattern that may fail to match, rustc quotes the line of the `let`, comment included.
 ///

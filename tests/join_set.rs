@@ -663,17 +663,7 @@ fn spawn_while_the_runtime_is_closing_adds_a_cancelled_one() {
                 spawned.store(true, SeqCst);
             })
         };
-        patient(workers)
-            .block_on(async {
-                let (parked, is_parked) = oneshot::channel();
-                spawn(async move {
-                    let _late = late;
-                    parked.send(()).unwrap();
-                    pending::<()>().await;
-                });
-                is_parked.await.unwrap();
-            })
-            .unwrap();
+        end_while_parked(workers, late);
         assert!(spawned.load(SeqCst));
     }
 }

@@ -669,17 +669,7 @@ fn go_while_the_runtime_is_closing_drops_the_future_and_counts_down() {
                 assert!(poll_once(&mut group.wait()));
             })
         };
-        patient(workers)
-            .block_on(async {
-                let (parked, is_parked) = oneshot::channel();
-                spawn(async move {
-                    let _late = late;
-                    parked.send(()).unwrap();
-                    pending::<()>().await;
-                });
-                is_parked.await.unwrap();
-            })
-            .unwrap();
+        end_while_parked(workers, late);
         assert!(dropped.load(SeqCst) && !polled.load(SeqCst));
     }
 }

@@ -104,11 +104,13 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let timer = &mut self.timer;
-        if !timer.is_due() && !timer.wait(cx.waker()) {
-            return Poll::Pending;
-        }
         if !timer.is_due() {
-            return never(timer);
+            if !timer.wait(cx.waker()) {
+                return Poll::Pending;
+            }
+            if !timer.is_due() {
+                return never(timer);
+            }
         }
         if !context::begin_operation(cx.waker()) {
             return Poll::Pending;

@@ -1,7 +1,7 @@
 //! Goroutines that do what tests need, and the runtimes they run in.
 
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::hint;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
+
+use futures::channel::oneshot;
 
 /// Runs `main` in a runtime with so many workers.
 pub(crate) fn run<F: Future>(workers: usize, main: F) -> F::Output {
@@ -27,6 +29,21 @@ pub(crate) fn without_spares(workers: usize) -> gorun::Builder {
 /// A builder with so many workers, which waits for its goroutines however slow the machine is.
 pub(crate) fn patient(workers: usize) -> gorun::Builder {
     gorun::Builder::new().worker_threads(workers).exit_grace(Duration::MAX)
+}
+
+/// Runs a main that ends while a goroutine that holds `held` is parked.
+pub(crate) fn end_while_parked(workers: usize, held: impl Send + 'static) {
+    patient(workers)
+        .block_on(async {
+            let (parked, is_parked) = oneshot::channel();
+            gorun::spawn(async move {
+                let _held = held;
+                parked.send(()).unwrap();
+                pending::<()>().await;
+            });
+            is_parked.await.unwrap();
+        })
+        .unwrap();
 }
 
 /// Suspends once, after it has handed its waker to `f`.
