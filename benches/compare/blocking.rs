@@ -4,7 +4,8 @@
 //! every ten milliseconds, and the probe notes how late it runs. Where nothing helps it, it is late
 //! by as long as the hogs take one after another.
 
-use std::hint::black_box;
+use std::hint::{self, black_box};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,47 @@ fn nap_for(duration: Duration, sleep: impl Fn(Duration)) {
     while let Some(left) = duration.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
         sleep(left.min(NAP));
     }
+}
+
+/// How long a goroutine computes before it spawns another, and at most after that.
+const BEFORE: Duration = Duration::from_millis(2);
+const AFTER: Duration = Duration::from_millis(20);
+
+/// A goroutine computes, spawns another, and computes on until that has started; `n` times, and nothing
+/// else runs. How late it starts, in microseconds: in the median, and the 99th of a hundred.
+pub(crate) fn inside<R: Runtime>(workers: usize, n: usize) -> Measured {
+    let mut lateness = R::block_on(workers, async move {
+        let mut lateness = Vec::with_capacity(n);
+        for _ in 0..n {
+            thread::sleep(PERIOD);
+            lateness.push(R::spawn(start_beside_me::<R>()).await);
+        }
+        lateness
+    });
+    lateness.sort();
+    let microseconds = |late: Duration| late.as_secs_f64() * 1e6;
+    Measured {
+        value: microseconds(lateness[n / 2]),
+        second: Some(microseconds(lateness[n * 99 / 100])),
+    }
+}
+
+async fn start_beside_me<R: Runtime>() -> Duration {
+    let start = Instant::now();
+    while start.elapsed() < BEFORE {
+        hint::spin_loop();
+    }
+    let started = Arc::new(OnceLock::new());
+    let spawned = Instant::now();
+    let other = R::spawn({
+        let started = started.clone();
+        async move { started.set(spawned.elapsed()).unwrap() }
+    });
+    while started.get().is_none() && spawned.elapsed() < AFTER {
+        hint::spin_loop();
+    }
+    other.await;
+    *started.get().unwrap()
 }
 
 /// How late the probe runs while each `hog` holds its thread for `n` milliseconds, in microseconds:

@@ -383,6 +383,17 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             "until so many goroutines have computed for 100 ms each",
         )
     },
+    Workload {
+        unit: "µs",
+        second: Some("99th percentile"),
+        group: Some(BLOCKING),
+        ..plain(
+            "blocking-inside",
+            on_all!(blocking::inside),
+            [500, 100, 5],
+            "how late one starts that is spawned in a poll which computes on, beside idle workers; median",
+        )
+    },
 ];
 
 pub(crate) fn workload(name: &str) -> Option<&'static Workload> {

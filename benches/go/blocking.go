@@ -4,6 +4,7 @@ package main
 import (
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,30 @@ func blockingAsleep(n int) []float64 {
 			sleepInKernel(min(left, nap))
 		}
 	})
+}
+
+const before = 2 * time.Millisecond
+
+func blockingInside(n int) []float64 {
+	lateness := make([]time.Duration, n)
+	for i := range lateness {
+		sleepInKernel(period)
+		late := make(chan time.Duration)
+		go func() {
+			for start := time.Now(); time.Since(start) < before; {
+			}
+			var started atomic.Int64
+			spawned := time.Now()
+			go func() { started.Store(max(1, int64(time.Since(spawned)))) }()
+			for started.Load() == 0 {
+			}
+			late <- time.Duration(started.Load())
+		}()
+		lateness[i] = <-late
+	}
+	slices.Sort(lateness)
+	microseconds := func(late time.Duration) float64 { return late.Seconds() * 1e6 }
+	return []float64{microseconds(lateness[n/2]), microseconds(lateness[n*99/100])}
 }
 
 func besideHogs(n int, hog func(time.Duration)) []float64 {

@@ -34,6 +34,7 @@ func main() {
 		"sleeps": sleepsMany, "late": sleepsLate,
 		"blocking-computing": blockingComputing, "blocking-asleep": blockingAsleep,
 		"blocking-told": blockingAsleep, "blocking-computations": blockingComputations,
+		"blocking-inside": blockingInside,
 	}[os.Args[1]]
 	if !found {
 		fmt.Fprintln(os.Stderr, "no workload", os.Args[1])
