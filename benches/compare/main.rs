@@ -10,12 +10,14 @@ mod channel;
 mod channels;
 mod chart;
 mod go;
+mod growth;
 mod measured;
 mod memory;
 mod options;
 mod peer;
 mod report;
 mod runtime;
+mod scale;
 mod select;
 mod sleeps;
 mod threads;
@@ -34,9 +36,10 @@ use workload::Workload;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(("--one", of)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
-    {
-        return run_one(of);
+    match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some(("--one", of)) => return run_one(of),
+        Some(("--scale", of)) => return growth::run_one(of),
+        _ => {}
     }
     match Options::parse(arguments).and_then(|options| run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +64,16 @@ fn run_one(of: &[String]) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    if !options.workloads.is_empty() {
+        compare(options)?;
+    }
+    if !options.growing.is_empty() {
+        println!("{}\n{}", report::machine(), growth::tables(options)?);
+    }
+    Ok(())
+}
+
+fn compare(options: &Options) -> Result<(), String> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
     std::fs::create_dir_all(&directory).map_err(|error| format!("{directory:?}: {error}"))?;
     let go = go::build(&directory);

@@ -42,13 +42,13 @@ where
 }
 
 #[cfg(target_os = "linux")]
-fn resident_bytes() -> usize {
+pub(crate) fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
 }
 
 #[cfg(not(target_os = "linux"))]
-fn resident_bytes() -> usize {
+pub(crate) fn resident_bytes() -> usize {
     0
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::catalogue::WORKLOADS;
 use crate::peer::{PEERS, Peer};
+use crate::scale::{GROWING, Growing};
 use crate::workload::Workload;
 
 const HELP: &str = "\
@@ -13,7 +14,7 @@ cargo bench -- [OPTIONS] [NAME ..]
   --quick         smaller sizes, three rounds: under a minute
   --check         tiny sizes, one round: do all of them give the right result?
   --workers N     worker threads of every runtime (default: usable cores; of blocking: 2)
-  --rounds N      rounds (default: 7; of blocking: 3)
+  --rounds N      rounds (default: 7; of blocking and scale: 3)
   --only PEERS    only these, with commas: gorun,Go,tokio,async-executor,OS threads; channels
                   without a runtime: flume,kanal,async-channel,crossfire
   --output DIR    where benchmarks.json and benchmarks.svg go (default: the target directory)
@@ -23,6 +24,9 @@ GORUN_BENCH_NO_SPARES=1 leaves gorun no more threads than it has workers.
 
 Workloads:
 ";
+
+/// The group of the workloads that grow.
+const SCALE: &str = "scale";
 
 enum Size {
     Full,
@@ -34,6 +38,7 @@ pub(crate) struct Options {
     pub(crate) check: bool,
     pub(crate) output: PathBuf,
     pub(crate) workloads: Vec<&'static Workload>,
+    pub(crate) growing: Vec<&'static Growing>,
     pub(crate) peers: Vec<Peer>,
     size: Size,
     workers: Option<usize>,
@@ -46,6 +51,7 @@ impl Options {
             check: false,
             output: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
             workloads: Vec::new(),
+            growing: Vec::new(),
             peers: PEERS.to_vec(),
             size: Size::Full,
             workers: None,
@@ -69,25 +75,32 @@ impl Options {
                     let of_that_name = WORKLOADS
                         .iter()
                         .filter(|workload| workload.name == name || workload.is_in(name));
-                    let before = options.workloads.len();
+                    let growing =
+                        GROWING.iter().filter(|growing| growing.name == name || name == SCALE);
+                    let before = options.workloads.len() + options.growing.len();
                     options.workloads.extend(of_that_name);
-                    if options.workloads.len() == before {
+                    options.growing.extend(growing);
+                    if options.workloads.len() + options.growing.len() == before {
                         return Err(format!("there is no option or workload {name:?}; see --help"));
                     }
                 }
             }
         }
-        if options.workloads.is_empty() {
+        if options.workloads.is_empty() && options.growing.is_empty() {
             let all = WORKLOADS.iter();
             options.workloads =
                 all.filter(|workload| options.check || workload.group.is_none()).collect();
+            options.growing = GROWING.iter().filter(|_| options.check).collect();
         }
         Ok(options)
     }
 
     pub(crate) fn workers(&self, workload: &Workload) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.workers.or(workload.default_workers()).unwrap_or_else(cores)
+    }
+
+    pub(crate) fn growing_workers(&self) -> usize {
+        self.workers.unwrap_or_else(cores)
     }
 
     pub(crate) fn rounds(&self, workload: &Workload) -> usize {
@@ -98,6 +111,14 @@ impl Options {
         })
     }
 
+    pub(crate) fn growing_rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.check { 1 } else { 3 })
+    }
+
+    pub(crate) fn sizes(&self, growing: &Growing) -> &'static [usize] {
+        if self.check { growing.tiny } else { growing.sizes }
+    }
+
     pub(crate) fn size(&self, workload: &Workload) -> usize {
         match self.size {
             Size::Full => workload.full,
@@ -105,6 +126,10 @@ impl Options {
             Size::Tiny => workload.tiny,
         }
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn number(option: &str, value: &str) -> Result<usize, String> {
@@ -129,6 +154,10 @@ fn help() -> String {
         }
         let width = if workload.is_in("blocking") { 21 } else { 15 };
         help += &format!("  {:<width$} {} [{}]\n", workload.name, workload.about, workload.unit);
+    }
+    help += &format!("\nThe group {SCALE:?}, of gorun alone, runs only if named:\n");
+    for growing in &GROWING {
+        help += &format!("  {:<15} {}\n", growing.name, growing.about);
     }
     help
 }

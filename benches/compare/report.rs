@@ -31,7 +31,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    fn of(figures: impl Iterator<Item = f64>) -> Summary {
+    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Summary {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_by(f64::total_cmp);
         let middle = figures.len() / 2;
@@ -43,11 +43,19 @@ impl Summary {
     }
 }
 
-/// Machine, cores, versions.
-pub(crate) fn title(rows: &[Row], go: Option<&str>) -> String {
+pub(crate) fn machine() -> String {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "{} {}, {cores} usable cores",
+        model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()),
+        std::env::consts::OS,
+    )
+}
+
+/// Machine, cores, versions.
+pub(crate) fn title(rows: &[Row], go: Option<&str>) -> String {
     let workers: BTreeSet<_> = rows.iter().map(|row| row.workers).collect();
     let workers: Vec<_> = workers.iter().map(usize::to_string).collect();
     let versions = include_str!("../../Cargo.lock");
@@ -60,9 +68,8 @@ pub(crate) fn title(rows: &[Row], go: Option<&str>) -> String {
         .filter_map(|peer| Some(format!("{} {}", peer.name(), version(peer.name())?)))
         .collect();
     format!(
-        "{} {}, {cores} usable cores, {} workers; {}; {}",
-        model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()),
-        std::env::consts::OS,
+        "{}, {} workers; {}; {}",
+        machine(),
         workers.join(" or "),
         versions.join(", "),
         go.unwrap_or("no Go"),
@@ -220,7 +227,7 @@ impl Row {
 }
 
 /// With a comma between thousands, if there are ten of them.
-fn grouped(figure: f64, digits: usize) -> String {
+pub(crate) fn grouped(figure: f64, digits: usize) -> String {
     let mut text = format!("{figure:.digits$}");
     let mut end = text.find('.').unwrap_or(text.len());
     if end > 4 {

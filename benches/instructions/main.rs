@@ -1,0 +1,153 @@
+//! Counts the instructions of gorun's operations under callgrind, and compares them with those in
+//! `benches/instructions.txt`: unlike times, they are the same on a machine that is busy.
+//!
+//! `cargo bench --bench instructions`; with `-- --renew` it writes the file.
+
+mod operations;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::{fs, thread};
+
+use operations::{OPERATIONS, Operation};
+
+const HEADER: &str = "\
+# Instructions for each operation, and what they were counted with: they differ with the compiler, the
+# C library and the processor. Written by `cargo bench --bench instructions -- --renew`.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["--one", name, times] => {
+            let operation = OPERATIONS.iter().find(|operation| operation.name == name);
+            (operation.expect("an operation's name").run)(times.parse().unwrap());
+            Ok(())
+        }
+        [] => count().and_then(|counts| compare(&counts)),
+        ["--renew"] => count().and_then(|counts| renew(&counts)),
+        _ => Err("usage: cargo bench --bench instructions [-- --renew]".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.txt")
+}
+
+/// Instructions for each of the operations, in their order.
+fn count() -> Result<Vec<f64>, String> {
+    // Two at a time, for those who have two cores.
+    let (left, right) = OPERATIONS.split_at(OPERATIONS.len() / 2);
+    let count = |operations: &[Operation]| operations.iter().map(instructions).collect();
+    let (left, right): (Result<Vec<_>, _>, Result<Vec<_>, _>) = thread::scope(|scope| {
+        let right = scope.spawn(|| count(right));
+        (count(left), right.join().unwrap())
+    });
+    Ok([left?, right?].concat())
+}
+
+/// The difference between many and twice as many, so that beginning and end do not count.
+fn instructions(operation: &Operation) -> Result<f64, String> {
+    let of = |times| total(operation, times);
+    let (many, twice) = (of(operation.times)?, of(2 * operation.times)?);
+    Ok((twice as f64 - many as f64) / operation.times as f64)
+}
+
+/// Of the thread that is busiest: the others only wait for it, some of them by the clock.
+fn total(operation: &Operation, times: usize) -> Result<u64, String> {
+    let directory =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("instructions-{}", operation.name));
+    let failed = |why: String| format!("{} under valgrind: {why}", operation.name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).map_err(|error| failed(error.to_string()))?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--separate-threads=yes"])
+        .arg(format!("--callgrind-out-file={}/of", directory.display()))
+        .arg(std::env::current_exe().expect("this program's path"))
+        .args(["--one", operation.name, &times.to_string()])
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(format!(
+            "{}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )));
+    }
+    let files = fs::read_dir(&directory).map_err(|error| failed(error.to_string()))?;
+    let of_thread = |file: fs::DirEntry| -> Option<u64> {
+        let text = fs::read_to_string(file.path()).ok()?;
+        let total = text.lines().rev().find_map(|line| line.strip_prefix("totals: "))?;
+        total.trim().parse().ok()
+    };
+    files
+        .filter_map(|file| of_thread(file.ok()?))
+        .max()
+        .ok_or_else(|| failed("no totals in what it wrote".to_owned()))
+}
+
+/// What the counts depend on, besides this crate and `Cargo.lock`.
+fn tools() -> String {
+    let line = |program: &str, argument: &str| {
+        let output = Command::new(program).arg(argument).output().ok();
+        let output = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        output.unwrap_or_else(|| format!("no {program}"))
+    };
+    let (rustc, library) = (line("rustc", "--version"), line("getconf", "GNU_LIBC_VERSION"));
+    format!("{rustc}, {library}, {} {}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
+fn renew(counts: &[f64]) -> Result<(), String> {
+    let mut text = format!("{HEADER}{}\n", tools());
+    for (operation, count) in OPERATIONS.iter().zip(counts) {
+        let _ = writeln!(text, "{:<12} {count:>7.0}  {}", operation.name, operation.about);
+    }
+    print!("{text}");
+    fs::write(file(), text).map_err(|error| format!("{:?}: {error}", file()))
+}
+
+fn compare(counts: &[f64]) -> Result<(), String> {
+    let text = fs::read_to_string(file()).map_err(|error| format!("{:?}: {error}", file()))?;
+    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let (made_with, here) = (lines.next().unwrap_or_default().to_owned(), tools());
+    let of_line = |line: &str| -> Option<(String, f64)> {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
+    };
+    let recorded: Vec<(String, f64)> = lines.filter_map(of_line).collect();
+
+    let mut wrong = Vec::new();
+    for (Operation { name, tolerance, .. }, &count) in OPERATIONS.iter().zip(counts) {
+        let Some((_, before)) = recorded.iter().find(|(recorded, _)| recorded == name) else {
+            println!("{name:<12} {count:>7.0}, not in the file");
+            wrong.push(*name);
+            continue;
+        };
+        let percent = (count / before - 1.0) * 100.0;
+        println!("{name:<12} {count:>7.0}, recorded {before:>7.0}: {percent:+.1} %");
+        if percent.abs() > *tolerance {
+            wrong.push(name);
+        }
+    }
+    if made_with != here {
+        println!("NOT COMPARED: the file was made with {made_with}, and this is {here}.");
+        return Ok(());
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "Too far from benches/instructions.txt: {}. If that is meant to be:\n\
+         cargo bench --bench instructions -- --renew",
+        wrong.join(", ")
+    ))
+}
