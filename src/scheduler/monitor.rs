@@ -47,6 +47,10 @@ const SHORT_REST: Duration = Duration::from_millis(10);
 /// How long it lies down if there is nothing to see but spares, or workers that are written off.
 const LONG_REST: Duration = Duration::from_secs(1);
 
+/// So much of the time between two looks counts, at most. More has passed if the process was stopped, or
+/// the machine too busy to run this thread; then the others have not run either, and held nobody up.
+const LONGEST_STEP: Duration = Duration::from_millis(20);
+
 /// A spare that has not been needed for this long, or up to twice as long, leaves.
 const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 
@@ -71,19 +75,25 @@ struct Monitor {
     /// How many workers may be available, as `Idle` was last told.
     allowed: usize,
     rest: Duration,
+    looked_last: Instant,
+    /// When that was by a clock that stands still while the process does.
+    counted: Instant,
     spares_left_at: Instant,
     refused_until: Option<Instant>,
 }
 
 impl Monitor {
     fn new(scheduler: Arc<Scheduler>) -> Self {
+        let now = clock::now();
         Monitor {
             suspicion: Suspicion::new(),
             reports: Reports::new(scheduler.config.on_blocked.clone()),
             seen: Vec::new(),
             allowed: scheduler.config.workers,
             rest: SHORT_REST,
-            spares_left_at: clock::now(),
+            looked_last: now,
+            counted: now,
+            spares_left_at: now,
             refused_until: None,
             scheduler,
         }
@@ -127,7 +137,10 @@ impl Monitor {
         self.seen.extend(scheduler.workers().map(Seen::from));
         let work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
         let somebody_is_idle = scheduler.idle.somebody_is_idle();
-        let sample = Sample { now, workers: &self.seen, work_waits, somebody_is_idle };
+        self.counted += (now - self.looked_last).min(LONGEST_STEP);
+        self.looked_last = now;
+        let sample =
+            Sample { now: self.counted, workers: &self.seen, work_waits, somebody_is_idle };
         let verdict = self.suspicion.look(&sample, |index| {
             scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
         });
@@ -145,7 +158,7 @@ impl Monitor {
         if work_waits || !(verdict.neglecting.is_empty() && verdict.stuck.is_empty()) {
             scheduler.notify_of_what_waits();
         }
-        self.report(now);
+        self.report();
         if now - self.spares_left_at >= SPARE_LIFETIME {
             self.spares_left_at = now;
             scheduler.idle.let_spares_leave(|index| scheduler.bed(index));
@@ -194,9 +207,9 @@ impl Monitor {
         }
     }
 
-    fn report(&mut self, now: Instant) {
+    fn report(&mut self) {
         for (index, seen) in self.seen.iter().enumerate() {
-            let held_for = self.suspicion.held_for(index, now);
+            let held_for = self.suspicion.held_for(index, self.counted);
             if !self.reports.concern(held_for) || !seen.is_in_poll() {
                 continue;
             }
