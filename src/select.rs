@@ -198,12 +198,12 @@ macro_rules! select {
 #[macro_export]
 macro_rules! __select_cases {
     (@next $chosen:ident $conditions:tt $futures:tt $arms:tt ()
-        default => $body:block , $($rest:tt)*) => {
-        $crate::__select_cases!(@next $chosen $conditions $futures $arms ($body) $($rest)*)
+        default => { $($body:tt)* } , $($rest:tt)*) => {
+        $crate::__select_cases!(@next $chosen $conditions $futures $arms ({ $($body)* }) $($rest)*)
     };
     (@next $chosen:ident $conditions:tt $futures:tt $arms:tt ()
-        default => $body:block $($rest:tt)*) => {
-        $crate::__select_cases!(@next $chosen $conditions $futures $arms ($body) $($rest)*)
+        default => { $($body:tt)* } $($rest:tt)*) => {
+        $crate::__select_cases!(@next $chosen $conditions $futures $arms ({ $($body)* }) $($rest)*)
     };
     (@next $chosen:ident $conditions:tt $futures:tt $arms:tt ()
         default => $body:expr $(, $($rest:tt)*)?) => {
@@ -223,7 +223,7 @@ macro_rules! __select_cases {
     };
 
     (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr => $body:block , $($rest:tt)*) => {
+        $pattern:pat = $future:expr => { $($body:tt)* } , $($rest:tt)*) => {
         $crate::__select_cases!(
             @next $chosen
             ($($conditions)*)
@@ -236,14 +236,14 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    $body
+                    { $($body)* }
                 }
             })
             $default $($rest)*
         )
     };
     (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr => $body:block $($rest:tt)*) => {
+        $pattern:pat = $future:expr => { $($body:tt)* } $($rest:tt)*) => {
         $crate::__select_cases!(
             @next $chosen
             ($($conditions)*)
@@ -256,7 +256,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    $body
+                    { $($body)* }
                 }
             })
             $default $($rest)*
@@ -283,7 +283,7 @@ macro_rules! __select_cases {
         )
     };
     (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr , if $condition:expr => $body:block , $($rest:tt)*) => {
+        $pattern:pat = $future:expr , if $condition:expr => { $($body:tt)* } , $($rest:tt)*) => {
         $crate::__select_cases!(
             @next $chosen
             ($($conditions)* (enabled = $condition))
@@ -300,14 +300,14 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    $body
+                    { $($body)* }
                 }
             })
             $default $($rest)*
         )
     };
     (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr , if $condition:expr => $body:block $($rest:tt)*) => {
+        $pattern:pat = $future:expr , if $condition:expr => { $($body:tt)* } $($rest:tt)*) => {
         $crate::__select_cases!(
             @next $chosen
             ($($conditions)* (enabled = $condition))
@@ -324,7 +324,7 @@ macro_rules! __select_cases {
                 $crate::__select::Choice::Last(value) => {
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    $body
+                    { $($body)* }
                 }
             })
             $default $($rest)*

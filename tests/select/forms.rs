@@ -56,6 +56,23 @@ fn commas_are_optional_after_braces() {
     });
 }
 
+/// What another macro has parsed already is one token, which is not taken apart again.
+#[test]
+fn bodies_can_be_expressions_of_another_macro() {
+    macro_rules! receive_or {
+        ($receiver:expr, $received:expr, $default:expr) => {
+            select! {
+                _ = $receiver.recv() => $received,
+                default => $default
+            }
+        };
+    }
+    let (sender, receiver) = channel::<u32>(1);
+    assert_eq!(receive_or!(receiver, 1, { 2 }), 2);
+    sender.try_send(0).unwrap();
+    assert_eq!(receive_or!(receiver, 1, 2), 1);
+}
+
 #[test]
 fn patterns_take_values_apart() {
     block_on(async {
