@@ -16,8 +16,6 @@ mod go_tests;
 mod order;
 #[path = "channel/power_series.rs"]
 mod power_series;
-#[path = "channel/reference.rs"]
-mod reference;
 #[path = "channel/series.rs"]
 mod series;
 #[path = "channel/stream.rs"]

@@ -441,6 +441,37 @@ fn a_nested_block_on_is_left_behind_without_waiting() {
     }
 }
 
+/// It is given ten milliseconds, which on a busy machine may pass while its thread has no core.
+#[test]
+fn a_nested_block_on_that_comes_to_its_end_is_not_left_behind() {
+    const RUNS: usize = 50;
+    let mut in_time = 0;
+    for run in 0..RUNS {
+        let dropped = flag();
+        let held = OnDrop({
+            let dropped = dropped.clone();
+            move || dropped.store(true, Ordering::Release)
+        });
+        patient(WORKERS[run % 3])
+            .block_on(async move {
+                let (inside, is_inside) = futures::channel::oneshot::channel();
+                gorun::spawn(async move {
+                    let _held = held;
+                    gorun::block_on(async {
+                        inside.send(()).unwrap();
+                        thread::sleep(2 * MILLISECOND);
+                    });
+                    pending::<()>().await;
+                })
+                .detach();
+                is_inside.await.unwrap();
+            })
+            .unwrap();
+        in_time += usize::from(dropped.load(Ordering::Acquire));
+    }
+    assert!(in_time > RUNS / 2, "{in_time} of {RUNS} were dropped in time");
+}
+
 /// Its destructor waits, in a nested `block_on`, until the sender goes.
 struct BlocksWhenDropped(Arc<AtomicUsize>, futures::channel::oneshot::Receiver<()>);
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 
-use crate::measured::Measured;
+use crate::measured::{Measured, microseconds};
 use crate::runtime::Runtime;
 
 const HOGS: usize = 8;
@@ -61,20 +61,14 @@ const AFTER: Duration = Duration::from_millis(20);
 /// A goroutine computes, spawns another, and computes on until that has started; `n` times, and nothing
 /// else runs. How late it starts, in microseconds: in the median, and the 99th of a hundred.
 pub(crate) fn inside<R: Runtime>(workers: usize, n: usize) -> Measured {
-    let mut lateness = R::block_on(workers, async move {
+    Measured::delays(R::block_on(workers, async move {
         let mut lateness = Vec::with_capacity(n);
         for _ in 0..n {
             thread::sleep(PERIOD);
             lateness.push(R::spawn(start_beside_me::<R>()).await);
         }
         lateness
-    });
-    lateness.sort();
-    let microseconds = |late: Duration| late.as_secs_f64() * 1e6;
-    Measured {
-        value: microseconds(lateness[n / 2]),
-        second: Some(microseconds(lateness[n * 99 / 100])),
-    }
+    }))
 }
 
 async fn start_beside_me<R: Runtime>() -> Duration {
@@ -133,7 +127,6 @@ fn beside_hogs<R: Runtime>(workers: usize, n: usize, hog: fn(Duration)) -> Measu
     assert_eq!(lateness.len(), wakes(duration).count());
     let mut later = lateness.split_off(wakes(duration.min(FIRST)).count());
     later.sort();
-    let microseconds = |late: Duration| late.as_secs_f64() * 1e6;
     Measured {
         value: microseconds(later[later.len() * 99 / 100]),
         second: lateness.into_iter().max().map(microseconds),

@@ -39,6 +39,7 @@ pub(crate) const GROWING: [Growing; 4] = [
         measures: &[
             "spawn and sleep, ns",
             "wake up and join, ns of CPU",
+            "both together, ns",
             "lateness in the median, µs",
             "memory, bytes",
         ],
@@ -57,7 +58,13 @@ pub(crate) const GROWING: [Growing; 4] = [
     Growing {
         name: "scale-ring",
         about: "goroutines in a ring, with a channel from each to the next, pass a value round",
-        measures: &["spawn and park, ns", "a hop, ns", "close and join, ns", "memory, bytes"],
+        measures: &[
+            "spawn and park, ns",
+            "close and join, ns",
+            "both together, ns",
+            "a hop, ns",
+            "memory, bytes",
+        ],
         sizes: &[1_000, 100_000],
         tiny: &[100, 1_000],
         run: ring,
@@ -179,7 +186,8 @@ fn sleeping(workers: usize, n: usize) -> Vec<f64> {
         let waking = if is_in_time { each(cpu_time() - before, n) } else { f64::NAN };
         lateness.sort();
         let late = lateness[n / 2].as_secs_f64() * 1e6;
-        vec![each(spawning, n), waking, late, bytes as f64 / n as f64]
+        let spawning = each(spawning, n);
+        vec![spawning, waking, spawning + waking, late, bytes as f64 / n as f64]
     })
 }
 
@@ -248,7 +256,8 @@ fn ring(workers: usize, n: usize) -> Vec<f64> {
             handle.await.unwrap();
         }
         let closing = start.elapsed();
-        vec![each(spawning, n), each(passing, hops), each(closing, n), bytes as f64 / n as f64]
+        let stages = [spawning, closing, spawning + closing].map(|stage| each(stage, n));
+        stages.into_iter().chain([each(passing, hops), bytes as f64 / n as f64]).collect()
     })
 }
 

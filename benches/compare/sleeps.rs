@@ -44,7 +44,7 @@ pub(crate) fn many<R: Sleep>(workers: usize, n: usize) -> Measured {
 /// A goroutine sleeps 1 ms, `n` times. How late it is each time, in microseconds: in the median, and
 /// the 99th of a hundred.
 pub(crate) fn late<R: Sleep>(workers: usize, n: usize) -> Measured {
-    let mut lateness = R::block_on(workers, async move {
+    Measured::delays(R::block_on(workers, async move {
         R::spawn(async move {
             let mut lateness = Vec::with_capacity(n);
             for _ in 0..n {
@@ -55,11 +55,5 @@ pub(crate) fn late<R: Sleep>(workers: usize, n: usize) -> Measured {
             lateness
         })
         .await
-    });
-    lateness.sort();
-    let microseconds = |late: Duration| late.as_secs_f64() * 1e6;
-    Measured {
-        value: microseconds(lateness[n / 2]),
-        second: Some(microseconds(lateness[n * 99 / 100])),
-    }
+    }))
 }

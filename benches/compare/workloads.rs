@@ -203,7 +203,7 @@ pub(crate) fn main_round_trip<R: Runtime>(workers: usize, n: usize) -> Measured 
 /// How long it takes until a goroutine runs that a thread of its own has woken, on a runtime that
 /// has nothing else to do: the median, and the 99th of a hundred, in microseconds.
 pub(crate) fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
-    let mut delays = R::block_on(workers, async move {
+    let delays = R::block_on(workers, async move {
         let (wake, woken) = async_channel::bounded::<Instant>(1);
         let (tell, told) = std::sync::mpsc::channel();
         R::detach(async move {
@@ -226,9 +226,7 @@ pub(crate) fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
         std::thread::spawn(move || done.send(waker.join().unwrap()).unwrap());
         is_done.await.unwrap()
     });
-    delays.sort();
-    let at = |part: f64| delays[(delays.len() as f64 * part) as usize].as_secs_f64() * 1e6;
-    Measured { value: at(0.5), second: Some(at(0.99)) }
+    Measured::delays(delays)
 }
 
 /// Leaves about a microsecond of work for each goroutine.

@@ -99,8 +99,9 @@ impl Life {
                 drop(self.home.handle.spawn(async move { life.begin() }));
             }
             3 => self.world.abort_somebody(&mut random),
-            // Elsewhere it would start a runtime. And exit leaves behind who is in a `block_on`, be it
-            // for a moment, unless it has itself called the destructor.
+            // Elsewhere it would start a runtime. And exit leaves behind who is in a `block_on` for ten
+            // milliseconds, which on a busy machine is a moment, unless it has itself called the
+            // destructor.
             4 if self.world.is_clean && Handle::try_current().is_some() => {
                 block_on(yield_now());
             }

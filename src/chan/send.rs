@@ -95,7 +95,9 @@ impl<'a, T> Sends<'a, T> {
                 None => return Poll::Pending,
             },
             State::New | State::Sent => {}
-            State::Done => panic!("a send was polled after it had completed"),
+            State::Done => {
+                panic!("a send was polled after it had completed: begin another one with `send`")
+            }
         }
         self.state = State::Done;
         Poll::Ready(if value.is_none() { Ok(()) } else { Err(Closed) })

@@ -13,9 +13,10 @@
 //!    its way to everything that is queued behind a goroutine that does not suspend; and another one,
 //!    if that one meets a destructor that does not end. If the system refuses the thread, those stay
 //!    where they are.
-//! 5. It waits until no goroutine is alive, or until nothing has moved for `exit_grace`, or until
-//!    those that are alive all sit in a nested `block_on`. (Those whose destructors sit in one are
-//!    waited for: others are there to do what they wait for.)
+//! 5. It waits until no goroutine is alive, or until nothing has moved for `exit_grace`, or, if all
+//!    that are alive sit in a nested `block_on`, for 10 ms: what they wait for has been dropped, unless
+//!    it is theirs, or comes from outside. (Those whose destructors sit in one are waited for as long
+//!    as others: others are there to do what they wait for.)
 //! 6. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can.
 //! 7. Main's value goes back, or the panic that won is resumed.
@@ -128,10 +129,9 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
         if live == 0 {
             return true;
         }
-        if live <= scheduler.threads.waiting_goroutines() {
-            return false;
-        }
+        let all_wait = live <= scheduler.threads.waiting_goroutines();
         let limit = match scheduler.has_worker_for(live) {
+            _ if all_wait => LEAST_GRACE,
             true => grace.max(FREE_WORKER_LIMIT),
             false => grace,
         };
@@ -140,7 +140,8 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             // Perhaps it sleeps, beside what somebody who does not suspend has queued.
             scheduler.idle.wake_one(|index| scheduler.bed(index));
         }
-        if quiet_for >= NAP && drainers < MAX_DRAINERS && !scheduler.has_free_worker() {
+        let lacks_worker = !all_wait && !scheduler.has_free_worker();
+        if quiet_for >= NAP && drainers < MAX_DRAINERS && lacks_worker {
             drainers += 1;
             let limit = scheduler.config.max_threads + MAX_DRAINERS;
             if scheduler.threads.start(scheduler, limit).is_ok() {
