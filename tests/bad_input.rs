@@ -316,3 +316,17 @@ fn into_panic_of_a_cancelled_goroutine_panics_at_the_callers_line() {
     assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
     says(&seen.message, &["cancelled", "is_panic", "try_into_panic"]);
 }
+
+/// Of what was set, since that is what an error may be due to.
+#[test]
+fn a_builder_and_a_handle_can_be_debugged() {
+    let builder = Builder::new().worker_threads(3).thread_name("night").on_blocked(|_| {});
+    let text = format!("{builder:?}");
+    says(
+        &text,
+        &["Builder { worker_threads: Some(3)", "night", "on_blocked: Some(\"a function\")"],
+    );
+    says(&format!("{:?}", Builder::new()), &["worker_threads: None", "on_blocked: None"]);
+    let text = run(1, async { format!("{:?}", Handle::current()) });
+    assert_eq!(text, "Handle { num_goroutines: 1 }");
+}

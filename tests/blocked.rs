@@ -634,6 +634,23 @@ fn a_thread_the_system_refuses_is_done_without_and_that_is_said_once() {
         .unwrap();
 }
 
+/// In a process whose threads would get stacks that no machine has, unless they say another size.
+#[test]
+fn that_no_thread_stands_in_is_said_even_if_none_can_be_had_to_say_it() {
+    if !is_child() {
+        let test = "that_no_thread_stands_in_is_said_even_if_none_can_be_had_to_say_it";
+        let output = child(test, &[("RUST_MIN_STACK", "1000000000000000000")], "");
+        let text = stderr(&output);
+        assert!(output.status.success(), "{text}");
+        assert_eq!(text.matches("no thread could be started").count(), 1, "{text}");
+        return;
+    }
+    assert!(thread::Builder::new().spawn(|| {}).is_err());
+    let builder = Builder::new().worker_threads(1).max_threads(1).thread_stack_size(1 << 20);
+    let blocks = async { spawn(async { block_on(async { 42 }) }).await.unwrap() };
+    assert_eq!(builder.block_on(blocks).unwrap(), 42);
+}
+
 // Exit.
 
 /// Where a stuck goroutine waits until it is let go.

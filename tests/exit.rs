@@ -723,6 +723,37 @@ fn destructors_of_workers_thread_locals_may_spawn_wake_and_drop_handles() {
     }
 }
 
+/// Else the panic would leave the destructor of a thread-local, which aborts the process.
+#[test]
+fn a_future_refused_in_the_destructor_of_a_workers_thread_local_may_panic_in_its_own() {
+    struct Late {
+        _ended: Probe,
+    }
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let refused = || {
+                let bomb = OnDrop(|| panic!("boom"));
+                async move { drop(bomb) }
+            };
+            gorun::go!(refused());
+            drop(gorun::spawn(refused()));
+        }
+    }
+    thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });
+    let _watchdog = watchdog();
+    quiet();
+    for workers in WORKERS {
+        let ended = Drops::new(1);
+        patient(workers)
+            .block_on(async {
+                let late = Late { _ended: ended.probe(0) };
+                gorun::spawn(async { LATE.set(Some(late)) }).await.unwrap();
+            })
+            .unwrap();
+        ended.assert_each_once_off_main(workers);
+    }
+}
+
 /// It runs after what this thread's earlier mains may have left for its end.
 #[test]
 fn the_destructor_of_a_thread_local_may_be_a_main() {
@@ -970,6 +1001,68 @@ fn a_waker_that_blocks_does_not_keep_main_from_returning() {
     wait_until(|| was_woken.load(Ordering::Acquire));
     stop.store(true, Ordering::Release);
     wait_until(|| drops.all_dropped());
+}
+
+/// Waits for a goroutine that main leaves behind, with each of the wakers. `told` says when it may
+/// end: its end wakes too.
+fn leave_behind(wakers: &[Waker], told: impl Fn()) {
+    let (stop, drops) = (flag(), Drops::new(wakers.len()));
+    let polls: Vec<_> = wakers.iter().map(|_| counter()).collect();
+    // As many workers: each of them spins.
+    let builder = Builder::new().worker_threads(wakers.len()).thread_stack_size(1 << 20);
+    let _handles = builder
+        .exit_grace(Duration::ZERO)
+        .block_on(async {
+            let mut handles = Vec::new();
+            for (index, waker) in wakers.iter().enumerate() {
+                let spinner = spinner(&polls[index], &stop, drops.probe(index));
+                let mut handle = gorun::spawn(spinner);
+                let mut cx = std::task::Context::from_waker(waker);
+                assert!(handle.poll_unpin(&mut cx).is_pending());
+                handles.push(handle);
+            }
+            yield_until(|| polls.iter().all(|polls| load(polls) == 1)).await;
+            handles
+        })
+        .unwrap();
+    told();
+    stop.store(true, Ordering::Release);
+    wait_until(|| drops.all_dropped());
+}
+
+/// Sets a flag, and may panic then. Not at the second time, which is at the goroutine's end.
+struct Told(Arc<AtomicBool>, bool);
+
+impl std::task::Wake for Told {
+    fn wake(self: Arc<Self>) {
+        let is_first = !self.0.swap(true, Ordering::AcqRel);
+        assert!(!(is_first && self.1), "boom");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_does_not_keep_others_from_being_told_who_was_left_behind() {
+    let _watchdog = watchdog();
+    quiet();
+    let told = [flag(), flag(), flag()];
+    let wakers = told.clone().map(|told| Waker::from(Arc::new(Told(told, true))));
+    leave_behind(&wakers, || {
+        wait_until(|| told.iter().all(|told| told.load(Ordering::Acquire)));
+    });
+}
+
+/// In a process whose threads would get stacks that no machine has, unless they say another size.
+#[test]
+fn without_a_thread_to_bring_the_news_main_brings_it() {
+    if !is_child() {
+        let test = "without_a_thread_to_bring_the_news_main_brings_it";
+        return child_passes(test, &[("RUST_MIN_STACK", "1000000000000000000")], "");
+    }
+    assert!(thread::Builder::new().spawn(|| {}).is_err());
+    let told = flag();
+    leave_behind(&[Waker::from(Arc::new(Told(told.clone(), false)))], || {
+        assert!(told.load(Ordering::Acquire));
+    });
 }
 
 // Many runs in one process.

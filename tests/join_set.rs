@@ -722,3 +722,21 @@ fn a_set_may_be_filled_and_emptied_again_and_again() {
         });
     }
 }
+
+/// Also of results that cannot, and without joining any.
+#[test]
+fn a_set_can_be_debugged_while_its_goroutines_run() {
+    struct Opaque;
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::default();
+            assert_eq!(format!("{set:?}"), "JoinSet { len: 0 }");
+            set.spawn(async { Opaque });
+            set.spawn(pending());
+            assert_eq!(format!("{set:?}"), "JoinSet { len: 2 }");
+            set.join_next().await.unwrap().unwrap();
+            assert_eq!(format!("{set:?}"), "JoinSet { len: 1 }");
+        });
+    }
+}

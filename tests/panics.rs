@@ -741,6 +741,29 @@ fn payloads_whose_destructors_panic_harm_nobody() {
     }
 }
 
+/// The first one is dropped by the scheduler, the second by main.
+#[test]
+fn a_payload_whose_destructors_panic_for_ever_is_given_up() {
+    struct Endless;
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            panic_any(Endless);
+        }
+    }
+    let _watchdog = watchdog();
+    quiet();
+    for workers in WORKERS {
+        let value = ignoring(workers, async {
+            spawn(async { panic_any(Endless) });
+            let handle = spawn(async { panic_any(Endless) });
+            wait_until(|| handle.is_finished());
+            drop(handle);
+            spawn(async { 42 }).await.unwrap()
+        });
+        assert_eq!(value, 42);
+    }
+}
+
 /// Such a payload's destructor comes back to what keeps the panics.
 #[test]
 fn payloads_that_hold_panicked_handles_can_be_dropped() {

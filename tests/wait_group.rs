@@ -499,6 +499,32 @@ fn go_outside_a_runtime_panics_as_spawn_does_and_counts_nothing() {
 }
 
 #[test]
+fn a_destructor_that_panics_in_go_outside_a_runtime_neither_hides_the_error_nor_is_left_counted() {
+    let _watchdog = watchdog();
+    let group = WaitGroup::new();
+    let guard = OnDrop(|| panic!("boom"));
+    let seen = panic_of(|| {
+        group.go(async move {
+            let _guard = guard;
+        })
+    });
+    assert!(seen.message.contains("belongs to no gorun runtime"), "{}", seen.message);
+    assert_eq!(counter(&group), ZERO);
+}
+
+#[test]
+fn a_wait_can_be_debugged_before_and_after_the_zero() {
+    let group = WaitGroup::new();
+    group.add(1);
+    let mut wait = group.wait();
+    assert!(!poll_once(&mut wait));
+    assert_eq!(format!("{wait:?}"), "Wait { counter: 1 }");
+    group.done();
+    assert_eq!(format!("{wait:?}"), "Wait { counter: 0 }");
+    assert!(poll_once(&mut wait));
+}
+
+#[test]
 fn ignored_panics_of_polls_and_destructors_count_down() {
     let _watchdog = watchdog();
     for workers in WORKERS {

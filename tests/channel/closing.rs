@@ -177,6 +177,9 @@ fn errors_say_what_happened_whatever_the_value() {
     assert_eq!(TrySendError::from(SendError(1)), TrySendError::Closed(1));
     let (tx, rx) = channel::<Opaque>(7);
     assert_eq!(format!("{tx:?}"), "Sender { capacity: 7, len: 0, is_closed: false, .. }");
+    assert_eq!(format!("{:?}", tx.send(Opaque)), "Send { .. }");
+    assert_eq!(format!("{:?}", tx.send_from(&mut Some(Opaque))), "SendFrom { .. }");
     drop(tx);
     assert_eq!(format!("{rx:?}"), "Receiver { capacity: 7, len: 0, is_closed: true, .. }");
+    assert_eq!(format!("{:?}", rx.recv()), "Recv { .. }");
 }

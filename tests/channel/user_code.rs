@@ -116,6 +116,22 @@ impl Drop for Testament {
 }
 
 #[test]
+fn a_sender_whose_waker_makes_room_when_it_is_cloned_does_not_wait() {
+    let _watchdog = watchdog();
+    let (tx, rx) = channel(1);
+    tx.try_send(1).unwrap();
+    let nosy = Arc::new(Nosy {
+        channel: Mutex::new(Some((tx.clone(), rx.clone()))),
+        calls: AtomicUsize::new(0),
+    });
+    let waker = nosy_waker(&nosy);
+    // Otherwise it would wait in front of a channel with room, and nobody would wake it.
+    let polled = pin!(tx.send(2)).poll(&mut Context::from_waker(&waker));
+    assert_eq!(polled, Poll::Ready(Ok(())));
+    nosy.channel.lock().unwrap().take();
+}
+
+#[test]
 fn values_whose_destructors_use_the_channel_find_it_unlocked() {
     let _watchdog = watchdog();
     let log = Arc::new(Mutex::new(Vec::new()));

@@ -173,3 +173,18 @@ fn a_goroutine_of_another_runtime_is_told_that_the_timer_s_runtime_has_ended() {
         assert!(message.contains("after its gorun runtime had ended"), "{message:?}");
     }
 }
+
+/// Also of futures that cannot, and after the runtime's end.
+#[test]
+fn timers_can_be_debugged() {
+    let _watchdog = watchdog();
+    let timers = block_on(async {
+        let deadline = now() + HOUR;
+        let pending = std::future::pending::<()>();
+        (deadline, sleep_until(deadline), timeout(HOUR, pending), interval(HOUR))
+    });
+    let (deadline, sleep, timeout, interval) = timers;
+    assert_eq!(format!("{sleep:?}"), format!("Sleep {{ deadline: {deadline:?}, .. }}"));
+    assert_eq!(format!("{timeout:?}"), "Timeout { limit: 3600s, .. }");
+    assert_eq!(format!("{interval:?}"), "Interval { period: 3600s, .. }");
+}
