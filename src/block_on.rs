@@ -297,8 +297,8 @@ impl Builder {
     /// It is called while the goroutine still blocks, on a thread that is there for it alone, so it may
     /// take its time; exit does not wait for it. A panic in it is caught. Looks are taken every ten
     /// milliseconds or more often, so a poll may be reported a little later, and one that ends meanwhile
-    /// not at all. Time in which the process is stopped does not count. Without this setting nothing is
-    /// measured.
+    /// not at all. Time in which the process is stopped does not count; time in which a busy machine keeps
+    /// the worker's thread from its core does. Without this setting nothing is measured.
     ///
     /// Without a change to the program the environment variable `GORUN_BLOCKED` prints the same to
     /// standard error: `GORUN_BLOCKED=100ms` for all that block longer than 100 ms.

@@ -851,12 +851,23 @@ fn a_spawn_site_that_holds_a_worker_is_reported_while_it_does() {
         told(workers, |told| async move {
             assert!(reported_as_last(&told).await.is_empty());
         });
-        told(workers, |told| async move {
-            let others: Vec<_> = (0..100).map(|_| spawn(yield_until(|| false))).collect();
-            assert!(reported_as_last(&told).await.is_empty());
-            drop(others);
+        has_no_false_report(|| {
+            told(workers, |told| async move {
+                let others: Vec<_> = (0..100).map(|_| spawn(yield_until(|| false))).collect();
+                let reported = reported_as_last(&told).await;
+                drop(others);
+                reported
+            })
         });
     }
+}
+
+/// A machine that is busy may keep a worker from its core for so long that the goroutine is reported
+/// which it was polling. Not ten times in a row.
+#[track_caller]
+fn has_no_false_report(run: impl Fn() -> Vec<gorun::Blocked>) {
+    let mut reported = (0..10).map(|_| run());
+    assert!(reported.any(|reported| reported.is_empty()), "somebody was reported each time");
 }
 
 fn hold(time: Duration) -> JoinHandle<()> {
@@ -897,28 +908,29 @@ fn one_that_computes_is_reported_too() {
 fn those_that_say_they_block_or_do_not_hold_a_worker_for_long_are_not_reported() {
     let _watchdog = watchdog();
     for workers in WORKERS {
-        told(workers, |told| async move {
-            let time = 150 * MILLI;
-            let says_so = spawn(async move { blocking(|| thread::sleep(time)) });
-            let nested = spawn(async move { block_on(async { thread::sleep(time) }) });
-            let short = spawn(async move {
-                let start = Instant::now();
-                while start.elapsed() < time {
-                    thread::sleep(MILLI);
-                    yield_now().await;
-                }
-            });
-            let many_calls = spawn(async move {
-                let start = Instant::now();
-                while start.elapsed() < time {
-                    blocking(|| thread::sleep(MILLI));
-                }
-            });
-            // Main has no worker.
-            thread::sleep(time);
-            all([says_so, nested, short, many_calls]).await;
-            let others = reported_as_last(&told).await;
-            assert!(others.is_empty(), "{others:?}");
+        has_no_false_report(|| {
+            told(workers, |told| async move {
+                let time = 150 * MILLI;
+                let says_so = spawn(async move { blocking(|| thread::sleep(time)) });
+                let nested = spawn(async move { block_on(async { thread::sleep(time) }) });
+                let short = spawn(async move {
+                    let start = Instant::now();
+                    while start.elapsed() < time {
+                        thread::sleep(MILLI);
+                        yield_now().await;
+                    }
+                });
+                let many_calls = spawn(async move {
+                    let start = Instant::now();
+                    while start.elapsed() < time {
+                        blocking(|| thread::sleep(MILLI));
+                    }
+                });
+                // Main has no worker.
+                thread::sleep(time);
+                all([says_so, nested, short, many_calls]).await;
+                reported_as_last(&told).await
+            })
         });
     }
 }
