@@ -1,5 +1,7 @@
 //! The decision, without threads: what is seen at which time, and what follows.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 
 const MILLI: Duration = Duration::from_millis(1);
