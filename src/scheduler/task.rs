@@ -64,7 +64,7 @@ use crate::scheduler::worker::Worker;
 /// What the allocation holds beside the future: 20 bytes, aligned to four, so that they fill 56
 /// bytes together with the header of `async-task`, and not 64.
 pub(crate) struct Meta {
-    scheduler: Packed<NonNull<Scheduler>>,
+    scheduler: Packed<Shared<Scheduler>>,
     site: Packed<&'static Site>,
     /// [`ABORTED`], and the registry's key plus one, zero while there is none. The key is used by
     /// the goroutine's own polls only, which follow one another.
@@ -77,22 +77,33 @@ const ABORTED: u32 = 1 << 31;
 #[repr(Rust, packed(4))]
 struct Packed<T>(T);
 
-// SAFETY: the only field that is not `Send` and `Sync` by itself is the pointer, and `Scheduler`
-// is both; who dereferences it is the schedule function, for the reasons at the top of this file.
-unsafe impl Send for Meta {}
+/// A pointer to what other threads have, too. Who dereferences it says why it is alive.
+struct Shared<T>(NonNull<T>);
+
+// SAFETY: it gives a thread no more than a reference would, or an `Arc`.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
 // SAFETY: as above.
-unsafe impl Sync for Meta {}
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Clone for Shared<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
 
 impl Meta {
     fn new(scheduler: &Arc<Scheduler>, site: &'static Site) -> Self {
-        let scheduler = Packed(NonNull::from(&**scheduler));
+        let scheduler = Packed(Shared(NonNull::from(&**scheduler)));
         Meta { scheduler, site: Packed(site), state: AtomicU32::new(0) }
     }
 
     /// The scheduler's address, for comparison.
     #[inline]
     pub(crate) fn scheduler(&self) -> *const Scheduler {
-        { self.scheduler.0 }.as_ptr()
+        { self.scheduler.0 }.0.as_ptr()
     }
 
     #[inline]
@@ -170,7 +181,7 @@ impl<T> Spawned<T> {
     }
 
     pub(crate) fn task_ref(&self) -> TaskRef {
-        TaskRef { waker: Waker::clone(&self.waker()), meta: NonNull::from(self.meta()) }
+        TaskRef { waker: Waker::clone(&self.waker()), meta: Shared(NonNull::from(self.meta())) }
     }
 
     /// The goroutine's waker, without a reference of its own.
@@ -191,13 +202,8 @@ impl<T> Spawned<T> {
 pub(crate) struct TaskRef {
     waker: Waker,
     /// Lies in the allocation that `waker` keeps.
-    meta: NonNull<Meta>,
+    meta: Shared<Meta>,
 }
-
-// SAFETY: it gives out `&Meta` only, and `Meta` is `Sync`; `Waker` is `Send` and `Sync`.
-unsafe impl Send for TaskRef {}
-// SAFETY: as above.
-unsafe impl Sync for TaskRef {}
 
 impl TaskRef {
     pub(crate) fn abort(&self) {
@@ -207,7 +213,7 @@ impl TaskRef {
     fn meta(&self) -> &Meta {
         // SAFETY: `waker` is a reference to the allocation the metadata lies in, so it lives as
         // long as `self`.
-        unsafe { self.meta.as_ref() }
+        unsafe { self.meta.0.as_ref() }
     }
 }
 
