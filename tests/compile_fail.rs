@@ -48,6 +48,7 @@ files! {
     direction_of_a_channel
     ignored_result
     macro_call
+    lock_of_a_channel
     nothing_to_start
     ok_edition_2018
     ok_edition_2021

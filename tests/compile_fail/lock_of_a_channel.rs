@@ -1,0 +1,49 @@
+// What keeps the lock of a channel sound as far as the compiler goes: one reference to the value at
+// a time, none without the lock, and none on another thread to what may not go there.
+
+#[allow(dead_code)]
+#[path = "../../src/chan/lock.rs"]
+mod lock;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/sync.rs"]
+mod sync;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use lock::{Held, Locked};
+
+fn two_references(locked: &Locked<u32>) {
+    let mut held = locked.lock().hold();
+    let one = locked.get(&mut held);
+    let two = locked.get(&mut held); //~ error: `held` as mutable more than once
+    *one += *two;
+}
+
+fn by_a_lock_that_others_see(locked: &Locked<u32>, held: &Held<'_>) -> u32 {
+    *locked.get(held) //~ error: mismatched types
+}
+
+fn kept_beyond_the_lock(locked: &Locked<u32>) -> &u32 {
+    let mut held = locked.lock().hold();
+    locked.get(&mut held) //~ error: local variable `held`
+}
+
+fn used_after_the_lock(locked: &Locked<u32>) {
+    let mut held = locked.lock().hold();
+    let value = locked.get(&mut held);
+    drop(held); //~ error: move out of `held` because it is borrowed
+    *value += 1;
+}
+
+fn shared<T: Sync>() {}
+
+fn main() {
+    let locked = Locked::new(0);
+    two_references(&locked);
+    by_a_lock_that_others_see(&locked, &locked.lock().hold());
+    kept_beyond_the_lock(&locked);
+    used_after_the_lock(&locked);
+    shared::<Locked<Cell<u32>>>();
+    shared::<Locked<Rc<u32>>>(); //~ error: `Rc<u32>` cannot be sent between threads
+}
