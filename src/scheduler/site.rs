@@ -74,3 +74,28 @@ impl Site {
         lock(&ALL).entry(key).or_insert_with(new)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// At one address, whatever `F` is.
+    static PLACE: &Location<'static> = Location::caller();
+
+    fn addresses() -> [usize; 3] {
+        let sites = [Site::of::<u8>(PLACE), Site::of::<u64>(PLACE), Site::of::<u8>(PLACE)];
+        sites.map(|site| ptr::from_ref(site).addr())
+    }
+
+    /// A waker made for one would be used for the other.
+    #[test]
+    fn futures_of_two_types_spawned_at_one_place_have_a_site_each() {
+        let [one, other, again] = addresses();
+        assert_ne!(one, other);
+        assert_eq!(one, again);
+        // A thread that remembers none finds the same.
+        assert_eq!(thread::spawn(addresses).join().unwrap(), [one, other, again]);
+    }
+}
