@@ -47,8 +47,8 @@ files! {
     closure_with_arguments
     direction_of_a_channel
     ignored_result
-    macro_call
     lock_of_a_channel
+    macro_call
     nothing_to_start
     ok_edition_2018
     ok_edition_2021
