@@ -176,7 +176,8 @@ impl WaitGroup {
     /// short a time that the waiter did not run in between. Many may wait at once.
     ///
     /// In a main that is about to be dropped because of an unhandled panic it gives way once before
-    /// it completes, so that main ends here.
+    /// it completes, so that main ends here. (Not if it is polled with a waker that does nothing, as in
+    /// a `select!` with `default`: that is no await.)
     ///
     /// **Cancellation**: dropping the future forgets its waker, and changes nothing for others.
     ///
@@ -246,7 +247,9 @@ impl Future for Wait<'_> {
         if !this.counter.poll(&mut this.ticket, cx.waker()) {
             return Poll::Pending;
         }
-        if main_guard::must_stop() {
+        // Who looks with a waker that does nothing (`default`, `now_or_never`) does not await: main would
+        // not end there, and perhaps looks until it is told that the counter is at zero.
+        if main_guard::must_stop() && !cx.waker().data().is_null() {
             // Once: an executor that is not ours, on main's thread, does not drop this.
             this.gave_way = true;
             cx.waker().wake_by_ref();

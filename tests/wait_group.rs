@@ -11,8 +11,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use common::*;
+use futures::FutureExt;
 use futures::channel::oneshot;
-use gorun::{Builder, UnhandledPanic, Wait, WaitGroup, go, num_goroutines, spawn, yield_now};
+use gorun::{
+    Builder, UnhandledPanic, Wait, WaitGroup, go, num_goroutines, select, spawn, yield_now,
+};
 
 const WORKERS: [usize; 3] = [1, 2, 16];
 
@@ -154,6 +157,31 @@ fn what_a_counted_goroutine_did_is_seen_after_the_wait() {
             group.wait().await;
             assert_eq!(n.load(std::sync::atomic::Ordering::Relaxed), 1);
         });
+    }
+}
+
+/// Main may look again and again, and come to no await before it sees that the counter is at zero.
+#[test]
+fn main_that_only_looks_is_told_of_zero_after_a_goroutine_has_panicked() {
+    for workers in WORKERS {
+        let (by_select, by_now_or_never) = (flag(), flag());
+        let payload = payload_of(|| {
+            run(workers, async {
+                let group = WaitGroup::new();
+                group.go(async { panic!("boom") });
+                // A thread is not main, and gets past.
+                let waits = group.clone();
+                thread::spawn(move || futures::executor::block_on(waits.wait())).join().unwrap();
+                select! {
+                    _ = group.wait() => by_select.store(true, SeqCst),
+                    default => {}
+                }
+                by_now_or_never.store(group.wait().now_or_never().is_some(), SeqCst);
+            })
+        });
+        assert_eq!(message(&*payload), Some("boom"));
+        assert!(by_select.load(SeqCst), "`select!` found it not at zero");
+        assert!(by_now_or_never.load(SeqCst), "`now_or_never` found it not at zero");
     }
 }
 
