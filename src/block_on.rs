@@ -216,8 +216,9 @@ impl Builder {
     /// It bounds the wait for goroutines that do not come to their next await, not the whole
     /// exit: dropping five million suspended goroutines may take its second.
     /// Less than 10 ms counts as 10 ms, because in less time a thread that does not move cannot be
-    /// told from one that waits for its turn on a busy machine. `Duration::MAX` waits for every
-    /// goroutine, however long, except those inside a `block_on` of their own.
+    /// told from one that waits for its turn on a busy machine. For the same reason one whose thread
+    /// has hardly had a core in that time is given a second. `Duration::MAX` waits for every
+    /// goroutine, however long, except those that stay inside a `block_on` of their own.
     ///
     /// Go counterpart: none; a Go program ends without running anything of its goroutines.
     ///

@@ -61,7 +61,8 @@ pub(crate) mod order;
 /// The pattern has to match always, as in `let`: of one that may not, `Some(n) = rx.recv() => f(n)`,
 /// make `n = rx.recv() => match n { .. }`. A body is any expression; all bodies have the type of
 /// the `select!`. In them `break`, `continue`, `return`, `?` and `.await` act on what is around the
-/// `select!`. The comma after a body in braces may be left out.
+/// `select!`. The comma after a body in braces may be left out (but not if another macro has parsed the
+/// body already, as a `$body:block`).
 ///
 /// With a `default` the `select!` does not wait: if no case can happen at once, the body of `default` is
 /// run. Then it has no `.await` in it, and can be used in a plain `fn` (where other futures than those

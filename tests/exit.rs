@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use futures::FutureExt;
-use gorun::{Builder, Handle, JoinHandle};
+use gorun::{Builder, Handle, JoinHandle, go};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -363,6 +363,39 @@ fn spinners_cost_no_more_than_the_grace_and_are_dropped_at_their_next_await() {
         wait_until(|| drops.all_dropped());
         drops.assert_each_once_off_main(workers);
         assert_eq!(load(&polls), workers, "polled after main had ended");
+    }
+}
+
+/// Each call lets something begin and end, but no poll.
+#[test]
+fn goroutines_that_block_again_and_again_in_one_poll_cost_no_more_than_the_grace() {
+    let _watchdog = watchdog();
+    type Block = fn();
+    let kinds: [Block; 2] = [
+        || gorun::blocking(|| thread::sleep(MILLISECOND)),
+        || gorun::block_on(async { thread::sleep(MILLISECOND) }),
+    ];
+    for (workers, block) in WORKERS.into_iter().flat_map(|n| kinds.map(|block| (n, block))) {
+        let (stop, drops, calls) = (flag(), Drops::new(2), counter());
+        Builder::new()
+            .worker_threads(workers)
+            .block_on(async {
+                for index in 0..2 {
+                    let (probe, stop, calls) = (drops.probe(index), stop.clone(), calls.clone());
+                    go!(async move {
+                        let _probe = probe;
+                        while !stop.load(Ordering::Acquire) {
+                            block();
+                            calls.fetch_add(1, Ordering::AcqRel);
+                        }
+                    });
+                }
+                yield_until(|| load(&calls) > 2).await;
+            })
+            .unwrap();
+        assert_eq!(drops.dropped(), 0);
+        stop.store(true, Ordering::Release);
+        wait_until(|| drops.all_dropped());
     }
 }
 

@@ -21,10 +21,12 @@
 //!    waits for those that can.
 //! 7. Main's value goes back, or the panic that won is resumed.
 //!
-//! What moves: a poll that begins or ends, a goroutine that completes, a thread that ends. The
-//! grace is counted by main's own short naps, each at its nominal length: where the machine is so
-//! busy that this thread does not run, no time passes for the workers either. And as long as a
-//! worker is free for a goroutine that waits for one, it is given a second to come to it.
+//! What moves: a poll that begins or ends, a goroutine that completes, a thread that ends. (A goroutine
+//! that calls `blocking`, or a nested `block_on`, again and again in one poll might do so for ever. Only
+//! the 10 ms begin anew with each such call.) The grace is counted by main's own short naps, each at its
+//! nominal length: where the machine is so busy that this thread does not run, no time passes for the
+//! workers either. And as long as a worker is free for a goroutine that waits for one, or a worker is in a
+//! poll and has hardly had a core, it is given a second.
 //!
 //! Goroutines left behind keep the whole scheduler alive for ever (the reference that `block_on`
 //! would drop is leaked), so whatever they do later finds it; what they would need is their thread,
@@ -64,9 +66,13 @@ pub(crate) const MAX_DRAINERS: usize = 64;
 /// waits for its turn on a busy machine.
 const LEAST_GRACE: Duration = Duration::from_millis(10);
 
-/// For how long main's thread waits for a worker that is free to come to what is queued. It comes
-/// as soon as the machine lets it; the limit is there so that exit ends whatever happens.
-const FREE_WORKER_LIMIT: Duration = Duration::from_secs(1);
+/// For how long main's thread waits for a worker that is free to come to what is queued, or for one
+/// that has no core. It comes as soon as the machine lets it; the limit is there so that exit ends
+/// whatever happens.
+const WORKER_LIMIT: Duration = Duration::from_secs(1);
+
+/// Who has had a core for so long without coming to the end of its poll makes no progress.
+const FAIR_CHANCE: Duration = Duration::from_millis(5);
 
 /// Runs main to its end, and everything else with it. `Err` is the panic to resume.
 pub(crate) fn run_main<F: Future>(
@@ -122,7 +128,8 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
 /// Waits until no goroutine is alive. `false`: some are, and do not come to their next await.
 fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
     let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
-    let mut quiet = Quiet::new();
+    let (mut quiet, mut quiet_in_polls) = (Quiet::new(), Quiet::new());
+    let mut core_times = Vec::new();
     let mut drainers = 0;
     loop {
         let live = scheduler.live() as usize;
@@ -131,11 +138,18 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
         }
         let all_wait = live <= scheduler.threads.waiting_goroutines();
         let limit = match scheduler.has_worker_for(live) {
-            _ if all_wait => LEAST_GRACE,
-            true => grace.max(FREE_WORKER_LIMIT),
+            true => grace.max(WORKER_LIMIT),
             false => grace,
         };
-        let quiet_for = quiet.after(scheduler.progress(), || thread::park_timeout(NAP));
+        let (moved, stepped) = (scheduler.progress(), scheduler.progress_in_polls());
+        let slept = nap(|| thread::park_timeout(NAP));
+        let quiet_for = quiet.after(moved, slept);
+        let nobody_steps = quiet_in_polls.after(stepped, slept) >= LEAST_GRACE;
+        if quiet_for < 2 * NAP {
+            core_times.clear();
+        } else if core_times.is_empty() {
+            core_times = scheduler.core_times();
+        }
         if quiet_for >= NAP && scheduler.has_free_worker() {
             // Perhaps it sleeps, beside what somebody who does not suspend has queued.
             scheduler.idle.wake_one(|index| scheduler.bed(index));
@@ -147,7 +161,10 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             if scheduler.threads.start(scheduler, limit).is_ok() {
                 quiet.restart();
             }
-        } else if quiet_for >= limit {
+        } else if all_wait && nobody_steps
+            || quiet_for >= limit.max(WORKER_LIMIT)
+            || quiet_for >= limit && !scheduler.somebody_lacks_a_core(&core_times)
+        {
             return scheduler.live() == 0;
         }
     }
@@ -163,7 +180,8 @@ fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     let mut alive = usize::MAX;
     while alive > scheduler.threads.waiting() {
         let moved = scheduler.progress().wrapping_add(alive as u64);
-        let quiet_for = quiet.after(moved, || alive = scheduler.threads.wait_for_an_end(NAP));
+        let slept = nap(|| alive = scheduler.threads.wait_for_an_end(NAP));
+        let quiet_for = quiet.after(moved, slept);
         let all_stuck = !all_done && alive <= scheduler.workers_in_poll();
         if quiet_for >= if all_stuck { LEAST_GRACE } else { grace } {
             break;
@@ -187,23 +205,52 @@ impl Quiet {
         *self = Quiet::new();
     }
 
-    /// Takes a nap, and says for how long `moved` has been the same. A nap counts for no more than
-    /// its nominal length, so that a machine too busy to run this thread passes no time.
-    fn after(&mut self, moved: u64, nap: impl FnOnce()) -> Duration {
+    /// After a nap before which `moved` was seen: for how long it has been the same.
+    fn after(&mut self, moved: u64, slept: Duration) -> Duration {
         if moved != self.moved {
             *self = Quiet { moved, quiet_for: Duration::ZERO };
         }
-        let start = clock::now();
-        nap();
-        self.quiet_for += start.elapsed().min(NAP);
+        self.quiet_for += slept;
         self.quiet_for
     }
+}
+
+/// Says how long `sleep` took. That is no more than its nominal length, so that a machine too busy to
+/// run this thread passes no time.
+fn nap(sleep: impl FnOnce()) -> Duration {
+    let start = clock::now();
+    sleep();
+    start.elapsed().min(NAP)
 }
 
 impl Scheduler {
     /// A figure that changes whenever anything moves.
     fn progress(&self) -> u64 {
-        self.workers().map(|worker| worker.ticks() + worker.counts.finished()).sum()
+        self.workers()
+            .map(|worker| worker.beginnings_and_ends() + worker.counts.finished())
+            .fold(0, u64::wrapping_add)
+    }
+
+    /// A figure that also changes when somebody inside a poll begins or ends to block.
+    fn progress_in_polls(&self) -> u64 {
+        self.workers().map(|worker| worker.ticks()).fold(0, u64::wrapping_add)
+    }
+
+    /// Of the workers that are in a poll: how long they have had a core so far.
+    fn core_times(&self) -> Vec<(usize, Duration)> {
+        let in_poll = self.workers().filter(|worker| worker.is_in_poll());
+        in_poll.filter_map(|worker| Some((worker.index, worker.thread().core_time()?))).collect()
+    }
+
+    /// Whether one of those in a poll waits for a core, and has hardly had one since then.
+    fn somebody_lacks_a_core(&self, since: &[(usize, Duration)]) -> bool {
+        since.iter().any(|&(index, before)| {
+            self.worker(index).is_some_and(|worker| {
+                let (is_in_poll, thread) = (worker.is_in_poll(), worker.thread());
+                let now = thread.core_time().unwrap_or(Duration::MAX);
+                is_in_poll && now.saturating_sub(before) < FAIR_CHANCE && !thread.is_asleep()
+            })
+        })
     }
 
     fn workers_in_poll(&self) -> usize {

@@ -1,4 +1,4 @@
-//! What the system says of a thread: is it asleep?
+//! What the system says of a thread: is it asleep? How long has it run?
 //!
 //! Linux says so in `/proc`. Elsewhere nobody is asked, and every thread counts as computing.
 //!
@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
+use std::time::Duration;
 
 /// A thread's number as the system has it; zero if it has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,12 @@ impl ThreadNumber {
         }
         let path = format!("/proc/self/task/{}/stat", self.0);
         fs::read(path).is_ok_and(|line| matches!(state(&line), Some(b'S' | b'D')))
+    }
+
+    /// How long it has had a core so far.
+    pub(crate) fn core_time(self) -> Option<Duration> {
+        let text = fs::read_to_string(format!("/proc/self/task/{}/schedstat", self.0)).ok()?;
+        Some(Duration::from_nanos(text.split_whitespace().next()?.parse().ok()?))
     }
 }
 
@@ -76,7 +83,16 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn the_time_on_a_core_grows_while_a_thread_computes() {
+        let number = ThreadNumber::current();
+        let before = number.core_time().unwrap();
+        while number.core_time().unwrap() < before + Duration::from_millis(5) {}
+    }
+
+    #[test]
     fn a_thread_without_a_number_computes() {
         assert!(!ThreadNumber(0).is_asleep());
+        assert_eq!(ThreadNumber(0).core_time(), None);
     }
 }

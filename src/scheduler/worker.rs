@@ -13,13 +13,17 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const RING_CAPACITY: usize = 256;
 
+/// What a step adds to the ticks. It is even, and above as many polls as anybody tells apart.
+const STEP: u64 = 1 << 40;
+
 pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) ring: Ring<RING_CAPACITY>,
     pub(crate) next: NextSlot,
     pub(crate) bed: Bed,
     pub(crate) counts: Counts,
-    /// Goes up by one when a poll begins and when it ends: odd is inside a poll.
+    /// Goes up by one when a poll begins and when it ends: odd is inside a poll. The upper bits count
+    /// the steps inside polls.
     ticks: AtomicU64,
     /// The address of the spawn site of the goroutine in the last poll.
     site: AtomicUsize,
@@ -66,7 +70,12 @@ impl Worker {
     /// How many polls have begun.
     #[inline]
     pub(crate) fn polls(&self) -> usize {
-        self.ticks.load(Ordering::Relaxed).div_ceil(2) as usize
+        (self.ticks.load(Ordering::Relaxed) % STEP).div_ceil(2) as usize
+    }
+
+    /// The ticks without the steps: how many polls have begun, and how many have ended.
+    pub(crate) fn beginnings_and_ends(&self) -> u64 {
+        self.ticks() % STEP
     }
 
     /// By the worker's own thread, and the same for what follows.
@@ -91,13 +100,13 @@ impl Worker {
 
     /// It makes progress inside a poll.
     pub(crate) fn step(&self) {
-        self.advance(2);
+        self.advance(STEP);
     }
 
     #[inline]
     fn advance(&self, by: u64) {
         let ticks = self.ticks.load(Ordering::Relaxed);
-        self.ticks.store(ticks + by, Ordering::Release);
+        self.ticks.store(ticks.wrapping_add(by), Ordering::Release);
     }
 
     /// Where the goroutine was spawned that is being polled, if the ticks are still these.

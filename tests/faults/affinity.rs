@@ -1,14 +1,19 @@
 //! A program that is confined to one core, from the start or in mid-run.
 
+use std::future::pending;
+use std::hint;
+use std::sync::atomic::Ordering::Release;
+use std::thread;
+
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use gorun::Builder;
 
-use crate::WORKERS;
 use crate::common::*;
 use crate::signals::threads_called;
 use crate::workload::bit_of_everything;
+use crate::{WORKERS, skip};
 
 /// The calling thread.
 const SELF: Pid = Pid::from_raw(0);
@@ -63,4 +68,63 @@ fn a_program_that_is_confined_to_one_core_in_mid_run_goes_on() {
             }
         });
     }
+}
+
+/// The calling thread lets all others of that core go first.
+fn be_last_on(core: &CpuSet) {
+    sched_setaffinity(SELF, core).unwrap();
+    // SAFETY: takes numbers only.
+    let refused = unsafe { nix::libc::setpriority(nix::libc::PRIO_PROCESS, 0, 19) };
+    assert_eq!(refused, 0);
+}
+
+/// A worker gets its core for three milliseconds of each four hundred, while main has another one. Exit
+/// does not take it for one whose goroutine makes no progress. (It may if others want that core too, but
+/// not each time.)
+#[test]
+fn exit_waits_for_a_worker_that_has_no_core() {
+    let _watchdog = watchdog();
+    let test = "affinity::exit_waits_for_a_worker_that_has_no_core";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    let core = one_core();
+    if core == sched_getaffinity(SELF).unwrap() {
+        return skip("there is only one core");
+    }
+    let stop = flag();
+    let busy = [(); 2].map(|()| {
+        let stop = stop.clone();
+        thread::spawn(move || {
+            sched_setaffinity(SELF, &core).unwrap();
+            spin_until(&stop);
+        })
+    });
+    let all_are_dropped = (0..5).any(|_| end_beside_busy_threads(core) == GOROUTINES);
+    assert!(all_are_dropped, "each time some were left behind");
+    stop.store(true, Release);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+const GOROUTINES: usize = 100;
+
+/// How many of the goroutines main's end has dropped.
+fn end_beside_busy_threads(core: CpuSet) -> usize {
+    const ROUNDS: u32 = 10_000;
+    let drops = Drops::new(GOROUTINES);
+    let in_main = async {
+        for index in 0..GOROUTINES {
+            let probe = drops.probe(index);
+            // By its own time on the core, unlike a clock's.
+            let takes_a_while = OnDrop(|| (0..ROUNDS).for_each(|_| hint::spin_loop()));
+            gorun::spawn(async move {
+                let _held = (takes_a_while, probe);
+                pending::<()>().await;
+            })
+            .detach();
+        }
+        gorun::spawn(async move { be_last_on(&core) }).await.unwrap();
+    };
+    Builder::new().worker_threads(1).max_threads(1).block_on(in_main).unwrap();
+    drops.dropped()
 }
