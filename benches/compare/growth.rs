@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::{Command, ExitCode};
 
+use crate::child;
 use crate::options::Options;
 use crate::report::{Summary, grouped};
 use crate::scale::{self, Growing};
@@ -57,20 +58,8 @@ fn table(options: &Options, growing: &Growing) -> Result<String, String> {
 }
 
 fn measure(growing: &Growing, workers: usize, size: usize) -> Result<Vec<f64>, String> {
-    let program = std::env::current_exe().expect("this program's path");
-    let output = Command::new(program)
-        .args(["--scale", growing.name, &workers.to_string(), &size.to_string()])
-        .output();
-    let failed = |why: String| format!("\n{} of {size}: {why}", growing.name);
-    let output = output.map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(format!("{}\n{stderr}", output.status)));
-    }
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let figures: Vec<_> = stdout.lines().map_while(|line| line.parse().ok()).collect();
-    if figures.len() != growing.measures.len() {
-        return Err(failed(format!("it printed {stdout:?}")));
-    }
-    Ok(figures)
+    let mut command = Command::new(std::env::current_exe().expect("this program's path"));
+    let command = command.args(["--scale", growing.name, &workers.to_string(), &size.to_string()]);
+    let expected = growing.measures.len();
+    child::figures(command, &format!("{} of {size}", growing.name), expected..=expected)
 }

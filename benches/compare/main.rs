@@ -9,6 +9,7 @@ mod catalogue;
 mod channel;
 mod channels;
 mod chart;
+mod child;
 mod go;
 mod growth;
 mod measured;
@@ -144,14 +145,6 @@ fn measure(
         }
     };
     let command = command.args([workload.name, &workers.to_string(), &size.to_string()]);
-    let failed = |why: String| format!("\n{} on {}: {why}", workload.name, peer.name());
-    let output = command.output().map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(format!("{}\n{stderr}", output.status)));
-    }
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let mut figures = stdout.lines().map_while(|line| line.parse().ok());
-    let value = figures.next().ok_or_else(|| failed(format!("it printed {stdout:?}")))?;
-    Ok(Measured { value, second: figures.next() })
+    let figures = child::figures(command, &format!("{} on {}", workload.name, peer.name()), 1..)?;
+    Ok(Measured { value: figures[0], second: figures.get(1).copied() })
 }
