@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::duration;
+use crate::rng::{SEED_VARIABLE, parse_seed};
 use crate::scheduler::context::{self, Place};
 use crate::scheduler::main_guard::UnhandledPanic;
 use crate::scheduler::nested::{self, Wait};
@@ -61,7 +62,7 @@ const MOST_THREADS: usize = 1 << 15;
 /// - With the first panic of a goroutine that nobody can observe: see [`UnhandledPanic`]. `main` is
 ///   then dropped at its next await.
 /// - When the environment variable `GORUN_WORKER_THREADS` is not a number between 1 and 4096, or
-///   `GORUN_BLOCKED` not a duration, or the system refuses a thread. [`Builder::block_on`] returns these as errors.
+///   `GORUN_BLOCKED` not a duration, or `GORUN_SEED` not a number, or the system refuses a thread. [`Builder::block_on`] returns these as errors.
 ///
 /// # Examples
 ///
@@ -326,7 +327,8 @@ impl Builder {
     ///
     /// - `InvalidInput`: the number of workers, set here or in the environment variable
     ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or more than [`max_threads`](Self::max_threads),
-    ///   which may be up to 32,768; or the environment variable `GORUN_BLOCKED` is not a duration.
+    ///   which may be up to 32,768; or the environment variable `GORUN_BLOCKED` is not a duration, or
+    ///   `GORUN_SEED`, the seed of all random choices, not a number.
     /// - The system's error, if it refuses a thread. Those already started have ended.
     ///
     /// # Panics
@@ -341,6 +343,7 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn block_on<F: Future>(self, main: F) -> io::Result<F::Output> {
+        check_seed(variable(SEED_VARIABLE))?;
         let config = self.into_config(variable(WORKERS_VARIABLE), variable(BLOCKED_VARIABLE))?;
         nested::while_blocked(Wait::ForOthers, || {
             let scheduler = Scheduler::start(config)?;
@@ -431,6 +434,18 @@ fn blocked_after(value: &OsStr) -> io::Result<Duration> {
              100ms or 1.5s, or unset it for no reports"
         ))
     })
+}
+
+/// Whoever needs a random choice reads the seed itself, without a way to say that it is none.
+fn check_seed(value: Option<OsString>) -> io::Result<()> {
+    match value {
+        Some(value) if value.to_str().and_then(parse_seed).is_none() => Err(invalid(format!(
+            "the environment variable {SEED_VARIABLE} is {value:?}; set it to a number from 0 to {}, or \
+             unset it for other random choices in each run",
+            u64::MAX,
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn in_range(workers: usize) -> Option<usize> {

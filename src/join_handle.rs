@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use crate::join_error::JoinError;
 use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::left_behind;
 use crate::scheduler::outcome::Outcome;
 use crate::scheduler::task::{Meta, Spawned, TaskRef};
@@ -185,6 +186,9 @@ impl<T> Future for JoinHandle<T> {
     #[track_caller]
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !gate::enter(Operation::Join, cx.waker()) {
+            return Poll::Pending;
+        }
         self.get_mut().poll_outcome(cx).map(Outcome::take)
     }
 }

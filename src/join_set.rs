@@ -15,6 +15,7 @@ use slab::Slab;
 use crate::join_error::JoinError;
 use crate::join_handle::{AbortHandle, JoinHandle};
 use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::outcome::Outcome;
 use crate::spawn::spawn;
 use crate::sync::{Mutex, lock};
@@ -408,6 +409,9 @@ impl<T> Future for Next<'_, T> {
     type Output = Option<Finished<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !gate::enter(Operation::JoinNext, cx.waker()) {
+            return Poll::Pending;
+        }
         self.set.poll_next(cx)
     }
 }

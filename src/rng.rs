@@ -1,6 +1,40 @@
-//! The one source of random choices.
+//! The one source of random choices, and of their seeds.
+//!
+//! Every generator begins with a seed of its own: [`fresh_seed`]. Those come from one number for the
+//! whole process, which the environment variable `GORUN_SEED` sets, and which otherwise is another one in
+//! each run.
 
 #![forbid(unsafe_code)]
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The environment variable that sets the seed of all random choices.
+pub(crate) const SEED_VARIABLE: &str = "GORUN_SEED";
+
+/// What `SEED_VARIABLE` says; `None` if that is no number.
+pub(crate) fn parse_seed(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// A seed that nobody else in this process gets.
+pub(crate) fn fresh_seed() -> u64 {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| {
+        let set = std::env::var(SEED_VARIABLE).ok().and_then(|text| parse_seed(&text));
+        set.unwrap_or_else(|| RandomState::new().hash_one(0))
+    });
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
+    mix(PROCESS.wrapping_add(mix(GIVEN.fetch_add(1, Ordering::Relaxed))))
+}
+
+/// Spreads neighbouring numbers over all 64 bits (the last step of Steele, Lea and Flood's SplitMix).
+pub(crate) fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ number >> 31
+}
 
 /// A small seedable generator (Marsaglia's xorshift64*).
 #[derive(Clone, Copy)]
@@ -9,8 +43,8 @@ pub(crate) struct Rng(u64);
 impl Rng {
     /// Equal seeds give equal choices.
     pub(crate) fn new(seed: u64) -> Self {
-        // Spread neighbouring seeds, and avoid zero, which the generator would never leave.
-        Rng(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+        // Avoid zero, which the generator would never leave.
+        Rng(mix(seed) | 1)
     }
 
     /// A number below `bound`, which must not be zero.
@@ -26,7 +60,16 @@ impl Rng {
 
 #[cfg(test)]
 mod tests {
-    use super::Rng;
+    use super::{Rng, fresh_seed};
+
+    #[test]
+    fn no_two_generators_begin_alike() {
+        let first = |_| Rng::new(fresh_seed()).below(1 << 30);
+        let mut choices: Vec<_> = (0..1000).map(first).collect();
+        choices.sort();
+        choices.dedup();
+        assert!(choices.len() > 990, "{} of 1000 differ", choices.len());
+    }
 
     #[test]
     fn equal_seeds_repeat_and_every_choice_occurs() {

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::join_handle::JoinHandle;
 use crate::scheduler::context::{self, Place};
+use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::{self, Scheduler, main_guard};
 
 /// Futures above this size (in bytes) are moved to the heap before anything else happens to them,
@@ -185,8 +186,8 @@ fn panic_outside() -> ! {
 }
 
 /// Lets others go first: the calling goroutine goes to the back of its worker's queue, behind all
-/// that it has spawned or woken. What other threads have spawned or woken has its turn too, after 61
-/// polls at the latest.
+/// that it has spawned or woken. What other threads have spawned or woken has its turn too, after a
+/// millisecond or so, or as soon as the goroutine that then runs gives way.
 ///
 /// A goroutine that computes for long does others a favour by awaiting this now and then; they
 /// cannot run on its thread otherwise. In main, which has its own thread, the thread yields.
@@ -238,7 +239,7 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.has_yielded = true;
-        cx.waker().wake_by_ref();
+        gate::give_way(Operation::Yield, cx.waker());
         let has_own_thread = context::with_inside(|context| {
             context.is_none_or(|context| context.polling.get().is_none())
         });

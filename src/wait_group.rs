@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::main_guard::{self, Payload};
 use crate::spawn::detach;
 use counter::{Counter, Negative, Overflow, Ticket};
@@ -243,6 +244,9 @@ impl Future for Wait<'_> {
         let this = self.get_mut();
         if std::mem::take(&mut this.gave_way) {
             return Poll::Ready(());
+        }
+        if !gate::enter(Operation::Wait, cx.waker()) {
+            return Poll::Pending;
         }
         if !this.counter.poll(&mut this.ticket, cx.waker()) {
             return Poll::Pending;

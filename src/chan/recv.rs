@@ -14,6 +14,7 @@ use crate::chan::error::TryRecvError;
 use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 
 /// Receives, or waits with the slot `key`.
 // Always inline: the way of a receive that need not wait is short, and a call would add a fifth to it.
@@ -24,7 +25,7 @@ pub(crate) fn poll<T>(
     cx: &mut Context<'_>,
 ) -> Poll<Option<T>> {
     let waker = cx.waker();
-    if !context::begin_operation(waker) {
+    if !gate::enter(Operation::Receive, waker) {
         return Poll::Pending;
     }
     if let Some(waiting) = *key {
@@ -33,6 +34,7 @@ pub(crate) fn poll<T>(
                 *key = None;
                 Poll::Ready(received)
             }
+            None if gate::is_withdrawing(waker) => withdraw(core, key, waker),
             None => Poll::Pending,
         };
     }
@@ -45,6 +47,22 @@ pub(crate) fn poll<T>(
     Poll::Ready(settle(received))
 }
 
+/// Leaves the line, unless it has been served; then that is the outcome.
+#[cold]
+fn withdraw<T>(core: &Core<T>, key: &mut Option<Key>, waker: &Waker) -> Poll<Option<T>> {
+    let waiting = key.take().expect("it waits");
+    let mut held = core.hold();
+    let received = core.inside(&mut held).finish(Side::Receivers, waiting);
+    if let Some(received) = received {
+        return Poll::Ready(received);
+    }
+    let left = core.inside(&mut held).leave(Side::Receivers, waiting);
+    drop(held);
+    drop(left);
+    waker.wake_by_ref();
+    Poll::Pending
+}
+
 /// Waits, after an attempt that found nothing.
 #[inline(never)]
 fn wait<'a, T>(
@@ -53,6 +71,11 @@ fn wait<'a, T>(
     key: &mut Option<Key>,
     waker: &Waker,
 ) -> Poll<Option<T>> {
+    if gate::is_withdrawing(waker) {
+        drop(held);
+        waker.wake_by_ref();
+        return Poll::Pending;
+    }
     let waiter = if context::is_own_waker(waker) {
         Waiter::Alone(waker.clone())
     } else {

@@ -14,6 +14,7 @@ use crate::chan::error::{SendError, TrySendError};
 use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 
 /// The channel was closed.
 pub(crate) struct Closed;
@@ -47,7 +48,7 @@ impl<'a, T> Sends<'a, T> {
     #[inline(always)]
     fn poll(&mut self, value: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let waker = cx.waker();
-        if !context::begin_operation(waker) {
+        if !gate::enter(Operation::Send, waker) {
             return Poll::Pending;
         }
         let State::New = self.state else { return self.poll_again(value, waker) };
@@ -68,6 +69,11 @@ impl<'a, T> Sends<'a, T> {
         value: &mut Option<T>,
         waker: &Waker,
     ) -> Poll<Result<(), Closed>> {
+        if gate::is_withdrawing(waker) {
+            drop(held);
+            waker.wake_by_ref();
+            return Poll::Pending;
+        }
         let waiter = if context::is_own_waker(waker) {
             Waiter::Alone(waker.clone())
         } else {
@@ -92,6 +98,13 @@ impl<'a, T> Sends<'a, T> {
         match self.state {
             State::Waits(key) => match self.core.look(Side::Senders, key, waker) {
                 Some(returned) => *value = returned,
+                None if gate::is_withdrawing(waker) => {
+                    self.leave(value);
+                    if value.is_some() {
+                        waker.wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
                 None => return Poll::Pending,
             },
             State::New | State::Sent => {}

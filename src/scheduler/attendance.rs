@@ -87,6 +87,12 @@ impl Idle {
         is_stuck
     }
 
+    /// These workers check in after their polls.
+    pub(crate) fn summon<'a>(&self, beds: impl Iterator<Item = &'a Bed>) {
+        let _lists = lock(&self.lists);
+        beds.filter(|bed| bed.is_at_work()).for_each(|bed| bed.set(Standing::Summoned));
+    }
+
     /// A worker that has been summoned or written off is between two polls. Says whether it is one
     /// too many.
     pub(crate) fn check_in(&self, bed: &Bed) -> bool {

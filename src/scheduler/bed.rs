@@ -12,7 +12,8 @@ use crate::sync::{AtomicU32, Condvar, Mutex, Ordering, lock};
 pub(crate) enum Standing {
     /// Available.
     AtWork,
-    /// The same, and to check in after this poll: perhaps it is one too many.
+    /// The same, and to check in after this poll: perhaps it is one too many, or others wait for it to
+    /// look at the injector.
     Summoned,
     /// Away, by the monitor's decision, until it checks in.
     WrittenOff,

@@ -7,15 +7,17 @@
 
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{RawWakerVTable, Waker};
 
-use crate::rng::Rng;
+use crate::rng::{Rng, fresh_seed};
 use crate::scheduler::Scheduler;
+use crate::scheduler::budget::Budget;
+use crate::scheduler::driver::Driver;
+use crate::scheduler::site::Site;
 use crate::scheduler::task::Meta;
 use crate::scheduler::worker::Worker;
 
@@ -27,25 +29,38 @@ pub(crate) struct Context {
     pub(crate) waits_for_others: Cell<bool>,
     /// The goroutine that is being polled here, until it completes.
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
-    /// The data pointer of that goroutine's own waker.
+    /// The data pointer of that goroutine's own waker, and its spawn site.
     pub(crate) waker_data: Cell<*const ()>,
-    /// The data pointer of the waker of the innermost future that is driven to its end here.
-    pub(crate) driving: Cell<*const ()>,
+    pub(crate) site: Cell<Option<&'static Site>>,
+    /// The innermost future that this thread drives to its end here, and its waker.
+    pub(crate) driver: RefCell<Option<Arc<Driver>>>,
+    pub(crate) driving: Cell<WakerId>,
     /// Where the goroutine was spawned whose result is being dropped. Means nothing at other times.
     pub(crate) running: Cell<Option<&'static Location<'static>>>,
     /// Exit is dropping a goroutine's future, and the handles in it.
     pub(crate) dropping_at_exit: Cell<bool>,
-    /// How many operations the goroutine that is polled here may still do before it has to give way.
-    budget: Cell<u32>,
-    /// How often a goroutine has been told to give way.
-    gave_way: Cell<u64>,
+    /// What may be done here in this poll (`gate.rs`).
+    pub(crate) budget: Arc<Budget>,
     /// Chooses among the ready cases of a `select!`.
     choices: Cell<Rng>,
 }
 
-/// How many operations on channels a goroutine does in one poll, if all of them are ready. At some
-/// thirty nanoseconds each, giving way then costs two percent.
-const BUDGET: u32 = 128;
+/// Tells one waker from another, also from one of the user's that has the same data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WakerId {
+    data: *const (),
+    vtable: *const RawWakerVTable,
+}
+
+impl WakerId {
+    /// No waker's.
+    pub(crate) const NONE: Self = WakerId { data: ptr::null(), vtable: ptr::null() };
+
+    #[inline]
+    pub(crate) fn of(waker: &Waker) -> Self {
+        WakerId { data: waker.data(), vtable: waker.vtable() }
+    }
+}
 
 /// The part a thread plays in its runtime.
 pub(crate) enum Role {
@@ -80,31 +95,24 @@ const ENDED: *const Context = ptr::without_provenance(align_of::<Context>());
 
 impl Context {
     pub(crate) fn new(scheduler: Arc<Scheduler>, role: Role) -> Self {
-        let number = match &role {
-            Role::Worker(worker) => worker.index as u64,
-            Role::Main | Role::Guest => u64::MAX,
+        let (budget, seed) = match &role {
+            Role::Worker(worker) => (worker.budget.clone(), scheduler.seed_of(worker.index)),
+            Role::Main | Role::Guest => (Arc::new(Budget::new()), fresh_seed()),
         };
-        // Apart from the seeds of the workers' other choices.
-        let choices = Rng::new(scheduler.seed.wrapping_add(number).rotate_left(32));
         Context {
             scheduler,
             role,
             waits_for_others: Cell::new(false),
             polling: Cell::new(None),
             waker_data: Cell::new(ptr::null()),
-            driving: Cell::new(ptr::null()),
+            site: Cell::new(None),
+            driver: RefCell::new(None),
+            driving: Cell::new(WakerId::NONE),
             running: Cell::new(None),
             dropping_at_exit: Cell::new(false),
-            budget: Cell::new(BUDGET),
-            gave_way: Cell::new(0),
-            choices: Cell::new(choices),
+            budget,
+            choices: Cell::new(Rng::new(seed)),
         }
-    }
-
-    /// A goroutine's poll begins, or ends early.
-    #[inline]
-    pub(crate) fn refill_budget(&self) {
-        self.budget.set(BUDGET);
     }
 
     /// Runs `f` with this as the thread's context.
@@ -128,30 +136,23 @@ impl Context {
         }
     }
 
-    /// `false` where a goroutine is polled, which has to give way then; others need not.
-    #[cold]
-    fn begin_after_budget(&self, waker: &Waker) -> bool {
-        self.refill_budget();
-        let gives_way = self.polling.get().is_some();
-        if gives_way {
-            self.gave_way.set(self.gave_way.get() + 1);
-            waker.wake_by_ref();
-        }
-        !gives_way
-    }
-
     /// Whether `waker` is that of the goroutine which is being polled here.
     #[inline]
     pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
-        self.polling.get().is_some() && ptr::eq(self.waker_data.get(), waker.data())
+        self.polling.get().is_some()
+            && ptr::eq(self.waker_data.get(), waker.data())
+            && self.site.get().is_some_and(|site| site.is_vtable(waker.vtable()))
     }
 
     /// Whether `waker` is that of the goroutine which is being polled here, or of the future which is
     /// being driven: no code of the user's.
-    pub(crate) fn is_ours(&self, waker: &Waker) -> bool {
-        let driving = self.driving.get();
-        // One of the user's may have no data.
-        self.is_own_waker(waker) || !driving.is_null() && ptr::eq(driving, waker.data())
+    pub(crate) fn is_internal(&self, waker: &Waker) -> bool {
+        self.is_own_waker(waker) || self.driving.get() == WakerId::of(waker)
+    }
+
+    /// Whether a future is driven here, by main, a guest, or a goroutine in a nested `block_on`.
+    pub(crate) fn is_driving(&self) -> bool {
+        self.driving.get() != WakerId::NONE
     }
 
     /// Whether this is a context of the scheduler at `address`.
@@ -171,10 +172,8 @@ pub(crate) fn end_thread() {
 pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
     let current = CURRENT.get();
     // `f` is called in one place, so that it becomes part of its caller.
-    f(if current.is_null() {
-        Place::Outside
-    } else if current == ENDED {
-        Place::Ended
+    f(if current.addr() <= ENDED.addr() {
+        if current.is_null() { Place::Outside } else { Place::Ended }
     } else {
         // SAFETY: only `enter` stores other addresses, that of a context borrowed for the whole of
         // a call that is still on this thread's stack: it restores the former value on every way
@@ -209,36 +208,10 @@ pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
     })
 }
 
-/// Begins an operation, on a channel for example, that may go on for ever without suspending its
-/// goroutine.
-///
-/// `false` if the goroutine has done its share in this poll: then it has been woken again, and the
-/// operation is to say that it is pending. It may go on after that, so that an executor inside the
-/// goroutine, which polls it again at once, does not wait for ever.
-#[inline]
-pub(crate) fn begin_operation(waker: &Waker) -> bool {
-    with_inside(|context| {
-        let Some(context) = context else { return true };
-        match context.budget.get().checked_sub(1) {
-            Some(left) => {
-                context.budget.set(left);
-                true
-            }
-            None => context.begin_after_budget(waker),
-        }
-    })
-}
-
 /// Whether `waker` is that of the goroutine which is being polled here.
 #[inline]
 pub(crate) fn is_own_waker(waker: &Waker) -> bool {
     with_inside(|context| context.is_some_and(|context| context.is_own_waker(waker)))
-}
-
-/// How often goroutines that are polled here have been told to give way. It becomes more when
-/// `begin_operation` says `false`.
-pub(crate) fn times_given_way() -> u64 {
-    with_inside(|context| context.map_or(0, |context| context.gave_way.get()))
 }
 
 /// A random number below `bound`, which must not be zero.
@@ -252,16 +225,10 @@ pub(crate) fn random_below(bound: usize) -> usize {
             number
         }
         None => {
-            let mut rng = CHOICES.get().unwrap_or_else(outside_choices);
+            let mut rng = CHOICES.get().unwrap_or_else(|| Rng::new(fresh_seed()));
             let number = rng.below(bound);
             CHOICES.set(Some(rng));
             number
         }
     })
-}
-
-/// For a thread outside: a seed from the standard library, which differs from thread to thread.
-#[cold]
-fn outside_choices() -> Rng {
-    Rng::new(RandomState::new().hash_one(0))
 }

@@ -1,37 +1,21 @@
 //! Driving one future on the calling thread: poll, park, poll again.
+//!
+//! The thread keeps the time for its future: what is due among its timers it wakes before each poll, and
+//! it sleeps no longer than to the next deadline (`timers.rs`).
 
 #![forbid(unsafe_code)]
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 
+use crate::clock;
 use crate::patience::wait_a_moment;
-use crate::scheduler::context;
-use crate::sync::{AtomicBool, Ordering};
-
-struct Unpark {
-    thread: Thread,
-    /// Woken since the last poll began. The thread's park token does not serve for this, since
-    /// the future may park and unpark the thread for purposes of its own.
-    woken: AtomicBool,
-}
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Ordering: Release pairs with the Acquire in `drive`: what was done before the wake is
-        // seen by the poll it causes.
-        if !self.woken.swap(true, Ordering::Release) {
-            self.thread.unpark();
-        }
-    }
-}
+use crate::scheduler::Scheduler;
+use crate::scheduler::context::{self, WakerId};
+use crate::scheduler::driver::Driver;
 
 /// Polls `future` until it is ready; `None` if `interrupted` said so first, between two polls.
 /// Who makes `interrupted` true unparks the thread.
@@ -39,48 +23,80 @@ pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,
 ) -> Option<F::Output> {
-    let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(true) });
-    let waker = Waker::from(unpark.clone());
-    let _driving = Driving::new(&waker);
+    let driver = Driver::new();
+    let waker = Waker::from(driver.clone());
+    let driving = Driving::new(driver, &waker);
     loop {
-        // Ordering: Acquire pairs with the Release in `wake_by_ref`.
-        while !unpark.woken.swap(false, Ordering::Acquire) {
+        while !driving.driver.take_wake() {
             if interrupted() {
                 return None;
             }
-            if !wait_a_moment(|| unpark.woken.load(Ordering::Relaxed)) {
-                thread::park();
+            driving.wake_due();
+            if !wait_a_moment(|| driving.driver.is_woken()) {
+                driving.sleep();
             }
         }
         if interrupted() {
             return None;
         }
+        driving.wake_due();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
         }
     }
 }
 
-/// Notes whose waker it is. Ends that when dropped.
+/// The calling thread while it drives a future. Ends that when dropped.
 struct Driving {
-    before: Option<*const ()>,
+    driver: Arc<Driver>,
+    /// The runtime it does that in, if it is in one, and what it drove there before.
+    inside: Option<(Arc<Scheduler>, Option<Arc<Driver>>, WakerId)>,
 }
 
 impl Driving {
-    fn new(waker: &Waker) -> Self {
-        let before = context::with_inside(|context| {
-            context.map(|context| context.driving.replace(waker.data()))
+    fn new(driver: Arc<Driver>, waker: &Waker) -> Self {
+        let inside = context::with_inside(|context| {
+            let context = context?;
+            let former = context.driver.replace(Some(driver.clone()));
+            let former_waker = context.driving.replace(WakerId::of(waker));
+            Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { before }
+        Driving { driver, inside }
+    }
+
+    /// Wakes what is due among the future's timers.
+    fn wake_due(&self) {
+        if let (Some(shard), Some((scheduler, ..))) = (self.driver.timers.get(), &self.inside) {
+            scheduler.wake_driver_due(shard, clock::now());
+        }
+    }
+
+    /// Sleeps until the thread is unparked, or to the next deadline.
+    fn sleep(&self) {
+        let (Some(shard), Some((scheduler, ..))) = (self.driver.timers.get(), &self.inside) else {
+            return thread::park();
+        };
+        match scheduler.timers.driver_limit(shard, clock::now()) {
+            Some(limit) => {
+                shard.set_watched(true);
+                thread::park_timeout(limit);
+                shard.set_watched(false);
+            }
+            None => thread::park(),
+        }
     }
 }
 
 impl Drop for Driving {
     fn drop(&mut self) {
-        if let Some(before) = self.before {
-            context::with_inside(|context| {
-                context.expect("it was there before").driving.set(before);
-            });
+        let Some((scheduler, former, former_waker)) = self.inside.take() else { return };
+        context::with_inside(|context| {
+            let context = context.expect("it was there before");
+            context.driver.replace(former);
+            context.driving.set(former_waker);
+        });
+        if let Some(shard) = self.driver.timers.get() {
+            scheduler.timers.detach(shard);
         }
     }
 }

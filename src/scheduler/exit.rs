@@ -13,22 +13,14 @@
 //!    its way to everything that is queued behind a goroutine that does not suspend; and another one,
 //!    if that one meets a destructor that does not end. If the system refuses the thread, those stay
 //!    where they are.
-//! 5. It waits until no goroutine is alive, or until nothing has moved for `exit_grace`, or, if all
-//!    that are alive sit in a nested `block_on`, for 10 ms: what they wait for has been dropped, unless
-//!    it is theirs, or comes from outside. (Those whose destructors sit in one are waited for as long
-//!    as others: others are there to do what they wait for.)
+//! 5. It waits until no goroutine is alive, or until `grace.rs` says that it has waited long enough.
+//!    Meanwhile it exhausts the budgets of goroutines that run, so that each gives way at its next await,
+//!    be it one that is always ready.
 //! 6. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can.
 //! 7. Main's value goes back, or the panic that won is resumed.
 //!
-//! What moves: a poll that begins or ends, a goroutine that completes, a thread that ends. (A goroutine
-//! that calls `blocking`, or a nested `block_on`, again and again in one poll might do so for ever. Only
-//! the 10 ms begin anew with each such call.) The grace is counted by main's own short naps, each at its
-//! nominal length: where the machine is so busy that this thread does not run, no time passes for the
-//! workers either. And as long as a worker is free for a goroutine that waits for one, or a worker is in a
-//! poll and has hardly had a core, it is given a second.
-//!
-//! Goroutines left behind keep the whole scheduler alive for ever (the reference that `block_on`
+//! //! Goroutines left behind keep the whole scheduler alive for ever (the reference that `block_on`
 //! would drop is leaked), so whatever they do later finds it; what they would need is their thread,
 //! which is detached. Handles of theirs that are awaited from outside are told.
 //!
@@ -52,24 +44,9 @@ use std::time::Duration;
 use crate::clock;
 use crate::scheduler::context::{Context, Role};
 use crate::scheduler::drive::drive;
+use crate::scheduler::grace::{Grace, LEAST_GRACE, MAX_DRAINERS, NAP, Observation, Verdict};
+use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, left_behind, main_guard};
-
-/// Main's thread looks at least this often whether anything moves. Also how long the workers may
-/// be busy with what they do before a thread is started for the stragglers.
-const NAP: Duration = Duration::from_millis(1);
-
-/// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
-/// that does not end.
-pub(crate) const MAX_DRAINERS: usize = 64;
-
-/// The least grace: in less time a thread that makes no progress cannot be told from one that
-/// waits for its turn on a busy machine.
-const LEAST_GRACE: Duration = Duration::from_millis(10);
-
-/// For how long main's thread waits for a worker that is free to come to what is queued, or for one
-/// that has no core. It comes as soon as the machine lets it; the limit is there so that exit ends
-/// whatever happens.
-const WORKER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Who has had a core for so long without coming to the end of its poll makes no progress.
 const FAIR_CHANCE: Duration = Duration::from_millis(5);
@@ -127,46 +104,34 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
 
 /// Waits until no goroutine is alive. `false`: some are, and do not come to their next await.
 fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
-    let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
-    let (mut quiet, mut quiet_in_polls) = (Quiet::new(), Quiet::new());
+    let mut grace = Grace::new(scheduler.config.exit_grace);
     let mut core_times = Vec::new();
-    let mut drainers = 0;
+    let mut slept = Duration::ZERO;
     loop {
-        let live = scheduler.live() as usize;
-        if live == 0 {
-            return true;
-        }
-        let all_wait = live <= scheduler.threads.waiting_goroutines();
-        let limit = match scheduler.has_worker_for(live) {
-            true => grace.max(WORKER_LIMIT),
-            false => grace,
+        let seen = scheduler.observe();
+        let verdict = grace.look(&seen, slept, || scheduler.somebody_lacks_a_core(&core_times));
+        let limit = match verdict {
+            Verdict::Done => return true,
+            Verdict::GiveUp => return scheduler.live() == 0,
+            Verdict::Wait(limit) => limit,
+            Verdict::WakeWorker(limit) => {
+                scheduler.idle.wake_one(|index| scheduler.bed(index));
+                limit
+            }
+            Verdict::StartWorker(limit) => {
+                let most = scheduler.config.max_threads + MAX_DRAINERS;
+                // If the system refuses it, those it was for stay where they are.
+                let _ = scheduler.threads.start(scheduler, most);
+                limit
+            }
         };
-        let (moved, stepped) = (scheduler.progress(), scheduler.progress_in_polls());
-        let slept = nap(|| thread::park_timeout(NAP));
-        let quiet_for = quiet.after(moved, slept);
-        let nobody_steps = quiet_in_polls.after(stepped, slept) >= LEAST_GRACE;
-        if quiet_for < 2 * NAP {
+        if grace.stalled_for() < NAP {
             core_times.clear();
         } else if core_times.is_empty() {
             core_times = scheduler.core_times();
         }
-        if quiet_for >= NAP && scheduler.has_free_worker() {
-            // Perhaps it sleeps, beside what somebody who does not suspend has queued.
-            scheduler.idle.wake_one(|index| scheduler.bed(index));
-        }
-        let lacks_worker = !all_wait && !scheduler.has_free_worker();
-        if quiet_for >= NAP && drainers < MAX_DRAINERS && lacks_worker {
-            drainers += 1;
-            let limit = scheduler.config.max_threads + MAX_DRAINERS;
-            if scheduler.threads.start(scheduler, limit).is_ok() {
-                quiet.restart();
-            }
-        } else if all_wait && nobody_steps
-            || quiet_for >= limit.max(WORKER_LIMIT)
-            || quiet_for >= limit && !scheduler.somebody_lacks_a_core(&core_times)
-        {
-            return scheduler.live() == 0;
-        }
+        scheduler.workers().for_each(|worker| worker.budget.exhaust());
+        slept = nap(limit, || thread::park_timeout(limit));
     }
 }
 
@@ -176,64 +141,40 @@ fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.threads.begin_end();
     scheduler.idle.notify_all(|index| scheduler.bed(index));
     let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
-    let mut quiet = Quiet::new();
+    let mut least = usize::MAX;
     let mut alive = usize::MAX;
+    let mut stalled_for = Duration::ZERO;
     while alive > scheduler.threads.waiting() {
-        let moved = scheduler.progress().wrapping_add(alive as u64);
-        let slept = nap(|| alive = scheduler.threads.wait_for_an_end(NAP));
-        let quiet_for = quiet.after(moved, slept);
+        stalled_for += nap(NAP, || alive = scheduler.threads.wait_for_an_end(NAP));
+        if alive < least {
+            least = alive;
+            stalled_for = Duration::ZERO;
+        }
         let all_stuck = !all_done && alive <= scheduler.workers_in_poll();
-        if quiet_for >= if all_stuck { LEAST_GRACE } else { grace } {
+        if stalled_for >= if all_stuck { LEAST_GRACE } else { grace } {
             break;
         }
     }
     scheduler.threads.join_ended();
 }
 
-/// How long nothing has moved.
-struct Quiet {
-    moved: u64,
-    quiet_for: Duration,
-}
-
-impl Quiet {
-    fn new() -> Self {
-        Quiet { moved: u64::MAX, quiet_for: Duration::ZERO }
-    }
-
-    fn restart(&mut self) {
-        *self = Quiet::new();
-    }
-
-    /// After a nap before which `moved` was seen: for how long it has been the same.
-    fn after(&mut self, moved: u64, slept: Duration) -> Duration {
-        if moved != self.moved {
-            *self = Quiet { moved, quiet_for: Duration::ZERO };
-        }
-        self.quiet_for += slept;
-        self.quiet_for
-    }
-}
-
 /// Says how long `sleep` took. That is no more than its nominal length, so that a machine too busy to
 /// run this thread passes no time.
-fn nap(sleep: impl FnOnce()) -> Duration {
+fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
     let start = clock::now();
     sleep();
-    start.elapsed().min(NAP)
+    start.elapsed().min(nominal)
 }
 
 impl Scheduler {
-    /// A figure that changes whenever anything moves.
-    fn progress(&self) -> u64 {
-        self.workers()
-            .map(|worker| worker.beginnings_and_ends() + worker.counts.finished())
-            .fold(0, u64::wrapping_add)
-    }
-
-    /// A figure that also changes when somebody inside a poll begins or ends to block.
-    fn progress_in_polls(&self) -> u64 {
-        self.workers().map(|worker| worker.ticks()).fold(0, u64::wrapping_add)
+    fn observe(&self) -> Observation {
+        Observation {
+            living: self.live() as usize,
+            nested: self.threads.waiting_goroutines(),
+            steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),
+            in_poll: self.workers_in_poll(),
+            workers: self.idle.working(),
+        }
     }
 
     /// Of the workers that are in a poll: how long they have had a core so far.
@@ -255,14 +196,5 @@ impl Scheduler {
 
     fn workers_in_poll(&self) -> usize {
         self.workers().filter(|worker| worker.is_in_poll()).count()
-    }
-
-    fn has_free_worker(&self) -> bool {
-        self.workers_in_poll() < self.idle.working()
-    }
-
-    /// Whether some of the living goroutines wait for a worker, and some worker is free for them.
-    fn has_worker_for(&self, live: usize) -> bool {
-        self.has_free_worker() && self.workers_in_poll() < live
     }
 }

@@ -20,10 +20,14 @@
 
 mod attendance;
 mod bed;
+mod budget;
 pub(crate) mod context;
 mod counts;
 mod drive;
+pub(crate) mod driver;
 pub(crate) mod exit;
+pub(crate) mod gate;
+mod grace;
 mod haul;
 mod idle;
 mod injector;
@@ -56,6 +60,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::clock;
+use crate::rng::{fresh_seed, mix};
 use crate::sync::{AtomicUsize, Ordering};
 use bed::Bed;
 use context::{Context, Role};
@@ -125,13 +130,13 @@ impl Scheduler {
             idle: Idle::new(config.workers, !config.on_blocked.is_empty()),
             threads: Arc::new(Threads::new()),
             timers: Timers::new(clock::now()),
-            workers: (0..config.max_threads + exit::MAX_DRAINERS)
+            workers: (0..config.max_threads + grace::MAX_DRAINERS)
                 .map(|_| OnceLock::new())
                 .collect(),
             ever_used: AtomicUsize::new(0),
             counts_outside: std::array::from_fn(|_| Counts::new()),
             phase: AtomicU8::new(Phase::Running as u8),
-            seed: config.workers as u64,
+            seed: fresh_seed(),
             config,
         })
     }
@@ -231,6 +236,11 @@ impl Scheduler {
             return false;
         }
         true
+    }
+
+    /// What the choices of the worker at `index` begin with.
+    fn seed_of(&self, index: usize) -> u64 {
+        mix(self.seed.wrapping_add(index as u64))
     }
 
     /// How many goroutines have been spawned and not completed, main not among them.
@@ -382,6 +392,14 @@ impl Scheduler {
         let Some(worker) = self.worker(index) else { return };
         if self.idle.write_off(&worker.bed, || worker.ticks() != ticks) {
             self.inject_batch(worker.drain());
+        }
+    }
+
+    /// By the monitor: these workers look at the injector and the timers after their polls.
+    fn summon(&self, indices: &[usize]) {
+        if !indices.is_empty() {
+            let workers = indices.iter().filter_map(|&index| self.worker(index));
+            self.idle.summon(workers.map(|worker| &worker.bed));
         }
     }
 

@@ -11,6 +11,8 @@
 //!   has can be taken by others at any time, so one that is written off while its poll ends runs on as
 //!   it pleases.
 //! - For each that is away a spare steps in, or a new thread.
+//! - A worker whose polls are long is summoned: after this one it looks at the injector and the timers
+//!   (`runner.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
 //! - Spares that have not been needed for a second leave.
 //! - Who held a worker for too long is reported.
 //!
@@ -123,7 +125,8 @@ impl Monitor {
     /// Says whether timers are due which workers have to see to.
     fn keep_time(&self, now: Instant) -> bool {
         let scheduler = &self.scheduler;
-        let some_are_overdue = scheduler.wake_ours_due(now);
+        scheduler.timers.look_at_drivers(now);
+        let some_are_overdue = scheduler.wake_internal_due(now);
         if some_are_overdue {
             scheduler.idle.wake_one(|index| scheduler.bed(index));
         }
@@ -151,6 +154,10 @@ impl Monitor {
         }
         for &index in &verdict.stuck {
             scheduler.write_off(index, self.seen[index].ticks);
+        }
+        scheduler.summon(&verdict.slow);
+        for worker in verdict.overdue.iter().filter_map(|&index| scheduler.worker(index)) {
+            worker.budget.exhaust();
         }
         if !somebody_is_idle || verdict.extra > 0 || self.allowed != scheduler.config.workers {
             self.cover(verdict.extra, now);
@@ -246,6 +253,7 @@ impl From<&Worker> for Seen {
             ticks: worker.ticks(),
             is_blocked: worker.is_blocked(),
             has_tasks: worker.has_tasks(),
+            polls: worker.polls(),
         }
     }
 }

@@ -1,4 +1,13 @@
 //! What a worker thread does: find a goroutine, run it; without any, search; without success, sleep.
+//!
+//! # A fair turn in time
+//!
+//! What waits in the injector, and what is due at the timers, has its turn every 61 polls. Where polls are
+//! long that would be late, so the monitor, which looks every millisecond, *summons* each worker that has
+//! begun fewer polls than that since its last look: after its poll the worker looks at once, then after
+//! two polls more, then four, until it is back at 61, or is summoned again. Where polls take a
+//! millisecond or more it looks after each of them, and takes an injected goroutine and one of its own
+//! in turn. Where polls are short nobody is summoned.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +29,8 @@ use crate::scheduler::{Phase, Scheduler, task, threads};
 
 /// Every so many polls a worker looks at the timers, and at the injector first, so that its own queue
 /// cannot starve them. Go's figure: a prime, lest a periodic program always meets the same task there.
-const INJECTOR_INTERVAL: u32 = 61;
+/// (If polls are long the monitor has it look earlier: "A fair turn in time", below.)
+pub(super) const INJECTOR_INTERVAL: u32 = 61;
 
 /// How many times in a row the next slot goes before the ring, while others wait there.
 const MAX_SLOT_STREAK: u32 = 3;
@@ -57,6 +67,10 @@ struct Runner<'a> {
     rng: Rng,
     /// Until the injector has its turn.
     polls_left: u32,
+    /// How many polls there were to be between the last turn of the injector and the next.
+    look_interval: u32,
+    /// It gave a task in its last turn.
+    took_injected: bool,
     slot_streak: u32,
     haul: Haul,
     /// It is a spare that was told to leave.
@@ -71,8 +85,10 @@ impl<'a> Runner<'a> {
             context,
             scheduler,
             worker,
-            rng: Rng::new(scheduler.seed.wrapping_add(worker.index as u64)),
+            rng: Rng::new(!scheduler.seed_of(worker.index)),
             polls_left: INJECTOR_INTERVAL,
+            look_interval: INJECTOR_INTERVAL,
+            took_injected: false,
             slot_streak: 0,
             haul: Haul::new(),
             has_left: false,
@@ -113,7 +129,16 @@ impl<'a> Runner<'a> {
         if is_excess {
             self.scheduler.inject_batch(self.worker.drain());
         }
+        self.look_soon();
         is_excess
+    }
+
+    /// The injector and the timers have the next turn; or the turn after that, if the task that has just
+    /// run was injected. So neither it nor the worker's own queue starves the other.
+    fn look_soon(&mut self) {
+        let ran_injected = self.took_injected && self.polls_left == self.look_interval;
+        self.polls_left = if ran_injected { 2 } else { 1 };
+        self.look_interval = 1;
     }
 
     #[inline]
@@ -175,7 +200,7 @@ impl<'a> Runner<'a> {
     /// somebody else's are due.
     #[inline]
     fn look_at_timers(&self) -> bool {
-        !self.scheduler.timers.is_empty() && self.scheduler.wake_ours_due(clock::now())
+        !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
     }
 
     /// They are code of the user's, which may block: the monitor sees this as a poll.
@@ -203,14 +228,10 @@ impl<'a> Runner<'a> {
     #[inline]
     fn local_task(&mut self) -> Option<Word> {
         self.polls_left -= 1;
-        if self.polls_left == 0 {
-            self.polls_left = INJECTOR_INTERVAL;
-            if self.look_at_timers() {
-                self.wake_others_due();
-            }
-            if let Some(word) = self.injected_task() {
-                return Some(word);
-            }
+        if self.polls_left == 0
+            && let Some(word) = self.look_at_timers_and_injector()
+        {
+            return Some(word);
         }
         if !self.worker.next.is_empty()
             && let Some(word) = self.next_slot_task()
@@ -220,6 +241,18 @@ impl<'a> Runner<'a> {
         self.slot_streak = 0;
         let word = self.worker.ring.pop();
         prefetch(self.worker.ring.upcoming(FETCH_AHEAD));
+        word
+    }
+
+    /// The turn of what belongs to no worker.
+    fn look_at_timers_and_injector(&mut self) -> Option<Word> {
+        self.look_interval = (2 * self.look_interval).min(INJECTOR_INTERVAL);
+        self.polls_left = self.look_interval;
+        if self.look_at_timers() {
+            self.wake_others_due();
+        }
+        let word = self.injected_task();
+        self.took_injected = word.is_some();
         word
     }
 

@@ -15,6 +15,10 @@
 //! compute are replaced and no more: they share the cores there are, so more of them at once bring
 //! nothing but a turn for what waits, which one round of replacements every 10 ms gives.
 //!
+//! A worker is *slow* if it has begun so few polls since the last look that what waits in the injector, or is
+//! due at the timers, would not have its turn. It is *overdue* if it has been in one poll since then and
+//! something waits: the goroutine there is to give way at its next operation.
+//!
 //! A worker *neglects* what is in its own queue if it stays in a poll while others are idle.
 //!
 //! # Rejected
@@ -37,6 +41,9 @@ const COMPUTING: Duration = Duration::from_millis(10);
 /// For so long after somebody was found asleep as many workers are allowed as were needed then.
 const CALM: Duration = Duration::from_millis(10);
 
+/// A worker that has begun fewer polls than this since the last look has not looked at the injector.
+const FEW_POLLS: usize = 61;
+
 /// How often to look: while somebody is idle whom neglected work could go to, which keeps neglect below
 /// a millisecond, the system's slack included, and while nobody is. Each look costs a wake-up.
 const BESIDE_IDLERS: Duration = Duration::from_micros(800);
@@ -51,6 +58,8 @@ pub(crate) struct Seen {
     pub(crate) is_blocked: bool,
     /// Tasks wait in its own queue.
     pub(crate) has_tasks: bool,
+    /// How many polls have begun.
+    pub(crate) polls: usize,
 }
 
 impl Seen {
@@ -78,6 +87,10 @@ pub(crate) struct Verdict {
     pub(crate) perhaps_neglecting: Vec<usize>,
     /// Who is stuck, and was not before.
     pub(crate) stuck: Vec<usize>,
+    /// Whose polls take so long that the injector and the timers would wait for their turn.
+    pub(crate) slow: Vec<usize>,
+    /// Who has been in one poll since the last look, while something waits.
+    pub(crate) overdue: Vec<usize>,
     /// So many more workers than configured may be available.
     pub(crate) extra: usize,
     /// Whether there may be more to see soon.
@@ -100,6 +113,8 @@ struct Poll {
     /// When it was first seen.
     since: Instant,
     is_stuck: bool,
+    /// How many polls had begun at the last look.
+    polls: usize,
     /// Not to be asked for earlier: asking costs some microseconds.
     ask_after: Duration,
 }
@@ -135,9 +150,16 @@ impl Suspicion {
         let (mut polling, mut slept) = (0, 0);
         let (mut neglecting, mut perhaps_neglecting) = (Vec::new(), Vec::new());
         let mut stuck = Vec::new();
+        let (mut slow, mut overdue) = (Vec::new(), Vec::new());
         for ((worker, seen), poll) in workers.iter().enumerate().zip(&mut self.polls) {
             if !seen.is_in_poll() {
                 continue;
+            }
+            if !somebody_is_idle && seen.polls.wrapping_sub(poll.polls) < FEW_POLLS {
+                slow.push(worker);
+            }
+            if any_waits && poll.since < now {
+                overdue.push(worker);
             }
             if seen.has_tasks && (somebody_is_idle || poll.is_stuck) {
                 let is_new = poll.since == now;
@@ -157,10 +179,13 @@ impl Suspicion {
             }
         }
         self.adapt(now, polling, slept);
+        self.polls.iter_mut().zip(workers).for_each(|(poll, seen)| poll.polls = seen.polls);
         Verdict {
             neglecting,
             perhaps_neglecting,
             stuck,
+            slow,
+            overdue,
             extra: self.extra,
             is_quiet: !has_moved && !any_waits && self.extra == 0,
             next_look: match somebody_is_idle {
@@ -176,8 +201,10 @@ impl Suspicion {
         self.polls.truncate(workers.len());
         for (worker, seen) in workers.iter().enumerate() {
             match self.polls.get_mut(worker) {
-                None => self.polls.push(Poll::new(seen.ticks, now)),
-                Some(poll) if poll.ticks != seen.ticks => *poll = Poll::new(seen.ticks, now),
+                None => self.polls.push(Poll::new(seen.ticks, now, seen.polls)),
+                Some(poll) if poll.ticks != seen.ticks => {
+                    *poll = Poll::new(seen.ticks, now, poll.polls);
+                }
                 Some(_) => continue,
             }
             has_moved = true;
@@ -207,8 +234,8 @@ impl Suspicion {
 }
 
 impl Poll {
-    fn new(ticks: u64, since: Instant) -> Self {
-        Poll { ticks, since, is_stuck: false, ask_after: ASLEEP }
+    fn new(ticks: u64, since: Instant, polls: usize) -> Self {
+        Poll { ticks, since, is_stuck: false, polls, ask_after: ASLEEP }
     }
 
     fn is_asleep(&mut self, now: Instant, ask: impl FnOnce() -> bool) -> bool {

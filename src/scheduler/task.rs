@@ -277,11 +277,13 @@ pub(crate) fn run(word: Word, context: &Context, worker: &Worker) {
     // SAFETY: every word in a queue comes from `into_word`, and queues give each out once (their
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
-    worker.begin_poll(runnable.metadata().site());
+    let site = runnable.metadata().site();
+    worker.begin_poll(site);
     context.polling.set(Some(NonNull::from(runnable.metadata())));
     // As `async-task` has it.
     context.waker_data.set(address.as_ptr());
-    context.refill_budget();
+    context.site.set(Some(site));
+    context.budget.refill();
     runnable.run();
     context.polling.set(None);
     worker.end_poll();

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::clock;
 use crate::scheduler::context::{self, Context};
 use crate::scheduler::injector::thread_number;
-use crate::scheduler::timers::{Number, Rewaking, Whose};
+use crate::scheduler::timers::{Home, Number, Shard};
 use crate::scheduler::{Phase, Scheduler};
 
 /// Removes itself when dropped.
@@ -58,47 +58,38 @@ impl Timer {
 
     /// Has `waker` woken when the timer is due, or has stopped. Says whether it already is, or has.
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
-        match self.number {
-            Some(number) => self.is_over_for(number, waker),
-            None => {
-                self.number = Some(self.add(waker));
-                // Only now: whoever stops all timers does not come again.
-                self.has_stopped()
+        if let Some(number) = self.number {
+            match self.scheduler.timers.will_wake(self.deadline, number, waker) {
+                Some(true) => return false,
+                // It goes where whoever waits for it now is.
+                Some(false) => self.cancel(),
+                None => return true,
             }
         }
+        self.number = Some(self.add(waker));
+        // Only now: whoever stops all timers does not come again.
+        self.has_stopped()
     }
 
     fn add(&self, waker: &Waker) -> Number {
         let scheduler = &self.scheduler;
-        let (is_ours, near) = context::with_inside(|context| match context {
+        let (driver, near, is_internal) = context::with_inside(|context| match context {
             Some(context) => {
+                let driver = context.driver.borrow().clone().filter(|_| self.belongs_to(context));
                 let near = context.worker().map_or_else(thread_number, |worker| worker.index);
-                (context.is_ours(waker), near)
+                (driver, near, context.is_internal(waker))
             }
-            None => (false, thread_number()),
+            None => (None, thread_number(), false),
         });
-        let added = scheduler.timers.add(self.deadline, waker.clone(), is_ours, near);
+        let home = match &driver {
+            Some(driver) => Home::Driver(driver.timers.get_or_init(|| scheduler.timers.attach())),
+            None => Home::Shared(near),
+        };
+        let added = scheduler.timers.add(home, self.deadline, waker.clone(), is_internal);
         if added.is_early {
             scheduler.idle.call_timekeeper();
         }
         added.number
-    }
-
-    fn is_over_for(&self, number: Number, waker: &Waker) -> bool {
-        let timers = &self.scheduler.timers;
-        match timers.will_wake(self.deadline, number, waker) {
-            Rewaking::Done => false,
-            Rewaking::IsGone => true,
-            Rewaking::IsAnother => {
-                let is_ours = context::with_inside(|context| {
-                    context.is_some_and(|context| context.is_ours(waker))
-                });
-                let (rewaking, unneeded) =
-                    timers.set_waker(self.deadline, number, waker.clone(), is_ours);
-                drop(unneeded);
-                matches!(rewaking, Rewaking::IsGone)
-            }
-        }
     }
 }
 
@@ -110,21 +101,25 @@ impl Drop for Timer {
 
 impl Scheduler {
     /// Wakes by wakers that are no code of the user's. Says whether others are due.
-    pub(super) fn wake_ours_due(&self, now: Instant) -> bool {
-        self.timers.take_due(now, Whose::Ours, |waker| self.wake(waker));
-        self.timers.are_due(now)
+    pub(super) fn wake_internal_due(&self, now: Instant) -> bool {
+        self.timers.take_internal_due(now, |waker| self.wake(waker));
+        self.timers.are_foreign_due(now)
     }
 
     /// By a worker, which may block in one of the wakers.
     pub(super) fn wake_due(&self, now: Instant) {
-        self.timers.take_due(now, Whose::Anybodys, |waker| self.wake(waker));
+        self.timers.take_internal_due(now, |waker| self.wake(waker));
+        self.timers.take_foreign_due(now, |waker| self.wake(waker));
+    }
+
+    /// By a thread that drives a future: what that future waits for.
+    pub(super) fn wake_driver_due(&self, shard: &Shard, now: Instant) {
+        self.timers.take_driver_due(shard, now, |waker| self.wake(waker));
     }
 
     /// Nobody keeps the time from now on.
     pub(super) fn stop_timers(&self) {
-        let (ours, others): (Vec<_>, Vec<_>) =
-            self.timers.take_all().into_iter().partition(|&(_, is_ours)| is_ours);
-        ours.into_iter().chain(others).for_each(|(waker, _)| self.wake(waker));
+        self.timers.take_all().into_iter().for_each(|waker| self.wake(waker));
     }
 
     fn wake(&self, waker: Waker) {

@@ -2,28 +2,36 @@
 //!
 //! # Protocol
 //!
-//! A timer is an entry in one of several ordered maps, each behind a lock, of which a thread always
-//! uses the same one. Beside each map stands its earliest deadline, for a look without the lock. Whoever
-//! comes by wakes what is due: workers every few dozen polls, and when they have nothing to do; and the
-//! monitor. The monitor alone waits for a deadline: before it sleeps it says until when at the latest,
-//! and looks at the deadlines once more; who adds an earlier one calls it.
+//! A timer is an entry in an ordered map. Beside each map stands its earliest deadline, for a look
+//! without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and of futures
+//! that a thread drives, and one for *foreign* wakers, which may be anybody's code.
+//!
+//! - Timers that goroutines wait for are in one of the shared shards; a thread always uses the same one.
+//!   Workers wake what is due every few dozen polls, and when they have nothing to do; and so does the
+//!   monitor, which alone waits for a deadline: before it sleeps it says until when at the latest, and
+//!   looks at the deadlines once more; who adds an earlier one calls it.
+//! - A thread that drives a future (`drive.rs`), as main's does, has a shard of its own for what that
+//!   future waits for. It wakes what is due there itself, before each poll, and sleeps no longer than to
+//!   the earliest deadline. So main's timers ring on time whatever the workers do, without a second
+//!   thread, and also inside a combinator that has wakers of its own.
+//!
+//! A foreign waker may block, so the monitor never calls one. It calls a worker, to which that is a poll
+//! like any other: it does not search meanwhile, and if it gets stuck it is replaced. What is due counts
+//! as work that waits, so that stuck workers get cover for it. The same goes for a foreign waker in a
+//! driver's shard if its thread does not come to it within a millisecond: it may be busy with something
+//! else while a goroutine waits for that timer, to which the future has moved. (An internal waker there is
+//! the driver's own. A future that is polled elsewhere has a waker from there, and moves its timer along.)
 //!
 //! # Why none is forgotten
 //!
 //! Adding what becomes the earliest of its map: `store the deadline; fence; load when the monitor
 //! looks`. The monitor: `store when it looks; fence; load the deadlines`. So one of the two sees what the
 //! other has stored: the monitor sleeps no longer than to that deadline, or it is called. (It lowers what
-//! it has stored to the deadline it has found, and who calls it lowers that to zero. Who reads one of
-//! those, and has a later deadline, relies on the look that comes then.) Any other deadline comes after
-//! one that the monitor is awake at.
+//! it has stored to the deadline it has found, and who calls it lowers that to zero. A later deadline
+//! needs no call: the monitor looks again when it wakes.)
 //!
-//! # Whose wakers
-//!
-//! A waker may be code of the user's, which the monitor must not run: it might block there. So the
-//! monitor wakes our own, of goroutines and of threads in `block_on`, and for others it calls a worker,
-//! to which that is a poll like any other: it does not search meanwhile, and if it gets stuck it is
-//! replaced. One that is due counts as work that waits, so that stuck workers get cover for it. When the
-//! runtime ends the monitor wakes what is left, ours first.
+//! A driver's internal timers need no monitor: only its own thread adds them, and looks at them before it
+//! sleeps.
 //!
 //! A timer that has been woken, or is removed, leaves nothing behind. Whether it is due its owner asks
 //! the clock.
@@ -32,21 +40,24 @@
 //!
 //! - An idle worker that sleeps until the next deadline, as in Go, instead of the monitor. It saves a
 //!   change of threads for each deadline that finds all of them asleep. But while workers compute or
-//!   block nobody waits for the deadline, and main's sleep with them: the monitor has to be woken for
-//!   that whenever somebody adds a timer while it sleeps, which costs what was saved.
+//!   block nobody waits for the deadline: the monitor has to be woken for that whenever somebody adds a
+//!   timer while it sleeps, which costs what was saved.
 //! - A wheel of slots (tokio's, and Go's once): adding is cheaper by a hundred nanoseconds, and each
 //!   deadline is rounded up to a millisecond.
 //! - A heap per worker (Go): a timer is removed by whoever drops it, on any thread, and in a heap that
 //!   leaves a corpse behind.
+//! - One map for internal and foreign wakers: whoever may call only the former has to pass over the latter
+//!   each time.
 
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicU64, Mutex, Ordering, fence, lock};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence, lock};
 
 /// How many are taken out before others may use the map.
 const BATCH: usize = 128;
@@ -54,26 +65,47 @@ const BATCH: usize = 128;
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
-/// How soon the monitor looks again if others are still to wake what is due.
+/// How soon the monitor looks again if others are still to wake what is due; and how long it leaves a
+/// driver's timers to a driver that sleeps until they are due.
 const OVERDUE: Duration = Duration::from_millis(1);
+const OVERDUE_NANOS: u64 = OVERDUE.as_nanos() as u64;
 
 pub(crate) struct Timers<const SHARDS: usize> {
     shards: [Shard; SHARDS],
+    drivers: Mutex<Drivers>,
+    /// A driver has not come to a foreign waker that is due: a worker is to call it.
+    drivers_are_late: AtomicBool,
     /// Deadlines are counted from here, in nanoseconds.
     start: Instant,
     /// When the monitor looks next, at the latest.
     monitor_looks: AtomicU64,
 }
 
+/// The shards of threads that drive futures. They are kept for the next driver.
+struct Drivers {
+    shards: Vec<Arc<Shard>>,
+    /// The indices of those without a driver. Timers may be left in some of them.
+    free: Vec<usize>,
+}
+
 #[repr(align(128))]
-struct Shard {
+pub(crate) struct Shard {
+    /// Among the shared shards, and then the drivers'.
+    index: u64,
+    internal: Map,
+    foreign: Map,
+    /// Its driver sleeps until the earliest deadline.
+    is_watched: AtomicBool,
+}
+
+struct Map {
     pending: Mutex<Pending>,
     /// The deadline of the first of them.
     earliest: AtomicU64,
 }
 
 struct Pending {
-    alarms: BTreeMap<Key, Alarm>,
+    wakers: BTreeMap<Key, Waker>,
     added: u64,
 }
 
@@ -83,14 +115,36 @@ struct Key {
     number: Number,
 }
 
-/// Tells a pending timer from others with the same deadline. They are woken in the order in which they
-/// were added, if that was to the same map.
+/// Tells a pending timer from others with the same deadline, and says where it is. Those of one map are
+/// woken in the order in which they were added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Number(NonZeroU64);
 
-struct Alarm {
-    waker: Waker,
-    is_ours: bool,
+/// The number of a timer: a count, the index of its shard, and whether its waker is foreign.
+const INDEX_BITS: u32 = 16;
+const FOREIGN: u64 = 1;
+
+impl Number {
+    fn new(count: u64, index: u64, is_internal: bool) -> Self {
+        let number = (count << INDEX_BITS | index) << 1 | u64::from(!is_internal);
+        Number(NonZeroU64::new(number).expect("it counts from one"))
+    }
+
+    fn index(self) -> usize {
+        (self.0.get() >> 1) as usize & ((1 << INDEX_BITS) - 1)
+    }
+
+    fn is_internal(self) -> bool {
+        self.0.get() & FOREIGN == 0
+    }
+}
+
+/// Where a timer goes.
+pub(crate) enum Home<'a> {
+    /// To a shared shard, which the number chooses.
+    Shared(usize),
+    /// To that of the thread that drives the future.
+    Driver(&'a Shard),
 }
 
 /// A timer that has been added.
@@ -100,133 +154,160 @@ pub(crate) struct Added {
     pub(crate) is_early: bool,
 }
 
-/// Whether a timer's waker is now the one it should be.
-pub(crate) enum Rewaking {
-    Done,
-    /// Not yet: give it a clone.
-    IsAnother,
-    /// It has been woken meanwhile.
-    IsGone,
-}
-
-/// Which of those that are due.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whose {
-    /// Those whose wakers are no code of the user's.
-    Ours,
-    Anybodys,
-}
-
 impl<const SHARDS: usize> Timers<SHARDS> {
     pub(crate) fn new(start: Instant) -> Self {
-        let shard = |_| Shard {
-            pending: Mutex::new(Pending { alarms: BTreeMap::new(), added: 0 }),
-            earliest: AtomicU64::new(NEVER),
-        };
-        Timers { shards: std::array::from_fn(shard), start, monitor_looks: AtomicU64::new(NEVER) }
+        Timers {
+            shards: std::array::from_fn(Shard::new),
+            drivers: Mutex::new(Drivers { shards: Vec::new(), free: Vec::new() }),
+            drivers_are_late: AtomicBool::new(false),
+            start,
+            monitor_looks: AtomicU64::new(NEVER),
+        }
     }
 
-    /// `is_ours`: the waker is no code of the user's. `near` chooses the map.
-    pub(crate) fn add(&self, deadline: Instant, waker: Waker, is_ours: bool, near: usize) -> Added {
-        let index = near % SHARDS;
-        let shard = &self.shards[index];
+    /// `is_internal`: the waker is no code of the user's.
+    pub(crate) fn add(
+        &self,
+        home: Home<'_>,
+        deadline: Instant,
+        waker: Waker,
+        is_internal: bool,
+    ) -> Added {
+        let (shard, needs_monitor) = match home {
+            Home::Shared(near) => (&self.shards[near % SHARDS], true),
+            Home::Driver(shard) => (shard, !is_internal),
+        };
         let deadline = self.nanoseconds(deadline);
-        let mut pending = lock(&shard.pending);
+        let map = shard.map(is_internal);
+        let mut pending = lock(&map.pending);
         pending.added += 1;
-        let number = pending.added * SHARDS as u64 + index as u64;
-        let number = Number(NonZeroU64::new(number).expect("it counts from one"));
-        pending.alarms.insert(Key { deadline, number }, Alarm { waker, is_ours });
-        let is_earliest = deadline < shard.earliest.load(Ordering::Relaxed);
+        let number = Number::new(pending.added, shard.index, is_internal);
+        pending.wakers.insert(Key { deadline, number }, waker);
+        let is_earliest = deadline < map.earliest.load(Ordering::Relaxed);
         if is_earliest {
-            shard.note_earliest(&pending);
+            map.note_earliest(&pending);
         }
         drop(pending);
-        Added { number, is_early: is_earliest && self.must_call_monitor(deadline) }
+        let is_early = is_earliest && needs_monitor && self.must_call_monitor(deadline);
+        Added { number, is_early }
     }
 
-    /// Asks whether the timer will wake `waker`.
-    pub(crate) fn will_wake(&self, deadline: Instant, number: Number, waker: &Waker) -> Rewaking {
-        let pending = lock(&self.shard(number).pending);
-        match pending.alarms.get(&self.key(deadline, number)) {
-            Some(alarm) if alarm.waker.will_wake(waker) => Rewaking::Done,
-            Some(_) => Rewaking::IsAnother,
-            None => Rewaking::IsGone,
-        }
-    }
-
-    /// Has `waker` woken instead. Also returns a waker to be dropped without a lock.
-    pub(crate) fn set_waker(
+    /// Asks whether the timer will wake `waker`. `None`: it has been woken.
+    pub(crate) fn will_wake(
         &self,
         deadline: Instant,
         number: Number,
-        waker: Waker,
-        is_ours: bool,
-    ) -> (Rewaking, Waker) {
-        let mut pending = lock(&self.shard(number).pending);
-        match pending.alarms.get_mut(&self.key(deadline, number)) {
-            Some(alarm) => {
-                alarm.is_ours = is_ours;
-                (Rewaking::Done, std::mem::replace(&mut alarm.waker, waker))
-            }
-            None => (Rewaking::IsGone, waker),
-        }
+        waker: &Waker,
+    ) -> Option<bool> {
+        let key = self.key(deadline, number);
+        self.with_map(number, |map| Some(lock(&map.pending).wakers.get(&key)?.will_wake(waker)))
     }
 
     /// Removes a timer, if it has not been woken. Returns its waker, to be dropped without a lock.
     pub(crate) fn remove(&self, deadline: Instant, number: Number) -> Option<Waker> {
-        let shard = self.shard(number);
         let key = self.key(deadline, number);
-        let mut pending = lock(&shard.pending);
-        let alarm = pending.alarms.remove(&key)?;
-        if key.deadline <= shard.earliest.load(Ordering::Relaxed) {
-            shard.note_earliest(&pending);
-        }
-        Some(alarm.waker)
+        self.with_map(number, |map| {
+            let mut pending = lock(&map.pending);
+            let waker = pending.wakers.remove(&key)?;
+            if key.deadline <= map.earliest.load(Ordering::Relaxed) {
+                map.note_earliest(&pending);
+            }
+            Some(waker)
+        })
     }
 
     /// How many there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(&shard.pending).alarms.len()).sum()
+        let drivers = lock(&self.drivers).shards.clone();
+        let shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
+        shards.flat_map(Shard::maps).map(|map| lock(&map.pending).wakers.len()).sum()
     }
 
-    /// Whether there are none, as far as can be seen without a lock.
+    /// Whether workers have nothing to look at, as far as can be seen without a lock.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.shards.iter().all(|shard| shard.earliest.load(Ordering::Relaxed) == NEVER)
+        self.shared_maps().all(|map| map.earliest.load(Ordering::Relaxed) == NEVER)
+            && !self.drivers_are_late.load(Ordering::Relaxed)
     }
 
-    /// Whether any is due.
+    /// Whether a worker has something to do.
     pub(crate) fn are_due(&self, now: Instant) -> bool {
-        self.earliest() <= self.nanoseconds(now)
+        let internal = self.shards.iter().map(|shard| &shard.internal);
+        earliest_of(internal) <= self.nanoseconds(now) || self.are_foreign_due(now)
     }
 
-    /// Gives the wakers of those that are due to `wake`, without a lock.
-    pub(crate) fn take_due(&self, now: Instant, whose: Whose, mut wake: impl FnMut(Waker)) {
+    /// Whether foreign wakers are due that a worker has to call.
+    pub(crate) fn are_foreign_due(&self, now: Instant) -> bool {
+        let foreign = self.shards.iter().map(|shard| &shard.foreign);
+        earliest_of(foreign) <= self.nanoseconds(now)
+            || self.drivers_are_late.load(Ordering::Relaxed)
+    }
+
+    /// Gives the internal wakers that are due to `wake`, without a lock.
+    pub(crate) fn take_internal_due(&self, now: Instant, mut wake: impl FnMut(Waker)) {
         let now = self.nanoseconds(now);
-        for shard in &self.shards {
-            while shard.earliest.load(Ordering::Relaxed) <= now {
-                let due = shard.take_due(now, whose);
-                let are_all = whose == Whose::Ours && due.len() < BATCH;
-                due.into_iter().for_each(&mut wake);
-                if are_all {
-                    break;
-                }
-            }
+        self.shards.iter().for_each(|shard| shard.internal.take_due(now, BATCH, &mut wake));
+    }
+
+    /// Likewise the foreign ones, also of drivers that are late.
+    pub(crate) fn take_foreign_due(&self, now: Instant, mut wake: impl FnMut(Waker)) {
+        let now = self.nanoseconds(now);
+        // They may block: nothing is to wait behind one that others could wake.
+        self.shards.iter().for_each(|shard| shard.foreign.take_due(now, 1, &mut wake));
+        if self.drivers_are_late.swap(false, Ordering::Relaxed) {
+            let drivers = lock(&self.drivers).shards.clone();
+            drivers.iter().for_each(|shard| shard.foreign.take_due(now, 1, &mut wake));
         }
     }
 
-    /// All wakers, due or not, and whether they are ours.
-    pub(crate) fn take_all(&self) -> Vec<(Waker, bool)> {
-        let take = |shard: &Shard| {
-            let mut pending = lock(&shard.pending);
-            let alarms = std::mem::take(&mut pending.alarms);
-            shard.note_earliest(&pending);
-            alarms
-        };
-        let alarms = self.shards.iter().flat_map(|shard| take(shard).into_values());
-        alarms.map(|alarm| (alarm.waker, alarm.is_ours)).collect()
+    /// All wakers, due or not; the internal ones first.
+    pub(crate) fn take_all(&self) -> Vec<Waker> {
+        let drivers = lock(&self.drivers).shards.clone();
+        let shards = || self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
+        let internal = shards().map(|shard| &shard.internal);
+        let foreign = shards().map(|shard| &shard.foreign);
+        internal.chain(foreign).flat_map(Map::take_all).collect()
     }
+
+    // Drivers.
+
+    /// A shard for a thread that drives a future, until it gives that back with `detach`.
+    pub(crate) fn attach(&self) -> Arc<Shard> {
+        let mut drivers = lock(&self.drivers);
+        let is_empty = |&index: &usize| drivers.shards[index].is_empty();
+        if let Some(place) = drivers.free.iter().position(is_empty) {
+            let index = drivers.free.swap_remove(place);
+            return drivers.shards[index].clone();
+        }
+        let index = SHARDS + drivers.shards.len();
+        assert!(
+            index < 1 << INDEX_BITS,
+            "fewer than 65,000 threads drive futures at the same time"
+        );
+        drivers.shards.push(Arc::new(Shard::new(index)));
+        drivers.shards.last().expect("it was pushed just now").clone()
+    }
+
+    pub(crate) fn detach(&self, shard: &Shard) {
+        lock(&self.drivers).free.push(shard.index as usize - SHARDS);
+    }
+
+    /// For a driver, before it sleeps: how long it may, until its next deadline.
+    pub(crate) fn driver_limit(&self, shard: &Shard, now: Instant) -> Option<Duration> {
+        let earliest = earliest_of(shard.maps().into_iter());
+        let now = self.nanoseconds(now);
+        (earliest != NEVER).then(|| Duration::from_nanos(earliest.saturating_sub(now)))
+    }
+
+    /// For a driver: gives the wakers that are due in its shard to `wake`, without a lock.
+    pub(crate) fn take_driver_due(&self, shard: &Shard, now: Instant, mut wake: impl FnMut(Waker)) {
+        let now = self.nanoseconds(now);
+        shard.internal.take_due(now, BATCH, &mut wake);
+        shard.foreign.take_due(now, 1, &mut wake);
+    }
+
+    // The monitor.
 
     /// How long the monitor may sleep, which wants to look at something else at `look_at`, so as to be
     /// in time for the next deadline.
@@ -235,12 +316,30 @@ impl<const SHARDS: usize> Timers<SHARDS> {
         self.monitor_looks.store(look_at, Ordering::Relaxed);
         // Ordering: pairs with the fence in `must_call_monitor`, see the top of this file.
         fence(Ordering::SeqCst);
-        let earliest = self.earliest();
+        let earliest = earliest_of(self.shared_maps()).min(self.earliest_of_drivers());
         let now = self.nanoseconds(now);
-        let earliest = if earliest <= now { now + OVERDUE.as_nanos() as u64 } else { earliest };
+        let earliest = if earliest <= now { now + OVERDUE_NANOS } else { earliest };
         let until = look_at.min(earliest);
         self.monitor_looks.store(until, Ordering::Relaxed);
         (until != NEVER).then(|| Duration::from_nanos(until.saturating_sub(now)))
+    }
+
+    /// Takes note of drivers that do not come to what is due.
+    pub(crate) fn look_at_drivers(&self, now: Instant) {
+        if self.earliest_of_drivers() <= self.nanoseconds(now) {
+            self.drivers_are_late.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// When the first driver is late with a foreign waker.
+    fn earliest_of_drivers(&self) -> u64 {
+        let drivers = lock(&self.drivers);
+        let late_at = |shard: &Arc<Shard>| {
+            let deadline = shard.foreign.earliest.load(Ordering::Relaxed);
+            let is_watched = shard.is_watched.load(Ordering::Relaxed);
+            deadline.saturating_add(if is_watched { OVERDUE_NANOS } else { 0 })
+        };
+        drivers.shards.iter().map(late_at).min().unwrap_or(NEVER)
     }
 
     /// For a deadline that has just become the earliest of its map.
@@ -255,9 +354,18 @@ impl<const SHARDS: usize> Timers<SHARDS> {
         oversleeps
     }
 
-    fn earliest(&self) -> u64 {
-        let deadlines = self.shards.iter().map(|shard| shard.earliest.load(Ordering::Relaxed));
-        deadlines.min().unwrap_or(NEVER)
+    #[inline]
+    fn shared_maps(&self) -> impl Iterator<Item = &Map> {
+        self.shards.iter().flat_map(Shard::maps)
+    }
+
+    fn with_map<R>(&self, number: Number, f: impl FnOnce(&Map) -> R) -> R {
+        let index = number.index();
+        if let Some(shard) = self.shards.get(index) {
+            return f(shard.map(number.is_internal()));
+        }
+        let shard = lock(&self.drivers).shards[index - SHARDS].clone();
+        f(shard.map(number.is_internal()))
     }
 
     /// What is out of reach never comes.
@@ -268,43 +376,73 @@ impl<const SHARDS: usize> Timers<SHARDS> {
     fn key(&self, deadline: Instant, number: Number) -> Key {
         Key { deadline: self.nanoseconds(deadline), number }
     }
+}
 
-    fn shard(&self, number: Number) -> &Shard {
-        &self.shards[number.0.get() as usize % SHARDS]
-    }
+fn earliest_of<'a>(maps: impl Iterator<Item = &'a Map>) -> u64 {
+    maps.map(|map| map.earliest.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
 }
 
 impl Shard {
+    fn new(index: usize) -> Self {
+        let (internal, foreign) = (Map::new(), Map::new());
+        Shard { index: index as u64, internal, foreign, is_watched: AtomicBool::new(false) }
+    }
+
+    #[inline]
+    fn map(&self, is_internal: bool) -> &Map {
+        if is_internal { &self.internal } else { &self.foreign }
+    }
+
+    #[inline]
+    fn maps(&self) -> [&Map; 2] {
+        [&self.internal, &self.foreign]
+    }
+
+    fn is_empty(&self) -> bool {
+        earliest_of(self.maps().into_iter()) == NEVER
+    }
+
+    /// By its driver, around its sleep.
+    pub(crate) fn set_watched(&self, is_watched: bool) {
+        // Relaxed: the monitor that learns of it late wakes a moment too soon, or too late.
+        self.is_watched.store(is_watched, Ordering::Relaxed);
+    }
+}
+
+impl Map {
+    fn new() -> Self {
+        Map {
+            pending: Mutex::new(Pending { wakers: BTreeMap::new(), added: 0 }),
+            earliest: AtomicU64::new(NEVER),
+        }
+    }
+
     fn note_earliest(&self, pending: &Pending) {
-        let first = pending.alarms.first_key_value();
+        let first = pending.wakers.first_key_value();
         self.earliest.store(first.map_or(NEVER, |(key, _)| key.deadline), Ordering::Relaxed);
     }
 
-    fn take_due(&self, now: u64, whose: Whose) -> Vec<Waker> {
+    /// Takes out what is due, so many at a time, and gives it to `wake` without the lock.
+    fn take_due(&self, now: u64, batch: usize, wake: &mut impl FnMut(Waker)) {
+        while self.earliest.load(Ordering::Relaxed) <= now {
+            let mut pending = lock(&self.pending);
+            let mut due = Vec::new();
+            while due.len() < batch
+                && let Some(first) = pending.wakers.first_entry()
+                && first.key().deadline <= now
+            {
+                due.push(first.remove());
+            }
+            self.note_earliest(&pending);
+            drop(pending);
+            due.into_iter().for_each(&mut *wake);
+        }
+    }
+
+    fn take_all(&self) -> impl Iterator<Item = Waker> + use<> {
         let mut pending = lock(&self.pending);
-        let mut due = Vec::new();
-        while due.len() < BATCH
-            && let Some(first) = pending.alarms.first_entry()
-            && first.key().deadline <= now
-            && (whose == Whose::Anybodys || first.get().is_ours)
-        {
-            let alarm = first.remove();
-            due.push(alarm.waker);
-            if !alarm.is_ours {
-                // It may block: nothing is to wait behind it that others could wake.
-                break;
-            }
-        }
-        if whose == Whose::Ours {
-            // Those behind one that is somebody else's.
-            let until = Key { deadline: now, number: Number(NonZeroU64::MAX) };
-            let ours = pending.alarms.range(..=until).filter(|(_, alarm)| alarm.is_ours);
-            let left = BATCH - due.len();
-            for key in ours.map(|(&key, _)| key).take(left).collect::<Vec<_>>() {
-                due.extend(pending.alarms.remove(&key).map(|alarm| alarm.waker));
-            }
-        }
+        let wakers = std::mem::take(&mut pending.wakers);
         self.note_earliest(&pending);
-        due
+        wakers.into_values()
     }
 }

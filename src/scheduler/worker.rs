@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use crate::scheduler::bed::{Bed, Standing};
+use crate::scheduler::budget::Budget;
 use crate::scheduler::counts::Counts;
 use crate::scheduler::queue::{NextSlot, Ring, Word};
 use crate::scheduler::site::Site;
@@ -22,6 +24,7 @@ pub(crate) struct Worker {
     pub(crate) next: NextSlot,
     pub(crate) bed: Bed,
     pub(crate) counts: Counts,
+    pub(crate) budget: Arc<Budget>,
     /// Goes up by one when a poll begins and when it ends: odd is inside a poll. The upper bits count
     /// the steps inside polls.
     ticks: AtomicU64,
@@ -38,6 +41,7 @@ impl Worker {
             next: NextSlot::new(),
             bed: Bed::new(),
             counts: Counts::new(),
+            budget: Arc::new(Budget::new()),
             ticks: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             thread: AtomicU32::new(0),
@@ -73,9 +77,9 @@ impl Worker {
         (self.ticks.load(Ordering::Relaxed) % STEP).div_ceil(2) as usize
     }
 
-    /// The ticks without the steps: how many polls have begun, and how many have ended.
-    pub(crate) fn beginnings_and_ends(&self) -> u64 {
-        self.ticks() % STEP
+    /// How many steps there were inside polls.
+    pub(crate) fn steps(&self) -> u64 {
+        self.ticks() / STEP
     }
 
     /// By the worker's own thread, and the same for what follows.

@@ -41,6 +41,9 @@
 //! When nobody has decided, 2 need not attempt cases at channels again if the select has waited: none
 //! was possible while it could be served. What became possible since is found in 4.
 //!
+//! A `timeout` whose time is up asks a select to withdraw (`gate.rs`). Then it does not go on to 5, but stays
+//! BUSY: nobody can commit it, wherever it is in line, and when it is polled again it looks anew.
+//!
 //! `default` is taken after 3 and 4, not after 2: at one moment no case was possible, not each of
 //! them at a moment of its own. Go's tests ask for that (`TestNonblockSelectRace`).
 //!
@@ -65,7 +68,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
-use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 use crate::select::cases::Cases;
 use crate::select::locks::Locks;
 use crate::select::order::Order;
@@ -102,7 +105,7 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
     type Output = C::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
-        if !context::begin_operation(cx.waker()) {
+        if !gate::enter(Operation::Select, cx.waker()) {
             return Poll::Pending;
         }
         let mut this = self.project();
@@ -122,6 +125,7 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
         if order.drawn().all(|number| cases.channel(number).is_none()) {
             return Poll::Pending;
         }
+        let withdraws = gate::is_withdrawing(cx.waker());
         // With no lock held.
         match claim {
             Some(claim) => drop(claim.set_waker(cx.waker())),
@@ -129,6 +133,9 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
         }
         let claim = claim.as_ref().expect("it was made just now");
         let waits = |mut cases: Pin<&mut C>, locks: &mut Locks<'a>| {
+            if withdraws {
+                return;
+            }
             for number in order.drawn() {
                 if let Some(channel) = cases.channel(number) {
                     cases.as_mut().join(number, locks.of(channel), claim);
@@ -138,7 +145,12 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
         };
         match look_at_once(this.cases, &order, waits) {
             Some(output) => Poll::Ready(output),
-            None => Poll::Pending,
+            None => {
+                if withdraws {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
         }
     }
 }
@@ -151,8 +163,11 @@ pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
     // If all are at channels the second look is enough, and most who ask in this way find none ready.
     let are_all_at_channels =
         (0..C::COUNT).all(|number| !cases.is_enabled(number) || cases.channel(number).is_some());
-    look(cases.as_mut(), &mut order, &mut cx, are_all_at_channels)
-        .or_else(|| look_at_once(cases, &order, |_, _| {}))
+    let first = match are_all_at_channels {
+        true => look(cases.as_mut(), &mut order, &mut cx, true),
+        false => gate::only_look(|| look(cases.as_mut(), &mut order, &mut cx, false)),
+    };
+    first.or_else(|| look_at_once(cases, &order, |_, _| {}))
 }
 
 /// Each case by itself, or only those that are not at channels.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{deadline, scheduler};
 use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::timer::Timer;
 
 /// Waits until `duration` has passed. It is not ready earlier; zero is ready at once.
@@ -97,25 +98,32 @@ impl Sleep {
     pub(super) fn reset(&mut self, deadline: Instant) {
         self.timer.reset(deadline);
     }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.timer.is_due()
+    }
+
+    /// As part of another future, which passes the gate itself.
+    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = &mut self.timer;
+        if timer.is_due() {
+            return Poll::Ready(());
+        }
+        if !timer.wait(cx.waker()) {
+            return Poll::Pending;
+        }
+        if timer.is_due() { Poll::Ready(()) } else { never(timer) }
+    }
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = &mut self.timer;
-        if !timer.is_due() {
-            if !timer.wait(cx.waker()) {
-                return Poll::Pending;
-            }
-            if !timer.is_due() {
-                return never(timer);
-            }
-        }
-        if !context::begin_operation(cx.waker()) {
+        if self.poll_timer(cx).is_pending() || !gate::enter(Operation::Sleep, cx.waker()) {
             return Poll::Pending;
         }
-        timer.cancel();
+        self.timer.cancel();
         Poll::Ready(())
     }
 }

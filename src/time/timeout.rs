@@ -12,16 +12,22 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::sleep::{Sleep, sleep};
-use crate::scheduler::context;
+use crate::scheduler::gate::{self, Operation};
 
 /// Waits for `future`, but no longer than `limit`.
 ///
 /// The future is polled first, so one that is ready at once never times out, even if `limit` is zero.
+/// A future that is never at a loss for something to do is ended, too.
 ///
 /// # Errors
 ///
 /// [`Elapsed`], if the future was not ready in time. It is dropped with what this returns, at the end
 /// of the statement, usually.
+///
+/// `Elapsed` around a `send`, a `recv`, a `send_from`, a `select!` of them, or a stream's `next` means that
+/// it has not happened: it left its line before this future is ready. (In an `async` block of several steps
+/// this holds for the last one; the steps before have happened. It does not reach operations that are
+/// polled with other wakers, as in `FuturesUnordered` or `Shared`.)
 ///
 /// **Cancellation**: dropping it drops `future` and removes the timer.
 ///
@@ -46,7 +52,7 @@ use crate::scheduler::context;
 /// ```
 #[track_caller]
 pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
-    Timeout { future, sleep: sleep(limit), limit }
+    Timeout { future, sleep: sleep(limit), limit, is_deferred: false }
 }
 
 pin_project! {
@@ -57,6 +63,8 @@ pin_project! {
         future: F,
         sleep: Sleep,
         limit: Duration,
+        // Its time is up, and the future was given another poll because something had given way.
+        is_deferred: bool,
     }
 }
 
@@ -64,18 +72,39 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let parts = self.project();
-        let given_way = context::times_given_way();
-        if let Poll::Ready(output) = parts.future.poll(cx) {
+        let mut parts = self.project();
+        let given_way = gate::times_given_way();
+        if let Poll::Ready(output) = parts.future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        if context::times_given_way() != given_way {
-            // It is to be polled again, and may be ready then.
+        if !parts.sleep.is_due() {
+            return match parts.sleep.poll_timer(cx) {
+                Poll::Ready(()) => timed_out(parts.future, *parts.limit, cx),
+                Poll::Pending => Poll::Pending,
+            };
+        }
+        let may_be_ready = gate::times_given_way() != given_way;
+        if !*parts.is_deferred && (may_be_ready || !gate::enter(Operation::Timeout, cx.waker())) {
+            *parts.is_deferred = true;
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let limit = *parts.limit;
-        Pin::new(parts.sleep).poll(cx).map(|()| Err(Elapsed { limit }))
+        timed_out(parts.future, *parts.limit, cx)
     }
+}
+
+/// A last poll, in which the future's operations withdraw.
+fn timed_out<F: Future>(
+    future: Pin<&mut F>,
+    limit: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Elapsed>> {
+    let waker = cx.waker();
+    let last = gate::withdraw(waker, || future.poll(cx));
+    Poll::Ready(match last {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => Err(Elapsed { limit }),
+    })
 }
 
 impl<F> fmt::Debug for Timeout<F> {

@@ -1,0 +1,54 @@
+//! A thread that drives one future to its end, as that future's waker knows it.
+
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, OnceLock};
+use std::task::Wake;
+use std::thread::{self, Thread};
+
+use crate::scheduler::timers::Shard;
+use crate::sync::{AtomicBool, Ordering};
+
+pub(crate) struct Driver {
+    thread: Thread,
+    /// Woken since the last poll began. The thread's park token does not serve for this, since
+    /// the future may park and unpark the thread for purposes of its own.
+    woken: AtomicBool,
+    /// Made with the first timer that the future waits for.
+    pub(crate) timers: OnceLock<Arc<Shard>>,
+}
+
+impl Driver {
+    /// The calling thread, with a first poll to be done.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Driver {
+            thread: thread::current(),
+            woken: AtomicBool::new(true),
+            timers: OnceLock::new(),
+        })
+    }
+
+    /// Says whether there is a poll to be done, and counts it as done.
+    pub(crate) fn take_wake(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `wake_by_ref`.
+        self.woken.swap(false, Ordering::Acquire)
+    }
+
+    pub(crate) fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Driver {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Ordering: Release pairs with the Acquire in `take_wake`: what was done before the wake is
+        // seen by the poll it causes.
+        if !self.woken.swap(true, Ordering::Release) {
+            self.thread.unpark();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The gate: what every future of gorun's passes when it is polled.
+//!
+//! # The rule
+//!
+//! A future whose awaits are always ready never suspends by itself. So each poll has a budget of
+//! operations. When it is spent, the next operation *gives way*: it wakes its waker, says pending, and
+//! goes through when it is polled again. The budget is refilled then and there, so that an executor inside
+//! the future, which polls again at once, goes on.
+//!
+//! | who polls | when the budget is spent | afterwards |
+//! |---|---|---|
+//! | a goroutine | gives way: back of the queue | a full budget |
+//! | a goroutine, and its runtime is closing | gives way: the scheduler drops it | one operation |
+//! | main, a guest, a nested `block_on` | gives way: its thread looks at its timers, and polls again | a full budget |
+//! | a destructor that exit calls, a waker, a thread outside | goes on | a full budget |
+//! | anybody, with a waker without data, or inside `default` | goes on | unchanged |
+//!
+//! The last row is for those who only look: a waker without data (the no-op of `std`, or of `futures`)
+//! cannot have anybody polled again, and a first look must not find nothing because of a budget.
+//!
+//! The budget ends early for a goroutine that holds its worker for long while others wait, which the
+//! monitor sees, and when the runtime closes, which exit sees to. Both exhaust it from another thread. So
+//! a goroutine that computes between awaits that are always ready gives way in time, too, and none goes
+//! on for long after main has returned.
+//!
+//! Who polls decides, never whose channel or handle it is.
+//!
+//! # Withdrawing
+//!
+//! A `timeout` whose time is up polls its future once more, and asks the operations in it to *withdraw*:
+//! each is complete, or out of its line, when that poll returns. So an operation that was committed a
+//! moment before the limit is reported as done, and one that is reported as late has not happened. The
+//! request is for operations that are polled with the very waker of the `timeout`, so an executor
+//! inside the future does not see it. Whoever withdraws wakes that waker, so that a future which somebody
+//! keeps is polled again and joins its line anew.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::task::Waker;
+
+use crate::scheduler::budget::Budget;
+use crate::scheduler::context::{Context, WakerId, with_inside};
+
+thread_local! {
+    /// How often operations have given way on this thread.
+    static GIVEN_WAY: Cell<u64> = const { Cell::new(0) };
+    /// Somebody looks, and does not wait.
+    static LOOKING: Cell<bool> = const { Cell::new(false) };
+    /// The waker of a `timeout` whose time is up.
+    static WITHDRAWING: Cell<WakerId> = const { Cell::new(WakerId::NONE) };
+}
+
+/// What somebody waits for. (Nothing depends on it yet.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Receive,
+    Send,
+    Select,
+    Sleep,
+    Timeout,
+    Join,
+    JoinNext,
+    Wait,
+    Yield,
+}
+
+/// An operation begins. `false`: it gives way. Its waker has been woken, and it is to say that it is
+/// pending.
+#[inline]
+pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
+    with_inside(|context| {
+        context.is_none_or(|context| {
+            context.budget.spend() || enter_without_budget(context, operation, waker)
+        })
+    })
+}
+
+#[cold]
+fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) -> bool {
+    if waker.data().is_null() || LOOKING.get() {
+        return true;
+    }
+    let is_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
+    if is_goroutine && !context.is_driving() && context.scheduler.is_closing() {
+        context.budget.set(1);
+    } else {
+        context.budget.refill();
+        if !is_goroutine && !context.is_driving() {
+            return true;
+        }
+    }
+    give_way(operation, waker);
+    false
+}
+
+/// Has whoever is polled with `waker` polled again, after others.
+pub(crate) fn give_way(_operation: Operation, waker: &Waker) {
+    GIVEN_WAY.set(GIVEN_WAY.get() + 1);
+    waker.wake_by_ref();
+}
+
+pub(crate) fn times_given_way() -> u64 {
+    GIVEN_WAY.get()
+}
+
+/// Calls `look`, which polls without waiting: the budget is no concern of it.
+pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
+    with_inside(|context| {
+        let budget = context.map(|context| (&*context.budget, context.budget.left()));
+        let _restore = EndLooking { was_looking: LOOKING.replace(true), budget };
+        look()
+    })
+}
+
+struct EndLooking<'a> {
+    was_looking: bool,
+    /// With what was left in it.
+    budget: Option<(&'a Budget, u32)>,
+}
+
+impl Drop for EndLooking<'_> {
+    fn drop(&mut self) {
+        LOOKING.set(self.was_looking);
+        if let Some((budget, left)) = self.budget {
+            budget.set(left);
+        }
+    }
+}
+
+/// Calls `poll`, in which operations that are polled with `waker` withdraw.
+pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
+    let _restore = EndWithdrawing { former: WITHDRAWING.replace(WakerId::of(waker)) };
+    poll()
+}
+
+struct EndWithdrawing {
+    former: WakerId,
+}
+
+impl Drop for EndWithdrawing {
+    fn drop(&mut self) {
+        WITHDRAWING.set(self.former);
+    }
+}
+
+/// Whether an operation that is polled with `waker` is to withdraw rather than to wait.
+#[inline]
+pub(crate) fn is_withdrawing(waker: &Waker) -> bool {
+    WITHDRAWING.get() == WakerId::of(waker)
+}
