@@ -17,7 +17,6 @@ use crate::rng::{Rng, fresh_seed};
 use crate::scheduler::Scheduler;
 use crate::scheduler::budget::Budget;
 use crate::scheduler::driver::Driver;
-use crate::scheduler::site::Site;
 use crate::scheduler::task::Meta;
 use crate::scheduler::worker::Worker;
 
@@ -29,9 +28,8 @@ pub(crate) struct Context {
     pub(crate) waits_for_others: Cell<bool>,
     /// The goroutine that is being polled here, until it completes.
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
-    /// The data pointer of that goroutine's own waker, and its spawn site.
-    pub(crate) waker_data: Cell<*const ()>,
-    pub(crate) site: Cell<Option<&'static Site>>,
+    /// That goroutine's own waker.
+    pub(crate) own_waker: Cell<WakerId>,
     /// The innermost future that this thread drives to its end here, and its waker.
     pub(crate) driver: RefCell<Option<Arc<Driver>>>,
     pub(crate) driving: Cell<WakerId>,
@@ -104,8 +102,7 @@ impl Context {
             role,
             waits_for_others: Cell::new(false),
             polling: Cell::new(None),
-            waker_data: Cell::new(ptr::null()),
-            site: Cell::new(None),
+            own_waker: Cell::new(WakerId::NONE),
             driver: RefCell::new(None),
             driving: Cell::new(WakerId::NONE),
             running: Cell::new(None),
@@ -139,9 +136,7 @@ impl Context {
     /// Whether `waker` is that of the goroutine which is being polled here.
     #[inline]
     pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
-        self.polling.get().is_some()
-            && ptr::eq(self.waker_data.get(), waker.data())
-            && self.site.get().is_some_and(|site| site.is_vtable(waker.vtable()))
+        self.own_waker.get() == WakerId::of(waker) && self.polling.get().is_some()
     }
 
     /// Whether `waker` is that of the goroutine which is being polled here, or of the future which is

@@ -69,10 +69,9 @@ pub(crate) enum Operation {
 /// pending.
 #[inline]
 pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
-    with_inside(|context| {
-        context.is_none_or(|context| {
-            context.budget.spend() || enter_without_budget(context, operation, waker)
-        })
+    with_inside(|context| match context {
+        Some(context) if !context.budget.spend() => enter_without_budget(context, operation, waker),
+        _ => true,
     })
 }
 
@@ -90,13 +89,14 @@ fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) 
             return true;
         }
     }
+    GIVEN_WAY.set(GIVEN_WAY.get() + 1);
     give_way(operation, waker);
     false
 }
 
 /// Has whoever is polled with `waker` polled again, after others.
+#[inline]
 pub(crate) fn give_way(_operation: Operation, waker: &Waker) {
-    GIVEN_WAY.set(GIVEN_WAY.get() + 1);
     waker.wake_by_ref();
 }
 

@@ -62,12 +62,6 @@ impl Site {
         })
     }
 
-    /// Whether a waker with this table belongs to a goroutine that was spawned here.
-    #[inline]
-    pub(crate) fn is_vtable(&self, vtable: &'static RawWakerVTable) -> bool {
-        self.waker.get().is_some_and(|kind| ptr::eq(kind.vtable, vtable))
-    }
-
     /// The site with this address, if there is one.
     pub(crate) fn at(address: usize) -> Option<&'static Site> {
         lock(&ALL).values().copied().find(|site| ptr::from_ref(*site).addr() == address)

@@ -54,7 +54,7 @@ use async_task::{Builder, Runnable, ScheduleInfo, Task, WithInfo};
 use pin_project_lite::pin_project;
 
 use crate::scheduler::Scheduler;
-use crate::scheduler::context::{self, Context};
+use crate::scheduler::context::{self, Context, WakerId};
 use crate::scheduler::outcome::Outcome;
 use crate::scheduler::queue::Word;
 use crate::scheduler::registry::Key;
@@ -277,12 +277,8 @@ pub(crate) fn run(word: Word, context: &Context, worker: &Worker) {
     // SAFETY: every word in a queue comes from `into_word`, and queues give each out once (their
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
-    let site = runnable.metadata().site();
-    worker.begin_poll(site);
+    worker.begin_poll(runnable.metadata().site());
     context.polling.set(Some(NonNull::from(runnable.metadata())));
-    // As `async-task` has it.
-    context.waker_data.set(address.as_ptr());
-    context.site.set(Some(site));
     context.budget.refill();
     runnable.run();
     context.polling.set(None);
@@ -308,6 +304,7 @@ impl<F: Future> Future for Goroutine<F> {
             // SAFETY: `run` has set it just now, to the metadata of the allocation this future
             // lies in, which the `Runnable` being run keeps until this poll has returned.
             let meta = unsafe { meta.as_ref() };
+            context.own_waker.set(WakerId::of(cx.waker()));
             let outcome = self.project().poll_or_cancel(context, meta, cx);
             if outcome.is_ready() {
                 leave(context, meta);

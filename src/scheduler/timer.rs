@@ -73,13 +73,14 @@ impl Timer {
 
     fn add(&self, waker: &Waker) -> Number {
         let scheduler = &self.scheduler;
-        let (driver, near, is_internal) = context::with_inside(|context| match context {
-            Some(context) => {
-                let driver = context.driver.borrow().clone().filter(|_| self.belongs_to(context));
-                let near = context.worker().map_or_else(thread_number, |worker| worker.index);
-                (driver, near, context.is_internal(waker))
+        let (driver, near, is_internal) = context::with_inside(|context| {
+            let Some(context) = context else { return (None, thread_number(), false) };
+            let is_internal = context.is_internal(waker);
+            if context.is_driving() && self.belongs_to(context) {
+                return (context.driver.borrow().clone(), 0, is_internal);
             }
-            None => (None, thread_number(), false),
+            let near = context.worker().map_or_else(thread_number, |worker| worker.index);
+            (None, near, is_internal)
         });
         let home = match &driver {
             Some(driver) => Home::Driver(driver.timers.get_or_init(|| scheduler.timers.attach())),
