@@ -35,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) driving: Cell<WakerId>,
     /// Where the goroutine was spawned whose result is being dropped. Means nothing at other times.
     pub(crate) running: Cell<Option<&'static Location<'static>>>,
+    /// Goroutines that are woken between two polls go to the injector, where their turn comes sooner.
+    pub(crate) injects_woken: Cell<bool>,
     /// Exit is dropping a goroutine's future, and the handles in it.
     pub(crate) dropping_at_exit: Cell<bool>,
     /// What may be done here in this poll (`gate.rs`).
@@ -106,6 +108,7 @@ impl Context {
             driver: RefCell::new(None),
             driving: Cell::new(WakerId::NONE),
             running: Cell::new(None),
+            injects_woken: Cell::new(false),
             dropping_at_exit: Cell::new(false),
             budget,
             choices: Cell::new(Rng::new(seed)),

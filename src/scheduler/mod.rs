@@ -307,6 +307,7 @@ impl Scheduler {
                 }
                 self.push_back(worker, word);
             }
+            Some(_) if context.injects_woken.get() => self.inject(word),
             // By a goroutine that has completed: somebody who awaits many such would otherwise be
             // woken for each of them.
             Some(worker) if context.polling.get().is_none() => self.push_back(worker, word),

@@ -7,7 +7,8 @@
 //! begun fewer polls than that since its last look: after its poll the worker looks at once, then after
 //! two polls more, then four, until it is back at 61, or is summoned again. Where polls take a
 //! millisecond or more it looks after each of them, and takes an injected goroutine and one of its own
-//! in turn. Where polls are short nobody is summoned.
+//! in turn. (And goroutines that a timer wakes go to the injector then, instead of the worker's own queue.)
+//! Where polls are short nobody is summoned.
 
 #![forbid(unsafe_code)]
 
@@ -69,7 +70,7 @@ struct Runner<'a> {
     polls_left: u32,
     /// How many polls there were to be between the last turn of the injector and the next.
     look_interval: u32,
-    /// It gave a task in its last turn.
+    /// It gave a task in its last turn, and this worker has not checked in since.
     took_injected: bool,
     slot_streak: u32,
     haul: Haul,
@@ -136,7 +137,8 @@ impl<'a> Runner<'a> {
     /// The injector and the timers have the next turn; or the turn after that, if the task that has just
     /// run was injected. So neither it nor the worker's own queue starves the other.
     fn look_soon(&mut self) {
-        let ran_injected = self.took_injected && self.polls_left == self.look_interval;
+        let took_injected = std::mem::take(&mut self.took_injected);
+        let ran_injected = took_injected && self.polls_left == self.look_interval;
         self.polls_left = if ran_injected { 2 } else { 1 };
         self.look_interval = 1;
     }
@@ -248,9 +250,11 @@ impl<'a> Runner<'a> {
     fn look_at_timers_and_injector(&mut self) -> Option<Word> {
         self.look_interval = (2 * self.look_interval).min(INJECTOR_INTERVAL);
         self.polls_left = self.look_interval;
+        self.context.injects_woken.set(self.look_interval < INJECTOR_INTERVAL);
         if self.look_at_timers() {
             self.wake_others_due();
         }
+        self.context.injects_woken.set(false);
         let word = self.injected_task();
         self.took_injected = word.is_some();
         word

@@ -1,12 +1,44 @@
 //! What the channels use of the scheduler, where there is none.
 
-pub(crate) mod context {
+pub(crate) mod gate {
+    use std::cell::Cell;
     use std::task::Waker;
 
+    #[derive(Clone, Copy)]
+    pub(crate) enum Operation {
+        Receive,
+        Send,
+        Select,
+    }
+
     /// Outside of a goroutine.
-    pub(crate) fn begin_operation(_: &Waker) -> bool {
+    pub(crate) fn enter(_: Operation, _: &Waker) -> bool {
         true
     }
+
+    pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
+        look()
+    }
+
+    loom::thread_local! {
+        static WITHDRAWING: Cell<bool> = Cell::new(false);
+    }
+
+    /// As the last poll of a `timeout` does. (Every waker in there is its own.)
+    pub(crate) fn withdraw<R>(poll: impl FnOnce() -> R) -> R {
+        WITHDRAWING.with(|withdrawing| withdrawing.set(true));
+        let result = poll();
+        WITHDRAWING.with(|withdrawing| withdrawing.set(false));
+        result
+    }
+
+    pub(crate) fn is_withdrawing(_: &Waker) -> bool {
+        WITHDRAWING.with(Cell::get)
+    }
+}
+
+pub(crate) mod context {
+    use std::task::Waker;
 
     pub(crate) fn is_own_waker(_: &Waker) -> bool {
         false

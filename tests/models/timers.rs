@@ -2,8 +2,9 @@
 //!
 //! Seen to fail: the first three with a `limit` that looks at the deadlines before it says when the
 //! monitor looks, and with an `add` that asks when the monitor looks before it stores the deadline
-//! ("deadlock"); the fourth with a `take_due` that leaves what it has taken; the fifth with a
-//! `set_waker` that keeps the old one.
+//! ("deadlock"); the fourth with a `take_due` that leaves what it has taken; the fifth with a driver's
+//! foreign timers that call nobody; the sixth with a worker that looks at the drivers' timers before it
+//! takes their lateness down; the last with an `attach` that does not ask whether timers are left.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use loom::thread;
 
 use crate::bed::{Bed, Signal};
 use crate::explore::{ALL, explore};
-use crate::timers::{Rewaking, Timers, Whose};
+use crate::timers::{Home, Number, Timers};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,8 +35,12 @@ impl World {
     }
 
     /// As a goroutine does.
-    fn add(&self, after: Duration, waker: Waker) -> crate::timers::Number {
-        let added = self.timers.add(self.start + after, waker, true, 0);
+    fn add(&self, after: Duration, waker: Waker) -> Number {
+        self.add_to(Home::Shared(0), after, waker, true)
+    }
+
+    fn add_to(&self, home: Home<'_>, after: Duration, waker: Waker, is_internal: bool) -> Number {
+        let added = self.timers.add(home, self.start + after, waker, is_internal);
         if added.is_early {
             self.monitor.send(Signal::Watch);
         }
@@ -130,11 +135,10 @@ fn a_timer_is_woken_once_or_removed() {
         let (wakes, waker) = Wakes::new();
         let number = world.add(SECOND, waker);
         let now = world.start + SECOND;
-        let takers: Vec<_> = [Whose::Ours, Whose::Anybodys]
-            .into_iter()
-            .map(|whose| {
+        let takers: Vec<_> = (0..2)
+            .map(|_| {
                 let world = world.clone();
-                thread::spawn(move || world.timers.take_due(now, whose, Waker::wake))
+                thread::spawn(move || world.timers.take_internal_due(now, Waker::wake))
             })
             .collect();
         let removed = world.timers.remove(now, number).is_some();
@@ -145,23 +149,64 @@ fn a_timer_is_woken_once_or_removed() {
 }
 
 #[test]
-fn a_timer_wakes_the_last_waker_it_has_got() {
+fn the_monitor_does_not_oversleep_a_driver_s_timer_with_a_foreign_waker() {
     explore(ALL, || {
         let world = World::new();
-        let ((first, first_waker), (second, second_waker)) = (Wakes::new(), Wakes::new());
-        let number = world.add(SECOND, first_waker);
-        let now = world.start + SECOND;
-        let taker = thread::spawn({
+        let driver = thread::spawn({
             let world = world.clone();
-            move || world.timers.take_due(now, Whose::Anybodys, Waker::wake)
+            move || {
+                let shard = world.timers.attach();
+                let home = Home::Driver(&shard);
+                world.add_to(home, SECOND, Waker::noop().clone(), false);
+            }
         });
-        let (rewaking, unneeded) = world.timers.set_waker(now, number, second_waker, true);
-        drop(unneeded);
-        taker.join().unwrap();
-        let expected = match rewaking {
-            Rewaking::Done => (0, 1),
-            _ => (1, 0),
-        };
-        assert_eq!((first.count(), second.count()), expected);
+        world.sleep_until_aware_of(SECOND);
+        driver.join().unwrap();
+    });
+}
+
+#[test]
+fn a_driver_s_foreign_timer_is_woken_once_by_the_driver_or_a_worker() {
+    explore(Some(3), || {
+        let world = World::new();
+        let now = world.start + SECOND;
+        let shard = world.timers.attach();
+        let (wakes, waker) = Wakes::new();
+        world.add_to(Home::Driver(&shard), SECOND, waker, false);
+        let monitor = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.timers.look_at_drivers(now);
+                while world.timers.are_foreign_due(now) {
+                    world.timers.take_foreign_due(now, Waker::wake);
+                }
+            }
+        });
+        world.timers.take_driver_due(&shard, now, Waker::wake);
+        monitor.join().unwrap();
+        assert_eq!(wakes.count(), 1);
+    });
+}
+
+#[test]
+fn a_driver_does_not_get_a_shard_in_which_timers_are_left() {
+    explore(ALL, || {
+        let world = World::new();
+        let shard = world.timers.attach();
+        let (wakes, waker) = Wakes::new();
+        let number = world.add_to(Home::Driver(&shard), SECOND, waker, false);
+        world.timers.detach(&shard);
+        let other = thread::spawn({
+            let world = world.clone();
+            move || {
+                let shard = world.timers.attach();
+                world.timers.take_driver_due(&shard, world.start + SECOND, Waker::wake);
+                world.timers.detach(&shard);
+            }
+        });
+        let removed = world.timers.remove(world.start + SECOND, number).is_some();
+        other.join().unwrap();
+        assert!(removed, "it is nobody else's");
+        assert_eq!(wakes.count(), 0);
     });
 }
