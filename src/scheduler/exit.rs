@@ -122,6 +122,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
                 let most = scheduler.config.max_threads + MAX_DRAINERS;
                 // If the system refuses it, those it was for stay where they are.
                 let _ = scheduler.threads.start(scheduler, most);
+                core_times.clear();
                 limit
             }
         };

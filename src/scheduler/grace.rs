@@ -8,6 +8,8 @@
 //! for ever. So exit ends, at the latest, when it has not got on for the limit that [`Observation::limit`]
 //! gives. As the number of goroutines cannot grow any more, that bounds the whole of it.
 //!
+//! (Each worker that exit starts, and there are few, gets ten milliseconds to begin.)
+//!
 //! The time is main's own sleep, each nap at its nominal length: where the machine is so busy that this
 //! thread does not run, no time passes for the workers either.
 //!
@@ -140,6 +142,8 @@ impl Grace {
             Verdict::WakeWorker(nap)
         } else if self.drainers < MAX_DRAINERS && !seen.all_are_nested() {
             self.drainers += 1;
+            // Time for it to begin.
+            self.stalled_for = self.stalled_for.min(self.grace - LEAST_GRACE).max(NAP);
             Verdict::StartWorker(nap)
         } else {
             Verdict::Wait(nap)

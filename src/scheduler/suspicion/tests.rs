@@ -15,12 +15,12 @@ struct Watch {
 
 /// A worker in its `n`th poll.
 fn polling(n: u64) -> Seen {
-    Seen { ticks: 2 * n + 1, is_blocked: false, has_tasks: false }
+    Seen { ticks: 2 * n + 1, is_blocked: false, has_tasks: false, polls: n as usize }
 }
 
 /// A worker between two polls.
 fn between(n: u64) -> Seen {
-    Seen { ticks: 2 * n, is_blocked: false, has_tasks: false }
+    Seen { ticks: 2 * n, is_blocked: false, has_tasks: false, polls: n as usize }
 }
 
 fn with_tasks(seen: Seen) -> Seen {
@@ -311,4 +311,37 @@ fn how_long_a_poll_is_held_counts_from_when_it_was_first_seen() {
     watch.look(20.0, &[polling(1)], NOTHING_WAITS, &[]);
     assert_eq!(watch.suspicion.held_for(0, twenty), MILLI * 10);
     assert_eq!(watch.suspicion.held_for(7, twenty), Duration::ZERO);
+}
+
+#[test]
+fn a_worker_whose_polls_are_long_is_slow_and_one_whose_polls_are_short_is_not() {
+    let mut watch = Watch::new();
+    watch.look(0.0, &[polling(100), polling(100)], NOTHING_WAITS, &[]);
+    let workers = [polling(160), polling(161)];
+    assert_eq!(watch.look(1.0, &workers, NOTHING_WAITS, &[]).slow, [0]);
+    let workers = [between(160), polling(400)];
+    assert_eq!(watch.look(2.0, &workers, NOTHING_WAITS, &[]).slow, [], "it is between two polls");
+}
+
+#[test]
+fn nobody_is_slow_while_somebody_is_free_for_what_waits() {
+    let mut watch = Watch::new();
+    for at in 0..10 {
+        assert_eq!(watch.look(at.into(), &[polling(1)], IDLERS, &[]).slow, []);
+    }
+}
+
+#[test]
+fn a_poll_that_lasts_while_something_waits_is_overdue() {
+    let mut watch = Watch::new();
+    let workers = [polling(1), with_tasks(polling(1))];
+    assert_eq!(watch.look(0.0, &workers, BACKLOG, &[]).overdue, [], "it may have just begun");
+    assert_eq!(watch.look(1.0, &workers, BACKLOG, &[]).overdue, [0, 1]);
+    let workers = [polling(2), polling(1)];
+    assert_eq!(
+        watch.look(2.0, &workers, BACKLOG, &[]).overdue,
+        [1],
+        "the other has begun a new one"
+    );
+    assert_eq!(watch.look(3.0, &workers, NOTHING_WAITS, &[]).overdue, []);
 }
