@@ -3,6 +3,19 @@
 use std::ops::RangeBounds;
 use std::process::Command;
 
+use crate::go::Go;
+use crate::peer::Peer;
+
+/// What runs a workload for a peer: Go's twin, or this program itself with `option`.
+pub(crate) fn program_of(peer: Peer, go: Option<&Go>, option: &str) -> Command {
+    if let (Peer::Go, Some(go)) = (peer, go) {
+        return Command::new(&go.program);
+    }
+    let mut command = Command::new(std::env::current_exe().expect("this program's path"));
+    command.args([option, peer.name()]);
+    command
+}
+
 /// Runs it, and says what it printed; or why there are not so many figures `of` something as `expected`.
 pub(crate) fn figures(
     command: &mut Command,

@@ -11,7 +11,9 @@ pub(crate) struct Go {
 }
 
 /// `Err` says why there is none.
-pub(crate) fn build(into: &Path) -> Result<Go, String> {
+pub(crate) fn build() -> Result<Go, String> {
+    let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
+    std::fs::create_dir_all(&into).map_err(|error| format!("{into:?}: {error}"))?;
     let go = env::var_os("GO").unwrap_or_else(|| "go".into());
     let version = Command::new(&go).arg("version").output();
     let version = match version {

@@ -10,8 +10,10 @@ mod channel;
 mod channels;
 mod chart;
 mod child;
+mod fairness;
 mod go;
 mod growth;
+mod lateness;
 mod measured;
 mod memory;
 mod options;
@@ -25,10 +27,11 @@ mod threads;
 mod workload;
 mod workloads;
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
+use go::Go;
 use measured::Measured;
 use options::Options;
 use peer::{PEERS, Peer};
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         Some(("--one", of)) => return run_one(of),
         Some(("--scale", of)) => return growth::run_one(of),
+        Some(("--fairness", of)) => return lateness::run_one(of),
         _ => {}
     }
     match Options::parse(arguments).and_then(|options| run(&options)) {
@@ -65,27 +69,28 @@ fn run_one(of: &[String]) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    let go = LazyCell::new(go::build);
     if !options.workloads.is_empty() {
-        compare(options)?;
+        compare(options, go.as_ref())?;
     }
     if !options.growing.is_empty() {
         println!("{}\n{}", report::machine(), growth::tables(options)?);
     }
+    if !options.fairness.is_empty() {
+        lateness::print_table(options, go.as_ref())?;
+    }
     Ok(())
 }
 
-fn compare(options: &Options) -> Result<(), String> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
-    std::fs::create_dir_all(&directory).map_err(|error| format!("{directory:?}: {error}"))?;
-    let go = go::build(&directory);
+fn compare(options: &Options, go: Result<&Go, &String>) -> Result<(), String> {
     let rows = options
         .workloads
         .iter()
-        .map(|workload| measure_all(options, workload, go.as_ref().ok()))
+        .map(|workload| measure_all(options, workload, go.ok()))
         .collect::<Result<Vec<_>, _>>()?;
     let report = Report {
-        title: report::title(&rows, go.as_ref().ok().map(|go| go.version.as_str())),
-        missing_go: go.as_ref().err().cloned(),
+        title: report::title(&rows, go.ok().map(|go| go.version.as_str())),
+        missing_go: go.err().cloned(),
         rows,
     };
     eprint!("\r\x1b[K");
@@ -104,7 +109,7 @@ fn compare(options: &Options) -> Result<(), String> {
 fn measure_all(
     options: &Options,
     workload: &'static Workload,
-    go: Option<&go::Go>,
+    go: Option<&Go>,
 ) -> Result<Row, String> {
     let (workers, size) = (options.workers(workload), options.size(workload));
     let number_of_rounds = options.rounds(workload);
@@ -134,16 +139,9 @@ fn measure(
     workload: &Workload,
     workers: usize,
     size: usize,
-    go: Option<&go::Go>,
+    go: Option<&Go>,
 ) -> Result<Measured, String> {
-    let mut command = match go {
-        Some(go) if peer == Peer::Go => Command::new(&go.program),
-        _ => {
-            let mut command = Command::new(std::env::current_exe().expect("this program's path"));
-            command.args(["--one", peer.name()]);
-            command
-        }
-    };
+    let mut command = child::program_of(peer, go, "--one");
     let command = command.args([workload.name, &workers.to_string(), &size.to_string()]);
     let figures = child::figures(command, &format!("{} on {}", workload.name, peer.name()), 1..)?;
     Ok(Measured { value: figures[0], second: figures.get(1).copied() })

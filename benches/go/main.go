@@ -1,6 +1,7 @@
 // The workloads of ../compare in Go: here those of workloads.rs and memory.rs.
 //
-// Usage: go-twin WORKLOAD WORKERS SIZE. Prints the figure, and a second one where there is one.
+// Usage: go-twin WORKLOAD WORKERS SIZE. Prints the figure, and a second one where there is one; of
+// fairness go-twin WORKLOAD WORKERS SAMPLES HOGS STEP, which prints all samples.
 package main
 
 import (
@@ -35,6 +36,12 @@ func main() {
 		"blocking-computing": blockingComputing, "blocking-asleep": blockingAsleep,
 		"blocking-told": blockingAsleep, "blocking-computations": blockingComputations,
 		"blocking-inside": blockingInside,
+		"fairness-main":   fairness(fairnessMain), "fairness-thread": fairness(fairnessThread),
+		"fairness-timer": fairness(fairnessTimer), "fairness-spawn": fairness(fairnessSpawn),
+		"fairness-spin-main":   fairness(mainNaps((*company).spawnSpinning)),
+		"fairness-spin-nap":    fairness(goroutineNaps((*company).spawnSpinning)),
+		"fairness-select-main": fairness(mainNaps((*company).spawnMakingTimers)),
+		"fairness-select-nap":  fairness(goroutineNaps((*company).spawnMakingTimers)),
 	}[os.Args[1]]
 	if !found {
 		fmt.Fprintln(os.Stderr, "no workload", os.Args[1])
