@@ -211,11 +211,11 @@ impl Builder {
         self
     }
 
-    /// How long the end of main waits while nothing moves: no poll ends, no goroutine is dropped.
-    /// 100 ms by default.
+    /// How long the end of main waits while no goroutine ends. 100 ms by default.
     ///
     /// It bounds the wait for goroutines that do not come to their next await, not the whole
-    /// exit: dropping five million suspended goroutines may take its second.
+    /// exit: dropping five million suspended goroutines may take its second. Whatever else goes on
+    /// (timers that ring, wakes from outside, goroutines that are waited for by nobody) does not extend it.
     /// Less than 10 ms counts as 10 ms, because in less time a thread that does not move cannot be
     /// told from one that waits for its turn on a busy machine. For the same reason one whose thread
     /// has hardly had a core in that time is given a second. `Duration::MAX` waits for every

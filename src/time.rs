@@ -6,10 +6,11 @@
 //!
 //! They are never early. How late they are is up to the system: on an idle machine about a tenth of a
 //! millisecond. They do not wait for a goroutine that computes or blocks: main's are on time whatever
-//! the workers do, and goroutines' as soon as somebody can run them. What is woken through a waker that is
-//! not gorun's, as by [`after`], [`tick`] or `join_all`, needs a worker, in main too: if all of them compute
-//! or block it waits for one to step in, and if [`max_threads`](crate::Builder::max_threads) are there
-//! already, until one is free. `sleep` and `timeout`, also as cases of `select!`, do not.
+//! the workers do, and goroutines' as soon as somebody can run them. What goroutines wait for through a
+//! waker that is not gorun's, as in [`after`], [`tick`] or `join_all`, needs a worker to call that: if all of
+//! them compute or block it waits for one to step in, and if
+//! [`max_threads`](crate::Builder::max_threads) are there already, until one is free. `sleep` and
+//! `timeout`, also as cases of `select!`, do not.
 //!
 //! A million of them are fine. One that is dropped leaves nothing behind.
 //!
