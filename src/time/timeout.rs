@@ -63,7 +63,7 @@ pin_project! {
         future: F,
         sleep: Sleep,
         limit: Duration,
-        // Its time is up, and the future was given another poll because something had given way.
+        // Its time was up, and it was to be polled again because something had given way.
         is_deferred: bool,
     }
 }
@@ -73,6 +73,11 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
+        // One that has been deferred is not deferred again.
+        if !*parts.is_deferred && !gate::enter(Operation::Timeout, cx.waker()) {
+            *parts.is_deferred = parts.sleep.is_due();
+            return Poll::Pending;
+        }
         let given_way = gate::times_given_way();
         if let Poll::Ready(output) = parts.future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
@@ -84,7 +89,7 @@ impl<F: Future> Future for Timeout<F> {
             };
         }
         let may_be_ready = gate::times_given_way() != given_way;
-        if !*parts.is_deferred && (may_be_ready || !gate::enter(Operation::Timeout, cx.waker())) {
+        if may_be_ready && !*parts.is_deferred {
             *parts.is_deferred = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
