@@ -125,7 +125,7 @@ pub(crate) const ALL: &[Endless] = endless! {
 };
 
 /// Rounds after which a loop that should have been interrupted never will be: hundreds of budgets.
-pub(crate) const MANY: usize = 50_000;
+pub(crate) const MANY: usize = 20_000;
 
 /// Goes on for `MANY` rounds after `over` has begun to hold, and then says so.
 pub(crate) fn until_long_after(

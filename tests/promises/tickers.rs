@@ -134,13 +134,18 @@ fn late(start: Instant, at: Instant) -> Duration {
     Duration::from_nanos(((at - start).as_nanos() % PERIOD.as_nanos()) as u64)
 }
 
-/// The least of some: one of them comes when the machine is not busy. An anchor at the time of the read
-/// would make each late by half a period.
-#[track_caller]
-fn has_its_phase(ticks: impl IntoIterator<Item = Duration>, what: &str) {
-    let ticks: Vec<_> = ticks.into_iter().collect();
-    let least = *ticks.iter().min().unwrap();
-    assert!(least < PERIOD / 4, "{what}: late by {ticks:?}, of {PERIOD:?}");
+/// Tries until a tick comes in its phase, which one does when the machine is not busy. An anchor at the time
+/// of the read would make each late by half a period.
+async fn some_tick_has_its_phase(what: &str, mut late: impl AsyncFnMut() -> Duration) {
+    let mut seen = Vec::new();
+    while seen.len() < 25 {
+        let late = late().await;
+        if late < PERIOD / 5 {
+            return;
+        }
+        seen.push(late);
+    }
+    panic!("{what}: late by {seen:?}, of {PERIOD:?}");
 }
 
 #[test]
@@ -148,20 +153,16 @@ fn a_pause_shifts_the_ticks_that_come_after_it() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
-            let before = now();
+            let start = now();
             let ticks = tick(PERIOD);
-            // The ticker's own start is between.
-            let start = before + (now() - before) / 2;
             ticks.recv().await.unwrap();
-            let mut lates = Vec::new();
-            for _ in 0..3 {
+            let late = async || {
                 sleep(PERIOD * 3 / 2).await;
                 // One that came in the pause, and one that comes after it.
                 ticks.recv().await.unwrap();
-                lates.push(late(start, ticks.recv().await.unwrap()));
-                assert!(ticks.is_empty());
-            }
-            has_its_phase(lates, "after a pause");
+                late(start, ticks.recv().await.unwrap())
+            };
+            some_tick_has_its_phase("after a pause", late).await;
         });
     }
 }
@@ -171,15 +172,14 @@ fn a_pause_before_the_first_read_shifts_the_ticks() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
-            let mut lates = Vec::new();
-            for _ in 0..3 {
+            let late = async || {
                 let start = now();
                 let ticks = tick(PERIOD);
                 sleep(PERIOD * 3 / 2).await;
                 ticks.recv().await.unwrap();
-                lates.push(late(start, ticks.recv().await.unwrap()));
-            }
-            has_its_phase(lates, "before the first read");
+                late(start, ticks.recv().await.unwrap())
+            };
+            some_tick_has_its_phase("before the first read", late).await;
         });
     }
 }
