@@ -23,10 +23,15 @@ const EACH: usize = 4;
 /// Main returns in the middle of what `loops` makes, again and again. Each advances the counter it is given.
 #[track_caller]
 fn end_beside(what: &str, loops: impl Fn(usize, Arc<AtomicUsize>) -> Loop) {
+    end_so_often_beside(ROUNDS, what, loops);
+}
+
+#[track_caller]
+fn end_so_often_beside(rounds: usize, what: &str, loops: impl Fn(usize, Arc<AtomicUsize>) -> Loop) {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let counter = Arc::new(AtomicUsize::new(0));
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             let drops = Drops::new(EACH);
             let mut returned = Instant::now();
             Builder::new()
@@ -155,7 +160,7 @@ fn a_loop_that_alternates_what_is_always_ready_outlives_main() {
 #[test]
 fn a_loop_over_any_public_future_outlives_main() {
     for &case in ALL {
-        end_beside(case.name, |_, counter| {
+        end_so_often_beside(ROUNDS / 4, case.name, |_, counter| {
             case.begin(move || {
                 counter.fetch_add(1, SeqCst);
                 true

@@ -249,13 +249,14 @@ fn a_send_that_has_elapsed_arrives() {
 /// asks any more.
 #[test]
 fn a_receive_that_has_elapsed_has_taken_a_value() {
+    const VALUES: usize = scaled(5000, 400);
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
             let (tx, rx) = channel(0);
             let sender = spawn(async move {
                 let mut random = Random(3);
-                for n in 0..EACH {
+                for n in 0..VALUES {
                     match random.below(2) {
                         0 => yield_now().await,
                         _ => sleep(Duration::from_micros(random.below(120))).await,
@@ -289,7 +290,7 @@ fn a_receive_that_has_elapsed_has_taken_a_value() {
                         Err(_) => assert_eq!(rx.len(), 0, "it has elapsed, and has taken {next}"),
                     }
                 }
-                assert_eq!(next, EACH);
+                assert_eq!(next, VALUES);
             });
             sender.await.unwrap();
             receiver.await.unwrap();

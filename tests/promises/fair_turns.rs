@@ -18,9 +18,10 @@ const SAMPLES: usize = 9;
 /// What was due, and when it came.
 type Sample = (Instant, Instant);
 
-/// Three fair turns, and some polls that others begin while this one's thread waits for a core.
+/// Three fair turns, and some polls that those on other workers begin while this one's thread waits for a
+/// core.
 fn allowed(hogs: usize, workers: usize) -> usize {
-    3 * hogs + workers.min(4)
+    3 * hogs + 4 * (workers.min(hogs) - 1)
 }
 
 #[track_caller]
