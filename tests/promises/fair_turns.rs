@@ -13,7 +13,7 @@ use super::hogs::{Hogs, alone, compute};
 use super::{MILLI, WORKERS};
 use crate::common::*;
 
-const SAMPLES: usize = 9;
+const SAMPLES: usize = 12;
 
 /// What was due, and when it came.
 type Sample = (Instant, Instant);

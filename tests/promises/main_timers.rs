@@ -19,7 +19,7 @@ use super::timeouts::SLACK;
 use super::{MILLI, WORKERS};
 use crate::common::*;
 
-const SAMPLES: usize = 9;
+const SAMPLES: usize = 12;
 const HOGS: usize = 8;
 const STEP: Duration = Duration::from_millis(5);
 
