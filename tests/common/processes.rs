@@ -60,7 +60,8 @@ pub(crate) fn threads() -> usize {
 pub(crate) fn start_child(entry: &str, scenario: &str, workers: Option<usize>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", entry, "--nocapture", "--test-threads=1"]);
-    command.env(SCENARIO, scenario).env_remove("GORUN_WORKER_THREADS");
+    command.env(SCENARIO, scenario);
+    command.env_remove("GORUN_WORKER_THREADS").env_remove("GORUN_SEED");
     if let Some(workers) = workers {
         command.env("GORUN_WORKER_THREADS", workers.to_string());
     }
