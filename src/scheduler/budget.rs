@@ -5,7 +5,7 @@
 use crate::sync::{AtomicU32, Ordering};
 
 /// At some thirty nanoseconds for each operation, giving way after so many costs two percent.
-const FULL: u32 = 128;
+pub(crate) const FULL: u32 = 128;
 
 /// Spent by its own thread. Others may only exhaust it, and it is no matter if that is lost because the
 /// thread spends at the same moment: they come again.

@@ -4,16 +4,19 @@
 //!
 //! A future whose awaits are always ready never suspends by itself. So each poll has a budget of
 //! operations. When it is spent, the next operation *gives way*: it wakes its waker, says pending, and
-//! goes through when it is polled again. The budget is refilled then and there, so that an executor inside
-//! the future, which polls again at once, goes on.
+//! goes through when it is polled again.
 //!
 //! | who polls | when the budget is spent | afterwards |
 //! |---|---|---|
 //! | a goroutine | gives way: back of the queue | a full budget |
 //! | a goroutine, and its runtime is closing | gives way: the scheduler drops it | one operation |
 //! | main, a guest, a nested `block_on` | gives way: its thread looks at its timers, and polls again | a full budget |
+//! | an executor, or a combinator, inside one of these, with a waker of its own | gives way: it polls again | one operation |
 //! | a destructor that exit calls, a waker, a thread outside | goes on | a full budget |
 //! | anybody, with a waker without data, or inside `default` | goes on | unchanged |
+//!
+//! An executor inside the future polls again at once, so it goes on, one operation at a time; but it has not
+//! brought the future to give way, so the next operation that is polled with the future's own waker does.
 //!
 //! The last row is for those who only look: a waker without data (the no-op of `std`, or of `futures`)
 //! cannot have anybody polled again, and a first look must not find nothing because of a budget.
@@ -39,7 +42,7 @@
 use std::cell::Cell;
 use std::task::Waker;
 
-use crate::scheduler::budget::Budget;
+use crate::scheduler::budget::{Budget, FULL};
 use crate::scheduler::context::{Context, WakerId, with_inside};
 
 thread_local! {
@@ -47,8 +50,10 @@ thread_local! {
     static GIVEN_WAY: Cell<u64> = const { Cell::new(0) };
     /// Somebody looks, and does not wait.
     static LOOKING: Cell<bool> = const { Cell::new(false) };
-    /// The waker of a `timeout` whose time is up.
+    /// The waker of a `timeout` whose time is up, and how many operations may begin with it whatever
+    /// is left of the budget.
     static WITHDRAWING: Cell<WakerId> = const { Cell::new(WakerId::NONE) };
+    static EXTRA: Cell<u32> = const { Cell::new(0) };
 }
 
 /// What somebody waits for. (Nothing depends on it yet.)
@@ -80,14 +85,22 @@ fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) 
     if waker.data().is_null() || LOOKING.get() {
         return true;
     }
+    if is_withdrawing(waker)
+        && let Some(left) = EXTRA.get().checked_sub(1)
+    {
+        EXTRA.set(left);
+        return true;
+    }
+    let is_driving = context.is_driving();
     let is_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
-    if is_goroutine && !context.is_driving() && context.scheduler.is_closing() {
-        context.budget.set(1);
-    } else {
+    if !is_driving && !is_goroutine {
         context.budget.refill();
-        if !is_goroutine && !context.is_driving() {
-            return true;
-        }
+        return true;
+    }
+    let is_closing = !is_driving && context.scheduler.is_closing();
+    match context.is_internal(waker) && !is_closing {
+        true => context.budget.refill(),
+        false => context.budget.set(1),
     }
     GIVEN_WAY.set(GIVEN_WAY.get() + 1);
     give_way(operation, waker);
@@ -131,6 +144,7 @@ impl Drop for EndLooking<'_> {
 /// Calls `poll`, in which operations that are polled with `waker` withdraw.
 pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
     let _restore = EndWithdrawing { former: WITHDRAWING.replace(WakerId::of(waker)) };
+    EXTRA.set(FULL);
     poll()
 }
 

@@ -23,9 +23,9 @@ const SAMPLES: usize = 12;
 const HOGS: usize = 8;
 const STEP: Duration = Duration::from_millis(5);
 
-/// What others may do while main's thread waits for a core, on a machine that is busy: about 30 ms.
+/// What others may do while main's thread waits for a core, on a machine that is busy: about 75 ms.
 fn allowed(workers: usize) -> usize {
-    HOGS.max(6 * workers.min(HOGS))
+    HOGS.max(15 * workers.min(HOGS))
 }
 
 /// Waits for a sleep in some way.
