@@ -21,6 +21,10 @@
 //! | sender | its value | none | its value |
 //! | receiver | none | a value | none |
 //!
+//! A case of a `select!` that was decided at another channel may be taken out of the line without being
+//! served (`waiters.rs`). Its slot stays as it was while it waited, until its owner leaves: a sender
+//! still has its value there, and gets it back.
+//!
 //! # Invariant
 //!
 //! Whenever the lock is free: if a receiver waits that a partner could serve, the buffer is empty and
@@ -337,7 +341,7 @@ impl<T> Inside<'_, T> {
     /// `None` if it waits still.
     #[inline(always)]
     pub(crate) fn finish(&mut self, side: Side, key: Key) -> Option<Option<T>> {
-        if !self.state.waiters.is_served(key) {
+        if !self.state.waiters.is_out(key) {
             return None;
         }
         // There is nothing in it to be dropped: who served it took the waker, and a `select!` has a

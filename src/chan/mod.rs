@@ -13,6 +13,8 @@ pub(crate) mod receiver;
 pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod sender;
+#[cfg(test)]
+mod tests;
 pub(crate) mod waiters;
 
 pub use recv::Recv;
