@@ -337,7 +337,9 @@ impl<T> Inside<'_, T> {
             && let Some((next, wake)) = self.take_next()
         {
             // A notice has none.
-            self.state.buffer.extend(next);
+            if let Some(next) = next {
+                self.state.buffer.push_back(next);
+            }
             return Receiving::Received(value, wake);
         }
         Receiving::Received(value, None)

@@ -180,7 +180,6 @@ impl Waiters {
         while number != END {
             let slot = &mut self.slots[number as usize];
             let case = slot.case();
-            let next = slot.next.number();
             let served = match &mut slot.waiter {
                 Waiter::Case(claim) => claim.as_ref().expect("in a line is somebody").commit(case),
                 alone => match mem::replace(alone, Waiter::NOBODY) {
@@ -188,18 +187,31 @@ impl Waiters {
                     Waiter::Case(_) => unreachable!(),
                 },
             };
-            if let Err(Unavailable::Busy) = served {
-                number = next;
-                continue;
+            match served {
+                Ok(waker) => {
+                    self.take_out(side, number);
+                    return Some((Key(number), waker));
+                }
+                Err(why) => number = self.pass_over(side, number, why),
             }
-            self.unlink(side, number);
-            self.slots[number as usize].next.set(OUT);
-            if let Ok(waker) = served {
-                return Some((Key(number), waker));
-            }
-            number = next;
         }
         None
+    }
+
+    /// Returns the number of the next one.
+    #[cold]
+    fn pass_over(&mut self, side: Side, number: u32, why: Unavailable) -> u32 {
+        let next = self.slots[number as usize].next.number();
+        if why == Unavailable::Decided {
+            self.take_out(side, number);
+        }
+        next
+    }
+
+    #[inline]
+    fn take_out(&mut self, side: Side, number: u32) {
+        self.unlink(side, number);
+        self.slots[number as usize].next.set(OUT);
     }
 
     /// Whether it has been served, or passed over for good.
