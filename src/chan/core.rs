@@ -63,9 +63,9 @@
 //! No code of the user runs under the lock: wakers are cloned, woken and dropped, and values dropped,
 //! outside. The one exception is a clone of the polled goroutine's own waker, which is ours.
 //!
-//! Any of these calls may panic. So each comes when everything is in a state that can stay: either the
-//! step is done, or it has not begun, and then slot and value are still their owner's, to look at again
-//! or to leave. Where several calls are due, each is made whatever the others do (`FirstPanic`).
+//! Any of these calls may panic. So each comes when all state is as it is to stay. Where several are due,
+//! each is made whatever the others do, and where an outcome is about to be handed over, a panic does not
+//! keep it back (`first_panic.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -73,7 +73,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
-use crate::chan::first_panic::{FirstPanic, wake_all};
+use crate::chan::first_panic::{FirstPanic, drop_quietly, wake_all};
 use crate::chan::lock::{Held, Lock, Locked};
 use crate::chan::waiters::{Key, Side, Waiter, Waiters};
 
@@ -182,18 +182,18 @@ impl<T> Core<T> {
     #[cold]
     fn look_with(&self, side: Side, key: Key, waker: Waker) -> Option<Option<T>> {
         let mut held = self.hold();
-        let waiters = &mut self.inside(&mut held).state.waiters;
-        if !waiters.is_out(key) {
-            let former = waiters.set_waker(key, waker);
+        let mut inside = self.inside(&mut held);
+        if !inside.state.waiters.is_out(key) {
+            let former = inside.state.waiters.set_waker(key, waker);
             drop(held);
             drop(former);
             return None;
         }
-        // Served while it was cloned. The clone goes before the slot is given back: if that panics the
-        // outcome is still there, for the next look, or for whoever leaves.
+        // Served while it was cloned.
+        let found = inside.finish(side, key);
         drop(held);
-        drop(waker);
-        self.inside(&mut self.hold()).finish(side, key)
+        drop_quietly(waker);
+        found
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,4 +1,4 @@
-//! Several calls of the user's code, each of them made whatever the others do.
+//! Calls of the user's code that must not cost anybody else anything if they panic.
 
 #![forbid(unsafe_code)]
 
@@ -44,4 +44,12 @@ pub(crate) fn wake_all(wakes: Vec<Waker>) {
     let mut panic = FirstPanic::default();
     panic.after_each(wakes);
     panic.go_on();
+}
+
+/// Drops a waker while there is an outcome to be handed over, which a panic would take along. The panic
+/// goes no further: the hook has reported it.
+pub(crate) fn drop_quietly(waker: Waker) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
+        discard(payload);
+    }
 }

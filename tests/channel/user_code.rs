@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::{future::Future, pin::pin};
 
-use gorun::{Receiver, Sender, channel};
+use gorun::{Receiver, SendError, Sender, TryRecvError, channel};
 use tokio_test::{assert_pending, task};
 
 use crate::common::*;
@@ -278,65 +278,80 @@ fn assert_two_can_wait(tx: &Sender<u32>, rx: &Receiver<u32>) {
 #[test]
 fn a_clone_that_panics_when_it_is_dropped_does_not_cost_a_receive_its_value() {
     quiet();
-    for is_polled_again in [true, false] {
-        let (tx, rx) = channel(0);
-        let (hooked, waker) = hooked();
-        let mut recv = rx.recv();
-        assert!(poll_with(&mut recv, Waker::noop()).is_pending());
-        let sender = tx.clone();
-        set(&hooked.on_clone, move || sender.try_send(1).unwrap());
-        set(&hooked.on_drop, || panic!("boom"));
-        assert_eq!(message(&*payload_of(|| poll_with(&mut recv, &waker))), Some("boom"));
-        if is_polled_again {
-            assert_eq!(poll_with(&mut recv, &waker), Poll::Ready(Some(1)));
-        } else {
-            drop(recv);
-            assert_eq!(rx.try_recv(), Ok(1));
-        }
-        assert_two_can_wait(&tx, &rx);
-    }
+    let (tx, rx) = channel(0);
+    let (hooked, waker) = hooked();
+    let mut recv = rx.recv();
+    assert!(poll_with(&mut recv, Waker::noop()).is_pending());
+    let sender = tx.clone();
+    set(&hooked.on_clone, move || sender.try_send(1).unwrap());
+    set(&hooked.on_drop, || panic!("boom"));
+    assert_eq!(poll_with(&mut recv, &waker), Poll::Ready(Some(1)));
+    // Its slot is used again, and not given back twice.
+    let mut next = task::spawn(rx.recv());
+    assert_pending!(next.poll());
+    drop(recv);
+    let mut last = task::spawn(rx.recv());
+    assert_pending!(last.poll());
+    (2..=3).for_each(|value| tx.try_send(value).unwrap());
+    assert_eq!((next.poll(), last.poll()), (Poll::Ready(Some(2)), Poll::Ready(Some(3))));
+    assert_two_can_wait(&tx, &rx);
 }
 
 #[test]
 fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_send() {
     quiet();
-    for is_polled_again in [true, false] {
-        let (tx, rx) = channel(0);
-        let (hooked, waker) = hooked();
-        let mut send = tx.send(1);
-        assert!(poll_with(&mut send, Waker::noop()).is_pending());
-        let receiver = rx.clone();
-        set(&hooked.on_clone, move || assert_eq!(receiver.try_recv(), Ok(1)));
-        set(&hooked.on_drop, || panic!("boom"));
-        assert_eq!(message(&*payload_of(|| poll_with(&mut send, &waker))), Some("boom"));
-        if is_polled_again {
-            assert_eq!(poll_with(&mut send, &waker), Poll::Ready(Ok(())));
-        }
-        drop(send);
-        assert_two_can_wait(&tx, &rx);
-    }
+    let (tx, rx) = channel(0);
+    let (hooked, waker) = hooked();
+    let mut send = tx.send(1);
+    assert!(poll_with(&mut send, Waker::noop()).is_pending());
+    let receiver = rx.clone();
+    set(&hooked.on_clone, move || assert_eq!(receiver.try_recv(), Ok(1)));
+    set(&hooked.on_drop, || panic!("boom"));
+    assert_eq!(poll_with(&mut send, &waker), Poll::Ready(Ok(())));
+    let mut next = task::spawn(tx.send(2));
+    assert_pending!(next.poll());
+    drop(send);
+    assert_eq!(rx.try_recv(), Ok(2), "the value of a send that waits is gone");
+    assert_eq!(next.poll(), Poll::Ready(Ok(())));
+    assert_two_can_wait(&tx, &rx);
 }
 
 #[test]
 fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_stream() {
     use futures::Stream;
     quiet();
-    for is_polled_again in [true, false] {
-        let (tx, mut rx) = channel(0);
+    let (tx, mut rx) = channel(0);
+    let (hooked, waker) = hooked();
+    let mut noop = Context::from_waker(Waker::noop());
+    assert!(std::pin::Pin::new(&mut rx).poll_next(&mut noop).is_pending());
+    let sender = tx.clone();
+    set(&hooked.on_clone, move || sender.try_send(1).unwrap());
+    set(&hooked.on_drop, || panic!("boom"));
+    let mut cx = Context::from_waker(&waker);
+    assert_eq!(std::pin::Pin::new(&mut rx).poll_next(&mut cx), Poll::Ready(Some(1)));
+    assert_two_can_wait(&tx, &rx);
+}
+
+/// It is closed while a clone is made.
+#[test]
+fn a_clone_that_panics_when_it_is_dropped_does_not_hide_the_end() {
+    quiet();
+    let close_when_cloned = |tx: &Sender<u32>| {
         let (hooked, waker) = hooked();
-        let mut noop = Context::from_waker(Waker::noop());
-        assert!(std::pin::Pin::new(&mut rx).poll_next(&mut noop).is_pending());
-        let sender = tx.clone();
-        set(&hooked.on_clone, move || sender.try_send(1).unwrap());
+        let closer = tx.clone();
+        set(&hooked.on_clone, move || closer.close());
         set(&hooked.on_drop, || panic!("boom"));
-        payload_of(|| std::pin::Pin::new(&mut rx).poll_next(&mut Context::from_waker(&waker)));
-        if is_polled_again {
-            assert_eq!(std::pin::Pin::new(&mut rx).poll_next(&mut noop), Poll::Ready(Some(1)));
-        } else {
-            assert_eq!(rx.try_recv(), Ok(1));
-        }
-        assert_two_can_wait(&tx, &rx);
-    }
+        waker
+    };
+    let (tx, rx) = channel(0);
+    let mut send = tx.send(1);
+    assert!(poll_with(&mut send, Waker::noop()).is_pending());
+    assert_eq!(poll_with(&mut send, &close_when_cloned(&tx)), Poll::Ready(Err(SendError(1))));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+    let (tx, rx) = channel(0);
+    let mut recv = rx.recv();
+    assert!(poll_with(&mut recv, Waker::noop()).is_pending());
+    assert_eq!(poll_with(&mut recv, &close_when_cloned(&tx)), Poll::Ready(None));
 }
 
 /// Of one that waits: when the new waker is cloned, and when the former one is dropped.
