@@ -194,8 +194,8 @@ fn a_ticker_goes_on_when_its_tick_has_been_taken() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
-            let mut ticks = tick(MILLI);
             let mut last = now();
+            let mut ticks = tick(MILLI);
             for round in 0..36 {
                 if round % 2 == 0 {
                     wait_until(|| ticks.len() == 1);
