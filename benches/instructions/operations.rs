@@ -61,7 +61,7 @@ fn builder() -> Builder {
     Builder::new().worker_threads(1).max_threads(1)
 }
 
-pub(crate) fn goroutine(future: impl Future<Output = ()> + Send + 'static) {
+fn goroutine(future: impl Future<Output = ()> + Send + 'static) {
     builder().block_on(async { spawn(future).await.unwrap() }).unwrap();
 }
 

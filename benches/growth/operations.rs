@@ -1,4 +1,5 @@
-//! Operations beside others that wait, few of them and many: what one costs must not grow with them.
+//! Operations beside others that wait. One worker, and nobody to step in for it, so that all happens on
+//! one thread.
 
 use std::future::{pending, poll_fn};
 use std::hint::black_box;
@@ -7,9 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 
-use gorun::{JoinSet, WaitGroup, channel, select, spawn, yield_now};
-
-use crate::operations::goroutine;
+use gorun::{Builder, JoinSet, WaitGroup, channel, select, spawn, yield_now};
 
 pub(crate) struct Growth {
     pub(crate) name: &'static str,
@@ -17,15 +16,6 @@ pub(crate) struct Growth {
     /// Beside so many others does it so many times.
     pub(crate) run: fn(usize, usize),
 }
-
-/// Beside how many.
-pub(crate) const OTHERS: [usize; 3] = [100, 10_000, 100_000];
-
-/// How often an operation is done to be counted.
-pub(crate) const TIMES: usize = 5_000;
-
-/// How many times as much as beside the fewest it may cost.
-pub(crate) const LIMIT: f64 = 1.5;
 
 const fn growth(name: &'static str, run: fn(usize, usize), about: &'static str) -> Growth {
     Growth { name, about, run }
@@ -47,6 +37,11 @@ pub(crate) const GROWTHS: [Growth; 10] = [
     growth("wait", |o, n| goroutine(wait(o, n)), "one of many waits for a WaitGroup is polled"),
     growth("join_next", |o, n| goroutine(join_next(o, n)), "one of many in a JoinSet ends"),
 ];
+
+fn goroutine(future: impl Future<Output = ()> + Send + 'static) {
+    let builder = Builder::new().worker_threads(1).max_threads(1);
+    builder.block_on(async { spawn(future).await.unwrap() }).unwrap();
+}
 
 /// What is counted lies between a call of this and one of `end`, by name. How long goroutines take to get
 /// in line, and to be dropped, depends on when the threads look.
