@@ -38,6 +38,7 @@ impl Claim {
 
     /// Decides for `case`. `Err` if it is not for the caller to decide; else whom to wake. The caller
     /// holds the lock of the channel.
+    #[inline]
     pub(crate) fn commit(&self, case: usize) -> Result<Option<Waker>, Unavailable> {
         // Ordering: AcqRel; Release pairs with the Acquire in `take_over`. What the partner does to
         // the channel afterwards is seen through the channel's lock. Relaxed for a failure: a case is
