@@ -2,6 +2,8 @@
 //!
 //! Not in `waiters.rs`: that file is also compiled into the models, where locks are loom's.
 
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 use std::task::Waker;
 
