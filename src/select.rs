@@ -58,7 +58,8 @@ pub(crate) mod order;
 /// If several cases can happen, one of them is chosen at random, each with the same chance. If none
 /// can, the `select!` waits for the first that can.
 ///
-/// The pattern has to match always, as in `let`: of one that may not, `Some(n) = rx.recv() => f(n)`,
+/// The pattern is any that a `let` takes, `ref`, `mut` and `name @ ..` included, where a reference lives
+/// as long as the body. It has to match always: of one that may not, `Some(n) = rx.recv() => f(n)`,
 /// make `n = rx.recv() => match n { .. }`. A body is any expression; all bodies have the type of
 /// the `select!`. In them `break`, `continue`, `return`, `?` and `.await` act on what is around the
 /// `select!`. The comma after a body in braces may be left out (but not if another macro has parsed the
@@ -235,6 +236,8 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
+                    #[allow(unused_mut, clippy::let_unit_value)]
+                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     { $($body)* }
@@ -255,6 +258,8 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
+                    #[allow(unused_mut, clippy::let_unit_value)]
+                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     { $($body)* }
@@ -275,6 +280,8 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
+                    #[allow(unused_mut, clippy::let_unit_value)]
+                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body
@@ -299,6 +306,8 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
+                    #[allow(unused_mut, clippy::let_unit_value)]
+                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     { $($body)* }
@@ -323,6 +332,8 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
+                    #[allow(unused_mut, clippy::let_unit_value)]
+                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     { $($body)* }
@@ -347,6 +358,8 @@ macro_rules! __select_cases {
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
                 $crate::__select::Choice::Last(value) => {
+                    #[allow(unused_mut, clippy::let_unit_value)]
+                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
                     #[allow(unused_parens, clippy::let_unit_value)]
                     let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
                     $body

@@ -2,14 +2,19 @@
 //! `benches/instructions.txt`: unlike times, they are the same on a machine that is busy.
 //!
 //! `cargo bench --bench instructions`; with `-- --renew` it writes the file.
+//!
+//! Afterwards it runs `cargo bench --bench growth`. That is a program of its own, because the compiler
+//! inlines differently in a larger one, and these counts with it.
 
+mod callgrind;
 mod operations;
 
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::{fs, thread};
 
+use callgrind::{in_two_halves, total};
 use operations::{OPERATIONS, Operation};
 
 const HEADER: &str = "\
@@ -26,7 +31,11 @@ fn main() -> ExitCode {
             (operation.expect("an operation's name").run)(times.parse().unwrap());
             Ok(())
         }
-        [] => count().and_then(|counts| compare(&counts)),
+        [] => {
+            let counts = count().and_then(|counts| compare(&counts));
+            let growth = growth();
+            counts.and(growth)
+        }
         ["--renew"] => count().and_then(|counts| renew(&counts)),
         _ => Err("usage: cargo bench --bench instructions [-- --renew]".to_owned()),
     };
@@ -45,54 +54,22 @@ fn file() -> PathBuf {
 
 /// Instructions for each of the operations, in their order.
 fn count() -> Result<Vec<f64>, String> {
-    // Two at a time, for those who have two cores.
-    let (left, right) = OPERATIONS.split_at(OPERATIONS.len() / 2);
-    let count = |operations: &[Operation]| operations.iter().map(instructions).collect();
-    let (left, right): (Result<Vec<_>, _>, Result<Vec<_>, _>) = thread::scope(|scope| {
-        let right = scope.spawn(|| count(right));
-        (count(left), right.join().unwrap())
-    });
-    Ok([left?, right?].concat())
+    in_two_halves(&OPERATIONS, instructions)
+}
+
+fn growth() -> Result<(), String> {
+    let status = Command::new(env!("CARGO")).args(["bench", "--bench", "growth"]).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        status => Err(format!("cargo bench --bench growth: {status:?}")),
+    }
 }
 
 /// The difference between many and twice as many, so that beginning and end do not count.
 fn instructions(operation: &Operation) -> Result<f64, String> {
-    let of = |times| total(operation, times);
+    let of = |times: usize| total(operation.name, &[times], &[]);
     let (many, twice) = (of(operation.times)?, of(2 * operation.times)?);
     Ok((twice as f64 - many as f64) / operation.times as f64)
-}
-
-/// Of the thread that is busiest: the others only wait for it, some of them by the clock.
-fn total(operation: &Operation, times: usize) -> Result<u64, String> {
-    let directory =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("instructions-{}", operation.name));
-    let failed = |why: String| format!("{} under valgrind: {why}", operation.name);
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).map_err(|error| failed(error.to_string()))?;
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--separate-threads=yes"])
-        .arg(format!("--callgrind-out-file={}/of", directory.display()))
-        .arg(std::env::current_exe().expect("this program's path"))
-        .args(["--one", operation.name, &times.to_string()])
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(format!(
-            "{}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        )));
-    }
-    let files = fs::read_dir(&directory).map_err(|error| failed(error.to_string()))?;
-    let of_thread = |file: fs::DirEntry| -> Option<u64> {
-        let text = fs::read_to_string(file.path()).ok()?;
-        let total = text.lines().rev().find_map(|line| line.strip_prefix("totals: "))?;
-        total.trim().parse().ok()
-    };
-    files
-        .filter_map(|file| of_thread(file.ok()?))
-        .max()
-        .ok_or_else(|| failed("no totals in what it wrote".to_owned()))
 }
 
 /// What the counts depend on, besides this crate and `Cargo.lock`.

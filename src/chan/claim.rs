@@ -9,6 +9,9 @@
 //! While it says `BUSY` the select itself looks at its cases, and nobody else can decide it; while
 //! it says `WAITING` whoever serves one of its slots, under the lock of that channel, may. The
 //! argument why no partner is missed in between stands in `select/future.rs`.
+//!
+//! A partner that cannot commit is told why. A select that is busy may wait again, so it keeps its
+//! place in the line; one that has been decided never does, so the partner takes its slot out.
 
 #![forbid(unsafe_code)]
 
@@ -35,12 +38,15 @@ impl Claim {
 
     /// Decides for `case`. `Err` if it is not for the caller to decide; else whom to wake. The caller
     /// holds the lock of the channel.
+    #[inline]
     pub(crate) fn commit(&self, case: usize) -> Result<Option<Waker>, Unavailable> {
         // Ordering: AcqRel; Release pairs with the Acquire in `take_over`. What the partner does to
-        // the channel afterwards is seen through the channel's lock.
+        // the channel afterwards is seen through the channel's lock. Relaxed for a failure: a case is
+        // for good, so an old value that says so is true still; and whoever sees BUSY does nothing.
         match self.state.compare_exchange(WAITING, case, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => Ok(self.take_waker()),
-            Err(_) => Err(Unavailable),
+            Err(BUSY) => Err(Unavailable::Busy),
+            Err(_) => Err(Unavailable::Decided),
         }
     }
 
@@ -83,5 +89,11 @@ impl Claim {
     }
 }
 
-/// The select looks at its cases itself, or has been decided.
-pub(crate) struct Unavailable;
+/// Why a partner cannot decide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// The select looks at its cases itself, or is being dropped. It may wait again.
+    Busy,
+    /// Another partner has decided. It never waits again.
+    Decided,
+}

@@ -20,6 +20,17 @@
 //! |---|---|---|---|
 //! | sender | its value | none | its value |
 //! | receiver | none | a value | none |
+//! | notice | none | none | none |
+//!
+//! A *notice* stands in the line of senders without a value: it wants to know when the buffer's value is
+//! taken. It is for a channel that has one sender, an alarm (`time/alarm.rs`), and joins under the lock
+//! under which there was a value in the buffer. Values leave an open channel's buffer only through
+//! `receive`, which serves the line of senders when it has made room. So a notice waits only while there
+//! is a value in the buffer, and is served by whoever takes the last one.
+//!
+//! A case of a `select!` that was decided at another channel may be taken out of the line without being
+//! served (`waiters.rs`). Its slot stays as it was while it waited, until its owner leaves: a sender
+//! still has its value there, and gets it back.
 //!
 //! # Invariant
 //!
@@ -51,14 +62,18 @@
 //!
 //! No code of the user runs under the lock: wakers are cloned, woken and dropped, and values dropped,
 //! outside. The one exception is a clone of the polled goroutine's own waker, which is ours.
+//!
+//! Any of these calls may panic. So each comes when all state is as it is to stay. Where several are due,
+//! each is made whatever the others do, and where an outcome is about to be handed over, a panic does not
+//! keep it back (`first_panic.rs`).
 
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
+use crate::chan::first_panic::{FirstPanic, drop_quietly, wake_all};
 use crate::chan::lock::{Held, Lock, Locked};
 use crate::chan::waiters::{Key, Side, Waiter, Waiters};
 
@@ -101,25 +116,20 @@ pub(crate) enum Receiving<T> {
     Closed,
 }
 
+/// What became of an alarm's value.
+pub(crate) struct Rung {
+    /// Who waits for somebody to take what is in the buffer.
+    pub(crate) notice: Option<Key>,
+    /// To be woken.
+    pub(crate) wake: Option<Waker>,
+}
+
 /// What a waiter that leaves hands to its owner, to be dropped, or woken, without the lock.
 pub(crate) struct Left<T> {
     pub(crate) value: Option<T>,
     /// To be woken.
     pub(crate) wake: Option<Waker>,
     _waiter: Waiter,
-}
-
-/// Wakes all of them, even if a waker of the user's panics. The first panic goes on then.
-fn wake_all(wakes: Vec<Waker>) {
-    let mut panic = None;
-    for waker in wakes {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            panic.get_or_insert(payload);
-        }
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
-    }
 }
 
 impl<T> Core<T> {
@@ -173,13 +183,16 @@ impl<T> Core<T> {
     fn look_with(&self, side: Side, key: Key, waker: Waker) -> Option<Option<T>> {
         let mut held = self.hold();
         let mut inside = self.inside(&mut held);
+        if !inside.state.waiters.is_out(key) {
+            let former = inside.state.waiters.set_waker(key, waker);
+            drop(held);
+            drop(former);
+            return None;
+        }
+        // Served while it was cloned.
         let found = inside.finish(side, key);
-        let unwanted = match found {
-            Some(_) => Waiter::Alone(waker),
-            None => inside.state.waiters.set_waker(key, waker),
-        };
         drop(held);
-        drop(unwanted);
+        drop_quietly(waker);
         found
     }
 
@@ -207,6 +220,29 @@ impl<T> Core<T> {
     /// For a channel that is open.
     pub(crate) fn wake_when_closed(&self, watcher: Waker) {
         self.inside(&mut self.hold()).state.watcher = Some(watcher);
+    }
+
+    /// Sends a value of an alarm, if there is room, and otherwise drops it. If there is one in the buffer
+    /// then, `notice` waits for somebody to take it, with the key that comes back.
+    pub(crate) fn ring(&self, value: T, notice: Option<Waker>) -> Rung {
+        let mut value = Some(value);
+        let mut held = self.hold();
+        let mut inside = self.inside(&mut held);
+        let (wake, is_open) = match inside.send(&mut value) {
+            Sending::Sent(wake) => (wake, true),
+            Sending::Full => (None, true),
+            Sending::Closed => (None, false),
+        };
+        let is_left = is_open && !inside.state.buffer.is_empty();
+        let notice = notice
+            .filter(|_| is_left)
+            .map(|waker| inside.join(Side::Senders, None, Waiter::Alone(waker), 0));
+        Rung { notice, wake }
+    }
+
+    /// Whether a notice has been served. It is gone then.
+    pub(crate) fn is_taken(&self, notice: Key) -> bool {
+        self.inside(&mut self.hold()).finish(Side::Senders, notice).is_some()
     }
 
     pub(crate) fn add_sender(&self) {
@@ -246,8 +282,10 @@ impl<T> Core<T> {
             unwanted = std::mem::take(&mut inside.state.buffer);
         }
         drop(held);
-        wake_all(wakes);
-        drop(unwanted);
+        let mut panic = FirstPanic::default();
+        panic.after_each(wakes);
+        panic.after(|| drop(unwanted));
+        panic.go_on();
     }
 }
 
@@ -298,7 +336,10 @@ impl<T> Inside<'_, T> {
         if self.state.buffer.len() < self.capacity
             && let Some((next, wake)) = self.take_next()
         {
-            self.state.buffer.push_back(next);
+            // A notice has none.
+            if let Some(next) = next {
+                self.state.buffer.push_back(next);
+            }
             return Receiving::Received(value, wake);
         }
         Receiving::Received(value, None)
@@ -308,17 +349,18 @@ impl<T> Inside<'_, T> {
     #[inline(never)]
     fn receive_from_sender(&mut self) -> Receiving<T> {
         match self.take_next() {
-            Some((value, wake)) => Receiving::Received(value, wake),
+            Some((Some(value), wake)) => Receiving::Received(value, wake),
+            Some((None, _)) => unreachable!("a notice waits while there is a value in the buffer"),
             None if self.state.is_closed => Receiving::Closed,
             None => Receiving::Empty,
         }
     }
 
-    /// The value of the first sender that can be served.
+    /// The first sender that can be served, with its value; a notice has none.
     #[inline(always)]
-    fn take_next(&mut self) -> Option<(T, Option<Waker>)> {
+    fn take_next(&mut self) -> Option<(Option<T>, Option<Waker>)> {
         let (sender, wake) = self.state.waiters.serve(Side::Senders)?;
-        Some((self.slot(sender).take().expect("a sender that waits has a value"), wake))
+        Some((self.slot(sender).take(), wake))
     }
 
     /// Joins a line, after an attempt under the same lock: a sender with its value, a `select!` with
@@ -337,7 +379,7 @@ impl<T> Inside<'_, T> {
     /// `None` if it waits still.
     #[inline(always)]
     pub(crate) fn finish(&mut self, side: Side, key: Key) -> Option<Option<T>> {
-        if !self.state.waiters.is_served(key) {
+        if !self.state.waiters.is_out(key) {
             return None;
         }
         // There is nothing in it to be dropped: who served it took the waker, and a `select!` has a

@@ -8,11 +8,14 @@
 pub(crate) mod claim;
 pub(crate) mod core;
 pub(crate) mod error;
+pub(crate) mod first_panic;
 pub(crate) mod lock;
 pub(crate) mod receiver;
 pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod sender;
+#[cfg(test)]
+mod tests;
 pub(crate) mod waiters;
 
 pub use recv::Recv;

@@ -6,9 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chan::core::Core;
+use crate::chan::core::{Core, Rung};
 use crate::chan::error::{SendError, TrySendError};
 use crate::chan::send::{self, Send, SendFrom};
+use crate::chan::waiters::Key;
 use crate::scheduler::nested;
 
 /// Sends values into a channel, made by [`channel`](crate::channel()).
@@ -282,6 +283,16 @@ impl<T> Sender<T> {
     /// Has `watcher` woken when the channel is closed. It is open, and nobody watches it.
     pub(crate) fn wake_when_closed(&self, watcher: Waker) {
         self.core.wake_when_closed(watcher);
+    }
+
+    /// See [`Core::ring`]. This is the only sender.
+    pub(crate) fn ring(&self, value: T, notice: Option<Waker>) -> Rung {
+        self.core.ring(value, notice)
+    }
+
+    /// See [`Core::is_taken`].
+    pub(crate) fn is_taken(&self, notice: Key) -> bool {
+        self.core.is_taken(notice)
     }
 }
 

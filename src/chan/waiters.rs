@@ -6,6 +6,19 @@
 //! its own; what it gave or got lies in a `Vec` of the same numbers, in `core.rs`, which knows the
 //! type.
 //!
+//! # Who is passed over
+//!
+//! A `select!` stands in several lines, and may have been decided at another channel when its turn
+//! comes here. Thousands of those may stand in one line, since each stays until its goroutine runs. So
+//! whoever meets a decided one takes it out of the line: each is passed over once. One that is busy
+//! keeps its place, because it may wait again; of those there are no more than threads that poll.
+//!
+//! A slot that is *out* of the line has been served, or belongs to a `select!` that was decided at
+//! another channel. Which of the two its claim says, and the owner does not need to ask: `finish` is
+//! called only for the case that was decided, and `leave` does the same for both. It frees the slot and
+//! hands back what is in it. In the slot of a sender that was passed over that is its own value, and in
+//! that of a receiver nothing.
+//!
 //! A slot takes 24 bytes, since there may be a million: 16 for whom to wake, and two links that carry
 //! the number of a `select!`'s case in the bits they do not need.
 
@@ -15,7 +28,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chan::claim::Claim;
+use crate::chan::claim::{Claim, Unavailable};
 
 /// The number of a slot. Whoever joined frees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +37,7 @@ pub(crate) struct Key(pub(crate) u32);
 /// No slot.
 const END: u32 = (1 << NUMBER_BITS) - 1;
 /// In place of the next slot: it is in no line any more.
-const SERVED: u32 = END - 1;
+const OUT: u32 = END - 1;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
@@ -109,8 +122,8 @@ impl Slot {
     }
 
     #[inline]
-    fn is_served(&self) -> bool {
-        self.next.number() == SERVED
+    fn is_out(&self) -> bool {
+        self.next.number() == OUT
     }
 }
 
@@ -132,7 +145,7 @@ impl Waiters {
         let number = match self.free {
             END => {
                 let number = self.slots.len();
-                assert!(number < SERVED as usize, "fewer than 2^28 - 2 wait at one channel");
+                assert!(number < OUT as usize, "fewer than 2^28 - 2 wait at one channel");
                 self.slots.push(slot);
                 number as u32
             }
@@ -160,7 +173,7 @@ impl Waiters {
     /// Takes the first off a list that can be served. Its waker is to be woken, without the lock.
     ///
     /// A `select!` that looks at its cases itself is passed over: before it waits again it looks at
-    /// this channel.
+    /// this channel. One that has been decided is taken off as well.
     #[inline(always)]
     pub(crate) fn serve(&mut self, side: Side) -> Option<(Key, Option<Waker>)> {
         let mut number = self.lists[side as usize].first;
@@ -174,19 +187,37 @@ impl Waiters {
                     Waiter::Case(_) => unreachable!(),
                 },
             };
-            if let Ok(waker) = served {
-                self.unlink(side, number);
-                self.slots[number as usize].next.set(SERVED);
-                return Some((Key(number), waker));
+            match served {
+                Ok(waker) => {
+                    self.take_out(side, number);
+                    return Some((Key(number), waker));
+                }
+                Err(why) => number = self.pass_over(side, number, why),
             }
-            number = slot.next.number();
         }
         None
     }
 
+    /// Returns the number of the next one.
+    #[cold]
+    fn pass_over(&mut self, side: Side, number: u32, why: Unavailable) -> u32 {
+        let next = self.slots[number as usize].next.number();
+        if why == Unavailable::Decided {
+            self.take_out(side, number);
+        }
+        next
+    }
+
     #[inline]
-    pub(crate) fn is_served(&self, key: Key) -> bool {
-        self.slots[key.0 as usize].is_served()
+    fn take_out(&mut self, side: Side, number: u32) {
+        self.unlink(side, number);
+        self.slots[number as usize].next.set(OUT);
+    }
+
+    /// Whether it has been served, or passed over for good.
+    #[inline]
+    pub(crate) fn is_out(&self, key: Key) -> bool {
+        self.slots[key.0 as usize].is_out()
     }
 
     #[inline]
@@ -203,17 +234,25 @@ impl Waiters {
         mem::replace(&mut self.slots[key.0 as usize].waiter, Waiter::Alone(waker))
     }
 
-    /// Frees a slot, of one that has been served or gives up. Returns what is to be dropped without
+    /// Frees a slot, of one that is out of the line or gives up. Returns what is to be dropped without
     /// the lock.
     #[inline]
     pub(crate) fn leave(&mut self, side: Side, key: Key) -> Waiter {
-        if !self.is_served(key) {
+        if !self.is_out(key) {
             self.unlink(side, key.0);
         }
         let slot = &mut self.slots[key.0 as usize];
         slot.next.set(self.free);
         self.free = key.0;
         mem::replace(&mut slot.waiter, Waiter::NOBODY)
+    }
+
+    /// The numbers of those in a list, in order.
+    #[cfg(test)]
+    pub(crate) fn line(&self, side: Side) -> Vec<u32> {
+        let number = |number| (number != END).then_some(number);
+        let next = |&slot: &u32| number(self.slots[slot as usize].next.number());
+        std::iter::successors(number(self.lists[side as usize].first), next).collect()
     }
 
     #[inline]

@@ -16,6 +16,7 @@ use crate::patience::wait_a_moment;
 use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, WakerId};
 use crate::scheduler::driver::Driver;
+use crate::scheduler::gate;
 
 /// Polls `future` until it is ready; `None` if `interrupted` said so first, between two polls.
 /// Who makes `interrupted` true unparks the thread.
@@ -51,6 +52,8 @@ struct Driving {
     driver: Arc<Driver>,
     /// The runtime it does that in, if it is in one, and what it drove there before.
     inside: Option<(Arc<Scheduler>, Option<Arc<Driver>>, WakerId)>,
+    /// How often operations had given way on this thread before.
+    given_way: u64,
 }
 
 impl Driving {
@@ -61,7 +64,7 @@ impl Driving {
             let former_waker = context.driving.replace(WakerId::of(waker));
             Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { driver, inside }
+        Driving { driver, inside, given_way: gate::times_given_way() }
     }
 
     /// Wakes what is due among the future's timers.
@@ -94,6 +97,10 @@ impl Drop for Driving {
             let context = context.expect("it was there before");
             context.driver.replace(former);
             context.driving.set(former_waker);
+            if gate::times_given_way() != self.given_way {
+                // Whoever is polled around this has spent its budget, and has not given way.
+                context.budget.exhaust();
+            }
         });
         if let Some(shard) = self.driver.timers.get() {
             scheduler.timers.detach(shard);

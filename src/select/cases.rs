@@ -24,6 +24,10 @@ pub struct Nil;
 
 pin_project! {
     /// Some cases, and one more, which may be disabled.
+    ///
+    /// Never `Unpin`, since the optimiser asks, and would find out only by going through all of the list:
+    /// two steps for each case, which `recursion_limit` does not allow for as many as 64.
+    #[project(!Unpin)]
     pub struct And<R, C> {
         #[pin]
         pub rest: R,

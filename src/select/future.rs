@@ -15,7 +15,9 @@
 //! ```
 //!
 //! A partner that comes to a slot of a select, under the channel's lock, commits WAITING → case, and
-//! passes it over if that fails (`claim.rs`, `Waiters::serve`).
+//! passes it over if that fails (`claim.rs`, `Waiters::serve`). One that is busy keeps its place, since it may
+//! wait again; one that has been decided is taken out of the line then, and its case only leaves: a sender's
+//! slot still has its value, a receiver's has none.
 //!
 //! # Why exactly one case happens
 //!

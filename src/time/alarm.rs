@@ -5,6 +5,23 @@
 //!
 //! The channel owns the alarm, and the alarm the channel, by its sender. That ends when there are no
 //! receivers any more, or when the runtime ends before the alarm has rung.
+//!
+//! # A tick that nobody takes
+//!
+//! A ticker that nobody listens to costs nothing. When a tick stays in the channel, or finds another one
+//! there, the alarm leaves a notice in the line of senders, under the same lock, and sets its timer for a
+//! time that never comes (that it is set at all is for the end of the runtime, which wakes all timers).
+//! Whoever takes the tick serves the notice, and so wakes the alarm, which sets the timer for the next
+//! multiple of the period.
+//!
+//! ```text
+//!   set for the next tick ── rings, somebody waits: he has the tick ──► set for the next tick
+//!   set for the next tick ── rings, the tick is left ──► notice, never due
+//!   notice, never due     ── the tick is taken ──► set for the next tick
+//! ```
+//!
+//! None of this is missed, although the alarm may be woken while it rings and finds nothing to do then:
+//! it looks again when it has been armed.
 
 #![forbid(unsafe_code)]
 
@@ -13,10 +30,11 @@ use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use super::interval::next_tick;
-use super::{deadline, scheduler};
+use super::{FAR, deadline, scheduler};
 use crate::chan::channel;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
+use crate::chan::waiters::Key;
 use crate::clock;
 use crate::scheduler::timer::Timer;
 use crate::sync::{Mutex, lock};
@@ -55,9 +73,9 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 
 /// A channel that gets the time every `period`, for the first time when one has passed.
 ///
-/// It holds one tick: while nobody takes that, others are dropped. So a slow receiver misses ticks, and
-/// does not delay them. Dropping the receiver, or closing it, removes the
-/// timer. When the runtime ends the channel is closed.
+/// It holds one tick: while nobody takes that, there are no others, and the ticker costs nothing. So a
+/// slow receiver misses ticks, and does not delay them: the next one comes at a multiple of the period.
+/// Dropping the receiver, or closing it, removes the timer. When the runtime ends the channel is closed.
 ///
 /// Go counterpart: `time.Tick`. [`interval`](super::interval) is without a channel, and ticks at once.
 ///
@@ -91,13 +109,18 @@ pub fn tick(period: Duration) -> Receiver<Instant> {
 
 #[track_caller]
 fn set(deadline: Instant, period: Option<Duration>) -> Receiver<Instant> {
-    let timer = Timer::new(scheduler(), deadline);
+    make(deadline, period).1
+}
+
+#[track_caller]
+fn make(due: Instant, period: Option<Duration>) -> (Arc<Alarm>, Receiver<Instant>) {
+    let timer = Timer::new(scheduler(), due);
     let (sender, receiver) = channel(1);
     let alarm = Arc::new(Alarm { armed: Mutex::new(None) });
     sender.wake_when_closed(Waker::from(alarm.clone()));
-    alarm.arm(Armed { timer: Some(timer), period, sender });
+    alarm.arm(Armed { timer: Some(timer), due, period, notice: None, sender });
     alarm.ring_if_due();
-    receiver
+    (alarm, receiver)
 }
 
 struct Alarm {
@@ -108,7 +131,11 @@ struct Alarm {
 struct Armed {
     /// `None` when it has rung for the last time.
     timer: Option<Timer>,
+    /// When it rings next; while nobody has taken the last tick, when that was due.
+    due: Instant,
     period: Option<Duration>,
+    /// In the channel, while it waits for somebody to take the last tick.
+    notice: Option<Key>,
     sender: Sender<Instant>,
 }
 
@@ -121,10 +148,32 @@ impl Armed {
         self.timer.as_ref().is_some_and(Timer::is_due)
     }
 
+    /// Somebody has taken the tick. Says so once.
+    fn is_taken(&mut self) -> bool {
+        let notice = self.notice.take_if(|notice| self.sender.is_taken(*notice));
+        notice.is_some()
+    }
+
+    /// Sends the time. Returns whom to wake.
+    fn ring(&mut self, now: Instant, alarm: &Arc<Alarm>) -> Option<Waker> {
+        let notice = self.period.map(|_| Waker::from(alarm.clone()));
+        let rung = self.sender.ring(now, notice);
+        self.notice = rung.notice;
+        match (&mut self.timer, self.notice) {
+            // It stays where the end of the runtime finds it.
+            (Some(timer), Some(_)) => timer.reset(now + FAR),
+            _ => self.wind(now),
+        }
+        rung.wake
+    }
+
     /// For the next tick, if there is one, after the present.
     fn wind(&mut self, now: Instant) {
         match (&mut self.timer, self.period) {
-            (Some(timer), Some(period)) => timer.reset(next_tick(timer.deadline(), period, now)),
+            (Some(timer), Some(period)) => {
+                self.due = next_tick(self.due, period, now);
+                timer.reset(self.due);
+            }
             _ => self.timer = None,
         }
     }
@@ -139,8 +188,10 @@ impl Alarm {
         }
         *slot = Some(armed);
         drop(slot);
-        // Whoever ended it while there was nothing in the slot has found nothing to do.
+        // Whoever ended it, or took the tick, while there was nothing in the slot has found nothing to
+        // do.
         self.end_if_over();
+        self.wind_if_taken();
     }
 
     fn end_if_over(&self) {
@@ -148,20 +199,137 @@ impl Alarm {
         drop(over);
     }
 
+    fn wind_if_taken(self: &Arc<Self>) {
+        let taken = lock(&self.armed).take_if(Armed::is_taken);
+        if let Some(mut armed) = taken {
+            armed.wind(clock::now());
+            self.arm(armed);
+        }
+    }
+
     fn ring_if_due(self: &Arc<Self>) {
         let due = lock(&self.armed).take_if(|armed| armed.is_due());
         let Some(mut armed) = due else { return };
-        let now = clock::now();
-        // Not under the lock: it wakes whoever receives. If there is a tick already this one is dropped.
-        let _ = armed.sender.try_send(now);
-        armed.wind(now);
+        let wake = armed.ring(clock::now(), self);
         self.arm(armed);
+        // Last, since it may be anybody's, and panic.
+        if let Some(waker) = wake {
+            waker.wake();
+        }
     }
 }
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
         self.end_if_over();
+        self.wind_if_taken();
         self.ring_if_due();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Context;
+    use std::thread;
+
+    use super::*;
+    use crate::{TryRecvError, block_on};
+
+    const MILLI: Duration = Duration::from_millis(1);
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    /// For when its timer is set.
+    fn deadline_of(alarm: &Alarm) -> Instant {
+        lock(&alarm.armed).as_ref().unwrap().timer.as_ref().unwrap().deadline()
+    }
+
+    /// The alarm is woken by a worker.
+    fn wait_until(mut condition: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < 60 * Duration::from_secs(1), "it does not come");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_ticker_is_not_set_while_nobody_takes_its_tick_and_keeps_its_phase() {
+        block_on(async {
+            let start = clock::now() + MILLI;
+            let (alarm, ticks) = make(start, Some(MILLI));
+            for _ in 0..100 {
+                wait_until(|| ticks.len() == 1 && lock(&alarm.armed).is_some());
+                assert!(deadline_of(&alarm) > clock::now() + DAY, "it rings though nobody listens");
+                let due = lock(&alarm.armed).as_ref().unwrap().due;
+                assert!(due <= clock::now());
+                assert_eq!((due - start).as_nanos() % MILLI.as_nanos(), 0, "out of step");
+                assert!(ticks.try_recv().is_ok());
+            }
+        });
+    }
+
+    /// A receive is given a tick and puts it back, before the next one or after it.
+    #[test]
+    fn a_tick_that_was_given_back_stops_the_ticker_too() {
+        for after_another in [false, true] {
+            block_on(async {
+                let (alarm, ticks) = make(clock::now() + MILLI, Some(MILLI));
+                let is_set = |sooner: bool| {
+                    lock(&alarm.armed).is_some()
+                        && (deadline_of(&alarm) < clock::now() + DAY) == sooner
+                };
+                let (flag, waker) = flag();
+                let mut recv = Box::pin(ticks.recv());
+                assert!(recv.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                wait_until(|| flag.0.load(Ordering::SeqCst));
+                wait_until(|| !after_another || ticks.len() == 1);
+                drop(recv);
+                wait_until(|| is_set(false));
+                assert!(ticks.len() <= 2);
+                wait_until(|| {
+                    while ticks.try_recv().is_ok() {}
+                    is_set(true)
+                });
+            });
+        }
+    }
+
+    #[test]
+    fn a_ticker_whose_tick_was_left_goes_with_its_last_receiver() {
+        block_on(async {
+            for is_closed in [false, true] {
+                let (alarm, ticks) = make(clock::now(), Some(MILLI));
+                wait_until(|| ticks.len() == 1 && lock(&alarm.armed).is_some());
+                if is_closed {
+                    ticks.close();
+                    assert!(lock(&alarm.armed).is_none(), "its timer is still there");
+                    assert!(ticks.try_recv().is_ok());
+                    assert_eq!(ticks.try_recv(), Err(TryRecvError::Closed));
+                } else {
+                    let other = ticks.clone();
+                    drop(ticks);
+                    assert!(lock(&alarm.armed).is_some(), "somebody may still take it");
+                    drop(other);
+                }
+                assert!(lock(&alarm.armed).is_none(), "its timer is still there");
+                // A worker that woke it may not have let go of it yet.
+                wait_until(|| Arc::strong_count(&alarm) == 1);
+            }
+        });
+    }
+
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn flag() -> (Arc<Flag>, Waker) {
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        (flag.clone(), Waker::from(flag))
     }
 }

@@ -3,9 +3,10 @@
 //! Seen to fail with any one of these: `leave` without giving the value back ("lost"), or without
 //! waking the next receiver (deadlock); `close` that serves no receivers, or no senders (deadlock);
 //! `receive` that does not wake the sender it serves, or that does not pull the value of one into the
-//! room it makes (deadlock).
+//! room it makes (deadlock); a notice that joins the line under another lock than the one under which its
+//! value was left (deadlock), or that `close` does not serve (deadlock).
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -166,6 +167,61 @@ fn the_room_that_a_receive_makes_is_filled() {
         assert_eq!(block_on(Recv::new(&core)), Some(0));
         sender.join().unwrap();
         assert_eq!((core.len(), try_recv(&core)), (1, Ok(1)));
+    });
+}
+
+/// What an alarm does: rings, and waits until somebody has taken what it left.
+fn ring(core: &Core<u32>, value: u32) {
+    let mut notice = None;
+    block_on(poll_fn(|cx| match notice {
+        None => {
+            let rung = core.ring(value, Some(cx.waker().clone()));
+            if let Some(waker) = rung.wake {
+                waker.wake();
+            }
+            notice = rung.notice;
+            if notice.is_some() { Poll::Pending } else { Poll::Ready(()) }
+        }
+        Some(key) if core.is_taken(key) => Poll::Ready(()),
+        Some(_) => Poll::Pending,
+    }));
+}
+
+/// One receives, and one gives up, which may put a value back in front of another.
+#[test]
+fn an_alarm_is_told_when_its_value_has_been_taken() {
+    explore(Some(3), || {
+        let core = Arc::new(Core::new(1));
+        let alarm = thread::spawn({
+            let core = core.clone();
+            move || (0..2).for_each(|n| ring(&core, n))
+        });
+        let dropped = thread::spawn({
+            let core = core.clone();
+            move || poll_once(Recv::new(&core)).flatten()
+        });
+        let mut received = vec![block_on(Recv::new(&core)).unwrap()];
+        let looked = dropped.join().unwrap();
+        if looked.is_none() {
+            received.push(block_on(Recv::new(&core)).unwrap());
+        }
+        alarm.join().unwrap();
+        received.extend(looked);
+        received.sort();
+        assert_eq!((received, core.len()), (vec![0, 1], 0), "lost, or received twice");
+    });
+}
+
+#[test]
+fn an_alarm_is_told_when_its_channel_is_closed() {
+    explore(None, || {
+        let core = Arc::new(Core::new(1));
+        let alarm = thread::spawn({
+            let core = core.clone();
+            move || ring(&core, 7)
+        });
+        core.close();
+        alarm.join().unwrap();
     });
 }
 

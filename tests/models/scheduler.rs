@@ -49,3 +49,9 @@ pub(crate) mod context {
         0
     }
 }
+
+pub(crate) mod main_guard {
+    pub(crate) fn discard(payload: Box<dyn std::any::Any + Send>) {
+        drop(payload);
+    }
+}

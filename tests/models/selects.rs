@@ -3,18 +3,20 @@
 //! Seen to fail with any one of these: no second look with all locks held (deadlock); a partner that
 //! commits whatever the claim says, or although it says `BUSY`; a take-over that leaves it `WAITING`
 //! ("twice", or "lost"); a take-over that overlooks what a partner has decided (deadlock); `close` that
-//! passes over selects (deadlock); a dropped select whose value is not given back ("lost"). With
-//! `WAITING` set after the locks are free they do not end.
+//! passes over selects (deadlock); a dropped select whose value is not given back ("lost"); a busy
+//! select that is taken out of the line (deadlock); a decided one that was taken out, and is unlinked
+//! again when it leaves (deadlock, or "lost"). With `WAITING` set after the locks are free they do not
+//! end.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use loom::thread;
 
 use crate::chan::core::Core;
 use crate::chan::recv::{Recv, try_recv};
-use crate::chan::send::{Send, try_send};
+use crate::chan::send::{Send, SendFrom, try_send};
 use crate::channels::{block_on, poll_once};
 use crate::explore::explore;
 use crate::select::cases::{And, Choice, Nil};
@@ -145,6 +147,104 @@ fn a_foreign_future_and_a_partner_agree() {
         };
         assert_eq!(partner.join().unwrap(), received, "lost, or twice");
         assert!(try_recv(&core).is_err());
+    });
+}
+
+/// The foreign future asks for a second poll, and is never ready. A partner that comes in between
+/// finds the select busy, and leaves; the next one must find it in the line.
+#[test]
+fn a_select_that_was_busy_is_still_in_the_line() {
+    explore(Some(3), || {
+        let core = Arc::new(Core::new(0));
+        let partner = thread::spawn({
+            let core = core.clone();
+            move || {
+                if try_send(&core, 1).is_err() {
+                    block_on(Send::new(&core, 2)).unwrap();
+                }
+            }
+        });
+        let mut has_asked = false;
+        let foreign = poll_fn(|cx| {
+            if !std::mem::replace(&mut has_asked, true) {
+                cx.waker().wake_by_ref();
+            }
+            Poll::<Option<u32>>::Pending
+        });
+        let cases = And {
+            rest: And { rest: Nil, case: Some(kind(Recv::new(&core)).case()) },
+            case: Some(kind(foreign).case()),
+        };
+        assert!(matches!(either(block_on(wait(cases))), (0, Some(1 | 2))));
+        partner.join().unwrap();
+    });
+}
+
+/// A select is decided at one channel, while others come to its slot at the other one, which it leaves
+/// sooner or later. Somebody who waits there, behind it, must be found all the same.
+#[test]
+fn a_decided_select_that_is_passed_over_costs_nobody_his_place() {
+    for is_polled_again in [true, false] {
+        explore(Some(3), move || {
+            let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+            let mut select = Box::pin(wait(two!(Recv::new(&a), Recv::new(&b))));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(select.as_mut().poll(&mut cx).is_pending());
+            try_send(&a, 1).unwrap();
+            let behind = thread::spawn({
+                let b = b.clone();
+                move || block_on(Recv::new(&b))
+            });
+            let partner = thread::spawn({
+                let b = b.clone();
+                move || {
+                    let _ = try_send(&b, 2);
+                    block_on(Send::new(&b, 3)).is_ok()
+                }
+            });
+            if is_polled_again {
+                let Poll::Ready(choice) = select.as_mut().poll(&mut cx) else { panic!("decided") };
+                assert_eq!(either(choice), (0, Some(1)));
+            }
+            drop(select);
+            if !is_polled_again {
+                assert_eq!(try_recv(&a), Ok(1), "lost");
+            }
+            let first = behind.join().unwrap();
+            let second = if first == Some(2) { block_on(Recv::new(&b)) } else { first };
+            assert_eq!((partner.join().unwrap(), second), (true, Some(3)), "lost, or twice");
+        });
+    }
+}
+
+/// The same for a select that sends. The value in a slot that was passed over comes back.
+#[test]
+fn a_send_that_is_passed_over_gives_its_value_back() {
+    explore(Some(3), || {
+        let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+        let mut kept = Some(2);
+        let mut select = Box::pin(wait(two!(Send::new(&a, 1), SendFrom::new(&b, &mut kept))));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(select.as_mut().poll(&mut cx).is_pending());
+        let partner = thread::spawn({
+            let (a, b) = (a.clone(), b.clone());
+            move || (try_recv(&a), try_recv(&b))
+        });
+        let is_done = select.as_mut().poll(&mut cx).is_ready();
+        drop(select);
+        let (from_a, from_b) = partner.join().unwrap();
+        assert_eq!(
+            (from_b.ok(), kept),
+            if kept.is_some() { (None, Some(2)) } else { (Some(2), None) }
+        );
+        assert!(!(from_a.is_ok() && from_b.is_ok()), "twice");
+        assert!(!is_done || from_a.is_ok() || from_b.is_ok(), "lost");
+        let sender = thread::spawn({
+            let b = b.clone();
+            move || block_on(Send::new(&b, 3)).is_ok()
+        });
+        assert_eq!(block_on(Recv::new(&b)), Some(3), "nobody else is in the line");
+        assert!(sender.join().unwrap());
     });
 }
 

@@ -94,6 +94,89 @@ fn patterns_take_values_apart() {
     });
 }
 
+/// Whatever a `let` accepts. A binding by reference borrows from the outcome, which lives as long as the
+/// body runs.
+#[test]
+fn every_irrefutable_pattern_is_possible() {
+    #[derive(Debug, PartialEq)]
+    struct Point {
+        x: String,
+        y: (u32, String),
+    }
+    struct Unit(u32);
+    let point = || ready(Point { x: "x".to_owned(), y: (1, "y".to_owned()) });
+    block_on(async {
+        // By value, all three shapes of a body, with and without a condition.
+        assert_eq!(select! { mut n = ready(1) => { n += 1; n } }, 2);
+        assert_eq!(select! { mut n = ready(1), if true => { n += 1; n }, }, 2);
+        assert_eq!(select! { (mut a, b) = ready((1, 2)) => std::mem::replace(&mut a, b) }, 1);
+        assert_eq!(select! { Unit(mut n) = ready(Unit(1)) => { n += 1; n } }, 2);
+        assert_eq!(select! { [first, .., last] = ready([1, 2, 3]) => first + last }, 4);
+        assert_eq!(select! { &n = ready(&5) => n }, 5);
+        // By reference.
+        assert_eq!(select! { ref text = ready("text".to_owned()) => text.len() }, 4);
+        assert_eq!(select! { ref text = ready("text".to_owned()), if true => text.len() }, 4);
+        let text = select! {
+            ref mut text = ready("text".to_owned()) => {
+                text.push('!');
+                text.clone()
+            }
+        };
+        assert_eq!(text, "text!");
+        let text = select! {
+            ref mut text = ready("text".to_owned()), if true => std::mem::take(text),
+        };
+        assert_eq!(text, "text");
+        let text = select! {
+            (ref mut n, ref text) = ready((1, "text".to_owned())), if true => {
+                *n += 1;
+                format!("{n}{text}")
+            },
+        };
+        assert_eq!(text, "2text");
+        let y = select! {
+            Point { ref x, y: (ref mut n, ref mut y) } = point() => {
+                y.push_str(x);
+                *n += 1;
+                (*n, std::mem::take(y))
+            }
+        };
+        assert_eq!(y, (2, "yx".to_owned()));
+        let y = select! {
+            Point { ref mut x, ref y } = point() => { x.push_str(&y.1); std::mem::take(x) }
+        };
+        assert_eq!(y, "xy");
+        // With a name for the whole.
+        let whole = select! { whole @ Point { .. } = point() => whole };
+        assert_eq!(whole.y.0, 1);
+        let whole = select! { mut whole @ Point { .. } = point() => { whole.y.0 = 2; whole } };
+        assert_eq!(whole.y.0, 2);
+        let lengths = select! {
+            ref whole @ Point { ref x, .. } = point() => (whole.y.1.len(), x.len()),
+        };
+        assert_eq!(lengths, (1, 1));
+        let whole = select! {
+            ref mut whole @ Point { .. } = point(), if true => std::mem::take(&mut whole.x)
+        };
+        assert_eq!(whole, "x");
+        assert_eq!(select! { all @ (a, _) = ready((1, 2)) => (all, a) }, ((1, 2), 1));
+        // At channels, with company, and without waiting.
+        let (tx, rx) = channel(1);
+        let (ref mut option, ref other) = (Some("sent".to_owned()), 0);
+        let is_sent = select! {
+            ref sent @ (Ok(()) | Err(_)) = tx.send_from(option) => sent.is_ok(),
+            ref mut word = pending::<String>() => word.is_empty(),
+            default => *other == 1
+        };
+        assert!(is_sent);
+        let received = select! {
+            ref mut value = rx.recv() => value.take(),
+            mut value @ (Some(_) | None) = pending::<Option<String>>() => value.take(),
+        };
+        assert_eq!(received.as_deref(), Some("sent"));
+    });
+}
+
 #[test]
 fn conditions_come_first_then_the_futures_of_enabled_cases_in_order() {
     let log = RefCell::new(Vec::new());

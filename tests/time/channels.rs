@@ -1,10 +1,15 @@
 //! `after` and `tick`.
 
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gorun::time::{after, now, sleep, tick};
-use gorun::{Receiver, TryRecvError, block_on, channel, select, spawn};
+use gorun::{
+    Builder, Receiver, TryRecvError, UnhandledPanic, block_on, channel, select, spawn, yield_now,
+};
 
 use super::{HOUR, MILLI, WORKERS};
 use crate::common::*;
@@ -180,4 +185,157 @@ fn a_ticker_is_closed_by_its_receiver() {
         ticks.recv().await;
         assert_eq!(ticks.recv().await, None);
     });
+}
+
+/// However it is taken, and by whomever, and after whatever pause.
+#[test]
+fn a_ticker_goes_on_when_its_tick_has_been_taken() {
+    use futures::StreamExt;
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut last = now();
+            let mut ticks = tick(MILLI);
+            for round in 0..36 {
+                if round % 2 == 0 {
+                    wait_until(|| ticks.len() == 1);
+                }
+                let at = match round % 12 / 2 {
+                    0 => ticks.recv().await,
+                    1 => loop {
+                        select! {
+                            at = ticks.recv() => break at,
+                            default => yield_now().await,
+                        }
+                    },
+                    2 => select! {
+                        at = ticks.recv() => at,
+                        () = sleep(HOUR) => None,
+                    },
+                    3 => ticks.recv_blocking(),
+                    4 => ticks.next().await,
+                    _ => loop {
+                        if let Ok(at) = ticks.clone().try_recv() {
+                            break Some(at);
+                        }
+                        yield_now().await;
+                    },
+                };
+                let at = at.expect("the ticker has ended");
+                assert!(at > last, "a tick comes twice");
+                last = at;
+            }
+        });
+    }
+}
+
+#[test]
+fn a_ticker_that_several_share_goes_on_for_all() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let ticks = tick(Duration::from_micros(100));
+            let taken: Vec<_> = (0..4)
+                .map(|number| {
+                    let ticks = ticks.clone();
+                    spawn(async move {
+                        let mut taken = Vec::new();
+                        while taken.len() < 50 {
+                            // A receive that is given up may have been given a tick, which it puts back.
+                            select! {
+                                at = ticks.recv() => taken.push(at.expect("the ticker has ended")),
+                                () = sleep(Duration::from_micros(50 * number)) => {}
+                            }
+                        }
+                        taken
+                    })
+                })
+                .collect();
+            let mut all = Vec::new();
+            for taken in taken {
+                all.extend(taken.await.unwrap());
+            }
+            all.sort();
+            all.dedup();
+            assert_eq!(all.len(), 200, "a tick comes twice");
+        });
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_closes_a_ticker_whose_tick_was_left() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let ticks = run(workers, async {
+            let ticks = tick(MILLI);
+            wait_until(|| ticks.len() == 1);
+            ticks
+        });
+        assert!(ticks.recv_blocking().is_some());
+        assert_eq!(ticks.recv_blocking(), None);
+    }
+}
+
+/// One that listens again after a long time, beside many that never do. The figure is the processor
+/// time of a process of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thousand_tickers_that_nobody_listens_to_cost_nothing() {
+    const TEST: &str = "channels::a_thousand_tickers_that_nobody_listens_to_cost_nothing";
+    if !is_child() {
+        return child_passes(TEST, &[], "");
+    }
+    fn processor_time() -> Duration {
+        let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let fields: Vec<_> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |field: usize| fields[field].parse::<u64>().unwrap();
+        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+    }
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let tickers: Vec<_> = (0..1_000).map(|_| tick(MILLI)).collect();
+            wait_until(|| tickers.iter().all(|ticks| ticks.len() == 1));
+            let before = processor_time();
+            sleep(500 * MILLI).await;
+            let spent = processor_time() - before;
+            // Rung each time they took 250 ms and more.
+            assert!(spent <= 100 * MILLI, "{spent:?} in half a second");
+            for ticks in tickers {
+                let kept = ticks.recv().await.unwrap();
+                assert!(kept < ticks.recv().await.unwrap());
+            }
+        });
+    }
+}
+
+/// The panic is that of the one whose waker it is.
+#[test]
+fn a_waker_that_panics_does_not_end_a_ticker_for_others() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("boom")
+        }
+    }
+    let _watchdog = watchdog();
+    quiet();
+    for workers in WORKERS {
+        Builder::new()
+            .worker_threads(workers)
+            .unhandled_panic(UnhandledPanic::Ignore)
+            .block_on(async {
+                let ticks = tick(2 * MILLI);
+                let other = ticks.clone();
+                let mut first = Box::pin(ticks.recv());
+                let waker = Waker::from(Arc::new(Panics));
+                assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                wait_until(|| other.len() == 1);
+                assert!(first.as_mut().await.is_some());
+                for _ in 0..3 {
+                    assert!(other.recv().await.is_some(), "the ticker has ended");
+                }
+            })
+            .unwrap();
+    }
 }
