@@ -41,6 +41,7 @@ pub(crate) fn drive<F: Future>(
             return None;
         }
         driving.wake_due();
+        Driving::refill_budget();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
         }
@@ -72,6 +73,15 @@ impl Driving {
         if let (Some(shard), Some((scheduler, ..))) = (self.driver.timers.get(), &self.inside) {
             scheduler.wake_driver_due(shard, clock::now());
         }
+    }
+
+    /// Of the poll that begins.
+    fn refill_budget() {
+        context::with_inside(|context| {
+            if let Some(context) = context {
+                context.budget.refill();
+            }
+        });
     }
 
     /// Sleeps until the thread is unparked, or to the next deadline.

@@ -80,6 +80,38 @@ pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
     })
 }
 
+/// An operation begins that polls other futures. `None`: it gives way.
+#[inline]
+pub(crate) fn open(operation: Operation, waker: &Waker) -> Option<Opened> {
+    with_inside(|context| {
+        let Some(context) = context else { return Some(Opened { left: 0 }) };
+        if context.budget.left() == 0 && !enter_without_budget(context, operation, waker) {
+            return None;
+        }
+        Some(Opened { left: context.budget.left() })
+    })
+}
+
+/// What was left of the budget when an operation began that polls others.
+pub(crate) struct Opened {
+    left: u32,
+}
+
+impl Opened {
+    /// It is complete. It has its price only if nothing in it had one: so one operation in any number of
+    /// others needs no larger budget than it does by itself.
+    #[inline]
+    pub(crate) fn close(self) {
+        with_inside(|context| {
+            if let Some(context) = context
+                && context.budget.left() == self.left
+            {
+                context.budget.spend();
+            }
+        });
+    }
+}
+
 #[cold]
 fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) -> bool {
     if waker.data().is_null() || LOOKING.get() {

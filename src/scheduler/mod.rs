@@ -363,6 +363,12 @@ impl Scheduler {
         !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)
     }
 
+    /// The same of timers, too.
+    fn something_waits(&self) -> bool {
+        let has_timers = !self.timers.is_empty();
+        self.shared_work_waits() || has_timers && self.timers.are_due(clock::now())
+    }
+
     fn shared_work_surely_waits(&self) -> bool {
         !self.injector.is_surely_empty() || self.workers().any(Worker::has_shared_work)
     }

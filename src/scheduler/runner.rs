@@ -179,7 +179,8 @@ impl<'a> Runner<'a> {
                     // Somebody makes them one by one. Let some more come together than last time.
                     pause((2 * took).min(MAX_PAUSE));
                 }
-                if wait_a_moment(|| self.is_to_end() || scheduler.shared_work_waits()) {
+                // On a busy machine the moment may take long, and nobody else is woken meanwhile.
+                if wait_a_moment(|| self.is_to_end() || scheduler.something_waits()) {
                     continue;
                 }
             }

@@ -107,9 +107,18 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
     type Output = C::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
-        if !gate::enter(Operation::Select, cx.waker()) {
-            return Poll::Pending;
+        let Some(opened) = gate::open(Operation::Select, cx.waker()) else { return Poll::Pending };
+        let chosen = self.poll_opened(cx);
+        if chosen.is_ready() {
+            opened.close();
         }
+        chosen
+    }
+}
+
+impl<'a, C: Cases<'a>> Select<'a, C> {
+    #[inline]
+    fn poll_opened(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         let mut this = self.project();
         let claim = &mut this.claim.0;
         if let Some(claim) = claim

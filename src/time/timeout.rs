@@ -12,7 +12,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::sleep::{Sleep, sleep};
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate::{self, Opened, Operation};
 
 /// Waits for `future`, but no longer than `limit`.
 ///
@@ -73,13 +73,15 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
+        let opened = gate::open(Operation::Timeout, cx.waker());
         // One that has been deferred is not deferred again.
-        if !*parts.is_deferred && !gate::enter(Operation::Timeout, cx.waker()) {
+        if opened.is_none() && !*parts.is_deferred {
             *parts.is_deferred = parts.sleep.is_due();
             return Poll::Pending;
         }
         let given_way = gate::times_given_way();
         if let Poll::Ready(output) = parts.future.as_mut().poll(cx) {
+            opened.into_iter().for_each(Opened::close);
             return Poll::Ready(Ok(output));
         }
         if !parts.sleep.is_due() {
