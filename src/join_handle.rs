@@ -27,7 +27,8 @@ use crate::scheduler::task::{Meta, Spawned, TaskRef};
 /// [`UnhandledPanic`](crate::UnhandledPanic).
 ///
 /// **Cancellation**: dropping the handle in the middle of awaiting it loses nothing but the
-/// result.
+/// result. The waker it was polled with goes with it: nothing keeps it, and only a completion that is
+/// calling it already goes on.
 ///
 /// Go counterpart: none; a Go program passes a channel to the goroutine for this.
 ///
@@ -50,6 +51,8 @@ pub struct JoinHandle<T>(State<T>);
 enum State<T> {
     Waiting {
         task: Spawned<T>,
+        /// It was polled, so the goroutine has a waker to call when it completes.
+        awaited: bool,
         /// For news that the goroutine was left behind, if the handle is awaited from outside.
         news: Option<left_behind::Subscription>,
     },
@@ -63,7 +66,7 @@ impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(task: Spawned<T>) -> Self {
-        JoinHandle(State::Waiting { task, news: None })
+        JoinHandle(State::Waiting { task, awaited: false, news: None })
     }
 
     pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
@@ -159,13 +162,18 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
         let outcome = match &mut self.0 {
-            State::Waiting { task, news, .. } => match task.poll(cx) {
+            State::Waiting { task, awaited, news } => match task.poll(cx) {
                 Poll::Ready(outcome) => outcome,
                 Poll::Pending => {
+                    *awaited = true;
                     if !is_left_behind(task.meta(), news, cx) {
                         return Poll::Pending;
                     }
-                    Outcome::cancelled(task.meta().spawned_at())
+                    match task.let_go_of_waker() {
+                        // It has completed at this moment.
+                        Poll::Ready(outcome) => outcome,
+                        Poll::Pending => Outcome::cancelled(task.meta().spawned_at()),
+                    }
                 }
             },
             State::Cancelled(spawned_at) => Outcome::cancelled(spawned_at),
@@ -176,6 +184,18 @@ impl<T> JoinHandle<T> {
         };
         self.0 = State::Taken(self.spawned_at());
         Poll::Ready(outcome)
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let State::Waiting { task, awaited: true, .. } = &mut self.0
+            && let Poll::Ready(outcome) = task.let_go_of_waker()
+        {
+            // Nobody took the result, and nobody can any more.
+            context::with_result_of(task.meta().spawned_at(), || drop(outcome));
+        }
     }
 }
 
@@ -201,8 +221,13 @@ fn is_left_behind(
     let by_goroutine = context::with_inside(|context| {
         context.is_some_and(|c| c.belongs_to(scheduler) && c.is_own_waker(cx.waker()))
     });
+    if by_goroutine {
+        // Perhaps it was awaited elsewhere before.
+        drop(news.take());
+        return false;
+    }
     let near = ptr::from_ref(meta).addr() / 128;
-    !by_goroutine && left_behind::is_announced(scheduler, near, news, cx.waker())
+    left_behind::is_announced(scheduler, near, news, cx.waker())
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

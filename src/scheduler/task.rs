@@ -176,6 +176,13 @@ impl<T> Spawned<T> {
         Pin::new(&mut *self.task).poll(cx)
     }
 
+    /// The goroutine keeps the waker that the last poll gave it, also when it runs on by itself, until
+    /// it gets another one: here it is one that does nothing.
+    #[cold]
+    pub(crate) fn let_go_of_waker(&mut self) -> Poll<Outcome<T>> {
+        self.poll(&mut std::task::Context::from_waker(Waker::noop()))
+    }
+
     pub(crate) fn abort(&self) {
         self.meta().abort(&self.waker());
     }
