@@ -172,15 +172,15 @@ impl<T> Spawned<T> {
     }
 
     #[inline]
-    pub(crate) fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Outcome<T>> {
-        Pin::new(&mut *self.task).poll(cx)
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Outcome<T>> {
+        Pin::new(&mut *self.task).poll(&mut std::task::Context::from_waker(waker))
     }
 
     /// The goroutine keeps the waker that the last poll gave it, also when it runs on by itself, until
     /// it gets another one: here it is one that does nothing.
     #[cold]
     pub(crate) fn let_go_of_waker(&mut self) -> Poll<Outcome<T>> {
-        self.poll(&mut std::task::Context::from_waker(Waker::noop()))
+        self.poll(Waker::noop())
     }
 
     pub(crate) fn abort(&self) {
