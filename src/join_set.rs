@@ -18,7 +18,7 @@ use crate::join_handle::{AbortHandle, JoinHandle};
 use crate::scheduler::context;
 use crate::scheduler::left_behind;
 use crate::scheduler::outcome::Outcome;
-use crate::spawn::spawn;
+use crate::spawn::{MAX_UNBOXED, spawn};
 use crate::sync::{Mutex, lock};
 use news::{Announce, EVERY, News};
 
@@ -147,7 +147,16 @@ impl<T> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let handle = spawn(future);
+        // A large one goes to the heap here, so that it is on the stack of no more functions.
+        let handle = if const { size_of::<F>() > MAX_UNBOXED } {
+            spawn(Box::pin(future))
+        } else {
+            spawn(future)
+        };
+        self.add(handle)
+    }
+
+    fn add(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort_handle = handle.abort_handle();
         let place = self.entries.vacant_entry();
         let waker = Waker::from(Arc::new(Announce { news: self.news.clone(), key: place.key() }));
