@@ -96,6 +96,7 @@ impl<T> Clone for Shared<T> {
 impl<T> Copy for Shared<T> {}
 
 impl Meta {
+    #[inline]
     fn new(scheduler: &Arc<Scheduler>, site: &'static Site) -> Self {
         // Not by way of a reference, from which no pointer to the counts beside the scheduler may come.
         let scheduler =
