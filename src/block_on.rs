@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::ffi::{OsStr, OsString};
+mod variables;
+
+use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -12,22 +14,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::duration;
-use crate::rng::{SEED_VARIABLE, parse_seed};
 use crate::scheduler::context::{self, Place};
 use crate::scheduler::main_guard::UnhandledPanic;
 use crate::scheduler::nested::{self, Wait};
 use crate::scheduler::report::{Blocked, Callback, Listener};
 use crate::scheduler::{Config, Scheduler, exit};
+use crate::spawn::MAX_UNBOXED;
+use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, variable};
 
 /// More workers than any machine has cores; a larger number is a mistake.
 const MAX_WORKERS: usize = 4096;
-
-/// The environment variable that sets the number of workers.
-const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
-
-/// The environment variable that has goroutines reported that block their workers for longer.
-const BLOCKED_VARIABLE: &str = "GORUN_BLOCKED";
 
 /// How long a goroutine may hold its worker before `on_blocked` is told.
 const BLOCKED_AFTER: Duration = Duration::from_millis(100);
@@ -54,6 +50,9 @@ const MOST_THREADS: usize = 1 << 15;
 /// [`Builder::max_threads`] says, or the system refuses one, standard error says so, and the other
 /// goroutines have a worker less.)
 ///
+/// A `main` larger than 1 KiB goes to the heap first. In a debug build two copies of it are on the stack
+/// until then, so on a thread of 2 MiB it may have 900 KiB; optimised, more.
+///
 /// Go counterpart: `func main`, and the program's end when it returns.
 ///
 /// # Panics
@@ -77,13 +76,22 @@ const MOST_THREADS: usize = 1 << 15;
 /// ```
 #[track_caller]
 pub fn block_on<F: Future>(main: F) -> F::Output {
+    if const { size_of::<F>() > MAX_UNBOXED } {
+        block_on_here(Box::pin(main))
+    } else {
+        block_on_here(main)
+    }
+}
+
+#[track_caller]
+fn block_on_here<F: Future>(main: F) -> F::Output {
     let surrounding = context::with(|place| match place {
         Place::Inside(context) => Some(context.scheduler.clone()),
         Place::Outside | Place::Ended => None,
     });
     match surrounding {
         Some(scheduler) => nested::block_on(&scheduler, main),
-        None => match Builder::new().block_on(main) {
+        None => match Builder::new().run(main) {
             Ok(value) => value,
             Err(error) => panic!("gorun cannot start: {error}"),
         },
@@ -343,7 +351,15 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn block_on<F: Future>(self, main: F) -> io::Result<F::Output> {
-        check_seed(variable(SEED_VARIABLE))?;
+        if const { size_of::<F>() > MAX_UNBOXED } {
+            self.run(Box::pin(main))
+        } else {
+            self.run(main)
+        }
+    }
+
+    fn run<F: Future>(self, main: F) -> io::Result<F::Output> {
+        check_seed()?;
         let config = self.into_config(variable(WORKERS_VARIABLE), variable(BLOCKED_VARIABLE))?;
         nested::while_blocked(Wait::ForOthers, || {
             let scheduler = Scheduler::start(config)?;
@@ -419,32 +435,6 @@ impl fmt::Debug for Builder {
             .field("max_threads", &self.max_threads)
             .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
             .finish()
-    }
-}
-
-/// An environment variable that is set and not empty.
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-fn blocked_after(value: &OsStr) -> io::Result<Duration> {
-    value.to_str().and_then(|text| duration::parse(text.trim())).ok_or_else(|| {
-        invalid(format!(
-            "the environment variable {BLOCKED_VARIABLE} is {value:?}; set it to a duration such as \
-             100ms or 1.5s, or unset it for no reports"
-        ))
-    })
-}
-
-/// Whoever needs a random choice reads the seed itself, without a way to say that it is none.
-fn check_seed(value: Option<OsString>) -> io::Result<()> {
-    match value {
-        Some(value) if value.to_str().and_then(parse_seed).is_none() => Err(invalid(format!(
-            "the environment variable {SEED_VARIABLE} is {value:?}; set it to a number from 0 to {}, or \
-             unset it for other random choices in each run",
-            u64::MAX,
-        ))),
-        _ => Ok(()),
     }
 }
 

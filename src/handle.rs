@@ -142,7 +142,11 @@ impl Handle {
     /// });
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        nested::block_on(&self.scheduler, future)
+        if const { size_of::<F>() > MAX_UNBOXED } {
+            nested::block_on(&self.scheduler, Box::pin(future))
+        } else {
+            nested::block_on(&self.scheduler, future)
+        }
     }
 
     /// How many goroutines this runtime has, as [`num_goroutines`](crate::num_goroutines) says of

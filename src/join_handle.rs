@@ -7,14 +7,14 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::join_error::JoinError;
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::left_behind;
 use crate::scheduler::outcome::Outcome;
-use crate::scheduler::task::{Meta, Spawned, TaskRef};
+use crate::scheduler::task::{Spawned, TaskRef};
 
 /// A goroutine, seen by whoever spawned it: a future of its result.
 ///
@@ -28,7 +28,8 @@ use crate::scheduler::task::{Meta, Spawned, TaskRef};
 /// [`UnhandledPanic`](crate::UnhandledPanic).
 ///
 /// **Cancellation**: dropping the handle in the middle of awaiting it loses nothing but the
-/// result.
+/// result. The waker it was polled with goes with it: nothing keeps it, and only a completion that is
+/// calling it already goes on.
 ///
 /// Go counterpart: none; a Go program passes a channel to the goroutine for this.
 ///
@@ -49,22 +50,34 @@ use crate::scheduler::task::{Meta, Spawned, TaskRef};
 pub struct JoinHandle<T>(State<T>);
 
 enum State<T> {
-    Waiting {
-        task: Spawned<T>,
-        /// For news that the goroutine was left behind, if the handle is awaited from outside.
-        news: Option<left_behind::Subscription>,
-    },
+    Waiting(Waiting<T>),
     /// Spawned there when its runtime was over.
     Cancelled(&'static Location<'static>),
     /// Spawned there; the result has been given.
     Taken(&'static Location<'static>),
 }
 
+struct Waiting<T> {
+    task: Spawned<T>,
+    awaited: Awaited,
+}
+
+/// Where the waker is that the last poll gave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    /// There was none.
+    Never,
+    /// The goroutine has it, for its completion.
+    Near,
+    /// So has `left_behind`, since who awaits is not a goroutine of the same runtime.
+    Outside,
+}
+
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(task: Spawned<T>) -> Self {
-        JoinHandle(State::Waiting { task, news: None })
+        JoinHandle(State::Waiting(Waiting { task, awaited: Awaited::Never }))
     }
 
     pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
@@ -91,8 +104,8 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort(&self) {
-        if let State::Waiting { task, .. } = &self.0 {
-            task.abort();
+        if let State::Waiting(waiting) = &self.0 {
+            waiting.task.abort();
         }
     }
 
@@ -111,7 +124,7 @@ impl<T> JoinHandle<T> {
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle {
             task: match &self.0 {
-                State::Waiting { task, .. } => Some(task.task_ref()),
+                State::Waiting(waiting) => Some(waiting.task.task_ref()),
                 State::Cancelled(_) | State::Taken(_) => None,
             },
         }
@@ -132,7 +145,7 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn is_finished(&self) -> bool {
         match &self.0 {
-            State::Waiting { task, .. } => task.is_finished(),
+            State::Waiting(waiting) => waiting.task.is_finished(),
             State::Cancelled(_) | State::Taken(_) => true,
         }
     }
@@ -150,7 +163,7 @@ impl<T> JoinHandle<T> {
 
     pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
         match &self.0 {
-            State::Waiting { task, .. } => task.meta().spawned_at(),
+            State::Waiting(waiting) => waiting.task.meta().spawned_at(),
             State::Cancelled(spawned_at) | State::Taken(spawned_at) => spawned_at,
         }
     }
@@ -158,15 +171,43 @@ impl<T> JoinHandle<T> {
     /// Polls for the result, which is not observed yet: dropped, it is one that nobody took.
     #[track_caller]
     #[inline]
-    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+    pub(crate) fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
+        let waker = cx.waker();
+        self.poll_or(waker, |waiting| waiting.is_left_behind(waker))
+    }
+
+    /// The same for a member of a set, which waits for news of exit by itself.
+    #[track_caller]
+    pub(crate) fn poll_outcome_in_set(&mut self, waker: &Waker) -> Poll<Outcome<T>> {
+        self.poll_or(waker, |waiting| {
+            waiting.awaited = Awaited::Near;
+            left_behind::is_announced(waiting.task.meta().scheduler(), waiting.address())
+        })
+    }
+
+    /// `is_left_behind` is asked while the goroutine has not completed, and notes who awaits it.
+    #[track_caller]
+    #[inline]
+    fn poll_or(
+        &mut self,
+        waker: &Waker,
+        is_left_behind: impl FnOnce(&mut Waiting<T>) -> bool,
+    ) -> Poll<Outcome<T>> {
         let outcome = match &mut self.0 {
-            State::Waiting { task, news, .. } => match task.poll(cx) {
-                Poll::Ready(outcome) => outcome,
+            State::Waiting(waiting) => match waiting.task.poll(waker) {
+                Poll::Ready(outcome) => {
+                    waiting.forget_news();
+                    outcome
+                }
                 Poll::Pending => {
-                    if !is_left_behind(task.meta(), news, cx) {
+                    if !is_left_behind(waiting) {
                         return Poll::Pending;
                     }
-                    Outcome::cancelled(task.meta().spawned_at())
+                    match waiting.give_up() {
+                        // It has completed at this moment.
+                        Poll::Ready(outcome) => outcome,
+                        Poll::Pending => Outcome::cancelled(waiting.task.meta().spawned_at()),
+                    }
                 }
             },
             State::Cancelled(spawned_at) => Outcome::cancelled(spawned_at),
@@ -177,6 +218,59 @@ impl<T> JoinHandle<T> {
         };
         self.0 = State::Taken(self.spawned_at());
         Poll::Ready(outcome)
+    }
+}
+
+impl<T> Waiting<T> {
+    /// Whether exit has left the goroutine behind. If not, news of that will wake `waker`, unless that
+    /// is of a goroutine of the same runtime, which exit drops or leaves behind as well. (A combinator
+    /// with a waker of its own may be moved out of that goroutine, and outlive it.)
+    fn is_left_behind(&mut self, waker: &Waker) -> bool {
+        let scheduler = self.task.meta().scheduler();
+        let by_goroutine = context::with_inside(|context| {
+            context.is_some_and(|c| c.belongs_to(scheduler) && c.is_own_waker(waker))
+        });
+        if by_goroutine {
+            // Perhaps it was awaited elsewhere before.
+            self.forget_news();
+            self.awaited = Awaited::Near;
+            return false;
+        }
+        self.awaited = Awaited::Outside;
+        left_behind::is_announced_or_wait(scheduler, self.address(), waker)
+    }
+
+    /// Lets go of the waker. The result may have come meanwhile.
+    #[cold]
+    fn give_up(&mut self) -> Poll<Outcome<T>> {
+        let outcome = self.task.let_go_of_waker();
+        self.forget_news();
+        outcome
+    }
+
+    /// While this has the goroutine, whose address is free for others after that.
+    #[inline]
+    fn forget_news(&mut self) {
+        let awaited = std::mem::replace(&mut self.awaited, Awaited::Never);
+        if awaited == Awaited::Outside {
+            left_behind::forget(self.task.meta().scheduler(), self.address());
+        }
+    }
+
+    fn address(&self) -> usize {
+        ptr::from_ref(self.task.meta()).addr()
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.awaited != Awaited::Never
+            && let Poll::Ready(outcome) = self.give_up()
+        {
+            // Nobody took the result, and nobody can any more.
+            context::with_result_of(self.task.meta().spawned_at(), || drop(outcome));
+        }
     }
 }
 
@@ -191,22 +285,6 @@ impl<T> Future for JoinHandle<T> {
         }
         self.get_mut().poll_outcome(cx).map(Outcome::take)
     }
-}
-
-/// Whether exit has left the goroutine behind. If not, news of that will wake `cx`, unless that is
-/// a goroutine of the same runtime, which exit drops or leaves behind as well. (A combinator with a
-/// waker of its own may be moved out of that goroutine, and outlive it.)
-fn is_left_behind(
-    meta: &Meta,
-    news: &mut Option<left_behind::Subscription>,
-    cx: &mut Context<'_>,
-) -> bool {
-    let scheduler = meta.scheduler();
-    let by_goroutine = context::with_inside(|context| {
-        context.is_some_and(|c| c.belongs_to(scheduler) && c.is_own_waker(cx.waker()))
-    });
-    let near = ptr::from_ref(meta).addr() / 128;
-    !by_goroutine && left_behind::is_announced(scheduler, near, news, cx.waker())
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

@@ -2,13 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
+mod news;
+
 use std::fmt;
 use std::future::Future;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
@@ -16,9 +17,11 @@ use crate::join_error::JoinError;
 use crate::join_handle::{AbortHandle, JoinHandle};
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::left_behind;
 use crate::scheduler::outcome::Outcome;
-use crate::spawn::spawn;
+use crate::spawn::{MAX_UNBOXED, spawn};
 use crate::sync::{Mutex, lock};
+use news::{Announce, EVERY, News};
 
 /// A set of goroutines with results of one type, which come out in the order in which the goroutines
 /// complete.
@@ -59,6 +62,8 @@ use crate::sync::{Mutex, lock};
 pub struct JoinSet<T> {
     entries: Slab<Entry<T>>,
     news: Arc<Mutex<News>>,
+    /// Made when the set first finds that nothing has finished.
+    exits: Option<left_behind::Subscription>,
 }
 
 struct Entry<T> {
@@ -68,15 +73,6 @@ struct Entry<T> {
     early: Mutex<Option<Finished<T>>>,
     /// Puts the entry's key among the news.
     waker: Waker,
-}
-
-/// Of which goroutines there is news, and who waits for it.
-#[derive(Default)]
-struct News {
-    /// In the order of completion. A key may come twice, or be that of an entry that is gone or has
-    /// been replaced: who takes it has to look.
-    keys: VecDeque<usize>,
-    waiting: Option<Waker>,
 }
 
 impl<T> JoinSet<T> {
@@ -89,7 +85,7 @@ impl<T> JoinSet<T> {
     /// assert!(set.is_empty());
     /// ```
     pub fn new() -> Self {
-        JoinSet { entries: Slab::new(), news: Arc::default() }
+        JoinSet { entries: Slab::new(), news: Arc::default(), exits: None }
     }
 
     /// How many goroutines are in the set: those whose result has not been taken, be they still
@@ -152,7 +148,16 @@ impl<T> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let handle = spawn(future);
+        // A large one goes to the heap here, so that it is on the stack of no more functions.
+        let handle = if const { size_of::<F>() > MAX_UNBOXED } {
+            spawn(Box::pin(future))
+        } else {
+            spawn(future)
+        };
+        self.add(handle)
+    }
+
+    fn add(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort_handle = handle.abort_handle();
         let place = self.entries.vacant_entry();
         let waker = Waker::from(Arc::new(Announce { news: self.news.clone(), key: place.key() }));
@@ -280,7 +285,8 @@ impl<T> JoinSet<T> {
     /// });
     /// ```
     pub fn detach_all(&mut self) {
-        // Those that run will still tell their old news.
+        // Some may still tell their old news.
+        self.exits = None;
         self.news = Arc::default();
         drop(std::mem::take(&mut self.entries));
     }
@@ -315,12 +321,33 @@ impl<T> JoinSet<T> {
     /// Takes out the first of which there is news, if it is that it has finished.
     fn take_finished(&mut self) -> Option<Finished<T>> {
         loop {
-            let key = lock(&self.news).keys.pop_front()?;
+            let key = lock(&self.news).keys.pop_front();
+            let Some(key) = key else {
+                if self.exits.is_some() || self.is_empty() {
+                    return None;
+                }
+                self.watch_exits();
+                continue;
+            };
+            if key == EVERY {
+                lock(&self.news).keys.extend(self.entries.iter().map(|(key, _)| key));
+            }
             let Some(entry) = self.entries.get_mut(key) else { continue };
             if let Poll::Ready(finished) = entry.poll() {
                 self.entries.remove(key);
                 return Some(finished);
             }
+        }
+    }
+
+    /// From now on it is news, too, that goroutines were left behind, as some may have been already.
+    fn watch_exits(&mut self) {
+        let tell = Waker::from(Arc::new(Announce { news: self.news.clone(), key: EVERY }));
+        let address = Arc::as_ptr(&self.news).addr();
+        let (exits, is_late) = left_behind::Subscription::new(address, tell.clone());
+        self.exits = Some(exits);
+        if is_late {
+            tell.wake();
         }
     }
 
@@ -375,7 +402,7 @@ impl<T> Entry<T> {
             return Poll::Ready(finished);
         }
         let spawned_at = self.handle.spawned_at();
-        let outcome = self.handle.poll_outcome(&mut Context::from_waker(&self.waker));
+        let outcome = self.handle.poll_outcome_in_set(&self.waker);
         outcome.map(|outcome| Finished { outcome: Some(outcome), spawned_at })
     }
 }
@@ -421,28 +448,5 @@ impl<T> Drop for Next<'_, T> {
         let waker = lock(&self.set.news).waiting.take();
         // Outside the lock.
         drop(waker);
-    }
-}
-
-/// Tells the set that there is news of the goroutine with this key.
-struct Announce {
-    news: Arc<Mutex<News>>,
-    key: usize,
-}
-
-impl Wake for Announce {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let mut news = lock(&self.news);
-        news.keys.push_back(self.key);
-        let waiting = news.waiting.take();
-        drop(news);
-        // Outside the lock.
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
     }
 }

@@ -26,8 +26,9 @@ pub(crate) const MAX_UNBOXED: usize = 1024;
 /// It costs one allocation. A future larger than 1 KiB is boxed, which is a second one.
 ///
 /// A future is moved here by value, and a debug build keeps a copy of it on the stack of each
-/// function it passes through: three at once, here. On the 2 MiB stack of a worker that limits it to
-/// about 600 KiB in a debug build; an optimised build, or a larger
+/// function it passes through: two at once, here. On the 2 MiB stack of a worker that limits it to
+/// about 900 KiB in a debug build, to 500 KiB inside a [`timeout`](crate::time::timeout), and to 250
+/// where [`go!`](crate::go!) makes the call that returns it; an optimised build, or a larger
 /// [`thread_stack_size`](crate::Builder::thread_stack_size), raises the limit. A large array in a
 /// future is better kept in a `Vec`.
 ///

@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::main_guard::{self, Payload};
-use crate::spawn::detach;
+use crate::spawn::{MAX_UNBOXED, detach};
 use counter::{Counter, Negative, Overflow, Ticket};
 
 /// A counter of what is still to be done, and a wait until that is nothing.
@@ -162,6 +162,18 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn go<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if const { size_of::<F>() > MAX_UNBOXED } {
+            self.go_here(Box::pin(future))
+        } else {
+            self.go_here(future)
+        }
+    }
+
+    #[track_caller]
+    fn go_here<F>(&self, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -6,10 +6,10 @@ use std::future::{Future, pending};
 use std::panic::panic_any;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::*;
 use futures::channel::oneshot;
@@ -644,6 +644,129 @@ fn a_goroutine_left_behind_counts_as_cancelled() {
         assert!(is_cancelled(result));
         release.store(true, SeqCst);
     }
+}
+
+/// Adds a goroutine that does not come to an await before it is told to. Its runtime has left it behind
+/// when this returns. `before` may look at the set while it runs.
+fn leave_one_behind(
+    set: &mut JoinSet<u32>,
+    release: &Arc<AtomicBool>,
+    before: impl FnOnce(&mut JoinSet<u32>),
+) {
+    Builder::new()
+        .worker_threads(2)
+        .exit_grace(Duration::ZERO)
+        .block_on(async {
+            let (started, released) = (flag(), release.clone());
+            let tell = started.clone();
+            set.spawn(async move {
+                tell.store(true, SeqCst);
+                spin_until(&released);
+                0
+            });
+            wait_until(|| started.load(SeqCst));
+            before(set);
+        })
+        .unwrap();
+}
+
+/// A set waits for such news once for all its goroutines, whatever runtimes they are of.
+#[test]
+fn a_set_of_several_runtimes_is_told_of_each_that_leaves_goroutines_behind() {
+    let _watchdog = watchdog();
+    for waits in [false, true] {
+        let release = flag();
+        run(2, async {
+            let mut set = JoinSet::new();
+            let (open, gate) = oneshot::channel::<()>();
+            // It completes last.
+            set.spawn(async {
+                gate.await.unwrap();
+                1
+            });
+            for _ in 0..3 {
+                let count = Arc::new(Count::default());
+                let waker = Waker::from(count.clone());
+                let look = |set: &mut JoinSet<u32>| {
+                    let mut next = pin!(set.join_next());
+                    assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                };
+                thread::scope(|scope| {
+                    let (set, release) = (&mut set, &release);
+                    scope.spawn(move || {
+                        leave_one_behind(set, release, |set| {
+                            if waits {
+                                look(set);
+                            }
+                        });
+                    });
+                });
+                assert!(is_cancelled(set.join_next().await));
+                assert_eq!(set.len(), 1);
+            }
+            open.send(()).unwrap();
+            assert_eq!(set.join_next().await.unwrap().unwrap(), 1);
+            assert!(set.join_next().await.is_none());
+        });
+        release.store(true, SeqCst);
+    }
+}
+
+#[test]
+fn who_only_looks_at_a_set_is_told_that_a_goroutine_was_left_behind() {
+    let _watchdog = watchdog();
+    for looks_before in [false, true] {
+        let (release, mut set) = (flag(), JoinSet::new());
+        leave_one_behind(&mut set, &release, |set| {
+            assert!(!looks_before || set.try_join_next().is_none());
+        });
+        let mut result = None;
+        let start = Instant::now();
+        while result.is_none() {
+            assert!(start.elapsed() < DEADLINE, "nobody says so");
+            result = set.try_join_next();
+        }
+        assert!(is_cancelled(result));
+        assert!(set.is_empty());
+        release.store(true, SeqCst);
+    }
+}
+
+/// Each may be told while it goes, and what it was told of is another set by then.
+#[test]
+fn sets_come_and_go_while_runtimes_leave_goroutines_behind() {
+    let _watchdog = watchdog();
+    let (stop, release) = (flag(), flag());
+    let others: Vec<_> = (0..2)
+        .map(|number| {
+            let stop = stop.clone();
+            thread::spawn(move || {
+                run(1 + number, async {
+                    let mut kept = JoinSet::new();
+                    kept.spawn(pending::<u32>());
+                    while !stop.load(SeqCst) {
+                        let mut set = JoinSet::new();
+                        (0..3).for_each(|n| drop(set.spawn(async move { n })));
+                        set.spawn(pending());
+                        while set.len() > 1 {
+                            assert!(set.join_next().await.unwrap().is_ok());
+                        }
+                        assert!(set.try_join_next().is_none() && kept.try_join_next().is_none());
+                        set.abort_all();
+                        set.detach_all();
+                    }
+                })
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        let mut set = JoinSet::new();
+        leave_one_behind(&mut set, &release, |_| {});
+        assert!(is_cancelled(futures::executor::block_on(set.join_next())));
+    }
+    stop.store(true, SeqCst);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    release.store(true, SeqCst);
 }
 
 #[test]

@@ -4,14 +4,18 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::pin::pin;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicIsize, Ordering::SeqCst};
-use std::task::{Context, Waker};
-use std::time::Duration;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use futures::channel::oneshot;
+use futures::future::join_all;
 use gorun::time::{after, sleep, tick};
-use gorun::{Receiver, channel, select, spawn};
+use gorun::{Handle, JoinHandle, JoinSet, Receiver, channel, select, spawn, yield_now};
 
 use common::*;
 
@@ -99,4 +103,119 @@ fn timers_that_are_dropped_are_freed_before_they_are_due() {
             assert!(more < N, "{more} bytes more");
         });
     }
+}
+
+/// So many goroutines that wait for each other's start, and what lets them go.
+fn gathered(n: usize) -> (Vec<JoinHandle<()>>, impl Future<Output = ()>) {
+    let (open, gate) = channel::<()>(0);
+    let goroutine = |_| {
+        let gate = gate.clone();
+        spawn(async move { assert_eq!(gate.recv().await, None) })
+    };
+    let handles = (0..n).map(goroutine).collect();
+    let let_go = async move {
+        yield_now().await;
+        drop(open);
+    };
+    (handles, let_go)
+}
+
+/// A byte for each would be found. Some kilobytes are what is made once, and nodes of trees that are
+/// not as full as before.
+#[track_caller]
+fn assert_nothing_left(case: &str, run: impl Fn(usize)) {
+    const N: isize = 10_000;
+    // What is made once.
+    run(10);
+    let before = LIVE.load(SeqCst);
+    run(N as usize);
+    let left = || LIVE.load(SeqCst) - before;
+    // Threads that have ended may not have given back everything.
+    let start = Instant::now();
+    while left() >= N && start.elapsed() < Duration::from_secs(10) {
+        thread::yield_now();
+    }
+    assert!(left() < N, "{case}: {} bytes are left of {N} that were awaited at once", left());
+}
+
+#[test]
+fn nothing_is_left_of_a_runtime_whose_goroutines_were_awaited_at_once() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(|error| error.into_inner());
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        assert_nothing_left("by main", |n| {
+            run(workers, async {
+                let (handles, let_go) = gathered(n);
+                spawn(let_go);
+                join_all(handles).await;
+            });
+        });
+        assert_nothing_left("by a set", |n| {
+            run(workers, async {
+                let mut set = JoinSet::new();
+                (0..n).for_each(|_| drop(set.spawn(yield_now())));
+                while set.join_next().await.is_some() {}
+            });
+        });
+        assert_nothing_left("by a thread outside", |n| {
+            run(workers, async {
+                let (runtime, (handles, let_go)) = (Handle::current(), gathered(n));
+                let outside = thread::spawn(move || {
+                    runtime.spawn(let_go);
+                    futures::executor::block_on(join_all(handles));
+                });
+                gorun::blocking(|| outside.join().unwrap());
+            });
+        });
+        assert_nothing_left("by main, which gives up", |n| {
+            run(workers, async {
+                let (handles, let_go) = gathered(n);
+                let mut all = Box::pin(join_all(handles));
+                assert!(all.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                drop(all);
+                drop(let_go);
+            });
+        });
+        assert_nothing_left("by one after main has returned", |n| {
+            let handles = run(workers, async { gathered(n).0 });
+            futures::executor::block_on(join_all(handles));
+        });
+    }
+}
+
+/// Neither does what another runtime waits for keep the place of those who have gone.
+#[test]
+fn nothing_is_left_of_a_runtime_beside_another_one_that_goes_on() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(|error| error.into_inner());
+    let _watchdog = watchdog();
+    let waiting = AtomicUsize::new(0);
+    let (end, is_end) = oneshot::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            run(2, async {
+                // On every board.
+                let mut handles = join_all((0..200).map(|_| spawn(pending::<()>())));
+                let mut set = JoinSet::new();
+                (0..200).for_each(|_| drop(set.spawn(pending::<()>())));
+                poll_fn(|cx| {
+                    assert!(Pin::new(&mut handles).poll(cx).is_pending());
+                    assert!(pin!(set.join_next()).poll(cx).is_pending());
+                    waiting.store(1, SeqCst);
+                    Poll::Ready(())
+                })
+                .await;
+                is_end.await.unwrap();
+            });
+        });
+        wait_until(|| waiting.load(SeqCst) == 1);
+        let case = "beside another";
+        assert_nothing_left(case, |n| {
+            run(2, async {
+                let (handles, let_go) = gathered(n);
+                spawn(let_go);
+                join_all(handles).await;
+            });
+        });
+        end.send(()).unwrap();
+    });
 }

@@ -5,16 +5,19 @@ mod common;
 
 use std::future::{Future, pending};
 use std::hint;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use common::*;
-use futures::FutureExt;
-use gorun::{AbortHandle, Builder, Handle, JoinHandle};
+use futures::{FutureExt, StreamExt};
+use gorun::time::{interval, sleep, timeout};
+use gorun::{
+    AbortHandle, Builder, Handle, JoinHandle, JoinSet, WaitGroup, channel, select, spawn, yield_now,
+};
 
 const WORKERS: [usize; 3] = [1, 2, 16];
 
@@ -356,5 +359,336 @@ fn the_last_reference_may_be_dropped_after_the_runtime_is_gone() {
         thread::spawn(move || drop(handles)).join().unwrap();
         dropper.join().unwrap();
         drops.assert_each_once_off_main(run);
+    }
+}
+
+// Who is dropped, or polled with another waker, lets go of the one that it has.
+
+/// A waker of the user's.
+#[derive(Default)]
+struct Owned {
+    calls: AtomicUsize,
+}
+
+impl Wake for Owned {
+    fn wake(self: Arc<Self>) {
+        self.calls.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Owned {
+    fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn poll<F: Future + ?Sized>(self: &Arc<Self>, future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&self.clone().into()))
+    }
+
+    /// How many others have it.
+    fn holders(self: &Arc<Self>) -> usize {
+        Arc::strong_count(self) - 1
+    }
+
+    #[track_caller]
+    fn assert_let_go(self: &Arc<Self>, who: &str) {
+        assert_eq!(self.holders(), 0, "{who} keeps the waker");
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Acquire)
+    }
+}
+
+/// Polls it with one waker and with another, and drops it. The wakers have to be free then, and are
+/// returned, for who can make the future ready afterwards.
+#[track_caller]
+fn given_up<F: Future>(who: &str, future: F) -> [Arc<Owned>; 2] {
+    let (first, second) = (Owned::new(), Owned::new());
+    let mut future = Box::pin(future);
+    assert!(first.poll(future.as_mut()).is_pending(), "{who}");
+    assert!(first.holders() > 0, "{who} does not wait");
+    assert!(second.poll(future.as_mut()).is_pending(), "{who}");
+    first.assert_let_go(&format!("{who}, polled with another waker,"));
+    assert!(second.holders() > 0, "{who} does not wait");
+    drop(future);
+    second.assert_let_go(&format!("{who}, dropped,"));
+    [first, second]
+}
+
+#[track_caller]
+fn assert_not_called(wakers: &[Arc<Owned>]) {
+    for (number, waker) in wakers.iter().enumerate() {
+        assert_eq!((waker.calls(), waker.holders()), (0, 0), "waker {number}: calls, holders");
+    }
+}
+
+#[test]
+fn a_handle_that_is_given_up_keeps_no_waker_and_its_goroutine_calls_none_when_it_completes() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        for run_number in 0..50 {
+            let (gate, open) = (flag(), Drops::new(4));
+            let goroutine = |number| {
+                let (gate, probe) = (gate.clone(), open.probe(number));
+                async move {
+                    yield_until(|| gate.load(Ordering::Acquire)).await;
+                    if number == 3 {
+                        panic!("boom");
+                    }
+                    probe
+                }
+            };
+            let builder = patient(workers).unhandled_panic(gorun::UnhandledPanic::Ignore);
+            let main = async {
+                let mut wakers = Vec::new();
+                wakers.extend(given_up("a handle", spawn(goroutine(0))));
+                let mut detached = spawn(goroutine(1));
+                let waker = Owned::new();
+                assert!(waker.poll(Pin::new(&mut detached)).is_pending());
+                detached.detach();
+                wakers.push(waker);
+                let runtime = Handle::current();
+                let outside = thread::spawn({
+                    let (one, other) = (goroutine(2), goroutine(3));
+                    move || {
+                        let wakers = given_up("one of a thread outside", runtime.spawn(one));
+                        given_up("one that will panic", runtime.spawn(other))
+                            .into_iter()
+                            .chain(wakers)
+                    }
+                });
+                wakers.extend(outside.join().unwrap());
+                assert_not_called(&wakers);
+                gate.store(true, Ordering::Release);
+                yield_until(|| gorun::num_goroutines() == 1).await;
+                wakers
+            };
+            let wakers = builder.block_on(main).unwrap();
+            assert_not_called(&wakers);
+            // Nobody took the results, so they went with the goroutines.
+            open.assert_each_once((workers, run_number));
+        }
+    }
+}
+
+/// Those awaited outside their runtime have a second place where the waker is kept.
+#[test]
+fn a_handle_first_awaited_outside_and_then_by_a_goroutine_keeps_no_waker_of_the_first() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let gate = flag();
+            let waits = gate.clone();
+            let mut handle =
+                spawn(async move { yield_until(|| waits.load(Ordering::Acquire)).await });
+            let waker = Owned::new();
+            assert!(waker.poll(Pin::new(&mut handle)).is_pending());
+            let polled = flag();
+            let has_polled = polled.clone();
+            let awaiting = spawn(async move {
+                let mut handle = pin!(handle);
+                std::future::poll_fn(|cx| {
+                    let poll = handle.as_mut().poll(cx);
+                    has_polled.store(true, Ordering::Release);
+                    poll
+                })
+                .await
+            });
+            yield_until(|| polled.load(Ordering::Acquire)).await;
+            waker.assert_let_go("a handle, awaited by a goroutine,");
+            gate.store(true, Ordering::Release);
+            awaiting.await.unwrap().unwrap();
+            assert_eq!(waker.calls(), 0);
+        });
+    }
+}
+
+/// The result was there, but nobody looked: it is that of a handle dropped without a look.
+#[test]
+fn a_panic_behind_a_handle_that_was_awaited_and_given_up_is_unhandled() {
+    let _watchdog = watchdog();
+    quiet();
+    for workers in WORKERS {
+        for completes_first in [true, false] {
+            let waker = Owned::new();
+            let panicked = payload_of(|| {
+                run(workers, async {
+                    let gate = flag();
+                    let waits = gate.clone();
+                    let mut handle = spawn(async move {
+                        yield_until(|| waits.load(Ordering::Acquire)).await;
+                        panic!("boom: nobody takes it");
+                    });
+                    assert!(waker.poll(Pin::new(&mut handle)).is_pending());
+                    if completes_first {
+                        gate.store(true, Ordering::Release);
+                        yield_until(|| waker.calls() == 1).await;
+                    }
+                    drop(handle);
+                    waker.assert_let_go("a handle");
+                    gate.store(true, Ordering::Release);
+                    pending::<()>().await
+                })
+            });
+            assert_eq!(message(&*panicked), Some("boom: nobody takes it"));
+            assert_eq!(waker.calls(), usize::from(completes_first));
+        }
+    }
+}
+
+#[test]
+fn a_result_given_up_while_it_comes_is_dropped_once_and_its_waker_is_free() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        const COUNT: usize = 2000;
+        let (drops, mut wakers) = (Drops::new(COUNT), Vec::new());
+        run(workers, async {
+            for number in 0..COUNT {
+                let (probe, waker) = (drops.probe(number), Owned::new());
+                let mut handle = spawn(async move {
+                    (0..number % 50).for_each(|_| hint::spin_loop());
+                    probe
+                });
+                drop(waker.poll(Pin::new(&mut handle)));
+                (0..number % 70).for_each(|_| hint::spin_loop());
+                drop(handle);
+                let is_free = waker.holders() == 0;
+                wakers.push((waker.calls(), is_free, waker));
+            }
+            yield_until(|| gorun::num_goroutines() == 1).await;
+        });
+        drops.assert_each_once(workers);
+        for (calls_before, was_free, waker) in wakers {
+            waker.assert_let_go("the handle of one that has completed");
+            // A completion that had it already was free to call it.
+            assert!(waker.calls() == calls_before || !was_free && waker.calls() == 1);
+        }
+    }
+}
+
+#[test]
+fn the_handle_of_a_goroutine_left_behind_keeps_no_waker_when_it_has_said_so() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let (stop, polls, waker) = (flag(), Arc::new(AtomicUsize::new(0)), Owned::new());
+        let builder = Builder::new().worker_threads(workers).exit_grace(Duration::ZERO);
+        let [mut handle] = builder
+            .block_on(async {
+                let mut handle = spawn(spinner(&polls, &stop, ()));
+                yield_until(|| polls.load(Ordering::Acquire) == 1).await;
+                assert!(waker.poll(Pin::new(&mut handle)).is_pending());
+                [handle]
+            })
+            .unwrap();
+        wait_until(|| waker.calls() == 1);
+        let Poll::Ready(result) = waker.poll(Pin::new(&mut handle)) else { panic!("left behind") };
+        assert!(result.unwrap_err().is_cancelled());
+        // It goes on, and may complete at any time.
+        wait_until(|| waker.holders() == 0);
+        assert_eq!(waker.calls(), 1);
+        stop.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn a_set_that_is_given_up_keeps_no_waker_and_its_goroutines_call_none() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let gate = flag();
+            let fill = |set: &mut JoinSet<()>| {
+                for _ in 0..10 {
+                    let gate = gate.clone();
+                    set.spawn(async move { yield_until(|| gate.load(Ordering::Acquire)).await });
+                }
+            };
+            let mut wakers = Vec::new();
+            let mut sets: [JoinSet<()>; 4] = Default::default();
+            sets.iter_mut().for_each(fill);
+            for set in &mut sets {
+                wakers.extend(given_up("join_next", set.join_next()));
+            }
+            let [dropped, mut detached, mut emptied, joined] = sets;
+            drop(dropped);
+            detached.detach_all();
+            // All of them have completed when they are waited for.
+            let waker = Owned::new();
+            emptied.abort_all();
+            loop {
+                match waker.poll(pin!(emptied.join_next())) {
+                    Poll::Ready(None) => break,
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Pending => yield_now().await,
+                }
+            }
+            waker.assert_let_go("a set that has become empty");
+            wakers.extend(given_up("join_all", joined.join_all()));
+            gate.store(true, Ordering::Release);
+            yield_until(|| gorun::num_goroutines() == 1).await;
+            assert_not_called(&wakers);
+
+            let mut stubborn = JoinSet::new();
+            let (stop, polls) = (flag(), Arc::new(AtomicUsize::new(0)));
+            stubborn.spawn(spinner(&polls, &stop, ()));
+            yield_until(|| polls.load(Ordering::Acquire) == 1).await;
+            let wakers = given_up("shutdown", stubborn.shutdown());
+            stop.store(true, Ordering::Release);
+            assert!(stubborn.join_next().await.unwrap().unwrap_err().is_cancelled());
+            assert_not_called(&wakers);
+        });
+    }
+}
+
+#[test]
+fn an_operation_that_is_given_up_keeps_no_waker_and_nothing_calls_it_afterwards() {
+    let _watchdog = watchdog();
+    const SOON: Duration = Duration::from_millis(20);
+    for workers in WORKERS {
+        run(workers, async {
+            let mut wakers = Vec::new();
+            let group = WaitGroup::new();
+            group.add(1);
+            wakers.extend(given_up("a wait", group.wait()));
+            wakers.extend(given_up("a sleep", sleep(SOON)));
+            wakers.extend(given_up("a timeout", timeout(SOON, pending::<()>())));
+            let mut ticks = interval(SOON);
+            ticks.tick().await;
+            wakers.extend(given_up("an interval", async move { ticks.tick().await }));
+
+            let (tx, rx) = channel::<u32>(1);
+            wakers.extend(given_up("a receive", rx.recv()));
+            let mut stream = rx.clone();
+            wakers.extend(given_up("a stream's receiver", async move { stream.next().await }));
+            let other = rx.clone();
+            wakers.extend(given_up("a select! that receives", async {
+                select! {
+                    _ = rx.recv() => {}
+                    _ = other.recv() => {}
+                    _ = sleep(SOON) => {}
+                }
+            }));
+            tx.send(1).await.unwrap();
+            wakers.extend(given_up("a send", tx.send(2)));
+            let mut value = Some(3);
+            wakers.extend(given_up("a send_from", tx.send_from(&mut value)));
+            wakers.extend(given_up("a select! that sends", async {
+                select! {
+                    r = tx.send(4) => r.unwrap(),
+                    r = tx.send_from(&mut value) => r.unwrap(),
+                }
+            }));
+            assert_not_called(&wakers);
+            // Whatever they waited for comes.
+            group.done();
+            sleep(2 * SOON).await;
+            assert_eq!(rx.recv().await, Some(1));
+            tx.send(5).await.unwrap();
+            assert_eq!(rx.recv().await, Some(5));
+            drop(tx);
+            assert_eq!(rx.recv().await, None);
+            yield_now().await;
+            assert_not_called(&wakers);
+        });
     }
 }

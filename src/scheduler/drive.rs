@@ -16,7 +16,6 @@ use crate::patience::wait_a_moment;
 use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, WakerId};
 use crate::scheduler::driver::Driver;
-use crate::scheduler::gate;
 
 /// Polls `future` until it is ready; `None` if `interrupted` said so first, between two polls.
 /// Who makes `interrupted` true unparks the thread.
@@ -53,19 +52,21 @@ struct Driving {
     driver: Arc<Driver>,
     /// The runtime it does that in, if it is in one, and what it drove there before.
     inside: Option<(Arc<Scheduler>, Option<Arc<Driver>>, WakerId)>,
-    /// How often operations had given way on this thread before.
-    given_way: u64,
+    /// What was left of the budget of whoever is polled around this.
+    budget: u32,
 }
 
 impl Driving {
     fn new(driver: Arc<Driver>, waker: &Waker) -> Self {
+        let mut budget = 0;
         let inside = context::with_inside(|context| {
             let context = context?;
             let former = context.driver.replace(Some(driver.clone()));
             let former_waker = context.driving.replace(WakerId::of(waker));
+            budget = context.budget.left();
             Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { driver, inside, given_way: gate::times_given_way() }
+        Driving { driver, inside, budget }
     }
 
     /// Wakes what is due among the future's timers.
@@ -107,10 +108,8 @@ impl Drop for Driving {
             let context = context.expect("it was there before");
             context.driver.replace(former);
             context.driving.set(former_waker);
-            if gate::times_given_way() != self.given_way {
-                // Whoever is polled around this has spent its budget, and has not given way.
-                context.budget.exhaust();
-            }
+            // To whoever is polled around this it was one operation.
+            context.budget.set(self.budget.saturating_sub(1));
         });
         if let Some(shard) = self.driver.timers.get() {
             scheduler.timers.detach(shard);

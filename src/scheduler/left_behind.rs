@@ -2,21 +2,25 @@
 //!
 //! Such a goroutine may never complete, so nobody would ever wake those who await its handle. A
 //! handle that is awaited by anybody but a goroutine of the same runtime therefore leaves a waker
-//! here too. The scheduler of a goroutine left behind is never freed, so its address names it for
-//! ever.
+//! here too, under the addresses of its runtime and its goroutine. A `JoinSet` leaves one for all its
+//! goroutines, and is told of every runtime. The scheduler of a goroutine left behind is never
+//! freed, so its address names it for ever.
+//!
+//! Who leaves gives back the memory that its waker took here, beside whatever others wait: the maps
+//! are trees.
 //!
 //! Rejected: `event-listener`, which calls wakers under its lock. A waker is the user's code, and
-//! may drop or poll other handles.
+//! may drop or poll other handles. A slab, which keeps the room for as many as ever waited at once.
+//! A list of those who wait in the scheduler itself: a handle may outlive it.
 
 #![forbid(unsafe_code)]
 
-use std::num::NonZeroU32;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::thread;
-
-use slab::Slab;
 
 use crate::scheduler::{Scheduler, main_guard};
 use crate::sync::lock;
@@ -26,54 +30,49 @@ use crate::sync::lock;
 #[repr(align(128))]
 struct Board {
     /// The addresses of schedulers, on every board.
-    left: Vec<usize>,
-    waiting: Slab<Option<Waker>>,
+    left: HashSet<usize, BuildHasherDefault<DefaultHasher>>,
+    /// Handles, by the addresses of scheduler and goroutine. `None` once it has been told.
+    handles: BTreeMap<(usize, usize), Option<Waker>>,
+    /// Sets, by their own addresses.
+    sets: BTreeMap<usize, Waker>,
 }
 
 const BOARDS: usize = 16;
 
-static BOARD: [Mutex<Board>; BOARDS] =
-    [const { Mutex::new(Board { left: Vec::new(), waiting: Slab::new() }) }; BOARDS];
+static BOARD: [Mutex<Board>; BOARDS] = [const { Mutex::new(Board::new()) }; BOARDS];
 
-/// Waits for news until it is dropped.
-pub(crate) struct Subscription {
-    /// Its key, its board, plus one.
-    number: NonZeroU32,
-}
-
-impl Subscription {
-    fn new(board: usize, key: usize) -> Self {
-        let number = u32::try_from(key * BOARDS + board).ok();
-        let number = number.and_then(|number| NonZeroU32::MIN.checked_add(number));
-        Subscription { number: number.expect("fewer than 2^28 handles are awaited from outside") }
+impl Board {
+    const fn new() -> Self {
+        Board {
+            left: HashSet::with_hasher(BuildHasherDefault::new()),
+            handles: BTreeMap::new(),
+            sets: BTreeMap::new(),
+        }
     }
 
-    fn board(&self) -> usize {
-        (self.number.get() - 1) as usize % BOARDS
-    }
-
-    fn key(&self) -> usize {
-        (self.number.get() - 1) as usize / BOARDS
+    fn is_left(&self, scheduler: *const Scheduler) -> bool {
+        self.left.contains(&scheduler.addr())
     }
 }
 
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        let waker = lock(&BOARD[self.board()]).waiting.remove(self.key());
-        // Outside the lock.
-        drop(waker);
-    }
+/// The board of who waits at this address.
+fn board_of(address: usize) -> &'static Mutex<Board> {
+    &BOARD[address / 128 % BOARDS]
 }
 
 /// Notes that goroutines of `scheduler` are left behind, keeps it for ever, and wakes all who wait
 /// for such news.
 pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
     std::mem::forget(scheduler.clone());
+    let address = Arc::as_ptr(scheduler).addr();
     let mut wakers = Vec::new();
     for board in &BOARD {
         let mut board = lock(board);
-        board.left.push(Arc::as_ptr(scheduler).addr());
-        wakers.extend(board.waiting.iter_mut().filter_map(|(_, waker)| waker.take()));
+        board.left.insert(address);
+        let told = board.handles.range_mut((address, 0)..=(address, usize::MAX));
+        wakers.extend(told.filter_map(|(_, waker)| waker.take()));
+        // Those are none of the user's. They go on waiting, for other runtimes.
+        wakers.extend(board.sets.values().cloned());
     }
     if !wakers.is_empty() {
         wake_elsewhere(wakers);
@@ -100,27 +99,121 @@ fn wake_elsewhere(wakers: Vec<Waker>) {
 }
 
 /// Whether goroutines of the runtime at `scheduler` were left behind. If not, news of that will
-/// wake `waker`, until `subscription` is dropped. `near` chooses the board.
-pub(crate) fn is_announced(
+/// wake `waker`, in place of the one that was given before, until the goroutine at `address` is
+/// [forgotten](forget).
+pub(crate) fn is_announced_or_wait(
     scheduler: *const Scheduler,
-    near: usize,
-    subscription: &mut Option<Subscription>,
+    address: usize,
     waker: &Waker,
 ) -> bool {
     let waker = waker.clone();
-    let index = subscription.as_ref().map_or(near % BOARDS, Subscription::board);
-    let mut board = lock(&BOARD[index]);
-    let is_announced = board.left.contains(&scheduler.addr());
-    let unused = match subscription {
-        _ if is_announced => Some(waker),
-        Some(subscribed) => board.waiting[subscribed.key()].replace(waker),
-        None => {
-            *subscription = Some(Subscription::new(index, board.waiting.insert(Some(waker))));
-            None
-        }
+    let mut board = lock(board_of(address));
+    let is_announced = board.is_left(scheduler);
+    let unused = match is_announced {
+        true => Some(waker),
+        false => board.handles.insert((scheduler.addr(), address), Some(waker)).flatten(),
     };
     drop(board);
     // Outside the lock.
     drop(unused);
     is_announced
+}
+
+/// Whether goroutines of the runtime at `scheduler` were left behind. `near` chooses the board.
+pub(crate) fn is_announced(scheduler: *const Scheduler, near: usize) -> bool {
+    lock(board_of(near)).is_left(scheduler)
+}
+
+/// Nobody waits for news of the goroutine at `address` any more. It still has to have that address:
+/// later another one may wait under it.
+pub(crate) fn forget(scheduler: *const Scheduler, address: usize) {
+    let waker = lock(board_of(address)).handles.remove(&(scheduler.addr(), address));
+    // Outside the lock.
+    drop(waker);
+}
+
+/// Has a waker called whenever goroutines are left behind, of whatever runtime, until it is dropped.
+pub(crate) struct Subscription {
+    address: usize,
+}
+
+impl Subscription {
+    /// For whoever is alone at `address` as long as `waker` exists. Says whether there was such news
+    /// before. The waker is cloned under a lock, so it is none of the user's.
+    pub(crate) fn new(address: usize, waker: Waker) -> (Self, bool) {
+        let mut board = lock(board_of(address));
+        board.sets.insert(address, waker);
+        (Subscription { address }, !board.left.is_empty())
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let waker = lock(board_of(self.address)).sets.remove(&self.address);
+        // Outside the lock.
+        drop(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, pending};
+    use std::hint::black_box;
+    use std::pin::{Pin, pin};
+    use std::ptr;
+    use std::task::Context;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::scheduler::context;
+    use crate::{Builder, JoinSet, spawn};
+
+    /// How many wait for news of the caller's runtime alone.
+    fn handles_waiting() -> usize {
+        let address = context::with_inside(|c| Arc::as_ptr(&c.unwrap().scheduler).addr());
+        let on = |board: &Mutex<Board>| {
+            lock(board).handles.keys().filter(|(scheduler, _)| *scheduler == address).count()
+        };
+        BOARD.iter().map(on).sum()
+    }
+
+    #[test]
+    fn a_set_waits_for_news_once_and_each_handle_for_itself() {
+        let main = async {
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut set = JoinSet::new();
+            (0..100).for_each(|_| drop(set.spawn(pending::<()>())));
+            assert!(pin!(set.join_next()).poll(&mut cx).is_pending());
+            assert_eq!(handles_waiting(), 0);
+            let mut handles: Vec<_> = (0..100).map(|_| spawn(pending::<()>())).collect();
+            for handle in &mut handles {
+                assert!(Pin::new(handle).poll(&mut cx).is_pending());
+            }
+            assert_eq!(handles_waiting(), 100);
+            drop(handles);
+            assert_eq!(handles_waiting(), 0);
+        };
+        Builder::new().worker_threads(2).block_on(main).unwrap();
+    }
+
+    #[test]
+    fn a_look_costs_the_same_however_many_runtimes_were_left_behind() {
+        fn time(board: &Board) -> Duration {
+            let pass = || {
+                let start = Instant::now();
+                for place in 0..1000 {
+                    let scheduler = ptr::without_provenance(black_box(place * 64 + 8));
+                    assert!(!board.is_left(scheduler));
+                }
+                start.elapsed()
+            };
+            (0..20).map(|_| pass()).min().unwrap()
+        }
+        let mut board = Board::new();
+        board.left.insert(64);
+        let few = time(&board);
+        board.left.extend((1..100_000).map(|number| number * 64));
+        // A list would take a hundred thousand times as long.
+        assert!(time(&board) < 50 * few, "{:?}, and {few:?} for one", time(&board));
+    }
 }

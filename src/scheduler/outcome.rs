@@ -112,6 +112,7 @@ impl<T> Value<T> {
     fn into_inner(self) -> T {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is not used again, and being a `ManuallyDrop` is not dropped either.
+        // Exercised by `soundness::results_taken_and_not_taken`.
         unsafe { ManuallyDrop::take(&mut this.0) }
     }
 }
@@ -121,6 +122,7 @@ impl<T> Drop for Value<T> {
     fn drop(&mut self) {
         if needs_drop::<T>() {
             // SAFETY: a value is dropped once, and `into_inner` does not drop it at all.
+            // Exercised by `soundness::results_taken_and_not_taken`.
             drop_value(unsafe { ManuallyDrop::take(&mut self.0) });
         }
     }

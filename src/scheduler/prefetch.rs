@@ -12,7 +12,7 @@ pub(crate) fn prefetch(address: usize) {
     for line in [address, address.wrapping_add(64)] {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint, which reads nothing as far as the program can tell, and does not fault
-        // whatever the address.
+        // whatever the address. Exercised by `soundness::queues_under_stealing`.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(line)) };
     }
     #[cfg(not(target_arch = "x86_64"))]

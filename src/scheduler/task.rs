@@ -80,9 +80,10 @@ struct Packed<T>(T);
 /// A pointer to what other threads have, too. Who dereferences it says why it is alive.
 struct Shared<T>(NonNull<T>);
 
-// SAFETY: it gives a thread no more than a reference would, or an `Arc`.
+// SAFETY: it gives a thread no more than a reference would, or an `Arc`. Exercised by
+// `soundness::abort_handles_anywhere`.
 unsafe impl<T: Send + Sync> Send for Shared<T> {}
-// SAFETY: as above.
+// SAFETY: as above. Exercised by `soundness::abort_handles_anywhere`.
 unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 
 impl<T> Clone for Shared<T> {
@@ -95,9 +96,12 @@ impl<T> Clone for Shared<T> {
 impl<T> Copy for Shared<T> {}
 
 impl Meta {
+    #[inline]
     fn new(scheduler: &Arc<Scheduler>, site: &'static Site) -> Self {
-        let scheduler = Packed(Shared(NonNull::from(&**scheduler)));
-        Meta { scheduler, site: Packed(site), state: AtomicU32::new(0) }
+        // Not by way of a reference, from which no pointer to the counts beside the scheduler may come.
+        let scheduler =
+            NonNull::new(Arc::as_ptr(scheduler).cast_mut()).expect("an Arc is not null");
+        Meta { scheduler: Packed(Shared(scheduler)), site: Packed(site), state: AtomicU32::new(0) }
     }
 
     /// The scheduler's address, for comparison.
@@ -151,7 +155,7 @@ impl<T> Drop for Spawned<T> {
     #[inline]
     fn drop(&mut self) {
         let site = self.meta().site();
-        // SAFETY: nobody uses it after this.
+        // SAFETY: nobody uses it after this. Exercised by `soundness::handles_polled_elsewhere`.
         let task = unsafe { ManuallyDrop::take(&mut self.task) };
         if needs_drop::<T>() {
             context::with_result_of(site.spawned_at, || task.detach());
@@ -172,8 +176,15 @@ impl<T> Spawned<T> {
     }
 
     #[inline]
-    pub(crate) fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Outcome<T>> {
-        Pin::new(&mut *self.task).poll(cx)
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Outcome<T>> {
+        Pin::new(&mut *self.task).poll(&mut std::task::Context::from_waker(waker))
+    }
+
+    /// The goroutine keeps the waker that the last poll gave it, also when it runs on by itself, until
+    /// it gets another one: here it is one that does nothing.
+    #[cold]
+    pub(crate) fn let_go_of_waker(&mut self) -> Poll<Outcome<T>> {
+        self.poll(Waker::noop())
     }
 
     pub(crate) fn abort(&self) {
@@ -193,6 +204,7 @@ impl<T> Spawned<T> {
         // SAFETY: `allocate` has seen that a goroutine of this type has wakers with this vtable, and
         // that their data is the address it has exposed; `self` keeps the allocation; and as it is
         // not dropped, the waker does not give back a reference that it has not got.
+        // Exercised by `soundness::odd_layouts`.
         ManuallyDrop::new(unsafe { Waker::new(data, kind.vtable) })
     }
 }
@@ -213,6 +225,7 @@ impl TaskRef {
     fn meta(&self) -> &Meta {
         // SAFETY: `waker` is a reference to the allocation the metadata lies in, so it lives as
         // long as `self`.
+        // Exercised by `soundness::abort_handles_anywhere`.
         unsafe { self.meta.0.as_ref() }
     }
 }
@@ -261,8 +274,9 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
         _ => {
             // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
             // was made by `Arc::new`.
+            // Exercised by `soundness::wakes_from_outside`, `soundness::wakes_while_main_returns`.
             unsafe { Arc::increment_strong_count(scheduler) };
-            // SAFETY: this is the reference just taken.
+            // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
             let scheduler = unsafe { Arc::from_raw(scheduler) };
             scheduler.inject(into_word(runnable));
         }
@@ -276,6 +290,7 @@ pub(crate) fn run(word: Word, context: &Context, worker: &Worker) {
     let address = NonNull::new(address).expect("queues hold no null");
     // SAFETY: every word in a queue comes from `into_word`, and queues give each out once (their
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
+    // Exercised by `soundness::queues_under_stealing`.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
     worker.begin_poll(runnable.metadata().site());
     context.polling.set(Some(NonNull::from(runnable.metadata())));
@@ -303,6 +318,7 @@ impl<F: Future> Future for Goroutine<F> {
             let meta = context.polling.get().expect("`run` has set it");
             // SAFETY: `run` has set it just now, to the metadata of the allocation this future
             // lies in, which the `Runnable` being run keeps until this poll has returned.
+            // Exercised by `soundness::futures_moved_between_threads`.
             let meta = unsafe { meta.as_ref() };
             context.own_waker.set(WakerId::of(cx.waker()));
             let outcome = self.project().poll_or_cancel(context, meta, cx);

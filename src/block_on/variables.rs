@@ -1,0 +1,43 @@
+//! Environment variables that change settings.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::time::Duration;
+
+use super::invalid;
+use crate::duration;
+use crate::rng::{SEED_VARIABLE, parse_seed};
+
+/// The environment variable that sets the number of workers.
+pub(super) const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
+
+/// The environment variable that has goroutines reported that block their workers for longer.
+pub(super) const BLOCKED_VARIABLE: &str = "GORUN_BLOCKED";
+
+/// An environment variable that is set and not empty.
+pub(super) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Whoever needs a random choice reads the seed itself, without a way to say that it is none.
+pub(super) fn check_seed() -> io::Result<()> {
+    match variable(SEED_VARIABLE) {
+        Some(value) if value.to_str().and_then(parse_seed).is_none() => Err(invalid(format!(
+            "the environment variable {SEED_VARIABLE} is {value:?}; set it to a number from 0 to {}, or \
+             unset it for other random choices in each run",
+            u64::MAX,
+        ))),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn blocked_after(value: &OsStr) -> io::Result<Duration> {
+    value.to_str().and_then(|text| duration::parse(text.trim())).ok_or_else(|| {
+        invalid(format!(
+            "the environment variable {BLOCKED_VARIABLE} is {value:?}; set it to a duration such as \
+             100ms or 1.5s, or unset it for no reports"
+        ))
+    })
+}
