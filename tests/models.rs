@@ -104,3 +104,5 @@ mod stranded_single;
 mod timers_model;
 #[path = "models/wait_group.rs"]
 mod wait_group;
+#[path = "models/withdrawing.rs"]
+mod withdrawing;

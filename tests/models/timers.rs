@@ -130,7 +130,7 @@ fn the_monitor_does_not_oversleep_what_is_left_when_the_first_is_removed() {
 
 #[test]
 fn a_timer_is_woken_once_or_removed() {
-    explore(ALL, || {
+    explore(Some(3), || {
         let world = World::new();
         let (wakes, waker) = Wakes::new();
         let number = world.add(SECOND, waker);
