@@ -307,10 +307,12 @@ impl Scheduler {
                 }
                 self.push_back(worker, word);
             }
-            Some(_) if context.injects_woken.get() => self.inject(word),
             // By a goroutine that has completed: somebody who awaits many such would otherwise be
-            // woken for each of them.
-            Some(worker) if context.polling.get().is_none() => self.push_back(worker, word),
+            // woken for each of them. Or by a timer.
+            Some(worker) if context.polling.get().is_none() => match context.injects_woken.get() {
+                false => self.push_back(worker, word),
+                true => self.inject(word),
+            },
             Some(worker) => match worker.next.replace(word) {
                 Some(displaced) => self.push_back(worker, displaced),
                 None => self.idle.ensure_watched(),

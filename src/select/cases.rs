@@ -44,6 +44,8 @@ pub enum Choice<R, T> {
 
 /// A case. The methods from `attempt` on are for those at a channel, and with its lock held.
 pub trait Case<'a> {
+    /// Whether it is at no channel.
+    const IS_OTHER: bool;
     type Output;
 
     /// The lock of the channel, if this is a case at one.
@@ -65,6 +67,7 @@ pub trait Case<'a> {
 /// All the cases.
 pub trait Cases<'a> {
     const COUNT: usize;
+    const HAS_OTHERS: bool;
     type Output;
 
     fn is_enabled(&self, number: usize) -> bool;
@@ -81,6 +84,7 @@ pub trait Cases<'a> {
 
 impl<'a> Cases<'a> for Nil {
     const COUNT: usize = 0;
+    const HAS_OTHERS: bool = false;
     type Output = Infallible;
 
     fn is_enabled(&self, _: usize) -> bool {
@@ -119,6 +123,7 @@ fn no_such_case() -> ! {
 
 impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
     const COUNT: usize = R::COUNT + 1;
+    const HAS_OTHERS: bool = R::HAS_OTHERS || C::IS_OTHER;
     type Output = Choice<R::Output, C::Output>;
 
     #[inline]

@@ -107,6 +107,12 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
     type Output = C::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
+        if !C::HAS_OTHERS {
+            return match gate::enter(Operation::Select, cx.waker()) {
+                true => self.poll_opened(cx),
+                false => Poll::Pending,
+            };
+        }
         let Some(opened) = gate::open(Operation::Select, cx.waker()) else { return Poll::Pending };
         let chosen = self.poll_opened(cx);
         if chosen.is_ready() {

@@ -80,6 +80,7 @@ impl<F: IntoFuture> Awaitable for F {}
 pub struct Receives<'a, T>(Recv<'a, T>);
 
 impl<'a, T> Case<'a> for Receives<'a, T> {
+    const IS_OTHER: bool = false;
     type Output = Option<T>;
 
     #[inline]
@@ -119,6 +120,7 @@ macro_rules! sends {
         }
 
         impl<'a, T> Case<'a> for $name<'a, T> {
+            const IS_OTHER: bool = false;
             type Output = Result<(), SendError<$error>>;
 
             #[inline]
@@ -169,6 +171,7 @@ pin_project! {
 }
 
 impl<'a, F: Future> Case<'a> for Other<F> {
+    const IS_OTHER: bool = true;
     type Output = F::Output;
 
     #[inline]
