@@ -280,10 +280,7 @@ impl<T> Future for JoinHandle<T> {
     #[track_caller]
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // One that has suspended before has passed the gate.
-        let has_passed =
-            matches!(&self.0, State::Waiting(waiting) if waiting.awaited != Awaited::Never);
-        if !has_passed && !gate::enter(Operation::Join, cx.waker()) {
+        if !gate::enter(Operation::Join, cx.waker()) {
             return Poll::Pending;
         }
         self.get_mut().poll_outcome(cx).map(Outcome::take)

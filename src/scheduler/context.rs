@@ -17,6 +17,7 @@ use crate::rng::{Rng, fresh_seed};
 use crate::scheduler::Scheduler;
 use crate::scheduler::budget::Budget;
 use crate::scheduler::driver::Driver;
+use crate::scheduler::site::Site;
 use crate::scheduler::task::Meta;
 use crate::scheduler::worker::Worker;
 
@@ -28,8 +29,9 @@ pub(crate) struct Context {
     pub(crate) waits_for_others: Cell<bool>,
     /// The goroutine that is being polled here, until it completes.
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
-    /// That goroutine's own waker.
-    pub(crate) own_waker: Cell<WakerId>,
+    /// The data pointer of that goroutine's own waker, and its spawn site, which knows the functions.
+    pub(crate) waker_data: Cell<*const ()>,
+    pub(crate) site: Cell<Option<&'static Site>>,
     /// The innermost future that this thread drives to its end here, and its waker.
     pub(crate) driver: RefCell<Option<Arc<Driver>>>,
     pub(crate) driving: Cell<WakerId>,
@@ -104,7 +106,8 @@ impl Context {
             role,
             waits_for_others: Cell::new(false),
             polling: Cell::new(None),
-            own_waker: Cell::new(WakerId::NONE),
+            waker_data: Cell::new(ptr::null()),
+            site: Cell::new(None),
             driver: RefCell::new(None),
             driving: Cell::new(WakerId::NONE),
             running: Cell::new(None),
@@ -139,7 +142,9 @@ impl Context {
     /// Whether `waker` is that of the goroutine which is being polled here.
     #[inline]
     pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
-        self.own_waker.get() == WakerId::of(waker) && self.polling.get().is_some()
+        ptr::eq(self.waker_data.get(), waker.data())
+            && self.polling.get().is_some()
+            && self.site.get().is_some_and(|site| site.makes(waker))
     }
 
     /// Whether `waker` is that of the goroutine which is being polled here, or of the future which is

@@ -322,7 +322,7 @@ impl Scheduler {
     }
 
     /// The caller is `worker`.
-    #[inline]
+    #[inline(always)]
     fn push_back(&self, worker: &Worker, word: Word) {
         match worker.ring.push(word) {
             Ok(1) => self.idle.ensure_watched(),

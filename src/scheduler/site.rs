@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::ptr;
 use std::sync::{LazyLock, Mutex, OnceLock};
-use std::task::RawWakerVTable;
+use std::task::{RawWakerVTable, Waker};
 
 use crate::sync::lock;
 
@@ -60,6 +60,13 @@ impl Site {
                 site
             }
         })
+    }
+
+    /// Whether a waker with the data of a goroutine that was spawned here is that goroutine's, and not one
+    /// with functions of somebody else's.
+    #[inline]
+    pub(crate) fn makes(&self, waker: &Waker) -> bool {
+        self.waker.get().is_some_and(|kind| ptr::eq(kind.vtable, waker.vtable()))
     }
 
     /// The site with this address, if there is one.

@@ -54,7 +54,7 @@ use async_task::{Builder, Runnable, ScheduleInfo, Task, WithInfo};
 use pin_project_lite::pin_project;
 
 use crate::scheduler::Scheduler;
-use crate::scheduler::context::{self, Context, WakerId};
+use crate::scheduler::context::{self, Context};
 use crate::scheduler::outcome::Outcome;
 use crate::scheduler::queue::Word;
 use crate::scheduler::registry::Key;
@@ -292,8 +292,12 @@ pub(crate) fn run(word: Word, context: &Context, worker: &Worker) {
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
     // Exercised by `soundness::queues_under_stealing`.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
-    worker.begin_poll(runnable.metadata().site());
+    let site = runnable.metadata().site();
+    worker.begin_poll(site);
     context.polling.set(Some(NonNull::from(runnable.metadata())));
+    // As `async-task` has it.
+    context.waker_data.set(address.as_ptr());
+    context.site.set(Some(site));
     context.budget.refill();
     runnable.run();
     context.polling.set(None);
@@ -320,7 +324,6 @@ impl<F: Future> Future for Goroutine<F> {
             // lies in, which the `Runnable` being run keeps until this poll has returned.
             // Exercised by `soundness::futures_moved_between_threads`.
             let meta = unsafe { meta.as_ref() };
-            context.own_waker.set(WakerId::of(cx.waker()));
             let outcome = self.project().poll_or_cancel(context, meta, cx);
             if outcome.is_ready() {
                 leave(context, meta);
