@@ -119,6 +119,7 @@ pub struct Builder {
     thread_name: String,
     stack_size: Option<usize>,
     exit_grace: Duration,
+    reports_left_behind: bool,
     unhandled_panic: UnhandledPanic,
     max_threads: Option<NonZeroUsize>,
     on_blocked: Option<Callback>,
@@ -131,6 +132,7 @@ impl Default for Builder {
             thread_name: "gorun".to_owned(),
             stack_size: None,
             exit_grace: Duration::from_millis(100),
+            reports_left_behind: true,
             unhandled_panic: UnhandledPanic::default(),
             max_threads: None,
             on_blocked: None,
@@ -247,6 +249,30 @@ impl Builder {
     /// ```
     pub fn exit_grace(mut self, grace: Duration) -> Self {
         self.exit_grace = grace;
+        self
+    }
+
+    /// Whether the end of main says on standard error whom it leaves behind: how many goroutines have not
+    /// ended, so that their destructors are cut off or do not run, and where those were spawned that are
+    /// on a thread then. `true` by default.
+    ///
+    /// Go counterpart: none; destructors are what Go has not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// gorun::Builder::new()
+    ///     .exit_grace(Duration::from_millis(10))
+    ///     .report_left_behind(false)
+    ///     .block_on(async {
+    ///         gorun::spawn(async { std::thread::sleep(Duration::from_secs(3600)) });
+    ///     })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn report_left_behind(mut self, report: bool) -> Self {
+        self.reports_left_behind = report;
         self
     }
 
@@ -417,6 +443,7 @@ impl Builder {
             thread_name: self.thread_name,
             stack_size: self.stack_size,
             exit_grace: self.exit_grace,
+            reports_left_behind: self.reports_left_behind,
             unhandled_panic: self.unhandled_panic,
             max_threads,
             on_blocked,
@@ -431,6 +458,7 @@ impl fmt::Debug for Builder {
             .field("thread_name", &self.thread_name)
             .field("thread_stack_size", &self.stack_size)
             .field("exit_grace", &self.exit_grace)
+            .field("report_left_behind", &self.reports_left_behind)
             .field("unhandled_panic", &self.unhandled_panic)
             .field("max_threads", &self.max_threads)
             .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))

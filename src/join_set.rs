@@ -130,7 +130,8 @@ impl<T> JoinSet<T> {
     ///
     /// # Cancellation
     ///
-    /// If main has already ended, the future is dropped at once, and its result says cancelled.
+    /// If main has already ended, a worker drops the future without polling it, and its result says
+    /// cancelled.
     ///
     /// # Examples
     ///

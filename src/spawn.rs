@@ -44,7 +44,8 @@ pub(crate) const MAX_UNBOXED: usize = 1024;
 ///
 /// # Cancellation
 ///
-/// If main has already ended, the future is dropped at once, and the handle says cancelled.
+/// If main has already ended, a worker drops the future without polling it, and the handle says
+/// cancelled. (If the workers have ended, too, it is dropped here.)
 ///
 /// # Examples
 ///

@@ -16,10 +16,10 @@
 //!   comes after the spawn on the same worker; so the parent's spawn is not visible either, or the
 //!   sums would differ. And so on up, to a goroutine spawned by main, which is the reader itself,
 //!   or counted in a shared pair. That one was counted before its spawner looked whether the
-//!   runtime is closing, and the reader reads after it has set that (both SeqCst): it is visible,
+//!   runtime is closed, and the reader reads after it has set that (both SeqCst): it is visible,
 //!   or its spawner found the runtime closed. A contradiction.
 //!
-//! So equality means "nothing is alive" once the runtime is closing, and is a good figure before.
+//! So equality means "nothing is alive" once the runtime is closed, and is a good figure before.
 
 #![forbid(unsafe_code)]
 

@@ -3,9 +3,9 @@
 //! # The order of exit
 //!
 //! 1. Main's future is dropped, in a live runtime.
-//! 2. The phase becomes *closing*: whoever spawns from now on has the future dropped at once and
-//!    gets a handle that says cancelled. Each goroutine that a worker comes to is dropped instead
-//!    of polled; one that suspends is dropped right after that poll.
+//! 2. The phase becomes *closing*: each goroutine that a worker comes to is dropped instead of polled;
+//!    one that suspends is dropped right after that poll. One that is spawned now goes the same way, so
+//!    nobody drops another's future on the stack on which it was spawned, perhaps under a lock.
 //! 3. The registry closes, and every suspended goroutine is woken, so that a worker comes to it.
 //!    Destructors that wake, spawn or send find a runtime that answers.
 //! 4. Main's thread only waits, so it never runs a straggler's destructor. If for a millisecond
@@ -16,9 +16,12 @@
 //! 5. It waits until no goroutine is alive, or until `grace.rs` says that it has waited long enough.
 //!    Meanwhile it exhausts the budgets of goroutines that run, so that each gives way at its next await,
 //!    be it one that is always ready.
-//! 6. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
+//! 6. The phase becomes *closed*: whoever spawns from now on, on a thread outside, has the future dropped there
+//!    and gets a handle that says cancelled, since nobody else is left to drop it. If a goroutine was spawned
+//!    at the last moment exit waits on. Who is left behind is told.
+//! 7. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can.
-//! 7. Main's value goes back, or the panic that won is resumed.
+//! 8. Main's value goes back, or the panic that won is resumed.
 //!
 //! //! Goroutines left behind keep the whole scheduler alive for ever (the reference that `block_on`
 //! would drop is leaked), so whatever they do later finds it; what they would need is their thread,
@@ -33,10 +36,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::Waker;
 use std::thread;
 use std::time::Duration;
@@ -65,6 +70,9 @@ pub(crate) fn run_main<F: Future>(
     let all_done = wait_for_goroutines(scheduler);
     if !all_done {
         left_behind::announce(scheduler);
+        if scheduler.config.reports_left_behind {
+            report_left_behind(scheduler);
+        }
     }
     end_threads(scheduler, all_done);
     result
@@ -111,8 +119,16 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
         let seen = scheduler.observe();
         let verdict = grace.look(&seen, slept, || scheduler.somebody_lacks_a_core(&core_times));
         let limit = match verdict {
+            // Perhaps one more has been spawned meanwhile. It is the last.
+            Verdict::Done if scheduler.phase() < Phase::Closed => {
+                scheduler.enter_phase(Phase::Closed);
+                continue;
+            }
             Verdict::Done => return true,
-            Verdict::GiveUp => return scheduler.live() == 0,
+            Verdict::GiveUp => {
+                scheduler.enter_phase(Phase::Closed);
+                return scheduler.live() == 0;
+            }
             Verdict::Wait(limit) => limit,
             Verdict::WakeWorker(limit) => {
                 scheduler.idle.wake_one(|index| scheduler.bed(index));
@@ -134,6 +150,47 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
         scheduler.workers().for_each(|worker| worker.budget.exhaust());
         slept = nap(limit, || thread::park_timeout(limit));
     }
+}
+
+/// Says on standard error who is left behind, on a thread of its own, since one of them may have locked it.
+/// Main waits for that, but not for long.
+fn report_left_behind(scheduler: &Arc<Scheduler>) {
+    const PATIENCE: Duration = Duration::from_millis(100);
+    let report = left_behind_sentence(scheduler);
+    let (tell, told) = mpsc::channel();
+    let write = move || {
+        let _ = writeln!(io::stderr(), "{report}");
+        let _ = tell.send(());
+    };
+    if thread::Builder::new().name("gorun-report".to_owned()).spawn(write).is_ok() {
+        let _ = told.recv_timeout(PATIENCE);
+    }
+}
+
+fn left_behind_sentence(scheduler: &Scheduler) -> String {
+    const SITES: usize = 4;
+    let mut sites = BTreeMap::new();
+    for worker in scheduler.workers().filter(|worker| worker.is_in_poll()) {
+        if let Some(site) = worker.spawn_site(worker.ticks()) {
+            *sites.entry(site.to_string()).or_insert(0) += 1;
+        }
+    }
+    let (left, running) = (scheduler.live() as usize, sites.values().sum::<usize>());
+    let mut sentence = format!(
+        "gorun: main has returned, and {left} of its goroutines did not end: what they would drop is cut \
+         off, or never dropped"
+    );
+    for (place, (site, count)) in sites.iter().take(SITES).enumerate() {
+        let before = if place == 0 { ". On a thread now: spawned at" } else { "," };
+        sentence += &format!("{before} {site} ({count})");
+    }
+    if sites.len() > SITES {
+        sentence += &format!(", and at {} other places", sites.len() - SITES);
+    }
+    if left > running {
+        sentence += &format!(". {} wait behind others", left - running);
+    }
+    sentence + ". To give them more time use `Builder::exit_grace`"
 }
 
 /// Ends the workers, and waits for those that are not inside a poll that does not end.
@@ -171,6 +228,7 @@ impl Scheduler {
     fn observe(&self) -> Observation {
         Observation {
             living: self.live() as usize,
+            finished: self.finished(),
             nested: self.threads.waiting_goroutines(),
             steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),
             in_poll: self.workers_in_poll(),

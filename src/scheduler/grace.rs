@@ -8,6 +8,10 @@
 //! for ever. So exit ends, at the latest, when it has not got on for the limit that [`Observation::limit`]
 //! gives. As the number of goroutines cannot grow any more, that bounds the whole of it.
 //!
+//! One exception: destructors may start goroutines, which are dropped in turn. As long as goroutines end, a
+//! second in all does not count, so that a chain of a few hundred thousand comes to its end, and an endless one
+//! is cut off.
+//!
 //! (Each worker that exit starts, and there are few, gets ten milliseconds to begin.)
 //!
 //! The time is main's own sleep, each nap at its nominal length: where the machine is so busy that this
@@ -38,6 +42,9 @@ pub(crate) const LEAST_GRACE: Duration = Duration::from_millis(10);
 /// whatever happens.
 const WORKER_LIMIT: Duration = Duration::from_secs(1);
 
+/// For how long goroutines may end without there being fewer of them.
+const CHAIN_LIMIT: Duration = Duration::from_secs(1);
+
 /// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
 /// that does not end.
 pub(crate) const MAX_DRAINERS: usize = 64;
@@ -47,6 +54,8 @@ pub(crate) const MAX_DRAINERS: usize = 64;
 pub(crate) struct Observation {
     /// Goroutines that are alive.
     pub(crate) living: usize,
+    /// How many have ended.
+    pub(crate) finished: u64,
     /// Those of them that sit in a nested `block_on`.
     pub(crate) nested: usize,
     /// Changes when a goroutine begins or ends to block inside a poll.
@@ -98,6 +107,9 @@ pub(crate) struct Grace {
     least: usize,
     /// For how long exit has not got on.
     stalled_for: Duration,
+    finished: u64,
+    /// For how long goroutines have ended without there being fewer.
+    chained_for: Duration,
     steps: u64,
     /// For how long all that are alive have sat in a nested `block_on`, without a step.
     nested_for: Duration,
@@ -110,6 +122,8 @@ impl Grace {
             grace: grace.max(LEAST_GRACE),
             least: usize::MAX,
             stalled_for: Duration::ZERO,
+            finished: 0,
+            chained_for: Duration::ZERO,
             steps: 0,
             nested_for: Duration::ZERO,
             drainers: 0,
@@ -151,7 +165,11 @@ impl Grace {
     }
 
     fn note(&mut self, seen: &Observation, slept: Duration) {
-        self.stalled_for += slept;
+        match seen.finished != self.finished && self.chained_for < CHAIN_LIMIT {
+            true => self.chained_for += slept,
+            false => self.stalled_for += slept,
+        }
+        self.finished = seen.finished;
         self.nested_for += slept;
         if seen.living < self.least {
             self.least = seen.living;

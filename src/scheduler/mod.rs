@@ -86,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) stack_size: Option<usize>,
     pub(crate) exit_grace: Duration,
     pub(crate) unhandled_panic: UnhandledPanic,
+    /// Exit says what it leaves behind.
+    pub(crate) reports_left_behind: bool,
     /// Workers and spares together.
     pub(crate) max_threads: usize,
     pub(crate) on_blocked: Vec<Listener>,
@@ -96,8 +98,10 @@ pub(crate) struct Config {
 #[repr(u8)]
 pub(crate) enum Phase {
     Running,
-    /// Main is done: no more spawns, and each goroutine is dropped when a worker comes to it.
+    /// Main is done: each goroutine is dropped when a worker comes to it, also one that is spawned now.
     Closing,
+    /// None is alive any more, or exit has given up: no more spawns.
+    Closed,
     /// Workers end.
     Ended,
 }
@@ -161,7 +165,7 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// Starts a goroutine. `None` if the runtime is closing: the future has been dropped.
+    /// Starts a goroutine. `None` if the runtime is closed: the future has been dropped.
     pub(crate) fn spawn<F>(
         self: &Arc<Self>,
         context: Option<&Context>,
@@ -214,24 +218,24 @@ impl Scheduler {
         None
     }
 
-    /// Counts a goroutine about to be spawned, unless the runtime is closing.
+    /// Counts a goroutine about to be spawned, unless the runtime is closed.
     #[inline]
     fn count_spawn(&self, context: Option<&Context>) -> bool {
         // Inside a poll the worker's own counts do, as `counts.rs` explains.
         let inside = context.filter(|context| context.polling.get().is_some());
         if let Some(worker) = inside.and_then(Context::worker) {
-            if self.is_closing() {
+            if self.phase() >= Phase::Closed {
                 return false;
             }
             worker.counts.count_spawned();
             return true;
         }
-        if self.is_closing() {
+        if self.phase() >= Phase::Closed {
             return false;
         }
         let outside = &self.counts_outside[thread_number() % SHARDS];
         outside.count_spawned_outside();
-        if self.is_closing() {
+        if self.phase() >= Phase::Closed {
             outside.count_refused_outside();
             return false;
         }
@@ -251,6 +255,11 @@ impl Scheduler {
         spawned.saturating_sub(finished)
     }
 
+    /// How many goroutines have ended.
+    fn finished(&self) -> u64 {
+        self.all_counts().map(Counts::finished).sum()
+    }
+
     /// Goroutines that are alive, main among them.
     pub(crate) fn num_goroutines(&self) -> usize {
         self.live() as usize + usize::from(!self.main.is_main_done())
@@ -268,6 +277,7 @@ impl Scheduler {
         match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Running,
             1 => Phase::Closing,
+            2 => Phase::Closed,
             _ => Phase::Ended,
         }
     }

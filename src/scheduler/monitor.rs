@@ -116,7 +116,7 @@ impl Monitor {
                     }
                 }
                 // Exit looks after stragglers itself.
-                Phase::Closing => look_at = None,
+                Phase::Closing | Phase::Closed => look_at = None,
                 Phase::Ended => return self.scheduler.stop_timers(),
             }
         }

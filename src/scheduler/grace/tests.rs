@@ -12,7 +12,7 @@ fn millis(n: u64) -> Duration {
 
 /// So many goroutines, each in a poll on a worker of its own.
 fn running(living: usize) -> Observation {
-    Observation { living, nested: 0, steps: 0, in_poll: living, workers: living }
+    Observation { living, finished: 0, nested: 0, steps: 0, in_poll: living, workers: living }
 }
 
 fn nested(living: usize) -> Observation {
@@ -173,4 +173,15 @@ fn main_looks_less_often_the_longer_it_waits() {
         }
     }
     assert!(looks < 200, "{looks} looks in two seconds");
+}
+
+#[test]
+fn a_chain_in_which_each_starts_the_next_is_followed_for_a_second() {
+    let seen = |at: Duration| Observation { finished: at.as_micros() as u64, ..running(1) };
+    assert_ends(wait(&mut Grace::new(GRACE), seen), Verdict::GiveUp, 1100..=1120);
+    let seen = |at: Duration| Observation {
+        finished: at.as_micros() as u64,
+        ..running(usize::from(at < millis(900)))
+    };
+    assert_ends(wait(&mut Grace::new(GRACE), seen), Verdict::Done, 900..=901);
 }
