@@ -103,8 +103,9 @@ pub(crate) async fn send(life: &Life, mut random: Random) {
         0..=2 => life.settle(id, line.tx.send(value).await),
         3 => {
             life.world.set_timer();
-            if let Ok(result) = timeout(random.micros(300), line.tx.send(value)).await {
-                life.settle(id, result);
+            match timeout(random.micros(300), line.tx.send(value)).await {
+                Ok(result) => life.settle(id, result),
+                Err(_) => life.world.fates.elapsed(id),
             }
         }
         4 => {

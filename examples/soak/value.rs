@@ -64,6 +64,11 @@ impl Fates {
         self.note(id, SENT, REFUSED);
     }
 
+    /// Its send has elapsed: it was not sent, and never arrives.
+    pub(crate) fn elapsed(&self, id: usize) {
+        self.note(id, REFUSED, SENT | RECEIVED);
+    }
+
     pub(crate) fn made(&self) -> usize {
         self.next.load(SeqCst)
     }

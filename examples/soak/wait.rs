@@ -1,12 +1,13 @@
 //! Waiting for a time, for others, for the system.
 
+use std::future::ready;
 use std::hint::black_box;
 use std::sync::{PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gorun::time::{after, interval, now, sleep, sleep_until, tick, timeout};
-use gorun::{blocking, spawn, yield_now};
+use gorun::{blocking, channel, spawn, yield_now};
 
 use super::bell::ring;
 use super::event::Step;
@@ -71,6 +72,32 @@ pub(crate) async fn for_others(life: &Life, mut random: Random) {
     for _ in 0..1 << random.below(8) {
         yield_now().await;
     }
+}
+
+/// Awaits that are ready at once, and tickers that nobody reads: only a limit, or exit, ends them.
+pub(crate) async fn never(life: &Life, mut random: Random) {
+    life.at(Step::Yields, 1);
+    let limit = random.micros(2000);
+    let _unread: Vec<_> = (0..random.below(20))
+        .map(|_| tick(random.micros(300) + Duration::from_micros(1)))
+        .collect();
+    let way = random.below(3);
+    let busy = async {
+        let (tx, rx) = channel(1);
+        loop {
+            match way {
+                0 => drop(spawn(async {}).await),
+                1 => drop(timeout(limit, ready(())).await),
+                _ => {
+                    tx.send(()).await.unwrap();
+                    rx.recv().await.unwrap();
+                }
+            }
+        }
+    };
+    life.world.set_timer();
+    let ended: Result<(), _> = timeout(limit, busy).await;
+    demand!(ended.is_err(), "{}: it has no end", life.record);
 }
 
 pub(crate) async fn for_the_bell(life: &Life) {
