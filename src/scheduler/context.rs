@@ -120,13 +120,18 @@ impl Context {
 
     /// Runs `f` with this as the thread's context.
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Restore(*const Context);
+        struct Restore {
+            own: *const Context,
+            former: *const Context,
+        }
         impl Drop for Restore {
             fn drop(&mut self) {
-                CURRENT.set(self.0);
+                if CURRENT.replace(self.former) != self.own {
+                    left_out_of_turn();
+                }
             }
         }
-        let _restore = Restore(CURRENT.replace(self));
+        let _restore = Restore { own: self, former: CURRENT.replace(self) };
         f()
     }
 
@@ -165,6 +170,18 @@ impl Context {
     }
 }
 
+/// The contexts of a thread are left in the reverse order of entering them, unless somebody switches
+/// stacks in between. Then the thread-local would point at a frame that is gone.
+#[cold]
+fn left_out_of_turn() -> ! {
+    eprintln!(
+        "gorun: a `block_on` has ended on this thread before another one that began later. Code inside has \
+         switched stacks, as coroutine crates do, and gorun cannot follow that. Let each coroutine come \
+         to the end of its own `block_on` before another runs on this thread"
+    );
+    std::process::abort()
+}
+
 /// Marks the calling thread as a worker's that ends.
 pub(crate) fn end_thread() {
     CURRENT.set(ENDED);
@@ -180,7 +197,8 @@ pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
     } else {
         // SAFETY: only `enter` stores other addresses, that of a context borrowed for the whole of
         // a call that is still on this thread's stack: it restores the former value on every way
-        // out. The reference stays in `f`, which is above that call on the stack.
+        // out, and aborts if they are left out of turn. The reference stays in `f`, which is above that
+        // call on the stack. Exercised by `soundness::contexts_nested_and_unwound`.
         Place::Inside(unsafe { &*current })
     })
 }
