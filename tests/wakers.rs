@@ -654,6 +654,7 @@ fn an_operation_that_is_given_up_keeps_no_waker_and_nothing_calls_it_afterwards(
             wakers.extend(given_up("a timeout", timeout(SOON, pending::<()>())));
             let mut ticks = interval(SOON);
             ticks.tick().await;
+            wakers.extend(given_up("a tick of an interval", ticks.tick()));
             wakers.extend(given_up("an interval", async move { ticks.tick().await }));
 
             let (tx, rx) = channel::<u32>(1);

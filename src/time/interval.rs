@@ -59,7 +59,7 @@ impl Interval {
     ///
     /// See [`interval`].
     pub async fn tick(&mut self) -> Instant {
-        (&mut self.sleep).await;
+        (&mut *LetGo(&mut self.sleep).0).await;
         let due = self.sleep.deadline();
         self.sleep.reset(next_tick(due, self.period, now()));
         due
@@ -77,6 +77,15 @@ impl Interval {
     /// ```
     pub fn period(&self) -> Duration {
         self.period
+    }
+}
+
+/// Lets go of the waker when nobody waits for the tick any more.
+struct LetGo<'a>(&'a mut Sleep);
+
+impl Drop for LetGo<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 

@@ -99,6 +99,11 @@ impl Sleep {
         self.timer.reset(deadline);
     }
 
+    /// Nobody is woken until it is polled again.
+    pub(super) fn cancel(&mut self) {
+        self.timer.cancel();
+    }
+
     pub(super) fn is_due(&self) -> bool {
         self.timer.is_due()
     }
