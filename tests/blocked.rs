@@ -463,15 +463,19 @@ fn a_waker_that_blocks_when_a_timer_calls_it_holds_up_nobody() {
                 })
                 .unzip();
             let deadline = Instant::now() + 20 * MILLI;
-            let _sleeps: Vec<_> = wakers
-                .iter()
-                .map(|waker| {
+            // A goroutine waits, in its own way. (Those of main's own timers main calls itself.)
+            let waiting = wakers.clone();
+            let _sleeps = spawn(async move {
+                let wait = |waker: Arc<BlockingWaker>| {
                     let mut sleep = Box::pin(gorun::time::sleep_until(deadline));
-                    let waker = Waker::from(waker.clone());
+                    let waker = Waker::from(waker);
                     assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
                     sleep
-                })
-                .collect();
+                };
+                waiting.into_iter().map(wait).collect::<Vec<_>>()
+            })
+            .await
+            .unwrap();
             gorun::time::sleep_until(deadline + 10 * MILLI).await;
             for (teller, waker) in tellers.into_iter().zip(&wakers).rev() {
                 spawn(async move { teller.send(()).unwrap() }).await.unwrap();

@@ -135,7 +135,9 @@ fn giving_way_is_one_poll_that_wakes_its_own_waker() {
         .await
         .unwrap();
     });
-    assert!((1004..=1016).contains(&polls.load(SeqCst)), "{polls:?}");
+    // The receives are polled with a waker of their own, in one poll of the goroutine: when its budget is
+    // spent, each gives way once.
+    assert!((1872..=2000).contains(&polls.load(SeqCst)), "{polls:?}");
 }
 
 #[test]
