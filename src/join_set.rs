@@ -14,9 +14,9 @@ use slab::Slab;
 
 use crate::join_error::JoinError;
 use crate::join_handle::{AbortHandle, JoinHandle};
-use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::outcome::Outcome;
+use crate::scheduler::{context, foreign};
 use crate::spawn::spawn;
 use crate::sync::{Mutex, lock};
 
@@ -338,10 +338,11 @@ impl<T> JoinSet<T> {
             if news.keys.is_empty() {
                 let replaced = news.waiting.replace(waker);
                 drop(news);
-                drop(replaced);
+                foreign::let_go(replaced);
                 return Poll::Pending;
             }
             drop(news);
+            foreign::let_go(waker);
         }
     }
 }
@@ -420,7 +421,7 @@ impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
         let waker = lock(&self.set.news).waiting.take();
         // Outside the lock.
-        drop(waker);
+        foreign::let_go(waker);
     }
 }
 
@@ -442,7 +443,7 @@ impl Wake for Announce {
         drop(news);
         // Outside the lock.
         if let Some(waker) = waiting {
-            waker.wake();
+            foreign::wake(waker);
         }
     }
 }

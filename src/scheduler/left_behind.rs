@@ -18,7 +18,7 @@ use std::thread;
 
 use slab::Slab;
 
-use crate::scheduler::{Scheduler, main_guard};
+use crate::scheduler::{Scheduler, foreign, main_guard};
 use crate::sync::lock;
 
 /// One of several, so that goroutines that await many handles through a combinator do not all wait
@@ -61,7 +61,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let waker = lock(&BOARD[self.board()]).waiting.remove(self.key());
         // Outside the lock.
-        drop(waker);
+        foreign::let_go(waker);
     }
 }
 
@@ -121,6 +121,6 @@ pub(crate) fn is_announced(
     };
     drop(board);
     // Outside the lock.
-    drop(unused);
+    foreign::let_go(unused);
     is_announced
 }

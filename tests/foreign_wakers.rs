@@ -1,0 +1,84 @@
+//! Wakers belong to their users: whatever they do when gorun clones, wakes or drops them, at whichever call,
+//! costs nobody else anything. The rule stands in `docs/semantics.md`, and in `src/scheduler/foreign.rs`.
+//!
+//! A sequence of random operations, polled by hand, is followed once for each call of a waker's function in
+//! it: at that call the waker panics, or comes back in. `GORUN_STRESS=600s cargo test --release --test
+//! foreign_wakers` goes on for that long; `GORUN_SEED` begins with that seed. `fuzz/` gives the same to a
+//! fuzzer.
+//!
+//! Left out: what `async-task` ends the process for, a panic of a waker that awaits a handle.
+
+#[path = "sequences/bytes.rs"]
+mod bytes;
+#[path = "foreign_wakers/cases.rs"]
+mod cases;
+mod common;
+#[path = "foreign_wakers/hooks.rs"]
+mod hooks;
+#[path = "foreign_wakers/operations.rs"]
+mod operations;
+#[path = "foreign_wakers/values.rs"]
+mod values;
+#[path = "foreign_wakers/world.rs"]
+mod world;
+
+use std::time::{Duration, Instant};
+
+use cases::Where;
+
+fn explore(place: Where, sequences: u64) {
+    let variable = |name| std::env::var(name).ok();
+    let limit = variable("GORUN_STRESS").map_or(0, |value| {
+        value.trim_end_matches('s').parse().expect("GORUN_STRESS is a number of seconds, as 60s")
+    });
+    let first = variable("GORUN_SEED").map_or(1, |value| value.parse().expect("GORUN_SEED"));
+    let (start, mut cases) = (Instant::now(), 0);
+    let mut _watchdog = common::watchdog();
+    for seed in first.. {
+        if seed % 64 == 0 {
+            _watchdog = common::watchdog();
+        }
+        let on_panic = Seed(seed);
+        cases += cases::follow(&random_bytes(seed), place);
+        std::mem::forget(on_panic);
+        if seed >= first + sequences && start.elapsed() >= Duration::from_secs(limit) {
+            println!("{cases} cases in {:?}", start.elapsed());
+            break;
+        }
+    }
+}
+
+fn random_bytes(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as usize
+    };
+    let length = 8 + next() % 150;
+    (0..length).map(|_| next() as u8).collect()
+}
+
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        eprintln!("GORUN_SEED={}", self.0);
+    }
+}
+
+#[test]
+fn a_waker_that_panics_or_comes_back_in_costs_nobody_anything_outside() {
+    explore(Where::Outside, 150);
+}
+
+#[test]
+fn a_waker_that_panics_or_comes_back_in_costs_nobody_anything_in_main() {
+    explore(Where::Main, 60);
+}
+
+#[test]
+fn a_waker_that_panics_or_comes_back_in_costs_nobody_anything_in_a_goroutine() {
+    explore(Where::Goroutine, 60);
+}
