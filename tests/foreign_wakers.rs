@@ -12,7 +12,6 @@
 mod bytes;
 #[path = "foreign_wakers/cases.rs"]
 mod cases;
-mod common;
 #[path = "foreign_wakers/hooks.rs"]
 mod hooks;
 #[path = "foreign_wakers/operations.rs"]
@@ -22,6 +21,9 @@ mod values;
 #[path = "foreign_wakers/world.rs"]
 mod world;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cases::Where;
@@ -33,11 +35,9 @@ fn explore(place: Where, sequences: u64) {
     });
     let first = variable("GORUN_SEED").map_or(1, |value| value.parse().expect("GORUN_SEED"));
     let (start, mut cases) = (Instant::now(), 0);
-    let mut _watchdog = common::watchdog();
+    let watchdog = Watchdog::default();
     for seed in first.. {
-        if seed % 64 == 0 {
-            _watchdog = common::watchdog();
-        }
+        watchdog.let_out(seed);
         let on_panic = Seed(seed);
         cases += cases::follow(&random_bytes(seed), place);
         std::mem::forget(on_panic);
@@ -58,6 +58,38 @@ fn random_bytes(seed: u64) -> Vec<u8> {
     };
     let length = 8 + next() % 150;
     (0..length).map(|_| next() as u8).collect()
+}
+
+/// Aborts the process if a sequence hangs.
+struct Watchdog {
+    seed: Arc<AtomicU64>,
+}
+
+impl Default for Watchdog {
+    fn default() -> Self {
+        let seed = Arc::new(AtomicU64::new(0));
+        let watched = Arc::downgrade(&seed);
+        thread::spawn(move || {
+            let (mut last, mut since) = (0, Instant::now());
+            while let Some(seed) = watched.upgrade().map(|seed| seed.load(Ordering::Relaxed)) {
+                if seed != last {
+                    (last, since) = (seed, Instant::now());
+                }
+                if since.elapsed() > Duration::from_secs(60) {
+                    eprintln!("it hangs: GORUN_SEED={seed}");
+                    std::process::abort();
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        Watchdog { seed }
+    }
+}
+
+impl Watchdog {
+    fn let_out(&self, seed: u64) {
+        self.seed.store(seed, Ordering::Relaxed);
+    }
 }
 
 struct Seed(u64);

@@ -23,7 +23,9 @@ pub(crate) enum Deed {
     Block,
 }
 
-pub(crate) const DEEDS: [Deed; 9] = [
+pub(crate) const DEEDS: [Deed; 11] = [
+    Deed::Panic,
+    Deed::Panic,
     Deed::Panic,
     Deed::Poll,
     Deed::Send,
@@ -36,7 +38,10 @@ pub(crate) const DEEDS: [Deed; 9] = [
 ];
 
 /// What wakers panic with.
-pub(crate) struct Boom;
+pub(crate) struct Boom {
+    /// It was cloned, or woken by reference: that goes to whoever polls with it.
+    pub(crate) is_the_caller_s: bool,
+}
 
 /// At which calls of all the wakers' functions they do it.
 pub(crate) struct Schedule {
@@ -129,7 +134,7 @@ impl Hook {
         unsafe { Waker::new(other.data(), &FALSE) }
     }
 
-    fn called(&self) {
+    fn called(&self, is_the_caller_s: bool) {
         let Some(world) = self.world.upgrade() else { return };
         if BUSY.get() {
             return;
@@ -148,14 +153,14 @@ impl Hook {
             schedule.done.fetch_add(1, Ordering::SeqCst);
             if self.may_panic && !std::thread::panicking() {
                 // Without the panic hook, which would say so thousands of times.
-                resume_unwind(Box::new(Boom));
+                resume_unwind(Box::new(Boom { is_the_caller_s }));
             }
         }
     }
 
-    fn wake(&self) {
+    fn wake(&self, is_by_reference: bool) {
         self.woken.fetch_add(1, Ordering::SeqCst);
-        self.called();
+        self.called(is_by_reference);
     }
 }
 
@@ -173,7 +178,7 @@ static OWN: RawWakerVTable = RawWakerVTable::new(
     |data| {
         // SAFETY: see above; the waker stays.
         let hook = unsafe { &*data.cast::<Hook>() };
-        hook.called();
+        hook.called(true);
         hook.alive.fetch_add(1, Ordering::SeqCst);
         // SAFETY: see above.
         unsafe { Arc::increment_strong_count(data.cast::<Hook>()) };
@@ -183,18 +188,18 @@ static OWN: RawWakerVTable = RawWakerVTable::new(
         // SAFETY: see above; the waker is used up.
         let hook = unsafe { Arc::from_raw(data.cast::<Hook>()) };
         hook.alive.fetch_sub(1, Ordering::SeqCst);
-        hook.wake();
+        hook.wake(false);
     },
     |data| {
         // SAFETY: see above; the waker stays.
         let hook = unsafe { &*data.cast::<Hook>() };
-        hook.wake();
+        hook.wake(true);
     },
     |data| {
         // SAFETY: see above; the waker is used up.
         let hook = unsafe { Arc::from_raw(data.cast::<Hook>()) };
         hook.alive.fetch_sub(1, Ordering::SeqCst);
-        hook.called();
+        hook.called(false);
     },
 );
 
@@ -204,7 +209,7 @@ static FORGED: Mutex<BTreeMap<usize, Arc<Hook>>> = Mutex::new(BTreeMap::new());
 static FALSE: RawWakerVTable = RawWakerVTable::new(
     |data| {
         forged(data, |hook| {
-            hook.called();
+            hook.called(true);
             hook.alive.fetch_add(1, Ordering::SeqCst);
         });
         RawWaker::new(data, &FALSE)
@@ -212,14 +217,14 @@ static FALSE: RawWakerVTable = RawWakerVTable::new(
     |data| {
         forged(data, |hook| {
             hook.alive.fetch_sub(1, Ordering::SeqCst);
-            hook.wake();
+            hook.wake(false);
         })
     },
-    |data| forged(data, Hook::wake),
+    |data| forged(data, |hook| hook.wake(true)),
     |data| {
         forged(data, |hook| {
             hook.alive.fetch_sub(1, Ordering::SeqCst);
-            hook.called();
+            hook.called(false);
         })
     },
 );

@@ -131,7 +131,7 @@ fn until(condition: impl Fn() -> bool) {
 
 impl World {
     fn step(self: &Arc<Self>, bytes: &mut Bytes<'_>, place: Place<'_>) {
-        let kinds = if self.is_inside { 26 } else { 20 };
+        let kinds = if self.is_inside { 29 } else { 20 };
         let channel = &self.channels[bytes.below(self.channels.len())];
         match bytes.below(kinds) {
             0 => self.try_send(channel),
@@ -147,6 +147,8 @@ impl World {
             7 => self.drop_operation(bytes.below(MANY)),
             8..13 => self.poll(bytes.below(MANY), Some(bytes.below(2)), place, bytes.below(4) == 0),
             13 => self.poll(bytes.below(MANY), None, place, false),
+            // Goroutines complete, and timers ring.
+            28 => std::thread::sleep(Duration::from_micros(100)),
             kind => {
                 if let Some(operation) = self.operation(kind, channel, bytes) {
                     let place_of = self.operations.lock().unwrap().len();
@@ -343,8 +345,10 @@ impl World {
             }
             Ok(Poll::Pending) => operation.waits = times,
             Err(payload) => {
-                if !payload.is::<Boom>() || is_over {
-                    self.ledger.note("a poll panicked by itself");
+                match payload.downcast_ref::<Boom>() {
+                    Some(boom) if boom.is_the_caller_s && !is_over => {}
+                    Some(_) => self.ledger.note("a waker's panic went to somebody else"),
+                    None => self.ledger.note("a poll panicked by itself"),
                 }
                 operation.waits = None;
                 if operation.is_block {
