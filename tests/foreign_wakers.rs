@@ -6,6 +6,19 @@
 //! foreign_wakers` goes on for that long; `GORUN_SEED` begins with that seed. `fuzz/` gives the same to a
 //! fuzzer.
 //!
+//! Seen to find each of these, in a few dozen sequences:
+//!
+//! - *under the lock*: a channel's lock held while a clone is made, or while the former waker is dropped; a
+//!   wait group's held while the waker of a wait that is dropped goes (all hang);
+//! - *state after the call*: a receive or a send that wakes its partner before the outcome is safe, without
+//!   catching ("a value was lost whose send had said Ok"; a slot used twice); an alarm that is armed again
+//!   after it has woken ("an alarm has ended by itself"); a wait that lets a clone's destructor take the zero
+//!   along ("a waker's panic went to somebody else");
+//! - *identity by data alone*: a waker with the goroutine's data taken for its own (hangs, in a goroutine).
+//!
+//! Not found here: a `JoinSet`'s lock held while a waker is dropped, since no waker can come back to the set
+//! that is being polled.
+//!
 //! Left out: what `async-task` ends the process for, a panic of a waker that awaits a handle.
 
 #[path = "sequences/bytes.rs"]

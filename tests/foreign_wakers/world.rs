@@ -387,6 +387,11 @@ impl World {
             }
             self.put(operation);
             while let Some(operation) = self.take(0) {
+                if operation.waits.is_none() {
+                    // It has panicked by itself, and that has been noted.
+                    operation.leave();
+                    break;
+                }
                 until(|| operation.is_woken());
                 let waker = operation.hooks[0].waker();
                 self.poll_with(operation, Some(0), &waker);
