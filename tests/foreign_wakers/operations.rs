@@ -154,8 +154,10 @@ pub(crate) fn send(tx: Arc<Sender<Value>>, value: Value, hooks: [Arc<Hook>; 2]) 
 
 pub(crate) fn send_from(tx: Arc<Sender<Value>>, value: Value, hooks: [Arc<Hook>; 2]) -> Operation {
     let (fate, place) = (value.fate(), Place::new(Some(value)));
-    // SAFETY: `Owned` drops it first, and nobody else uses the place before.
-    let future = unsafe { forever(&tx).send_from(place.lend()) };
+    // SAFETY: `Owned` drops the future first, and nobody else uses the place before.
+    let lent = unsafe { place.lend() };
+    // SAFETY: likewise.
+    let future = unsafe { forever(&tx) }.send_from(lent);
     let mut send = Owned { future, owner: (tx, place) };
     let sent = fate.clone();
     let future = poll_fn(move |cx| {

@@ -82,7 +82,7 @@ impl Drop for Value {
 
 impl Fate {
     pub(crate) fn sent(&self) {
-        let _ = self.change(FLYING, SENT);
+        self.change(FLYING, SENT);
     }
 
     /// Calls `leave`, which drops a send, with its value unless that was sent.

@@ -80,7 +80,10 @@ fn poll_forged<F: Future>(future: F, own: &Waker) -> bool {
 /// In a goroutine, with its waker.
 fn in_a_goroutine(workers: usize, test: impl FnOnce(&Waker) + Send + 'static) {
     let mut test = Some(test);
-    let goroutine = poll_fn(move |cx| Poll::Ready(test.take().unwrap()(cx.waker())));
+    let goroutine = poll_fn(move |cx| {
+        test.take().unwrap()(cx.waker());
+        Poll::Ready(())
+    });
     run(workers, async { spawn(goroutine).await.unwrap() });
 }
 
@@ -160,8 +163,7 @@ where
         spawn(goroutine).detach();
         yield_until(|| until(callers.lock().unwrap().len())).await;
     });
-    let callers = callers.lock().unwrap().clone();
-    callers
+    std::mem::take(&mut *callers.lock().unwrap())
 }
 
 /// It may block there, and everybody's timers with it.
