@@ -15,10 +15,10 @@ use slab::Slab;
 
 use crate::join_error::JoinError;
 use crate::join_handle::{AbortHandle, JoinHandle};
-use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::left_behind;
 use crate::scheduler::outcome::Outcome;
+use crate::scheduler::{context, foreign};
 use crate::spawn::{MAX_UNBOXED, spawn};
 use crate::sync::{Mutex, lock};
 use news::{Announce, EVERY, News};
@@ -366,10 +366,11 @@ impl<T> JoinSet<T> {
             if news.keys.is_empty() {
                 let replaced = news.waiting.replace(waker);
                 drop(news);
-                drop(replaced);
+                foreign::let_go(replaced);
                 return Poll::Pending;
             }
             drop(news);
+            foreign::let_go(waker);
         }
     }
 }
@@ -448,6 +449,6 @@ impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
         let waker = lock(&self.set.news).waiting.take();
         // Outside the lock.
-        drop(waker);
+        foreign::let_go(waker);
     }
 }

@@ -20,6 +20,8 @@ mod exit;
 mod fair_turns;
 #[path = "promises/first_looks.rs"]
 mod first_looks;
+#[path = "promises/foreign_wakers.rs"]
+mod foreign_wakers;
 #[path = "promises/gate.rs"]
 mod gate;
 #[path = "promises/hogs.rs"]

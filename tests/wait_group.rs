@@ -386,7 +386,7 @@ fn a_waker_that_panics_does_not_keep_the_others_from_being_woken() {
     assert!(!poll_with(&mut waits[0], &woken.clone().into()));
     assert!(!poll_with(&mut waits[1], &calls(|| panic!("boom"))));
     assert!(!poll_with(&mut waits[2], &woken.clone().into()));
-    assert_eq!(message(&*payload_of(|| group.done())), Some("boom"));
+    group.done();
     assert_eq!(woken.0.load(SeqCst), 2);
     assert!(waits.iter_mut().all(poll_once));
 }

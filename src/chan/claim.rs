@@ -18,6 +18,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::scheduler::foreign;
 use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
 /// Not a case.
@@ -80,7 +81,7 @@ impl Claim {
         // Ordering: Acquire pairs with the Release in `commit`.
         self.state.swap(BUSY, Ordering::Acquire);
         // Here, since whoever drops the claim last may hold a lock.
-        drop(self.take_waker());
+        foreign::let_go(self.take_waker());
     }
 
     /// Nobody is to be woken any more: the caller drops this.

@@ -63,9 +63,9 @@
 //! No code of the user runs under the lock: wakers are cloned, woken and dropped, and values dropped,
 //! outside. The one exception is a clone of the polled goroutine's own waker, which is ours.
 //!
-//! Any of these calls may panic. So each comes when all state is as it is to stay. Where several are due,
-//! each is made whatever the others do, and where an outcome is about to be handed over, a panic does not
-//! keep it back (`first_panic.rs`).
+//! Each of these calls comes when all state is as it is to stay, since it may panic, or come back in. What
+//! becomes of a waker's panic says `scheduler/foreign.rs`: it keeps no outcome back, and nobody from being
+//! woken.
 
 #![forbid(unsafe_code)]
 
@@ -73,9 +73,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
-use crate::chan::first_panic::{FirstPanic, drop_quietly, wake_all};
 use crate::chan::lock::{Held, Lock, Locked};
 use crate::chan::waiters::{Key, Side, Waiter, Waiters};
+use crate::scheduler::foreign;
 
 pub(crate) struct Core<T> {
     state: Locked<State<T>>,
@@ -124,12 +124,25 @@ pub(crate) struct Rung {
     pub(crate) wake: Option<Waker>,
 }
 
-/// What a waiter that leaves hands to its owner, to be dropped, or woken, without the lock.
+/// What a waiter that leaves hands to its owner, for when the lock is free.
+#[must_use]
 pub(crate) struct Left<T> {
-    pub(crate) value: Option<T>,
+    value: Option<T>,
     /// To be woken.
-    pub(crate) wake: Option<Waker>,
-    _waiter: Waiter,
+    wake: Option<Waker>,
+    waiter: Waiter,
+}
+
+impl<T> Left<T> {
+    /// Lets go of the waker, and wakes who is to be woken. The lock is free.
+    #[inline]
+    pub(crate) fn settle(self) -> Option<T> {
+        foreign::let_go(self.waiter);
+        if let Some(waker) = self.wake {
+            foreign::wake(waker);
+        }
+        self.value
+    }
 }
 
 impl<T> Core<T> {
@@ -186,13 +199,13 @@ impl<T> Core<T> {
         if !inside.state.waiters.is_out(key) {
             let former = inside.state.waiters.set_waker(key, waker);
             drop(held);
-            drop(former);
+            foreign::let_go(former);
             return None;
         }
         // Served while it was cloned.
         let found = inside.finish(side, key);
         drop(held);
-        drop_quietly(waker);
+        foreign::let_go(waker);
         found
     }
 
@@ -214,7 +227,7 @@ impl<T> Core<T> {
     pub(crate) fn close(&self) {
         let mut wakes = Vec::new();
         self.inside(&mut self.hold()).close(&mut wakes);
-        wake_all(wakes);
+        wakes.into_iter().for_each(foreign::wake);
     }
 
     /// For a channel that is open.
@@ -261,7 +274,7 @@ impl<T> Core<T> {
             inside.close(&mut wakes);
         }
         drop(held);
-        wake_all(wakes);
+        wakes.into_iter().for_each(foreign::wake);
     }
 
     pub(crate) fn add_receiver(&self) {
@@ -282,10 +295,9 @@ impl<T> Core<T> {
             unwanted = std::mem::take(&mut inside.state.buffer);
         }
         drop(held);
-        let mut panic = FirstPanic::default();
-        panic.after_each(wakes);
-        panic.after(|| drop(unwanted));
-        panic.go_on();
+        wakes.into_iter().for_each(foreign::wake);
+        // Last, since a value may panic.
+        drop(unwanted);
     }
 }
 
@@ -392,7 +404,7 @@ impl<T> Inside<'_, T> {
     /// a receiver was given goes to the next one, or back to where it came from.
     pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
         let waiter = self.state.waiters.leave(side, key);
-        let mut left = Left { value: self.slot(key).take(), wake: None, _waiter: waiter };
+        let mut left = Left { value: self.slot(key).take(), wake: None, waiter };
         if let Side::Receivers = side
             && left.value.is_some()
         {

@@ -8,7 +8,6 @@
 pub(crate) mod claim;
 pub(crate) mod core;
 pub(crate) mod error;
-pub(crate) mod first_panic;
 pub(crate) mod lock;
 pub(crate) mod receiver;
 pub(crate) mod recv;

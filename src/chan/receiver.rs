@@ -11,7 +11,6 @@ use futures_core::Stream;
 
 use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
-use crate::chan::first_panic::FirstPanic;
 use crate::chan::recv::{self, Recv};
 use crate::chan::waiters::Key;
 use crate::scheduler::nested;
@@ -262,14 +261,7 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        // What it leaves as a stream may wake the next receiver, by a waker that panics. It is counted
-        // out all the same.
-        let mut panic = FirstPanic::default();
-        panic.after(|| {
-            self.core();
-        });
-        panic.after(|| self.core.remove_receiver());
-        panic.go_on();
+        self.core().remove_receiver();
     }
 }
 

@@ -13,8 +13,8 @@ use crate::chan::core::{Core, Receiving};
 use crate::chan::error::TryRecvError;
 use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
-use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::{context, foreign};
 
 /// Receives, or waits with the slot `key`.
 // Always inline: the way of a receive that need not wait is short, and a call would add a fifth to it.
@@ -58,7 +58,7 @@ fn withdraw<T>(core: &Core<T>, key: &mut Option<Key>, waker: &Waker) -> Poll<Opt
     }
     let left = core.inside(&mut held).leave(Side::Receivers, waiting);
     drop(held);
-    drop(left);
+    left.settle();
     waker.wake_by_ref();
     Poll::Pending
 }
@@ -81,14 +81,15 @@ fn wait<'a, T>(
     } else {
         // It may be anybody's, and do anything when it is cloned.
         drop(held);
-        let waiter = Waiter::Alone(waker.clone());
+        let clone = waker.clone();
         held = core.hold();
         let received = core.inside(&mut held).receive();
         if !matches!(received, Receiving::Empty) {
             drop(held);
+            foreign::let_go(clone);
             return Poll::Ready(settle(received));
         }
-        waiter
+        Waiter::Alone(clone)
     };
     *key = Some(core.inside(&mut held).join(Side::Receivers, None, waiter, 0));
     Poll::Pending
@@ -100,7 +101,7 @@ fn settle<T>(received: Receiving<T>) -> Option<T> {
     match received {
         Receiving::Received(value, wake) => {
             if let Some(waker) = wake {
-                waker.wake();
+                foreign::wake(waker);
             }
             Some(value)
         }
@@ -111,9 +112,7 @@ fn settle<T>(received: Receiving<T>) -> Option<T> {
 /// Gives up waiting. What was received meanwhile goes to the next receiver, or back.
 pub(crate) fn leave<T>(core: &Core<T>, key: Key) {
     let left = core.inside(&mut core.hold()).leave(Side::Receivers, key);
-    if let Some(waker) = left.wake {
-        waker.wake();
-    }
+    left.settle();
 }
 
 pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {

@@ -13,8 +13,8 @@ use crate::chan::core::{Core, Sending};
 use crate::chan::error::{SendError, TrySendError};
 use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
-use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::{context, foreign};
 
 /// The channel was closed.
 pub(crate) struct Closed;
@@ -79,14 +79,15 @@ impl<'a, T> Sends<'a, T> {
         } else {
             // It may be anybody's, and do anything when it is cloned.
             drop(held);
-            let waiter = Waiter::Alone(waker.clone());
+            let clone = waker.clone();
             held = self.core.hold();
             let sent = self.core.inside(&mut held).send(value);
             if !matches!(sent, Sending::Full) {
                 drop(held);
+                foreign::let_go(clone);
                 return Poll::Ready(self.settle(sent));
             }
-            waiter
+            Waiter::Alone(clone)
         };
         let key = self.core.inside(&mut held).join(Side::Senders, value.take(), waiter, 0);
         self.state = State::Waits(key);
@@ -123,7 +124,7 @@ impl<'a, T> Sends<'a, T> {
         match sent {
             Sending::Sent(wake) => {
                 if let Some(waker) = wake {
-                    waker.wake();
+                    foreign::wake(waker);
                 }
                 Ok(())
             }
@@ -143,8 +144,8 @@ impl<'a, T> Sends<'a, T> {
         self.state = State::New;
         let left = self.core.inside(&mut self.core.hold()).leave(Side::Senders, key);
         // A case of a `select!` may have taken it back itself.
-        if left.value.is_some() {
-            *value = left.value;
+        if let Some(returned) = left.settle() {
+            *value = Some(returned);
         }
         if value.is_none() {
             self.state = State::Sent;
@@ -208,7 +209,7 @@ pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T
     match (sent, value) {
         (Sending::Sent(waker), _) => {
             if let Some(waker) = waker {
-                waker.wake();
+                foreign::wake(waker);
             }
             Ok(())
         }

@@ -100,7 +100,7 @@ fn a_sender_that_was_passed_over_gets_its_value_back() {
         if is_passed_over {
             assert!(matches!(inside.receive(), Receiving::Empty));
         }
-        assert_eq!(inside.leave(Side::Senders, key).value, Some(7));
+        assert_eq!(inside.leave(Side::Senders, key).settle(), Some(7));
         assert!(matches!(inside.send(&mut Some(8)), Sending::Full), "nobody is in a line");
         assert!(matches!(inside.receive(), Receiving::Empty));
     }

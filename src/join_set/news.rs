@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
+use crate::scheduler::foreign;
 use crate::sync::{Mutex, lock};
 
 /// Of which goroutines there is news, and who waits for it.
@@ -38,7 +39,7 @@ impl Wake for Announce {
         drop(news);
         // Outside the lock.
         if let Some(waker) = waiting {
-            waker.wake();
+            foreign::wake(waker);
         }
     }
 }

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::thread;
 
-use crate::scheduler::{Scheduler, main_guard};
+use crate::scheduler::{Scheduler, foreign, main_guard};
 use crate::sync::lock;
 
 /// One of several, so that goroutines that await many handles through a combinator do not all wait
@@ -115,7 +115,7 @@ pub(crate) fn is_announced_or_wait(
     };
     drop(board);
     // Outside the lock.
-    drop(unused);
+    foreign::let_go(unused);
     is_announced
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn is_announced(scheduler: *const Scheduler, near: usize) -> bool {
 pub(crate) fn forget(scheduler: *const Scheduler, address: usize) {
     let waker = lock(board_of(address)).handles.remove(&(scheduler.addr(), address));
     // Outside the lock.
-    drop(waker);
+    foreign::let_go(waker);
 }
 
 /// Has a waker called whenever goroutines are left behind, of whatever runtime, until it is dropped.

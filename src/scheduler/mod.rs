@@ -26,6 +26,7 @@ mod counts;
 mod drive;
 pub(crate) mod driver;
 pub(crate) mod exit;
+pub(crate) mod foreign;
 pub(crate) mod gate;
 mod grace;
 mod haul;

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::clock;
 use crate::scheduler::context::{self, Context};
+use crate::scheduler::foreign;
 use crate::scheduler::injector::thread_number;
 use crate::scheduler::timers::{Home, Number, Shard};
 use crate::scheduler::{Phase, Scheduler};
@@ -52,7 +53,7 @@ impl Timer {
     pub(crate) fn cancel(&mut self) {
         if let Some(number) = self.number.take() {
             // Outside the lock.
-            drop(self.scheduler.timers.remove(self.deadline, number));
+            foreign::let_go(self.scheduler.timers.remove(self.deadline, number));
         }
     }
 

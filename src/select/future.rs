@@ -70,6 +70,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
+use crate::scheduler::foreign;
 use crate::scheduler::gate::{self, Operation};
 use crate::select::cases::Cases;
 use crate::select::locks::Locks;
@@ -145,7 +146,7 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
         let withdraws = gate::is_withdrawing(cx.waker());
         // With no lock held.
         match claim {
-            Some(claim) => drop(claim.set_waker(cx.waker())),
+            Some(claim) => foreign::let_go(claim.set_waker(cx.waker())),
             None => *claim = Some(Claim::new(cx.waker().clone())),
         }
         let claim = claim.as_ref().expect("it was made just now");
@@ -202,7 +203,7 @@ fn look<'a, C: Cases<'a>>(
                 let attempted = cases.as_mut().attempt(number, &mut channel.hold());
                 if let Some((output, wake)) = attempted {
                     if let Some(waker) = wake {
-                        waker.wake();
+                        foreign::wake(waker);
                     }
                     return Some(output);
                 }
@@ -231,7 +232,7 @@ fn look_at_once<'a, C: Cases<'a>>(
         if let Some((output, wake)) = attempted {
             drop(locks);
             if let Some(waker) = wake {
-                waker.wake();
+                foreign::wake(waker);
             }
             return Some(output);
         }

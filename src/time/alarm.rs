@@ -36,6 +36,7 @@ use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
 use crate::chan::waiters::Key;
 use crate::clock;
+use crate::scheduler::foreign;
 use crate::scheduler::timer::Timer;
 use crate::sync::{Mutex, lock};
 
@@ -212,9 +213,9 @@ impl Alarm {
         let Some(mut armed) = due else { return };
         let wake = armed.ring(clock::now(), self);
         self.arm(armed);
-        // Last, since it may be anybody's, and panic.
+        // Last, since it may be anybody's.
         if let Some(waker) = wake {
-            waker.wake();
+            foreign::wake(waker);
         }
     }
 }

@@ -17,11 +17,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 use slab::Slab;
 
+use crate::scheduler::foreign;
 use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
 pub(crate) struct Counter {
@@ -77,10 +77,6 @@ impl Counter {
     }
 
     /// Counts down, and at zero wakes all who wait.
-    ///
-    /// # Panics
-    ///
-    /// If one of their wakers does, when all have been woken.
     pub(crate) fn done(&self) -> Result<(), Negative> {
         if self.count_down_to(1).is_some() {
             return Ok(());
@@ -94,7 +90,7 @@ impl Counter {
         waiting.zeros += 1;
         let wakers = std::mem::take(&mut waiting.wakers);
         drop(waiting);
-        wake_all(wakers);
+        wakers.into_iter().for_each(|(_, waker)| foreign::wake(waker));
         Ok(())
     }
 
@@ -123,7 +119,7 @@ impl Counter {
         let waker = waker.clone();
         let mut waiting = lock(&self.waiting);
         let zeros = waiting.zeros;
-        let (is_ready, _unused) = match ticket.take() {
+        let (is_ready, unused) = match ticket.take() {
             Some(held) if held.zeros == zeros => {
                 let replaced = std::mem::replace(&mut waiting.wakers[held.key], waker);
                 *ticket = Some(held);
@@ -136,6 +132,7 @@ impl Counter {
             Some(_) | None => (true, Some(waker)),
         };
         drop(waiting);
+        foreign::let_go(unused);
         is_ready
     }
 
@@ -145,19 +142,6 @@ impl Counter {
         let waker = (ticket.zeros == waiting.zeros).then(|| waiting.wakers.remove(ticket.key));
         drop(waiting);
         // Outside the lock.
-        drop(waker);
-    }
-}
-
-/// Wakes all of them, also if the waker of one panics; that panic goes on afterwards.
-fn wake_all(wakers: Slab<Waker>) {
-    let mut panic = None;
-    for (_, waker) in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            panic.get_or_insert(payload);
-        }
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
+        foreign::let_go(waker);
     }
 }

@@ -179,7 +179,7 @@ fn a_waker_that_panics_leaves_the_channel_usable() {
     let waker = Waker::from(Arc::new(Panics));
     let mut recv = Box::pin(rx.recv());
     assert!(recv.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    payload_of(|| tx.try_send(1));
+    assert_eq!(tx.try_send(1), Ok(()), "what has been sent is told");
     assert_eq!(recv.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Ready(Some(1)));
     assert!(tx.try_send(2).is_err());
 }
@@ -201,7 +201,7 @@ fn a_waker_that_panics_at_close_does_not_cost_others_their_wake_up() {
         assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         let mut second = task::spawn(rx.recv());
         assert_pending!(second.poll());
-        assert_eq!(message(&*payload_of(|| end(tx))), Some("boom"));
+        end(tx);
         assert!(second.is_woken());
     }
 }
@@ -365,7 +365,11 @@ fn wakers_that_panic_when_they_are_exchanged_leave_a_receive_in_the_line() {
         assert!(poll_with(&mut recv, &first_waker).is_pending());
         let hook = if when_cloned { &second.on_clone } else { &first.on_drop };
         set(hook, || panic!("boom"));
-        payload_of(|| poll_with(&mut recv, &second_waker));
+        if when_cloned {
+            payload_of(|| poll_with(&mut recv, &second_waker));
+        } else {
+            assert!(poll_with(&mut recv, &second_waker).is_pending());
+        }
         assert!(poll_with(&mut recv, Waker::noop()).is_pending());
         tx.try_send(1).unwrap();
         assert_eq!(poll_with(&mut recv, Waker::noop()), Poll::Ready(Some(1)));
@@ -388,7 +392,7 @@ fn a_waker_that_panics_does_not_keep_a_dropped_receiver_counted() {
         assert!(poll_with(&mut recv, &waker).is_pending());
         tx.try_send(1).unwrap();
         set(&hooked.on_wake, || panic!("boom"));
-        assert_eq!(message(&*payload_of(|| drop(rx))), Some("boom"));
+        drop(rx);
         assert_eq!(poll_with(&mut recv, &waker), Poll::Ready(Some(1)));
         drop(recv);
         assert!(!tx.is_closed());
@@ -421,7 +425,7 @@ fn payloads_that_panic_do_not_cost_others_their_wake_up_at_close() {
         .collect();
     let mut last = task::spawn(rx.recv());
     assert_pending!(last.poll());
-    std::mem::forget(payload_of(|| tx.close()));
+    tx.close();
     assert!(last.is_woken());
     for recv in &mut recvs {
         assert_eq!(poll_with(recv, Waker::noop()), Poll::Ready(None));

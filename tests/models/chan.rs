@@ -6,8 +6,6 @@ pub(crate) mod claim;
 pub(crate) mod core;
 #[path = "../../src/chan/error.rs"]
 pub(crate) mod error;
-#[path = "../../src/chan/first_panic.rs"]
-pub(crate) mod first_panic;
 #[path = "substitute_lock.rs"]
 pub(crate) mod lock;
 #[path = "../../src/chan/recv.rs"]

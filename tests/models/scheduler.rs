@@ -60,8 +60,14 @@ pub(crate) mod context {
     }
 }
 
-pub(crate) mod main_guard {
-    pub(crate) fn discard(payload: Box<dyn std::any::Any + Send>) {
-        drop(payload);
+pub(crate) mod foreign {
+    use std::task::Waker;
+
+    pub(crate) fn wake(waker: Waker) {
+        waker.wake();
+    }
+
+    pub(crate) fn let_go<W>(waker: W) {
+        drop(waker);
     }
 }
