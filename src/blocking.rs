@@ -10,8 +10,8 @@ use crate::scheduler::nested::{self, Wait};
 /// A goroutine may block its thread anyway: the scheduler notices after one to two milliseconds, or
 /// ten if it computes, and another worker steps in. This says it beforehand, so nobody waits at all.
 /// It costs some hundred nanoseconds, or a few microseconds if others wait whom somebody must be woken
-/// for (and the first time a thread), so it is for calls that take longer than that: files, name
-/// resolution, locks that are held for long, foreign libraries, long computations.
+/// for (the first time the monitor, which starts a thread), so it is for calls that take longer than
+/// that: files, name resolution, locks that are held for long, foreign libraries, long computations.
 ///
 /// What the goroutine had just woken or spawned runs elsewhere at once, and so does what `f` wakes and
 /// spawns. It works anywhere, in any number of layers, also in main or outside a runtime, where nobody

@@ -12,6 +12,7 @@
 //! | less than a core | `quotas`: by a control group where there may be one, and by stopping the process |
 //! | the process is stopped and goes on | `pauses` |
 //! | confined to one core, at the start and in mid-run; a worker that hardly gets a core | `affinity` |
+//! | cores, priority, signal mask, timer slack that a goroutine or main sets for itself | `inheritance` |
 //! | foreign wakers that panic when cloned, called, dropped | `wakers`; `tests/time/misuse.rs`: `a_waker_that_panics_is_an_unhandled_panic`; `tests/channel/user_code.rs` and `tests/wait_group.rs`: `a_waker_that_panics_…`; those that block: `tests/blocked.rs`, `tests/exit.rs` |
 //! | destructors that panic: of futures, results, payloads | `tests/panics.rs`: `a_destructors_panic_…`, `an_outputs_destructor_…`, `payloads_…` |
 //! | destructors of values in channels that panic | `tests/channel/user_code.rs`: `a_destructor_that_panics_leaves_the_channel_usable` |
@@ -35,6 +36,8 @@ mod clock;
 mod endings;
 #[path = "faults/hooks.rs"]
 mod hooks;
+#[path = "faults/inheritance.rs"]
+mod inheritance;
 #[path = "faults/limits.rs"]
 mod limits;
 #[path = "faults/pauses.rs"]

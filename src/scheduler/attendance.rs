@@ -65,6 +65,15 @@ impl Idle {
         self.fill(&mut lists)
     }
 
+    /// How many workers to start for so many that have gone away without a spare: those that are missing;
+    /// and if they are back already one to spare, for the next time.
+    pub(crate) fn to_start(&self, wanted: usize) -> usize {
+        let mut lists = lock(&self.lists);
+        let missing = self.fill(&mut lists);
+        let none_to_spare = lists.spares.is_empty() && lists.available() <= lists.allowed;
+        wanted.min(missing.max(usize::from(none_to_spare)))
+    }
+
     /// It runs them again.
     pub(crate) fn unblock(&self, bed: &Bed) {
         let mut lists = lock(&self.lists);

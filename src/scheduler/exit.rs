@@ -9,8 +9,8 @@
 //! 3. The registry closes, and every suspended goroutine is woken, so that a worker comes to it.
 //!    Destructors that wake, spawn or send find a runtime that answers.
 //! 4. Main's thread only waits, so it never runs a straggler's destructor. If for a millisecond
-//!    nothing moves, it wakes a worker that sleeps, or, if none is free, starts one more, which finds
-//!    its way to everything that is queued behind a goroutine that does not suspend; and another one,
+//!    nothing moves, it wakes a worker that sleeps, or, if none is free, has the monitor start one more, which
+//!    finds its way to everything that is queued behind a goroutine that does not suspend; and another one,
 //!    if that one meets a destructor that does not end. If the system refuses the thread, those stay
 //!    where they are.
 //! 5. It waits until no goroutine is alive, or until `grace.rs` says that it has waited long enough.
@@ -49,7 +49,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::scheduler::context::{Context, Role};
 use crate::scheduler::drive::drive;
-use crate::scheduler::grace::{Grace, LEAST_GRACE, MAX_DRAINERS, NAP, Observation, Verdict};
+use crate::scheduler::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, left_behind, main_guard};
 
@@ -75,6 +75,7 @@ pub(crate) fn run_main<F: Future>(
         }
     }
     end_threads(scheduler, all_done);
+    scheduler.threads.wanted.deliver_news();
     result
 }
 
@@ -135,9 +136,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
                 limit
             }
             Verdict::StartWorker(limit) => {
-                let most = scheduler.config.max_threads + MAX_DRAINERS;
-                // If the system refuses it, those it was for stay where they are.
-                let _ = scheduler.threads.start(scheduler, most);
+                scheduler.want_drainer();
                 core_times.clear();
                 limit
             }
@@ -226,13 +225,15 @@ fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
 
 impl Scheduler {
     fn observe(&self) -> Observation {
+        // One that is to be started is free. First, lest one is missed that has just been.
+        let starting = self.threads.wanted.drainers();
         Observation {
             living: self.live() as usize,
             finished: self.finished(),
             nested: self.threads.waiting_goroutines(),
             steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),
             in_poll: self.workers_in_poll(),
-            workers: self.idle.working(),
+            workers: self.idle.working() + starting,
         }
     }
 

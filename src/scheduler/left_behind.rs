@@ -17,12 +17,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use std::thread;
 
-use crate::scheduler::{Scheduler, foreign, main_guard};
+use crate::scheduler::{Scheduler, foreign};
 use crate::sync::lock;
 
 /// One of several, so that goroutines that await many handles through a combinator do not all wait
@@ -75,26 +73,7 @@ pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
         wakers.extend(board.sets.values().cloned());
     }
     if !wakers.is_empty() {
-        wake_elsewhere(wakers);
-    }
-}
-
-/// Not on main's thread: wakers are the user's code, and may block.
-fn wake_elsewhere(wakers: Vec<Waker>) {
-    let wakers = Arc::new(Mutex::new(wakers));
-    let wake_all = {
-        let wakers = wakers.clone();
-        move || {
-            for waker in std::mem::take(&mut *lock(&wakers)) {
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    main_guard::discard(payload);
-                }
-            }
-        }
-    };
-    let started = thread::Builder::new().name("gorun-news".to_owned()).spawn(wake_all.clone());
-    if started.is_err() {
-        wake_all();
+        scheduler.want_woken(wakers);
     }
 }
 

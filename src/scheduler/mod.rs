@@ -49,6 +49,7 @@ mod thread_state;
 mod threads;
 pub(crate) mod timer;
 mod timers;
+mod wanted;
 mod watch;
 mod worker;
 

@@ -11,6 +11,7 @@
 //!   has can be taken by others at any time, so one that is written off while its poll ends runs on as
 //!   it pleases.
 //! - For each that is away a spare steps in, or a new thread.
+//! - It starts the threads that others want (`wanted.rs`).
 //! - A worker whose polls are long is summoned: after this one it looks at the injector and the timers
 //!   (`runner.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
 //! - Spares that have not been needed for a second leave.
@@ -106,6 +107,7 @@ impl Monitor {
         loop {
             let limit = self.scheduler.timers.limit(clock::now(), look_at);
             self.scheduler.idle.let_monitor_sleep(limit);
+            self.start_wanted();
             let now = clock::now();
             let some_are_overdue = self.keep_time(now);
             match self.scheduler.phase() {
@@ -117,9 +119,24 @@ impl Monitor {
                 }
                 // Exit looks after stragglers itself.
                 Phase::Closing | Phase::Closed => look_at = None,
-                Phase::Ended => return self.scheduler.stop_timers(),
+                Phase::Ended => {
+                    // What was wanted before the phase was set.
+                    self.start_wanted();
+                    return self.scheduler.stop_timers();
+                }
             }
         }
+    }
+
+    /// Starts the threads that others want.
+    fn start_wanted(&mut self) {
+        let scheduler = self.scheduler.clone();
+        let wanted = scheduler.threads.wanted.take_covers();
+        if wanted > 0 && scheduler.phase() != Phase::Ended {
+            let missing = scheduler.idle.to_start(wanted);
+            self.start_covers(missing, clock::now());
+        }
+        scheduler.threads.wanted.see_to_the_rest(&scheduler);
     }
 
     /// Says whether timers are due which workers have to see to.
@@ -202,12 +219,17 @@ impl Monitor {
         self.allowed = scheduler.config.workers + extra;
         let missing =
             scheduler.idle.allow(self.allowed, scheduler.workers().map(|worker| &worker.bed));
+        let waiting = scheduler.tasks_waiting() + usize::from(scheduler.timers.are_due(now));
+        let wanted = scheduler.threads.wanted.take_covers();
+        self.start_covers(missing.min(waiting.max(wanted)), now);
+    }
+
+    fn start_covers(&mut self, number: usize, now: Instant) {
         if self.refused_until.is_some_and(|until| now < until) {
             return;
         }
-        let waiting = scheduler.tasks_waiting() + usize::from(scheduler.timers.are_due(now));
-        for _ in 0..missing.min(waiting) {
-            if !scheduler.threads.start_cover(scheduler) {
+        for _ in 0..number {
+            if !self.scheduler.start_cover() {
                 self.refused_until = Some(now + PAUSE_AFTER_REFUSAL);
                 return;
             }

@@ -2,8 +2,9 @@
 //!
 //! A worker whose goroutine blocks in `block_on` runs no other goroutines meanwhile, and one of
 //! those may be what it waits for, in its own next slot even. So first its queue is emptied into
-//! the injector, then another worker is started to cover for it; what is spawned or woken here in
-//! the meantime goes to the injector as well.
+//! the injector, then another worker covers for it; what is spawned or woken here in the meantime goes
+//! to the injector as well. If there is no spare for that the monitor starts a thread (`wanted.rs`), and
+//! nobody waits here until it has.
 //!
 //! Rejected: running other goroutines in here while waiting (rayon's way). The wait would end only
 //! when the innermost of them does, stacks would grow without a bound, and a goroutine that blocks
@@ -85,7 +86,7 @@ impl<'a> Away<'a> {
         worker.step();
         scheduler.inject_batch(worker.drain());
         if scheduler.idle.block(&worker.bed) > 0 {
-            scheduler.threads.start_cover(scheduler);
+            scheduler.want_cover();
         }
         scheduler.notify_if_shared_work_waits();
         Some(Away { scheduler, worker })

@@ -4,6 +4,29 @@
 //! workers as the program asked for (`idle.rs` counts them); where one is away and there is no spare
 //! to stand in for it, another thread is started. When a spare has left its place is free again.
 //!
+//! # Who starts threads
+//!
+//! The thread that calls `block_on` starts the workers and the monitor before main begins. All others the
+//! monitor starts (`wanted.rs` says why), so one thread does at a time.
+//!
+//! ```text
+//!                    reserve                      note the handle
+//!             free ───────────► starting ───────────────────────────► running
+//!              ▲ ▲  refused        │                                     │ ends
+//!              │ └─────────────────┤ ends first         note the handle  ▼
+//!              │                   └───► ended at once ───────────────► ended, to be joined;
+//!              └─────────────────────────────────────────────────────── or free, if exit has not begun
+//! ```
+//!
+//! The system may take its time, so no lock is held meanwhile. The place is reserved first, and the thread
+//! counted as alive, under the same lock under which exit takes stock. So a thread is refused, or it is
+//! counted when exit begins to wait, whether or not it has begun to run; and exit waits for it as for any
+//! other. It may end before its handle is noted; then the place is not free before that. Exit joins those
+//! whose handles are there. They all are when nobody is alive: the monitor, which notes them, is the last
+//! to be waited for.
+//!
+//! # The end of a thread
+//!
 //! A thread has *ended* when the destructors of its thread-locals have run, user code as they are.
 //! For that the first thread-local of a worker thread is ours: destructors run in the reverse
 //! order of first use. (That order is std's practice rather than its promise. Where it is another,
@@ -12,16 +35,18 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::scheduler::wanted::{self, Wanted};
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Phase, Scheduler, monitor, runner};
-use crate::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, lock};
+use crate::scheduler::{Scheduler, monitor, runner};
+use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
 
 pub(crate) struct Threads {
+    pub(crate) wanted: Wanted,
     state: Mutex<State>,
     changed: Condvar,
     /// Workers inside a nested `block_on`.
@@ -30,7 +55,8 @@ pub(crate) struct Threads {
     waiting_goroutines: AtomicUsize,
     /// How many places one must look at to see all workers whose threads have not ended.
     in_use: AtomicUsize,
-    refusal_reported: AtomicBool,
+    /// How many places are not free.
+    taken: AtomicUsize,
 }
 
 struct State {
@@ -46,6 +72,9 @@ struct State {
 
 enum Place {
     Free,
+    Starting,
+    /// Its handle has not been noted.
+    EndedAtOnce,
     Running(thread::JoinHandle<()>),
     Ended(thread::JoinHandle<()>),
 }
@@ -53,6 +82,7 @@ enum Place {
 impl Threads {
     pub(crate) fn new() -> Self {
         Threads {
+            wanted: Wanted::new(),
             state: Mutex::new(State {
                 places: Vec::new(),
                 alive: 0,
@@ -64,23 +94,15 @@ impl Threads {
             waiting: AtomicUsize::new(0),
             waiting_goroutines: AtomicUsize::new(0),
             in_use: AtomicUsize::new(0),
-            refusal_reported: AtomicBool::new(false),
+            taken: AtomicUsize::new(0),
         }
     }
 
     /// Starts one more worker, if there are fewer than `limit`, spares included.
     pub(crate) fn start(&self, scheduler: &Arc<Scheduler>, limit: usize) -> io::Result<()> {
-        let mut state = lock(&self.state);
-        if state.closed {
-            return Err(io::Error::other("the runtime has ended"));
-        }
-        let free = state.places.iter().position(|place| matches!(place, Place::Free));
-        let index = free.unwrap_or(state.places.len());
-        if index >= limit {
-            return Err(io::Error::other(format!("there are {limit} already, the limit")));
-        }
-        let worker = scheduler.place_worker(index);
+        let worker = self.reserve(scheduler, limit)?;
         scheduler.idle.worker_added();
+        let index = worker.index;
         let config = &scheduler.config;
         let mut builder = thread::Builder::new().name(format!("{}-{index}", config.thread_name));
         if let Some(bytes) = config.stack_size {
@@ -91,56 +113,54 @@ impl Threads {
                 (scheduler.clone(), worker.clone());
             move || runner::thread_main(scheduler, worker)
         });
-        let handle = started.inspect_err(|_| scheduler.idle.worker_removed(&worker.bed))?;
+        let handle = started.inspect_err(|_| {
+            scheduler.idle.worker_removed(&worker.bed);
+            self.end(Some(index), |_, _| Place::Free);
+        })?;
+        self.note(index, handle);
+        Ok(())
+    }
+
+    fn reserve(&self, scheduler: &Scheduler, limit: usize) -> io::Result<Arc<Worker>> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Err(io::Error::other("the runtime has ended"));
+        }
+        let free = state.places.iter().position(|place| matches!(place, Place::Free));
+        let index = free.unwrap_or(state.places.len());
+        if index >= limit {
+            return Err(wanted::too_many(limit));
+        }
+        let worker = scheduler.place_worker(index);
         if index == state.places.len() {
             state.places.push(Place::Free);
         }
-        state.places[index] = Place::Running(handle);
+        state.places[index] = Place::Starting;
         state.alive += 1;
         self.note_places_in_use(&state);
-        Ok(())
+        Ok(worker)
+    }
+
+    fn note(&self, index: usize, handle: thread::JoinHandle<()>) {
+        let mut state = lock(&self.state);
+        let ending = state.ending;
+        // Without a place exit has not waited any longer: the thread is detached.
+        if let Some(place) = state.places.get_mut(index) {
+            *place = match place {
+                Place::EndedAtOnce if ending => Place::Ended(handle),
+                Place::EndedAtOnce => Place::Free,
+                _ => Place::Running(handle),
+            };
+            self.note_places_in_use(&state);
+        }
     }
 
     pub(crate) fn start_monitor(&self, scheduler: &Arc<Scheduler>) -> io::Result<()> {
-        let mut state = lock(&self.state);
-        state.monitor = Some(monitor::start(scheduler)?);
-        state.alive += 1;
+        lock(&self.state).alive += 1;
+        let started = monitor::start(scheduler);
+        let handle = started.inspect_err(|_| self.end(None, |place, _| place))?;
+        lock(&self.state).monitor = Some(handle);
         Ok(())
-    }
-
-    /// Starts one more worker, to stand in for one that is away. Says whether that worked.
-    pub(crate) fn start_cover(&self, scheduler: &Arc<Scheduler>) -> bool {
-        match self.start(scheduler, scheduler.config.max_threads) {
-            Ok(()) => true,
-            Err(error) => {
-                if scheduler.phase() == Phase::Running {
-                    self.report_refusal(&error);
-                }
-                false
-            }
-        }
-    }
-
-    /// Once is enough. On a thread of its own, if there is one: a goroutine that blocks may have
-    /// locked standard error.
-    fn report_refusal(&self, error: &io::Error) {
-        if self.refusal_reported.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let error = error.to_string();
-        let report = move || {
-            let _ = writeln!(
-                io::stderr(),
-                "gorun: a goroutine blocks its thread, and no thread could be started to stand in \
-                 for its worker: {error}. As long as it blocks the others have a worker less; if \
-                 all block like this and wait for others, they wait for ever. Let goroutines \
-                 `.await` instead, or raise `Builder::max_threads` or the system's limit",
-            );
-        };
-        let builder = thread::Builder::new().name("gorun-report".to_owned());
-        if builder.spawn(report.clone()).is_err() {
-            report();
-        }
     }
 
     /// A worker begins to wait for others.
@@ -189,7 +209,7 @@ impl Threads {
         };
         let ended = places.into_iter().filter_map(|place| match place {
             Place::Ended(handle) => Some(handle),
-            Place::Free | Place::Running(_) => None,
+            Place::Free | Place::Starting | Place::EndedAtOnce | Place::Running(_) => None,
         });
         for handle in ended.chain(monitor.filter(thread::JoinHandle::is_finished)) {
             // Neither `thread_main` nor the monitor panics.
@@ -203,26 +223,42 @@ impl Threads {
         self.in_use.load(Ordering::SeqCst)
     }
 
-    fn note_places_in_use(&self, state: &State) {
-        let last = state.places.iter().rposition(|place| !matches!(place, Place::Free));
-        self.in_use.store(last.map_or(0, |last| last + 1), Ordering::SeqCst);
+    /// How many threads there are, of those that have places.
+    pub(crate) fn places_taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
     }
 
-    /// The thread at `index` ends, or, without one, the monitor's.
-    fn end(&self, index: Option<usize>) {
+    fn note_places_in_use(&self, state: &State) {
+        let is_taken = |place: &&Place| !matches!(place, Place::Free);
+        let last = state.places.iter().rposition(|place| is_taken(&place));
+        self.in_use.store(last.map_or(0, |last| last + 1), Ordering::SeqCst);
+        self.taken.store(state.places.iter().filter(is_taken).count(), Ordering::SeqCst);
+    }
+
+    /// The thread at `index` is alive no more, or, without one, the monitor's. `left` says what it leaves
+    /// of its place, and is told whether exit joins.
+    fn end(&self, index: Option<usize>, left: impl FnOnce(Place, bool) -> Place) {
         let mut state = lock(&self.state);
         state.alive -= 1;
         let ending = state.ending;
         if let Some(place) = index.and_then(|index| state.places.get_mut(index)) {
-            *place = match std::mem::replace(place, Place::Free) {
-                Place::Running(handle) if ending => Place::Ended(handle),
-                // A spare that has left.
-                _ => Place::Free,
-            };
+            *place = left(std::mem::replace(place, Place::Free), ending);
             self.note_places_in_use(&state);
         }
         drop(state);
         self.changed.notify_all();
+    }
+}
+
+impl Place {
+    /// Its thread has ended.
+    fn after_end(self, ending: bool) -> Place {
+        match self {
+            Place::Starting => Place::EndedAtOnce,
+            Place::Running(handle) if ending => Place::Ended(handle),
+            // A spare that has left.
+            _ => Place::Free,
+        }
     }
 }
 
@@ -235,7 +271,7 @@ struct ThreadEnd {
 
 impl Drop for ThreadEnd {
     fn drop(&mut self) {
-        self.threads.end(self.index);
+        self.threads.end(self.index, Place::after_end);
     }
 }
 

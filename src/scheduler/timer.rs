@@ -89,7 +89,7 @@ impl Timer {
         };
         let added = scheduler.timers.add(home, self.deadline, waker.clone(), is_internal);
         if added.is_early {
-            scheduler.idle.call_timekeeper();
+            scheduler.idle.wake_monitor();
         }
         added.number
     }

@@ -37,9 +37,9 @@ impl Idle {
         }
     }
 
-    /// Has the monitor look at the timers.
+    /// Has the monitor look at the timers, and at what others want of it.
     #[cold]
-    pub(crate) fn call_timekeeper(&self) {
+    pub(crate) fn wake_monitor(&self) {
         self.monitor.send(Signal::Watch);
     }
 

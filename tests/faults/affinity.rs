@@ -19,7 +19,7 @@ use crate::{WORKERS, skip};
 const SELF: Pid = Pid::from_raw(0);
 
 /// The first core this thread may use, alone.
-fn one_core() -> CpuSet {
+pub(crate) fn one_core() -> CpuSet {
     let allowed = sched_getaffinity(SELF).unwrap();
     let mut one = CpuSet::new();
     let first = (0..CpuSet::count()).find(|&core| allowed.is_set(core).unwrap());

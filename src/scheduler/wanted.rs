@@ -1,0 +1,222 @@
+//! What others want of the monitor: threads.
+//!
+//! On Linux a thread inherits the cores, the priority, the signal mask and the namespaces of the thread
+//! that starts it, and goroutines, like main, may change all of these for themselves. So that nobody
+//! gets what another one has set, the threads of a runtime are started by the monitor, which runs no code
+//! of the user's. (But for those that the runtime begins with, the monitor among them: they are started
+//! by the thread that calls `block_on`, and take after it.)
+//!
+//! # Protocol
+//!
+//! Whoever wants a thread notes that here, and then calls the monitor, which wakes it wherever it is
+//! (`idle.rs`); it goes on without waiting for an answer. The monitor takes what has been noted whenever
+//! it has been woken, before anything else.
+//!
+//! - *Noted is taken.* The call comes after the note, and the monitor takes after it has received the call.
+//!   A call that comes while another one waits is received together with that, still after both notes.
+//! - *A cover comes if its worker is still away.* How many workers are missing is counted when the monitor
+//!   takes, under the lock of the lists. If the worker is back by then, one thread is started all the
+//!   same, unless there is a spare: short calls of `blocking` would each call the monitor otherwise.
+//! - *At the end.* The monitor takes for the last time after the phase is *ended*. Then nobody stands in
+//!   any more, and no one drains; refusals are still reported, and news are still sent. What is noted
+//!   later is not taken: workers that block by then are waited for by the rules of exit, or left behind.
+//!
+//! # Rejected
+//!
+//! - A thread that is kept for this, as in Go: the monitor is one that sleeps most of the time. It looks
+//!   here first, and what else it does takes less time than a thread takes to start.
+//! - Threads started by whoever needs them, which set themselves right: there is no list of all that they
+//!   inherit, and some of it (a namespace) cannot be set back.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+use std::thread;
+
+use crate::scheduler::grace::MAX_DRAINERS;
+use crate::scheduler::{Phase, Scheduler, main_guard};
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
+
+pub(crate) struct Wanted {
+    /// Threads that are to stand in for workers that have said that they block.
+    covers: AtomicUsize,
+    /// Threads that are to drop, at exit, what no worker comes to.
+    drainers: AtomicUsize,
+    /// Why nobody stands in, and whether that has been said already.
+    refusal: Mutex<Option<String>>,
+    refusal_noted: AtomicBool,
+    /// Who is to be woken on a thread of its own. `None` when the runtime has ended.
+    news: Mutex<Option<Vec<Waker>>>,
+}
+
+impl Wanted {
+    pub(crate) fn new() -> Self {
+        Wanted {
+            covers: AtomicUsize::new(0),
+            drainers: AtomicUsize::new(0),
+            refusal: Mutex::new(None),
+            refusal_noted: AtomicBool::new(false),
+            news: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    /// Whether this refusal is the first, and thus to be reported.
+    fn note_refusal(&self, scheduler: &Scheduler, error: &io::Error) -> bool {
+        let is_first = scheduler.phase() == Phase::Running
+            && !self.refusal_noted.swap(true, Ordering::Relaxed);
+        if is_first {
+            *lock(&self.refusal) = Some(error.to_string());
+        }
+        is_first
+    }
+
+    /// By the monitor, of the threads that are to stand in.
+    pub(crate) fn take_covers(&self) -> usize {
+        self.covers.swap(0, Ordering::SeqCst)
+    }
+
+    /// How many threads exit still waits for.
+    pub(crate) fn drainers(&self) -> usize {
+        self.drainers.load(Ordering::SeqCst)
+    }
+
+    /// By the monitor: what does not depend on whether threads are refused.
+    pub(crate) fn see_to_the_rest(&self, scheduler: &Arc<Scheduler>) {
+        if scheduler.phase() != Phase::Ended {
+            while self.drainers() > 0 {
+                let most = scheduler.config.max_threads + MAX_DRAINERS;
+                // If the system refuses it, those it was for stay where they are.
+                let _ = scheduler.threads.start(scheduler, most);
+                // Now that it is counted as a worker.
+                self.drainers.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.report_noted_refusal();
+        self.send_news();
+    }
+
+    fn report_noted_refusal(&self) {
+        let noted = lock(&self.refusal).take();
+        if let Some(error) = noted {
+            report_refusal(&error);
+        }
+    }
+
+    fn send_news(&self) {
+        let wakers = match &mut *lock(&self.news) {
+            Some(wakers) if !wakers.is_empty() => std::mem::take(wakers),
+            _ => return,
+        };
+        let wakers = Arc::new(Mutex::new(wakers));
+        let wake_elsewhere = {
+            let wakers = wakers.clone();
+            move || wake_all(std::mem::take(&mut *lock(&wakers)))
+        };
+        if thread::Builder::new().name("gorun-news".to_owned()).spawn(wake_elsewhere).is_err() {
+            self.give_back(std::mem::take(&mut *lock(&wakers)));
+        }
+    }
+
+    /// News for which there is no thread are main's.
+    fn give_back(&self, wakers: Vec<Waker>) {
+        match &mut *lock(&self.news) {
+            Some(news) => return news.extend(wakers),
+            // Main did not wait for the monitor any longer.
+            None => {}
+        }
+        wake_all(wakers);
+    }
+
+    /// By main's thread, after the monitor has ended.
+    pub(crate) fn deliver_news(&self) {
+        let wakers = lock(&self.news).take();
+        wake_all(wakers.unwrap_or_default());
+    }
+}
+
+/// These run on other threads than the monitor.
+impl Scheduler {
+    /// A worker has gone away, and there is no spare.
+    pub(crate) fn want_cover(&self) {
+        let (threads, limit) = (&self.threads, self.config.max_threads);
+        if threads.places_taken() < limit {
+            threads.wanted.covers.fetch_add(1, Ordering::SeqCst);
+        } else if !threads.wanted.note_refusal(self, &too_many(limit)) {
+            return;
+        }
+        self.idle.wake_monitor();
+    }
+
+    /// No worker is free for what exit is to drop.
+    pub(crate) fn want_drainer(&self) {
+        self.threads.wanted.drainers.fetch_add(1, Ordering::SeqCst);
+        self.idle.wake_monitor();
+    }
+
+    /// These are to be woken, neither here nor on the monitor: wakers are the user's code, and may block.
+    pub(crate) fn want_woken(&self, wakers: Vec<Waker>) {
+        if let Some(news) = &mut *lock(&self.threads.wanted.news) {
+            news.extend(wakers);
+        }
+        self.idle.wake_monitor();
+    }
+}
+
+/// By the monitor.
+impl Scheduler {
+    /// Starts one more worker, to stand in for one that is away. Says whether that worked.
+    pub(crate) fn start_cover(self: &Arc<Self>) -> bool {
+        match self.threads.start(self, self.config.max_threads) {
+            Ok(()) => true,
+            Err(error) => {
+                self.threads.wanted.note_refusal(self, &error);
+                self.threads.wanted.report_noted_refusal();
+                false
+            }
+        }
+    }
+}
+
+pub(super) fn too_many(limit: usize) -> io::Error {
+    io::Error::other(format!("there are {limit} already, the limit"))
+}
+
+fn wake_all(wakers: Vec<Waker>) {
+    for waker in wakers {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            main_guard::discard(payload);
+        }
+    }
+}
+
+/// Once is enough. On a thread of its own, if there is one: standard error may be slow. And if there is
+/// none, past the lock of standard error, which the goroutine that blocks may hold.
+fn report_refusal(error: &str) {
+    let text = format!(
+        "gorun: a goroutine blocks its thread, and no thread could be started to stand in for its \
+         worker: {error}. As long as it blocks the others have a worker less; if all block like this \
+         and wait for others, they wait for ever. Let goroutines `.await` instead, or raise \
+         `Builder::max_threads` or the system's limit\n",
+    );
+    let report = {
+        let text = text.clone();
+        move || _ = io::stderr().write_all(text.as_bytes())
+    };
+    if thread::Builder::new().name("gorun-report".to_owned()).spawn(report).is_err() {
+        let _ = unlocked_standard_error().and_then(|mut to| to.write_all(text.as_bytes()));
+    }
+}
+
+#[cfg(unix)]
+fn unlocked_standard_error() -> io::Result<impl Write> {
+    use std::os::fd::AsFd;
+    io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from)
+}
+
+#[cfg(not(unix))]
+fn unlocked_standard_error() -> io::Result<impl Write> {
+    Ok(io::stderr())
+}
