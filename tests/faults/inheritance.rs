@@ -303,7 +303,8 @@ fn who_brings_news_of_what_is_left_behind_does_not_inherit_from_main() {
             }
         });
         wait_until(|| look.is_called.load(SeqCst));
-        assert_all_are(&own_inheritance(), look.found.lock().unwrap().as_slice(), workers);
+        let found = look.found.lock().unwrap().take();
+        assert_all_are(&own_inheritance(), found.as_slice(), workers);
         assert!(block_on(handle).unwrap_err().is_cancelled());
         drop(go);
     }
