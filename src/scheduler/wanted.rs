@@ -122,11 +122,10 @@ impl Wanted {
 
     /// News for which there is no thread are main's.
     fn give_back(&self, wakers: Vec<Waker>) {
-        match &mut *lock(&self.news) {
-            Some(news) => return news.extend(wakers),
-            // Main did not wait for the monitor any longer.
-            None => {}
+        if let Some(news) = &mut *lock(&self.news) {
+            return news.extend(wakers);
         }
+        // Main did not wait for the monitor any longer.
         wake_all(wakers);
     }
 

@@ -279,7 +279,7 @@ fn who_brings_news_of_what_is_left_behind_does_not_inherit_from_main() {
     for workers in WORKERS {
         let look = Arc::new(Look::default());
         let (go, gone) = mpsc::channel::<()>();
-        let handle = in_a_thread_of_its_own({
+        let [handle] = in_a_thread_of_its_own({
             let look = look.clone();
             move || {
                 let builder = Builder::new().worker_threads(workers);
@@ -297,13 +297,14 @@ fn who_brings_news_of_what_is_left_behind_does_not_inherit_from_main() {
                     let polled = std::pin::Pin::new(&mut stays);
                     assert!(polled.poll(&mut Context::from_waker(&waker)).is_pending());
                     set_all();
-                    stays
+                    [stays]
                 };
                 builder.exit_grace(Duration::from_millis(10)).block_on(in_main).unwrap()
             }
         });
         wait_until(|| look.is_called.load(SeqCst));
-        assert_all_are(&own_inheritance(), look.found.lock().unwrap().as_slice(), workers);
+        let found = look.found.lock().unwrap().take();
+        assert_all_are(&own_inheritance(), found.as_slice(), workers);
         assert!(block_on(handle).unwrap_err().is_cancelled());
         drop(go);
     }
