@@ -645,13 +645,12 @@ struct Busy {
 impl Busy {
     fn spawn_refused(&self, spawn: impl FnOnce(Parked<Probe>) -> JoinHandle<()>, probe: usize) {
         let probe = self.refused.probe(2 * self.index + probe);
-        let handle = spawn(parked(&self.ran, probe));
-        let finished = handle.is_finished();
-        let surprise = match handle.now_or_never() {
-            Some(Err(error)) if error.is_cancelled() && finished => return,
+        let surprise = match spawn(parked(&self.ran, probe)).now_or_never() {
+            Some(Err(error)) if error.is_cancelled() => return,
+            // A worker is to drop it.
+            None => return,
             Some(Err(_)) => "not cancelled",
             Some(Ok(())) => "it ran",
-            None => "not refused",
         };
         self.surprises.lock().unwrap().push(surprise);
     }
