@@ -161,15 +161,3 @@ fn what_is_nearly_half_a_stack_fits_however_it_is_started() {
         assert!(fits(way, kib), "{way}: a future of {kib} KiB overflows the stack");
     }
 }
-
-/// `cargo test --test large_futures -- --ignored --nocapture` prints what fits, for the documentation.
-#[test]
-#[ignore = "a table, no test"]
-fn table() {
-    for way in WAYS {
-        let fitting = [64, 128, 200, 256, 300, 400, 500, 600, 700, 800, 900]
-            .into_iter()
-            .take_while(|&kib| fits(way, kib));
-        println!("{way}: {:?} KiB", fitting.last());
-    }
-}
