@@ -283,8 +283,9 @@ fn a_look_after_the_end_of_main_says_nothing() {
                     for n in 0..MANY {
                         assert_eq!(rx.recv().now_or_never(), Some(Some(n)));
                         assert!(WaitGroup::new().wait().now_or_never().is_some());
+                        // It is dropped by a worker, perhaps not yet.
                         let refused = spawn(async {}).now_or_never();
-                        assert!(refused.expect("it was refused").unwrap_err().is_cancelled());
+                        assert!(refused.is_none_or(|ended| ended.unwrap_err().is_cancelled()));
                     }
                     is_drained.store(true, SeqCst);
                 });
