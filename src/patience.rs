@@ -21,13 +21,35 @@ pub(crate) fn pause(time: Duration) {
     }
 }
 
-/// Waits until `condition` holds, but not for long. Says whether it does.
-pub(crate) fn wait_a_moment(condition: impl Fn() -> bool) -> bool {
-    for _ in 0..YIELDS {
-        if condition() {
-            return true;
-        }
-        thread::yield_now();
+/// A moment that lasts longer is no moment: others want the core, and each time that it is yielded they may
+/// keep it for milliseconds.
+const CROWDED: Duration = Duration::from_micros(100);
+
+/// What a moment came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The condition holds.
+    Came,
+    Passed,
+    /// It took long, and is over early.
+    Crowded,
+}
+
+/// Waits until `condition` holds, but not for long.
+pub(crate) fn wait_a_moment(condition: impl Fn() -> bool) -> Moment {
+    if condition() {
+        return Moment::Came;
     }
-    condition()
+    let start = clock::now();
+    for yields in 1..=YIELDS {
+        thread::yield_now();
+        if condition() {
+            return Moment::Came;
+        }
+        // Not each time: it takes as long as a yield.
+        if yields.is_power_of_two() && start.elapsed() > CROWDED {
+            return Moment::Crowded;
+        }
+    }
+    Moment::Passed
 }

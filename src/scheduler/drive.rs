@@ -12,10 +12,14 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use crate::clock;
-use crate::patience::wait_a_moment;
+use crate::patience::{Moment, wait_a_moment};
 use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, WakerId};
 use crate::scheduler::driver::Driver;
+
+/// How often the thread goes to sleep at once after it has found that others want its core. Otherwise it
+/// would be late for its own timers.
+const SLEEPS_IN_A_CROWD: u32 = 64;
 
 /// Polls `future` until it is ready; `None` if `interrupted` said so first, between two polls.
 /// Who makes `interrupted` true unparks the thread.
@@ -26,15 +30,24 @@ pub(crate) fn drive<F: Future>(
     let driver = Driver::new();
     let waker = Waker::from(driver.clone());
     let driving = Driving::new(driver, &waker);
+    let mut crowded = 0;
     loop {
         while !driving.driver.take_wake() {
             if interrupted() {
                 return None;
             }
             driving.wake_due();
-            if !wait_a_moment(|| driving.driver.is_woken()) {
+            if crowded > 0 {
+                crowded -= 1;
                 driving.sleep();
+                continue;
             }
+            match wait_a_moment(|| driving.driver.is_woken()) {
+                Moment::Came => continue,
+                Moment::Passed => {}
+                Moment::Crowded => crowded = SLEEPS_IN_A_CROWD,
+            }
+            driving.sleep();
         }
         if interrupted() {
             return None;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::patience::{pause, wait_a_moment};
+use crate::patience::{Moment, pause, wait_a_moment};
 use crate::rng::Rng;
 use crate::scheduler::bed::Bed;
 use crate::scheduler::context::{self, Context, Role};
@@ -180,7 +180,8 @@ impl<'a> Runner<'a> {
                     pause((2 * took).min(MAX_PAUSE));
                 }
                 // On a busy machine the moment may take long, and nobody else is woken meanwhile.
-                if wait_a_moment(|| self.is_to_end() || scheduler.something_waits()) {
+                let came = wait_a_moment(|| self.is_to_end() || scheduler.something_waits());
+                if came == Moment::Came {
                     continue;
                 }
             }
