@@ -364,7 +364,8 @@ fn a_future_that_gives_way_is_not_late() {
     for workers in WORKERS {
         run(workers, async {
             spawn(async {
-                for count in [127, 128, 129, 200, 256, 257, 1000] {
+                // One that gives way again and again is late (`promises::timeouts`).
+                for count in [127, 128, 129, 200, 255] {
                     let (tx, rx) = channel(count);
                     (0..count).for_each(|n| tx.try_send(n).unwrap());
                     yield_now().await;
