@@ -241,9 +241,9 @@ mod tests {
     const MILLI: Duration = Duration::from_millis(1);
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
-    /// For when its timer is set.
-    fn deadline_of(alarm: &Alarm) -> Instant {
-        lock(&alarm.armed).as_ref().unwrap().timer.as_ref().unwrap().deadline()
+    /// For when its timer is set; nothing while somebody has it in hand.
+    fn deadline_of(alarm: &Alarm) -> Option<Instant> {
+        lock(&alarm.armed).as_ref().map(|armed| armed.timer.as_ref().unwrap().deadline())
     }
 
     /// The alarm is woken by a worker.
@@ -262,7 +262,8 @@ mod tests {
             let (alarm, ticks) = make(start, Some(MILLI));
             for _ in 0..100 {
                 wait_until(|| ticks.len() == 1 && lock(&alarm.armed).is_some());
-                assert!(deadline_of(&alarm) > clock::now() + DAY, "it rings though nobody listens");
+                let deadline = deadline_of(&alarm).unwrap();
+                assert!(deadline > clock::now() + DAY, "it rings though nobody listens");
                 let due = lock(&alarm.armed).as_ref().unwrap().due;
                 assert!(due <= clock::now());
                 assert_eq!((due - start).as_nanos() % MILLI.as_nanos(), 0, "out of step");
@@ -278,8 +279,7 @@ mod tests {
             block_on(async {
                 let (alarm, ticks) = make(clock::now() + MILLI, Some(MILLI));
                 let is_set = |sooner: bool| {
-                    lock(&alarm.armed).is_some()
-                        && (deadline_of(&alarm) < clock::now() + DAY) == sooner
+                    deadline_of(&alarm).is_some_and(|at| (at < clock::now() + DAY) == sooner)
                 };
                 let (flag, waker) = flag();
                 let mut recv = Box::pin(ticks.recv());
