@@ -75,6 +75,7 @@ pub(crate) fn run_main<F: Future>(
         }
     }
     end_threads(scheduler, all_done);
+    scheduler.stop_timers_left();
     scheduler.threads.wanted.deliver_news();
     result
 }

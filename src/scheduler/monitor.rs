@@ -36,7 +36,7 @@ use crate::scheduler::suspicion::{Sample, Seen, Suspicion};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Phase, Scheduler, threads};
 
-/// The monitor runs no code of the user's but wakers that are left when the runtime ends.
+/// As std's default, whatever `RUST_MIN_STACK` says: the monitor runs no code of the user's.
 const STACK_SIZE: usize = 2 << 20;
 
 /// A poll that lasts longer beside somebody idle neglects what its worker has. It costs less to wait
@@ -122,7 +122,7 @@ impl Monitor {
                 Phase::Ended => {
                     // What was wanted before the phase was set.
                     self.start_wanted();
-                    return self.scheduler.stop_timers();
+                    return self.scheduler.stop_internal_timers();
                 }
             }
         }

@@ -110,6 +110,7 @@ impl<'a> Runner<'a> {
             }
         }
         if !self.has_left {
+            self.call_others(Scheduler::stop_foreign_timers);
             self.scheduler.idle.worker_removed(&self.worker.bed);
             self.scheduler.notify_if_shared_work_waits();
         }
@@ -207,11 +208,15 @@ impl<'a> Runner<'a> {
         !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
     }
 
-    /// They are code of the user's, which may block: the monitor sees this as a poll.
-    #[cold]
     fn wake_others_due(&self) {
+        self.call_others(|scheduler| scheduler.wake_due(clock::now()));
+    }
+
+    /// Foreign wakers are code of the user's, which may block: the monitor, and exit, see this as a poll.
+    #[cold]
+    fn call_others(&self, wake: impl FnOnce(&Scheduler)) {
         self.worker.begin_call();
-        self.scheduler.wake_due(clock::now());
+        wake(self.scheduler);
         self.worker.end_poll();
     }
 

@@ -119,9 +119,24 @@ impl Scheduler {
         self.timers.take_driver_due(shard, now, |waker| self.wake(waker));
     }
 
-    /// Nobody keeps the time from now on.
-    pub(super) fn stop_timers(&self) {
-        self.timers.take_all().into_iter().for_each(|waker| self.wake(waker));
+    /// Nobody keeps the time from now on: tells goroutines, and threads that drive futures.
+    pub(super) fn stop_internal_timers(&self) {
+        self.timers.take_internal().into_iter().for_each(|waker| self.wake(waker));
+    }
+
+    /// Tells all others. By a worker.
+    pub(super) fn stop_foreign_timers(&self) {
+        while let Some(waker) = self.timers.take_foreign() {
+            self.wake(waker);
+        }
+    }
+
+    /// Tells those to whom no worker has come.
+    pub(super) fn stop_timers_left(&self) {
+        let left: Vec<_> = std::iter::from_fn(|| self.timers.take_foreign()).collect();
+        if !left.is_empty() {
+            self.threads.wanted.wake_elsewhere(left);
+        }
     }
 
     fn wake(&self, waker: Waker) {

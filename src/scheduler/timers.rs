@@ -22,6 +22,11 @@
 //! else while a goroutine waits for that timer, to which the future has moved. (An internal waker there is
 //! the driver's own. A future that is polled elsewhere has a waker from there, and moves its timer along.)
 //!
+//! When the runtime ends nobody keeps the time any more, and who waits is to be told. The monitor wakes by
+//! the internal wakers that are left; each worker calls foreign ones, one after the other, before it ends;
+//! and if workers are stuck the last of them have a thread of their own (`wanted.rs`). A timer that is added
+//! later finds that the runtime has ended.
+//!
 //! # Why none is forgotten
 //!
 //! Adding what becomes the earliest of its map: `store the deadline; fence; load when the monitor
@@ -261,13 +266,18 @@ impl<const SHARDS: usize> Timers<SHARDS> {
         }
     }
 
-    /// All wakers, due or not; the internal ones first.
-    pub(crate) fn take_all(&self) -> Vec<Waker> {
+    /// All internal wakers, due or not.
+    pub(crate) fn take_internal(&self) -> Vec<Waker> {
         let drivers = lock(&self.drivers).shards.clone();
-        let shards = || self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
-        let internal = shards().map(|shard| &shard.internal);
-        let foreign = shards().map(|shard| &shard.foreign);
-        internal.chain(foreign).flat_map(Map::take_all).collect()
+        let shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
+        shards.flat_map(|shard| shard.internal.take_all()).collect()
+    }
+
+    /// One foreign waker, due or not: others can take the next one while this one blocks.
+    pub(crate) fn take_foreign(&self) -> Option<Waker> {
+        let drivers = lock(&self.drivers).shards.clone();
+        let mut shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
+        shards.find_map(|shard| shard.foreign.take_first())
     }
 
     // Drivers.
@@ -437,6 +447,13 @@ impl Map {
             drop(pending);
             due.into_iter().for_each(&mut *wake);
         }
+    }
+
+    fn take_first(&self) -> Option<Waker> {
+        let mut pending = lock(&self.pending);
+        let (_, waker) = pending.wakers.pop_first()?;
+        self.note_earliest(&pending);
+        Some(waker)
     }
 
     fn take_all(&self) -> impl Iterator<Item = Waker> + use<> {

@@ -110,6 +110,11 @@ impl Wanted {
             Some(wakers) if !wakers.is_empty() => std::mem::take(wakers),
             _ => return,
         };
+        self.wake_elsewhere(wakers);
+    }
+
+    /// On a thread of their own.
+    pub(crate) fn wake_elsewhere(&self, wakers: Vec<Waker>) {
         let wakers = Arc::new(Mutex::new(wakers));
         let wake_elsewhere = {
             let wakers = wakers.clone();

@@ -4,9 +4,10 @@
 //! `tests/foreign_wakers.rs` tries everything everywhere.)
 
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use gorun::time::{after, interval, sleep, tick, timeout};
@@ -187,6 +188,60 @@ fn a_waker_with_the_goroutine_s_data_is_not_called_by_the_monitor() {
         for callers in waits {
             assert!(callers.iter().all(|name| name != "gorun-monitor"), "{callers:?}");
         }
+    }
+}
+
+/// Two sleeps that a foreign waker waits for when their runtime ends: one that main has polled, one that a
+/// goroutine has.
+fn left_asleep(workers: usize) -> [Pin<Box<impl Future>>; 2] {
+    let asleep = || {
+        let mut sleep = Box::pin(sleep(HOUR));
+        assert!(poll_with_a_bad_waker(&mut sleep).is_pending());
+        sleep
+    };
+    run(workers, async move { [asleep(), spawn(async move { asleep() }).await.unwrap()] })
+}
+
+#[test]
+fn a_waker_that_is_left_when_the_runtime_ends_is_not_called_by_the_monitor() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let callers = Arc::new(Mutex::new(Vec::new()));
+        let _acting = Acting::new({
+            let callers = callers.clone();
+            move |call| {
+                if call == Call::Wake {
+                    let name = std::thread::current().name().unwrap_or_default().to_owned();
+                    callers.lock().unwrap().push(name);
+                }
+            }
+        });
+        let _asleep = left_asleep(workers);
+        wait_until(|| callers.lock().unwrap().len() == 2);
+        let callers = callers.lock().unwrap();
+        assert!(callers.iter().all(|name| name != "gorun-monitor"), "{callers:?}");
+    }
+}
+
+/// Exit waits for it as for a goroutine, and the other one is called all the same.
+#[test]
+fn a_waker_that_blocks_when_the_runtime_ends_does_not_block_main_or_its_neighbour() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let _acting = Acting::new({
+            let calls = calls.clone();
+            move |call| {
+                if call == Call::Wake && calls.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let _ = released.lock().unwrap().recv();
+                }
+            }
+        });
+        let _asleep = left_asleep(workers);
+        wait_until(|| calls.load(Ordering::SeqCst) == 2);
+        drop(release);
     }
 }
 
