@@ -2,8 +2,7 @@
 //!
 //! `cargo run --release --example hundred_thousand`
 
-use futures::channel::oneshot;
-use gorun::{block_on, num_goroutines, spawn};
+use gorun::{block_on, channel, num_goroutines, spawn};
 
 const GOROUTINES: usize = 100_000;
 
@@ -17,23 +16,23 @@ fn resident() -> Option<usize> {
 fn main() {
     block_on(async {
         let before = resident();
-        let mut releases = Vec::with_capacity(GOROUTINES);
+        let (release, released) = channel::<()>(0);
         let mut goroutines = Vec::with_capacity(GOROUTINES);
         for number in 0..GOROUTINES {
-            let (release, released) = oneshot::channel::<()>();
-            releases.push(release);
+            let released = released.clone();
             goroutines.push(spawn(async move {
-                released.await.unwrap();
+                released.recv().await;
                 number
             }));
         }
         println!("{} goroutines, main among them", num_goroutines());
         if let (Some(before), Some(after)) = (before, resident()) {
-            println!("bytes each, with channel and handle: {}", (after - before) / GOROUTINES);
+            println!("bytes each, with handle and receiver: {}", (after - before) / GOROUTINES);
         }
         println!("as many OS threads would reserve {} GiB of stack", (GOROUTINES * 2) >> 10);
 
-        releases.into_iter().for_each(|release| release.send(()).unwrap());
+        // A channel that is closed answers all who wait.
+        drop(release);
         let mut sum = 0;
         for goroutine in goroutines {
             sum += goroutine.await.unwrap();

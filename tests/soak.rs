@@ -3,7 +3,7 @@
 mod common;
 
 #[allow(dead_code)]
-#[path = "../examples/soak/main.rs"]
+#[path = "soak/program.rs"]
 mod soak;
 
 use common::*;

@@ -24,7 +24,7 @@ pub(crate) fn build() -> Result<Go, String> {
         Err(error) => return Err(format!("no `go` command ({error}); GO=/path/to/go names one")),
     };
     let program = into.join("go-twin");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/go");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
     let built = Command::new(&go)
         .args(["build", "-o"])
         .arg(&program)

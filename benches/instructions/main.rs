@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.txt")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.txt")
 }
 
 /// Instructions for each of the operations, in their order.

@@ -193,6 +193,7 @@ fn a_waker_with_the_goroutine_s_data_is_not_called_by_the_monitor() {
 
 /// Two sleeps that a foreign waker waits for when their runtime ends: one that main has polled, one that a
 /// goroutine has.
+#[expect(clippy::async_yields_async, reason = "nobody is to await them in there")]
 fn left_asleep(workers: usize) -> [Pin<Box<impl Future>>; 2] {
     let asleep = || {
         let mut sleep = Box::pin(sleep(HOUR));
