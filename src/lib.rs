@@ -1,3 +1,13 @@
+// Of a link's definitions the first counts: in rustdoc the README's links lead to the pages here.
+//! [from Go]: _docs::from_go
+//! [from tokio]: _docs::from_tokio
+//! [Semantics]: _docs::semantics
+//! [Reliability]: _docs::reliability
+//! [Design]: _docs::design
+//! [Contributing]: _docs::contributing
+//! [benchmarks]: _docs::benchmarks
+//! [chart]: _docs::benchmarks
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! # Map
@@ -16,10 +26,6 @@
 //! | reach a runtime from any thread | [`Handle`] |
 //! | decide about panics nobody observes | [`UnhandledPanic`] |
 //! | look | [`num_goroutines`] |
-//!
-//! The pages the README links to are here as well: [coming from Go](_docs::from_go),
-//! [coming from tokio](_docs::from_tokio), [semantics](_docs::semantics),
-//! [design](_docs::design), [changes](_docs::changes).
 
 #![deny(unsafe_code)]
 
@@ -61,17 +67,29 @@ pub use select::dispatch as __select;
 pub use spawn::{num_goroutines, spawn, yield_now};
 pub use wait_group::{Wait, WaitGroup};
 
+/// A page of the project, with links that work in rustdoc, too.
+#[cfg(doc)]
+macro_rules! page {
+    ($name:ident, $file:literal) => {
+        #[doc = "[semantics.md]: crate::_docs::semantics\n[waking]: crate::_docs::semantics#wakers\n"]
+        #[doc = "[giving way]: crate::_docs::semantics#giving-way\n"]
+        #[doc = "[design.md]: crate::_docs::design\n[unsafe code]: crate::_docs::design#unsafe-code\n"]
+        #[doc = "[miri]: crate::_docs::reliability#miri\n[scale]: crate::_docs::benchmarks#scale\n"]
+        #[doc = "[benchmarks.md]: crate::_docs::benchmarks\n[chart]: #chart\n"]
+        #[doc = include_str!($file)]
+        pub mod $name {}
+    };
+}
+
 /// The project's documents, to be read in rustdoc. Nothing to use in programs.
 #[cfg(doc)]
 pub mod _docs {
-    #[doc = include_str!("../docs/from_go.md")]
-    pub mod from_go {}
-    #[doc = include_str!("../docs/from_tokio.md")]
-    pub mod from_tokio {}
-    #[doc = include_str!("../docs/semantics.md")]
-    pub mod semantics {}
-    #[doc = include_str!("../docs/design.md")]
-    pub mod design {}
-    #[doc = include_str!("../CHANGELOG.md")]
-    pub mod changes {}
+    page!(from_go, "../docs/from_go.md");
+    page!(from_tokio, "../docs/from_tokio.md");
+    page!(semantics, "../docs/semantics.md");
+    page!(design, "../docs/design.md");
+    page!(reliability, "../docs/reliability.md");
+    page!(contributing, "../CONTRIBUTING.md");
+    page!(changes, "../CHANGELOG.md");
+    page!(benchmarks, "../docs/benchmarks.md");
 }

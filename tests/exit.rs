@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::*;
-use futures::FutureExt;
+use futures::{FutureExt, executor};
 use gorun::{Builder, Handle, JoinHandle, go};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -411,10 +411,8 @@ fn endless_grace_waits_for_a_goroutine_that_comes_to_its_await_late() {
                 occupy(workers, &polls, &stop, &drops).await;
                 let (handle, stop) = (Handle::current(), stop.clone());
                 late = Some(thread::spawn(move || {
-                    // As soon as spawns are refused, main has ended.
-                    while handle.spawn(pending::<()>()).now_or_never().is_none() {
-                        thread::yield_now();
-                    }
+                    // It is cancelled when main has ended.
+                    executor::block_on(handle.spawn(pending::<()>())).unwrap_err();
                     // Later than the default grace.
                     thread::sleep(300 * MILLISECOND);
                     stop.store(true, Ordering::Release);

@@ -1,5 +1,6 @@
 //! Waiting: for a condition, or for a test that hangs.
 
+use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +24,8 @@ pub(crate) fn watchdog() -> Watchdog {
         .name("watchdog".to_owned())
         .spawn(move || {
             if over.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
-                eprintln!("{name} hangs");
+                // Not by `eprintln`, of which the harness would show nothing.
+                let _ = std::io::stderr().write_all(format!("{name} hangs\n").as_bytes());
                 std::process::abort();
             }
         })
