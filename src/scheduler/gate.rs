@@ -175,18 +175,27 @@ impl Drop for EndLooking<'_> {
 
 /// Calls `poll`, in which operations that are polled with `waker` withdraw.
 pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
-    let _restore = EndWithdrawing { former: WITHDRAWING.replace(WakerId::of(waker)) };
-    EXTRA.set(FULL);
+    let own = WakerId::of(waker);
+    let former = WITHDRAWING.replace(own);
+    // One inside another, with the same waker, has no more than what is left to that: a loop of such would
+    // never end otherwise.
+    let extra = (former != own).then(|| EXTRA.replace(FULL));
+    let _restore = EndWithdrawing { former, extra };
     poll()
 }
 
 struct EndWithdrawing {
     former: WakerId,
+    /// What was left to the former one.
+    extra: Option<u32>,
 }
 
 impl Drop for EndWithdrawing {
     fn drop(&mut self) {
         WITHDRAWING.set(self.former);
+        if let Some(extra) = self.extra {
+            EXTRA.set(extra);
+        }
     }
 }
 
