@@ -36,6 +36,10 @@
 //! request is for operations that are polled with the very waker of the `timeout`, so an executor
 //! inside the future does not see it. Whoever withdraws wakes that waker, so that a future which somebody
 //! keeps is polled again and joins its line anew.
+//!
+//! Those that have waited do so whatever is left of the budget, which their neighbours may have spent; and so
+//! go on, to reach them, those that poll others and have waited. Each does that once, so it has an end. What
+//! begins in the last poll has a budget more, and gives way then.
 
 #![forbid(unsafe_code)]
 
@@ -80,12 +84,15 @@ pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
     })
 }
 
-/// An operation begins that polls other futures. `None`: it gives way.
+/// An operation begins that polls other futures; or goes on, if it has waited. `None`: it gives way.
 #[inline]
-pub(crate) fn open(operation: Operation, waker: &Waker) -> Option<Opened> {
+pub(crate) fn open(operation: Operation, waker: &Waker, has_waited: bool) -> Option<Opened> {
     with_inside(|context| {
         let Some(context) = context else { return Some(Opened { left: 0 }) };
-        if context.budget.left() == 0 && !enter_without_budget(context, operation, waker) {
+        if context.budget.left() == 0
+            && !enter_without_budget(context, operation, waker)
+            && !(has_waited && is_withdrawing(waker))
+        {
             return None;
         }
         Some(Opened { left: context.budget.left() })

@@ -31,6 +31,11 @@ impl Timer {
         self.deadline
     }
 
+    /// Whether it has been waited for.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.number.is_some()
+    }
+
     pub(crate) fn is_due(&self) -> bool {
         clock::now() >= self.deadline
     }

@@ -73,7 +73,8 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
-        let opened = gate::open(Operation::Timeout, cx.waker());
+        let has_waited = parts.sleep.is_waited_for();
+        let opened = gate::open(Operation::Timeout, cx.waker(), has_waited);
         // One that has been deferred is not deferred again.
         if opened.is_none() && !*parts.is_deferred {
             *parts.is_deferred = parts.sleep.is_due();
