@@ -33,13 +33,17 @@ pub(crate) fn drive<F: Future>(
     let mut crowded = 0;
     loop {
         while !driving.driver.take_wake() {
+            // First: what it calls may be anybody's code, which may park this thread, and so take the token
+            // of a wake or an interruption.
+            driving.wake_due();
             if interrupted() {
                 return None;
             }
-            driving.wake_due();
             if crowded > 0 {
                 crowded -= 1;
-                driving.sleep();
+                if !driving.driver.is_woken() {
+                    driving.sleep();
+                }
                 continue;
             }
             match wait_a_moment(|| driving.driver.is_woken()) {
