@@ -156,6 +156,11 @@ pub(crate) fn times_given_way() -> u64 {
     GIVEN_WAY.get()
 }
 
+/// Whether the calling code only looks. Returns whether it did before.
+pub(crate) fn set_looking(looks: bool) -> bool {
+    LOOKING.replace(looks)
+}
+
 /// Calls `look`, which polls without waiting: the budget is no concern of it.
 pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
     with_inside(|context| {
