@@ -74,7 +74,12 @@ impl Timer {
         }
         self.number = Some(self.add(waker));
         // Only now: whoever stops all timers does not come again.
-        self.has_stopped()
+        let has_stopped = self.has_stopped();
+        if has_stopped {
+            // Else a thread that drives its future for ever would go on keeping the time.
+            self.cancel();
+        }
+        has_stopped
     }
 
     fn add(&self, waker: &Waker) -> Number {
