@@ -351,3 +351,28 @@ fn a_waker_of_main_s_timer_takes_the_token_of_a_panic() {
         assert!(catch_unwind(AssertUnwindSafe(main)).is_err(), "{workers} workers");
     }
 }
+
+#[test]
+fn sleeps_that_are_kept_make_each_later_block_on_slower() {
+    const KEPT: usize = 20_000;
+    const CHUNK: usize = 500;
+    let (_alone, _watchdog) = (alone(), watchdog());
+    run(1, async {
+        let mut kept = Vec::new();
+        let mut chunk = || {
+            let start = Instant::now();
+            for _ in 0..CHUNK {
+                let mut asleep = Box::pin(sleep(HOUR));
+                let polled = block_on(poll_fn(|cx| Poll::Ready(asleep.as_mut().poll(cx))));
+                assert!(polled.is_pending());
+                kept.push(asleep);
+            }
+            start.elapsed()
+        };
+        let mut least_of_four = || (0..4).map(|_| chunk()).min().unwrap();
+        let first = least_of_four();
+        let rest: Vec<_> = (1..KEPT / CHUNK / 4).map(|_| least_of_four()).collect();
+        // A list of them would take thirty times as long.
+        assert!(rest.last().unwrap() < &(8 * first), "{first:?} at first, then {rest:?}");
+    });
+}
