@@ -25,7 +25,7 @@ pub(crate) fn poll<T>(
     cx: &mut Context<'_>,
 ) -> Poll<Option<T>> {
     let waker = cx.waker();
-    if !gate::enter(Operation::Receive, waker) {
+    if !(gate::enter(Operation::Receive, waker) || key.is_some() && gate::is_withdrawing(waker)) {
         return Poll::Pending;
     }
     if let Some(waiting) = *key {

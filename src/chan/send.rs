@@ -48,7 +48,8 @@ impl<'a, T> Sends<'a, T> {
     #[inline(always)]
     fn poll(&mut self, value: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let waker = cx.waker();
-        if !gate::enter(Operation::Send, waker) {
+        let waits = || matches!(self.state, State::Waits(_));
+        if !(gate::enter(Operation::Send, waker) || waits() && gate::is_withdrawing(waker)) {
             return Poll::Pending;
         }
         let State::New = self.state else { return self.poll_again(value, waker) };

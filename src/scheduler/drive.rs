@@ -16,6 +16,7 @@ use crate::patience::{Moment, wait_a_moment};
 use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, WakerId};
 use crate::scheduler::driver::Driver;
+use crate::scheduler::gate;
 
 /// How often the thread goes to sleep at once after it has found that others want its core. Otherwise it
 /// would be late for its own timers.
@@ -33,13 +34,17 @@ pub(crate) fn drive<F: Future>(
     let mut crowded = 0;
     loop {
         while !driving.driver.take_wake() {
+            // First: what it calls may be anybody's code, which may park this thread, and so take the token
+            // of a wake or an interruption.
+            driving.wake_due();
             if interrupted() {
                 return None;
             }
-            driving.wake_due();
             if crowded > 0 {
                 crowded -= 1;
-                driving.sleep();
+                if !driving.driver.is_woken() {
+                    driving.sleep();
+                }
                 continue;
             }
             match wait_a_moment(|| driving.driver.is_woken()) {
@@ -67,6 +72,8 @@ struct Driving {
     inside: Option<(Arc<Scheduler>, Option<Arc<Driver>>, WakerId)>,
     /// What was left of the budget of whoever is polled around this.
     budget: u32,
+    /// Whoever is polled around this only looks. Who drives waits.
+    around_looks: bool,
 }
 
 impl Driving {
@@ -79,7 +86,7 @@ impl Driving {
             budget = context.budget.left();
             Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { driver, inside, budget }
+        Driving { driver, inside, budget, around_looks: gate::set_looking(false) }
     }
 
     /// Wakes what is due among the future's timers.
@@ -116,6 +123,7 @@ impl Driving {
 
 impl Drop for Driving {
     fn drop(&mut self) {
+        gate::set_looking(self.around_looks);
         let Some((scheduler, former, former_waker)) = self.inside.take() else { return };
         context::with_inside(|context| {
             let context = context.expect("it was there before");

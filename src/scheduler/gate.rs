@@ -36,6 +36,10 @@
 //! request is for operations that are polled with the very waker of the `timeout`, so an executor
 //! inside the future does not see it. Whoever withdraws wakes that waker, so that a future which somebody
 //! keeps is polled again and joins its line anew.
+//!
+//! Those that have waited do so whatever is left of the budget, which their neighbours may have spent; and so
+//! go on, to reach them, those that poll others and have waited. Each does that once, so it has an end. What
+//! begins in the last poll has a budget more, and gives way then.
 
 #![forbid(unsafe_code)]
 
@@ -80,12 +84,15 @@ pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
     })
 }
 
-/// An operation begins that polls other futures. `None`: it gives way.
+/// An operation begins that polls other futures; or goes on, if it has waited. `None`: it gives way.
 #[inline]
-pub(crate) fn open(operation: Operation, waker: &Waker) -> Option<Opened> {
+pub(crate) fn open(operation: Operation, waker: &Waker, has_waited: bool) -> Option<Opened> {
     with_inside(|context| {
         let Some(context) = context else { return Some(Opened { left: 0 }) };
-        if context.budget.left() == 0 && !enter_without_budget(context, operation, waker) {
+        if context.budget.left() == 0
+            && !enter_without_budget(context, operation, waker)
+            && !(has_waited && is_withdrawing(waker))
+        {
             return None;
         }
         Some(Opened { left: context.budget.left() })
@@ -149,6 +156,11 @@ pub(crate) fn times_given_way() -> u64 {
     GIVEN_WAY.get()
 }
 
+/// Whether the calling code only looks. Returns whether it did before.
+pub(crate) fn set_looking(looks: bool) -> bool {
+    LOOKING.replace(looks)
+}
+
 /// Calls `look`, which polls without waiting: the budget is no concern of it.
 pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
     with_inside(|context| {
@@ -175,18 +187,27 @@ impl Drop for EndLooking<'_> {
 
 /// Calls `poll`, in which operations that are polled with `waker` withdraw.
 pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
-    let _restore = EndWithdrawing { former: WITHDRAWING.replace(WakerId::of(waker)) };
-    EXTRA.set(FULL);
+    let own = WakerId::of(waker);
+    let former = WITHDRAWING.replace(own);
+    // One inside another, with the same waker, has no more than what is left to that: a loop of such would
+    // never end otherwise.
+    let extra = (former != own).then(|| EXTRA.replace(FULL));
+    let _restore = EndWithdrawing { former, extra };
     poll()
 }
 
 struct EndWithdrawing {
     former: WakerId,
+    /// What was left to the former one.
+    extra: Option<u32>,
 }
 
 impl Drop for EndWithdrawing {
     fn drop(&mut self) {
         WITHDRAWING.set(self.former);
+        if let Some(extra) = self.extra {
+            EXTRA.set(extra);
+        }
     }
 }
 

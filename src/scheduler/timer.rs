@@ -31,6 +31,11 @@ impl Timer {
         self.deadline
     }
 
+    /// Whether it has been waited for.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.number.is_some()
+    }
+
     pub(crate) fn is_due(&self) -> bool {
         clock::now() >= self.deadline
     }
@@ -69,7 +74,12 @@ impl Timer {
         }
         self.number = Some(self.add(waker));
         // Only now: whoever stops all timers does not come again.
-        self.has_stopped()
+        let has_stopped = self.has_stopped();
+        if has_stopped {
+            // Else a thread that drives its future for ever would go on keeping the time.
+            self.cancel();
+        }
+        has_stopped
     }
 
     fn add(&self, waker: &Waker) -> Number {

@@ -285,8 +285,8 @@ impl<const SHARDS: usize> Timers<SHARDS> {
     /// A shard for a thread that drives a future, until it gives that back with `detach`.
     pub(crate) fn attach(&self) -> Arc<Shard> {
         let mut drivers = lock(&self.drivers);
-        let is_empty = |&index: &usize| drivers.shards[index].is_empty();
-        if let Some(place) = drivers.free.iter().position(is_empty) {
+        let is_usable = |&index: &usize| drivers.shards[index].has_no_foreign();
+        if let Some(place) = drivers.free.iter().rposition(is_usable) {
             let index = drivers.free.swap_remove(place);
             return drivers.shards[index].clone();
         }
@@ -408,8 +408,9 @@ impl Shard {
         [&self.internal, &self.foreign]
     }
 
-    fn is_empty(&self) -> bool {
-        earliest_of(self.maps().into_iter()) == NEVER
+    /// Another driver may have it. Wakers of the former one that are left do nothing.
+    fn has_no_foreign(&self) -> bool {
+        self.foreign.earliest.load(Ordering::Relaxed) == NEVER
     }
 
     /// By its driver, around its sleep.

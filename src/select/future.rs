@@ -82,6 +82,7 @@ pin_project! {
     pub struct Select<'a, C> {
         // Dropped before the cases, each of which leaves its line by itself.
         claim: Claimed,
+        has_waited: bool,
         #[pin]
         cases: C,
         channels: PhantomData<&'a ()>,
@@ -101,20 +102,25 @@ impl Drop for Claimed {
 
 #[inline]
 pub fn wait<'a, C: Cases<'a>>(cases: C) -> Select<'a, C> {
-    Select { claim: Claimed(None), cases, channels: PhantomData }
+    Select { claim: Claimed(None), has_waited: false, cases, channels: PhantomData }
 }
 
 impl<'a, C: Cases<'a>> Future for Select<'a, C> {
     type Output = C::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
+        let waker = cx.waker();
         if !C::HAS_OTHERS {
-            return match gate::enter(Operation::Select, cx.waker()) {
+            let waits = || self.claim.0.is_some() && gate::is_withdrawing(waker);
+            return match gate::enter(Operation::Select, waker) || waits() {
                 true => self.poll_opened(cx),
                 false => Poll::Pending,
             };
         }
-        let Some(opened) = gate::open(Operation::Select, cx.waker()) else { return Poll::Pending };
+        let Some(opened) = gate::open(Operation::Select, waker, self.has_waited) else {
+            return Poll::Pending;
+        };
+        *self.as_mut().project().has_waited = true;
         let chosen = self.poll_opened(cx);
         if chosen.is_ready() {
             opened.close();

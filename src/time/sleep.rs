@@ -104,6 +104,10 @@ impl Sleep {
         self.timer.cancel();
     }
 
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.timer.is_waited_for()
+    }
+
     pub(super) fn is_due(&self) -> bool {
         self.timer.is_due()
     }

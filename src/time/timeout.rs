@@ -73,7 +73,8 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
-        let opened = gate::open(Operation::Timeout, cx.waker());
+        let has_waited = parts.sleep.is_waited_for();
+        let opened = gate::open(Operation::Timeout, cx.waker(), has_waited);
         // One that has been deferred is not deferred again.
         if opened.is_none() && !*parts.is_deferred {
             *parts.is_deferred = parts.sleep.is_due();
@@ -86,7 +87,7 @@ impl<F: Future> Future for Timeout<F> {
         }
         if !parts.sleep.is_due() {
             return match parts.sleep.poll_timer(cx) {
-                Poll::Ready(()) => timed_out(parts.future, *parts.limit, cx),
+                Poll::Ready(()) => timed_out(parts.future, *parts.limit, opened, cx),
                 Poll::Pending => Poll::Pending,
             };
         }
@@ -96,7 +97,7 @@ impl<F: Future> Future for Timeout<F> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        timed_out(parts.future, *parts.limit, cx)
+        timed_out(parts.future, *parts.limit, opened, cx)
     }
 }
 
@@ -104,10 +105,13 @@ impl<F: Future> Future for Timeout<F> {
 fn timed_out<F: Future>(
     future: Pin<&mut F>,
     limit: Duration,
+    opened: Option<Opened>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Elapsed>> {
     let waker = cx.waker();
     let last = gate::withdraw(waker, || future.poll(cx));
+    // One that has elapsed is complete, too: a loop of such would never give way otherwise.
+    opened.into_iter().for_each(Opened::close);
     Poll::Ready(match last {
         Poll::Ready(output) => Ok(output),
         Poll::Pending => Err(Elapsed { limit }),

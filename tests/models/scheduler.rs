@@ -18,7 +18,7 @@ pub(crate) mod gate {
 
     pub(crate) struct Opened;
 
-    pub(crate) fn open(_: Operation, _: &Waker) -> Option<Opened> {
+    pub(crate) fn open(_: Operation, _: &Waker, _: bool) -> Option<Opened> {
         Some(Opened)
     }
 

@@ -1,6 +1,6 @@
 //! Loops over each of the crate's public futures, of which each await is ready at once.
 
-use std::future::{Future, ready};
+use std::future::{Future, pending, ready};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -108,6 +108,12 @@ pub(crate) const ALL: &[Endless] = endless! {
     }
     "Timeout": {} {
         timeout(HOUR, ready(())).await.unwrap();
+    }
+    "Timeout, elapsed": {} {
+        timeout(Duration::ZERO, pending::<()>()).await.unwrap_err();
+    }
+    "Timeout, elapsed, of a Recv": { let (_tx, rx) = channel::<()>(0) } {
+        timeout(Duration::ZERO, rx.recv()).await.unwrap_err();
     }
     "Interval::tick": { let mut ticks = interval(Duration::from_nanos(1)) } {
         ticks.tick().await;

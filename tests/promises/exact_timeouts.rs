@@ -4,11 +4,17 @@
 //! `GORUN_STRESS=600s cargo test --release --test promises exact -- --nocapture` goes on for that long,
 //! with a new seed each time, and prints them. `GORUN_SEED` begins with that seed.
 
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::mem::replace;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use gorun::time::{sleep, timeout};
 use gorun::{Receiver, Sender, channel, select, spawn, yield_now};
 
@@ -275,7 +281,7 @@ fn a_receive_that_has_elapsed_has_taken_a_value() {
                             let select = async {
                                 select! {
                                     value = rx.recv() => value,
-                                    () = std::future::pending() => None,
+                                    () = pending() => None,
                                 }
                             };
                             timeout(random.limit(), select).await
@@ -295,5 +301,120 @@ fn a_receive_that_has_elapsed_has_taken_a_value() {
             sender.await.unwrap();
             receiver.await.unwrap();
         });
+    }
+}
+
+/// Sends a value, and says whether that was done.
+type Way = for<'a> fn(&'a Sender<usize>, usize) -> BoxFuture<'a, bool>;
+
+const WAYS: &[(&str, Way)] = &[
+    ("send", |tx, n| Box::pin(async move { tx.send(n).await.is_ok() })),
+    ("send_from", |tx, n| Box::pin(async move { tx.send_from(&mut Some(n)).await.is_ok() })),
+    ("select", |tx, n| {
+        Box::pin(async move {
+            let (_open, never) = channel::<()>(0);
+            select! {
+                sent = tx.send(n) => sent.is_ok(),
+                _ = never.recv() => false,
+            }
+        })
+    }),
+    ("select, beside another future", |tx, n| {
+        Box::pin(async move {
+            select! {
+                sent = tx.send(n) => sent.is_ok(),
+                () = pending() => false,
+            }
+        })
+    }),
+    ("inside a select of other futures", |tx, n| {
+        Box::pin(async move {
+            select! {
+                sent = async { tx.send(n).await } => sent.is_ok(),
+                () = pending() => false,
+            }
+        })
+    }),
+    ("inside another limit", |tx, n| {
+        Box::pin(async move { timeout(HOUR, tx.send(n)).await.is_ok_and(|sent| sent.is_ok()) })
+    }),
+];
+
+/// So many sends, and a neighbour that is always ready, have one limit. At one of the polls, perhaps the last,
+/// all that are in line are received. Returns how many that were, and how many were reported.
+async fn send_beside_a_pump(
+    way: Way,
+    count: usize,
+    in_a_set: bool,
+    received_at: usize,
+) -> (usize, usize) {
+    // With a full budget.
+    yield_now().await;
+    let (tx, rx) = channel(0);
+    let (pump_tx, pump_rx) = channel(1);
+    let (arrived, reported) = (Cell::new(0), Cell::new(0));
+    let mut polls = 0;
+    let receives = poll_fn(|_| {
+        polls += 1;
+        while polls == received_at && rx.try_recv().is_ok() {
+            arrived.set(arrived.get() + 1);
+        }
+        Poll::<()>::Pending
+    });
+    // At the first poll it leaves the budget to the sends, so that they get in line.
+    let mut begins = false;
+    let pump = async {
+        poll_fn(|_| match replace(&mut begins, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+        loop {
+            pump_tx.send(()).await.unwrap();
+            pump_rx.recv().await.unwrap();
+        }
+    };
+    let mut sends: Vec<_> = (0..count).map(|n| Some(way(&tx, n))).collect();
+    let sends = poll_fn(|cx| {
+        for place in &mut sends {
+            if let Some(send) = place
+                && let Poll::Ready(is_sent) = send.as_mut().poll(cx)
+            {
+                reported.set(reported.get() + usize::from(is_sent));
+                *place = None;
+            }
+        }
+        Poll::<()>::Pending
+    });
+    let all = async {
+        let ((), (), ()) = futures::join!(receives, pump, sends);
+    };
+    let limited = timeout(Duration::from_millis(1), all);
+    let ended = match in_a_set {
+        true => [limited].into_iter().collect::<FuturesUnordered<_>>().next().await.unwrap(),
+        false => limited.await,
+    };
+    ended.unwrap_err();
+    (arrived.get(), reported.get())
+}
+
+/// Then an operation gives way that was to withdraw, and with it who polls the one that was.
+#[test]
+fn a_neighbour_spends_the_budget_of_those_that_withdraw() {
+    let _watchdog = watchdog();
+    for &(name, way) in WAYS {
+        for (count, in_a_set) in [(7, true), (600, true), (7, false), (600, false)] {
+            let mut all_arrived = 0;
+            for received_at in 1..=5 {
+                let (arrived, reported) =
+                    run(2, send_beside_a_pump(way, count, in_a_set, received_at));
+                all_arrived += arrived;
+                assert_eq!(
+                    arrived, reported,
+                    "{name}, {count} at once, in a set: {in_a_set}, received at poll {received_at}"
+                );
+            }
+            assert!(all_arrived > 0, "{name}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use futures::stream::FuturesUnordered;
 use gorun::time::{after, interval, sleep, tick};
 use gorun::{Builder, Handle, JoinSet, block_on, blocking, channel, go, spawn};
 
-use super::{MILLI, programs, scaled};
+use super::{MILLI, WORKERS, programs, scaled};
 use crate::common::*;
 
 /// The grace, which is 100 ms, and a second; and two more for a machine that is busy elsewhere.
@@ -394,4 +394,36 @@ fn all_that_rings_and_retries_together_holds_up_the_end() {
         let (half, most) = (of_a_hundred(50), of_a_hundred(95));
         println!("{workers} workers: exit took {half:?}, in 95 % at most {most:?}");
     });
+}
+
+#[test]
+fn a_sleeper_that_exit_leaves_behind_is_kept_awake_by_the_thread_that_drives_it() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        for _ in 0..scaled(20, 5) {
+            let begun = Begun::default();
+            let counter = Arc::new(AtomicUsize::new(0));
+            Builder::new()
+                .worker_threads(workers)
+                .report_left_behind(false)
+                .block_on(async {
+                    let counted = counter.clone();
+                    nested(&begun, async move || {
+                        loop {
+                            sleep(MILLI / 20).await;
+                            counted.fetch_add(1, SeqCst);
+                        }
+                    });
+                    yield_until(|| counter.load(SeqCst) > 10).await;
+                })
+                .unwrap();
+            let seen = counter.load(SeqCst);
+            thread::sleep(5 * MILLI);
+            // One sleep may have been over at that moment.
+            assert!(
+                counter.load(SeqCst) <= seen + 2,
+                "{workers} workers: it goes on sleeping and waking"
+            );
+        }
+    }
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt, poll};
 use gorun::time::{after, interval, now, sleep, sleep_until, timeout};
-use gorun::{JoinSet, WaitGroup, channel, select, spawn, yield_now};
+use gorun::{JoinSet, WaitGroup, block_on, channel, select, spawn, yield_now};
 
 use super::WORKERS;
 use super::endless::{PLACES, is_closing};
@@ -294,4 +295,39 @@ fn a_look_after_the_end_of_main_says_nothing() {
             .unwrap();
         assert!(drained.load(SeqCst), "{workers} workers");
     }
+}
+
+/// Who drives a future inside a look waits for it, so what is in there gives way.
+#[test]
+fn a_block_on_inside_a_look_starves_what_it_drives() {
+    in_each_place(|| async {
+        let drives = async {
+            let (tx, rx) = channel(1);
+            let endless = async {
+                for _ in 0..MANY {
+                    tx.send(()).await.unwrap();
+                    rx.recv().await.unwrap();
+                }
+            };
+            let first = block_on(select(Box::pin(endless), Box::pin(yield_now())));
+            matches!(first, Either::Right(_))
+        };
+        let has_given_way = select! {
+            has_given_way = drives => has_given_way,
+            default => unreachable!("it has been waited for"),
+        };
+        assert!(has_given_way);
+        // The look goes on as one.
+        let looks = async {
+            block_on(async {});
+            let (_tx, rx) = full(MANY);
+            for _ in 0..MANY {
+                assert!(poll!(rx.recv()).is_ready());
+            }
+        };
+        select! {
+            () = looks => {}
+            default => unreachable!("each value is there"),
+        }
+    });
 }

@@ -1,9 +1,12 @@
 //! Timers of main, and of guests, which have threads of their own: nobody's polls make them late, neither
 //! those of goroutines nor those of their neighbours in the same future.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +14,7 @@ use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use gorun::time::{Sleep, after, interval, now, sleep, tick, timeout};
-use gorun::{Handle, block_on, channel, spawn};
+use gorun::{Handle, WaitGroup, block_on, channel, spawn};
 
 use super::endless::{ALL, Names, PLACES, add, assert_none, until_long_after};
 use super::hogs::{Hogs, alone};
@@ -270,4 +273,106 @@ fn what_others_send_never_arrives_beside_what_is_always_ready() {
         });
     }
     assert_none(&silent, "a value never arrives beside");
+}
+
+/// Parks the thread that wakes it for no time, as a lock or a channel inside may: that takes the token by which
+/// another thread, or itself, has told it something.
+struct Parks<F> {
+    wakes: Waker,
+    before: F,
+}
+
+impl<F: Fn() + Send + Sync> Wake for Parks<F> {
+    fn wake(self: Arc<Self>) {
+        self.wakes.wake_by_ref();
+        (self.before)();
+        thread::park_timeout(Duration::ZERO);
+    }
+}
+
+async fn with_waker<F: Future>(future: F, before: impl Fn() + Send + Sync + Clone + 'static) {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let parks = Parks { wakes: cx.waker().clone(), before: before.clone() };
+        future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(parks)))).map(drop)
+    })
+    .await
+}
+
+#[test]
+fn a_waker_of_main_s_timer_takes_the_token_of_a_wake() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    // So that main finds that others want its core, and sleeps at once.
+    let over = flag();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let spinners: Vec<_> = (0..3 * cores)
+        .map(|_| {
+            let over = over.clone();
+            thread::spawn(move || spin_until(&over))
+        })
+        .collect();
+    run(1, async {
+        for _ in 0..100 {
+            with_waker(sleep(MILLI / 5), || ()).await;
+        }
+    });
+    over.store(true, SeqCst);
+    spinners.into_iter().for_each(|spinner| spinner.join().unwrap());
+}
+
+#[test]
+fn a_waker_of_main_s_timer_takes_the_token_of_a_panic() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let (may_panic, group) = (flag(), WaitGroup::new());
+        let main = || {
+            let (may_panic, group) = (may_panic.clone(), group.clone());
+            run(workers, async move {
+                let panics = may_panic.clone();
+                group.go(async move {
+                    spin_until(&panics);
+                    panic!("nobody handles it");
+                });
+                let wait = move || {
+                    may_panic.store(true, SeqCst);
+                    // It is unhandled before it is counted down.
+                    wait_until(|| group.wait().now_or_never().is_some());
+                };
+                let mut sleep = pin!(sleep(MILLI));
+                let waker =
+                    Waker::from(Arc::new(Parks { wakes: Waker::noop().clone(), before: wait }));
+                poll_fn(|_| {
+                    let _ = sleep.as_mut().poll(&mut Context::from_waker(&waker));
+                    Poll::<()>::Pending
+                })
+                .await
+            })
+        };
+        assert!(catch_unwind(AssertUnwindSafe(main)).is_err(), "{workers} workers");
+    }
+}
+
+#[test]
+fn sleeps_that_are_kept_make_each_later_block_on_slower() {
+    const KEPT: usize = 20_000;
+    const CHUNK: usize = 500;
+    let (_alone, _watchdog) = (alone(), watchdog());
+    run(1, async {
+        let mut kept = Vec::new();
+        let mut chunk = || {
+            let start = Instant::now();
+            for _ in 0..CHUNK {
+                let mut asleep = Box::pin(sleep(HOUR));
+                let polled = block_on(poll_fn(|cx| Poll::Ready(asleep.as_mut().poll(cx))));
+                assert!(polled.is_pending());
+                kept.push(asleep);
+            }
+            start.elapsed()
+        };
+        let mut least_of_four = || (0..4).map(|_| chunk()).min().unwrap();
+        let first = least_of_four();
+        let rest: Vec<_> = (1..KEPT / CHUNK / 4).map(|_| least_of_four()).collect();
+        // A list of them would take thirty times as long.
+        assert!(rest.last().unwrap() < &(8 * first), "{first:?} at first, then {rest:?}");
+    });
 }
