@@ -1,6 +1,8 @@
 //! What is allocated has to be freed again. Everything in this process is counted, so the tests run
 //! one at a time.
 
+#[path = "memory/channels.rs"]
+mod channels;
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -22,12 +24,16 @@ use common::*;
 /// Bytes that are allocated.
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 
+/// Since the process began.
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
 struct Counting;
 
 // SAFETY: it is the system's allocator, and counts.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size() as isize, SeqCst);
+        ALLOCATIONS.fetch_add(1, SeqCst);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }

@@ -2,7 +2,7 @@
 //!
 //! # Protocol
 //!
-//! Everything happens under the channel's lock, one step after the other:
+//! Everything happens under the channel's lock (`inside.rs`), one step after the other:
 //!
 //! ```text
 //! send     closed: failed  │ a receiver waits: its slot gets the value  │ room: to the buffer  │ wait
@@ -32,6 +32,15 @@
 //! served (`waiters.rs`). Its slot stays as it was while it waited, until its owner leaves: a sender
 //! still has its value there, and gets it back.
 //!
+//! # Memory
+//!
+//! A large value lies in a box, so that a slot without one is a word (`slots.rs`). Slots are given back when
+//! they are not needed any more (`waiters.rs`), by whoever leaves his. A buffer grows as values come, to
+//! the double each time. A receiver that finds nothing, and waits or says so (`try_recv`), gives it back,
+//! but for 16 KiB or one value: so many values had to come that it costs each of them little. No look
+//! at each value that is received is needed for this; a buffer that never runs empty is as large as it has
+//! ever been.
+//!
 //! # Invariant
 //!
 //! Whenever the lock is free: if a receiver waits that a partner could serve, the buffer is empty and
@@ -58,6 +67,10 @@
 //! - Counting a value that was given to a waiting receiver into the buffer, and only waking the
 //!   receiver (`async-channel`): somebody else may take it first, so a rendezvous could not be told
 //!   from a buffer of one, and the line is not first come, first served.
+//! - A sender's value that waits in its future: the partner would have to reach into it. So `Send` has room
+//!   for the value, which is empty while it waits; `send_from` has none.
+//! - A box from the beginning in a `Send` of a large value: without unsafe code there is room for the
+//!   value itself, too, and a send that need not wait would allocate.
 //! - A lock-free ring for the buffer: `select!` needs to hold several channels still at once.
 //!
 //! No code of the user runs under the lock: wakers are cloned, woken and dropped, and values dropped,
@@ -73,47 +86,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
+use crate::chan::inside::{Inside, Sending, State};
 use crate::chan::lock::{Held, Lock, Locked};
-use crate::chan::waiters::{Key, Side, Waiter, Waiters};
+use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::foreign;
 
 pub(crate) struct Core<T> {
     state: Locked<State<T>>,
     pub(crate) capacity: usize,
-}
-
-struct State<T> {
-    waiters: Waiters,
-    buffer: VecDeque<T>,
-    /// With the numbers of the slots of `waiters`.
-    slots: Vec<Option<T>>,
-    senders: usize,
-    receivers: usize,
-    is_closed: bool,
-    /// To be woken when it is closed.
-    watcher: Option<Waker>,
-}
-
-/// A channel whose lock is held.
-pub(crate) struct Inside<'g, T> {
-    state: &'g mut State<T>,
-    capacity: usize,
-}
-
-/// What became of an attempt to send. Unless it is `Sent` the value is where it was.
-pub(crate) enum Sending {
-    /// Whom to wake.
-    Sent(Option<Waker>),
-    Full,
-    Closed,
-}
-
-/// What became of an attempt to receive.
-pub(crate) enum Receiving<T> {
-    /// A value, and whom to wake.
-    Received(T, Option<Waker>),
-    Empty,
-    Closed,
 }
 
 /// What became of an alarm's value.
@@ -124,40 +104,10 @@ pub(crate) struct Rung {
     pub(crate) wake: Option<Waker>,
 }
 
-/// What a waiter that leaves hands to its owner, for when the lock is free.
-#[must_use]
-pub(crate) struct Left<T> {
-    value: Option<T>,
-    /// To be woken.
-    wake: Option<Waker>,
-    waiter: Waiter,
-}
-
-impl<T> Left<T> {
-    /// Lets go of the waker, and wakes who is to be woken. The lock is free.
-    #[inline]
-    pub(crate) fn settle(self) -> Option<T> {
-        foreign::let_go(self.waiter);
-        if let Some(waker) = self.wake {
-            foreign::wake(waker);
-        }
-        self.value
-    }
-}
-
 impl<T> Core<T> {
     /// With one sender and one receiver.
     pub(crate) fn new(capacity: usize) -> Self {
-        let state = State {
-            waiters: Waiters::new(),
-            buffer: VecDeque::new(),
-            slots: Vec::new(),
-            senders: 1,
-            receivers: 1,
-            is_closed: false,
-            watcher: None,
-        };
-        Core { state: Locked::new(state), capacity }
+        Core { state: Locked::new(State::new()), capacity }
     }
 
     /// Without the type of the values, so that a `select!` can hold those of all its channels.
@@ -180,20 +130,34 @@ impl<T> Core<T> {
     /// What one that waits finds when it is polled: its slot, if it has been served, which it owns no
     /// more; or `None`, and `waker` is woken in time.
     #[inline]
-    pub(crate) fn look(&self, side: Side, key: Key, waker: &Waker) -> Option<Option<T>> {
-        let mut held = self.hold();
-        let mut inside = self.inside(&mut held);
-        let found = inside.finish(side, key);
-        if found.is_some() || inside.state.waiters.will_wake(key, waker) {
-            return found;
-        }
-        drop(held);
-        // It may be anybody's, and do anything when it is cloned.
-        self.look_with(side, key, waker.clone())
+    pub(crate) fn look(&self, key: Key, waker: &Waker) -> Option<Option<T>> {
+        // The way of most is short, and saves no registers for calls.
+        if key.is_kept() { self.look_into(key, waker) } else { self.look_beyond(key, waker) }
     }
 
     #[cold]
-    fn look_with(&self, side: Side, key: Key, waker: Waker) -> Option<Option<T>> {
+    #[inline(never)]
+    fn look_beyond(&self, key: Key, waker: &Waker) -> Option<Option<T>> {
+        self.look_into(key, waker)
+    }
+
+    #[inline(always)]
+    fn look_into(&self, key: Key, waker: &Waker) -> Option<Option<T>> {
+        let mut held = self.hold();
+        let inside = self.inside(&mut held);
+        if inside.state.waiters.is_out(key) {
+            return Some(inside.state.free_served(key));
+        }
+        if inside.state.waiters.will_wake(key, waker) {
+            return None;
+        }
+        drop(held);
+        // It may be anybody's, and do anything when it is cloned.
+        self.look_with(key, waker.clone())
+    }
+
+    #[cold]
+    fn look_with(&self, key: Key, waker: Waker) -> Option<Option<T>> {
         let mut held = self.hold();
         let mut inside = self.inside(&mut held);
         if !inside.state.waiters.is_out(key) {
@@ -203,7 +167,7 @@ impl<T> Core<T> {
             return None;
         }
         // Served while it was cloned.
-        let found = inside.finish(side, key);
+        let found = inside.finish(key);
         drop(held);
         foreign::let_go(waker);
         found
@@ -255,7 +219,7 @@ impl<T> Core<T> {
 
     /// Whether a notice has been served. It is gone then.
     pub(crate) fn is_taken(&self, notice: Key) -> bool {
-        self.inside(&mut self.hold()).finish(Side::Senders, notice).is_some()
+        self.inside(&mut self.hold()).finish(notice).is_some()
     }
 
     pub(crate) fn add_sender(&self) {
@@ -298,140 +262,5 @@ impl<T> Core<T> {
         wakes.into_iter().for_each(foreign::wake);
         // Last, since a value may panic.
         drop(unwanted);
-    }
-}
-
-impl<T> Inside<'_, T> {
-    /// Takes the value if it can be sent now.
-    #[inline]
-    pub(crate) fn send(&mut self, value: &mut Option<T>) -> Sending {
-        if self.state.is_closed {
-            return Sending::Closed;
-        }
-        if self.state.waiters.any(Side::Receivers)
-            && let Some(wake) = self.give(value)
-        {
-            return Sending::Sent(wake);
-        }
-        if self.state.buffer.len() < self.capacity
-            && let Some(value) = value.take()
-        {
-            self.state.buffer.push_back(value);
-            return Sending::Sent(None);
-        }
-        Sending::Full
-    }
-
-    /// Gives the value to the first receiver that can be served.
-    #[inline(never)]
-    fn give(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
-        let (receiver, wake) = self.state.waiters.serve(Side::Receivers)?;
-        *self.slot(receiver) = value.take();
-        Some(wake)
-    }
-
-    #[inline]
-    pub(crate) fn receive(&mut self) -> Receiving<T> {
-        match self.state.buffer.pop_front() {
-            Some(value) if self.state.waiters.any(Side::Senders) => self.receive_and_refill(value),
-            Some(value) => Receiving::Received(value, None),
-            None if self.state.waiters.any(Side::Senders) => self.receive_from_sender(),
-            None if self.state.is_closed => Receiving::Closed,
-            None => Receiving::Empty,
-        }
-    }
-
-    /// A value was received from the buffer while senders wait.
-    #[inline(never)]
-    fn receive_and_refill(&mut self, value: T) -> Receiving<T> {
-        // It may still be full, with a value that came back.
-        if self.state.buffer.len() < self.capacity
-            && let Some((next, wake)) = self.take_next()
-        {
-            // A notice has none.
-            if let Some(next) = next {
-                self.state.buffer.push_back(next);
-            }
-            return Receiving::Received(value, wake);
-        }
-        Receiving::Received(value, None)
-    }
-
-    /// The buffer is empty, and senders wait.
-    #[inline(never)]
-    fn receive_from_sender(&mut self) -> Receiving<T> {
-        match self.take_next() {
-            Some((Some(value), wake)) => Receiving::Received(value, wake),
-            Some((None, _)) => unreachable!("a notice waits while there is a value in the buffer"),
-            None if self.state.is_closed => Receiving::Closed,
-            None => Receiving::Empty,
-        }
-    }
-
-    /// The first sender that can be served, with its value; a notice has none.
-    #[inline(always)]
-    fn take_next(&mut self) -> Option<(Option<T>, Option<Waker>)> {
-        let (sender, wake) = self.state.waiters.serve(Side::Senders)?;
-        Some((self.slot(sender).take(), wake))
-    }
-
-    /// Joins a line, after an attempt under the same lock: a sender with its value, a `select!` with
-    /// the number of its case.
-    #[inline(always)]
-    pub(crate) fn join(&mut self, side: Side, value: Option<T>, waiter: Waiter, case: u8) -> Key {
-        let key = self.state.waiters.join(side, waiter, case);
-        match self.state.slots.get_mut(key.0 as usize) {
-            Some(slot) => *slot = value,
-            None => self.state.slots.push(value),
-        }
-        key
-    }
-
-    /// What one that waited has in its slot after it has been served; it owns the slot no more.
-    /// `None` if it waits still.
-    #[inline(always)]
-    pub(crate) fn finish(&mut self, side: Side, key: Key) -> Option<Option<T>> {
-        if !self.state.waiters.is_out(key) {
-            return None;
-        }
-        // There is nothing in it to be dropped: who served it took the waker, and a `select!` has a
-        // reference of its own to its claim.
-        drop(self.state.waiters.leave(side, key));
-        Some(self.slot(key).take())
-    }
-
-    /// Leaves, served or not, without looking. A sender gets its value back, unless it was sent; what
-    /// a receiver was given goes to the next one, or back to where it came from.
-    pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
-        let waiter = self.state.waiters.leave(side, key);
-        let mut left = Left { value: self.slot(key).take(), wake: None, waiter };
-        if let Side::Receivers = side
-            && left.value.is_some()
-        {
-            match self.state.waiters.serve(Side::Receivers) {
-                Some((next, waker)) => {
-                    left.wake = waker;
-                    *self.slot(next) = left.value.take();
-                }
-                None => self.state.buffer.push_front(left.value.take().expect("it is some")),
-            }
-        }
-        left
-    }
-
-    /// The value of a sender that waits, for another attempt, or put back after one.
-    #[inline]
-    pub(crate) fn slot(&mut self, key: Key) -> &mut Option<T> {
-        &mut self.state.slots[key.0 as usize]
-    }
-
-    fn close(&mut self, wakes: &mut Vec<Waker>) {
-        self.state.is_closed = true;
-        wakes.extend(self.state.watcher.take());
-        for side in [Side::Senders, Side::Receivers] {
-            while let Some((_, waker)) = self.state.waiters.serve(side) {
-                wakes.extend(waker);
-            }
-        }
     }
 }

@@ -8,11 +8,13 @@
 pub(crate) mod claim;
 pub(crate) mod core;
 pub(crate) mod error;
+pub(crate) mod inside;
 pub(crate) mod lock;
 pub(crate) mod receiver;
 pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod sender;
+pub(crate) mod slots;
 #[cfg(test)]
 mod tests;
 pub(crate) mod waiters;
@@ -48,7 +50,12 @@ use sender::Sender;
 ///
 /// # Capacity
 ///
-/// Memory is allocated as values come. With `usize::MAX` a send never waits.
+/// Memory is allocated as values come. With `usize::MAX` a send never waits. When a receive finds the
+/// channel empty most of it is given back.
+///
+/// Whoever waits takes some dozens of bytes at the channel. A value of more than 128 bytes takes none
+/// there before it comes: it is on the heap while it waits for its sender or receiver. (The future of a send
+/// has room for its value all the time; that of [`send_from`](Sender::send_from) borrows it.)
 ///
 /// # Cancellation
 ///

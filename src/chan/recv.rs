@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::chan::claim::Claim;
-use crate::chan::core::{Core, Receiving};
+use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
+use crate::chan::inside::Receiving;
 use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::gate::{self, Operation};
@@ -29,7 +30,7 @@ pub(crate) fn poll<T>(
         return Poll::Pending;
     }
     if let Some(waiting) = *key {
-        return match core.look(Side::Receivers, waiting, waker) {
+        return match core.look(waiting, waker) {
             Some(received) => {
                 *key = None;
                 Poll::Ready(received)
@@ -52,7 +53,7 @@ pub(crate) fn poll<T>(
 fn withdraw<T>(core: &Core<T>, key: &mut Option<Key>, waker: &Waker) -> Poll<Option<T>> {
     let waiting = key.take().expect("it waits");
     let mut held = core.hold();
-    let received = core.inside(&mut held).finish(Side::Receivers, waiting);
+    let received = core.inside(&mut held).finish(waiting);
     if let Some(received) = received {
         return Poll::Ready(received);
     }
@@ -116,7 +117,13 @@ pub(crate) fn leave<T>(core: &Core<T>, key: Key) {
 }
 
 pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
-    let received = core.inside(&mut core.hold()).receive();
+    let mut held = core.hold();
+    let mut inside = core.inside(&mut held);
+    let received = inside.receive();
+    if let Receiving::Empty = received {
+        inside.give_back_buffer();
+    }
+    drop(held);
     match received {
         Receiving::Empty => Err(TryRecvError::Empty),
         received => settle(received).ok_or(TryRecvError::Closed),
@@ -169,7 +176,7 @@ impl<'a, T> Recv<'a, T> {
     pub(crate) fn finish(&mut self) -> Option<T> {
         let key = self.key.take().expect("it waited");
         let mut held = self.core.hold();
-        self.core.inside(&mut held).finish(Side::Receivers, key).expect("decided")
+        self.core.inside(&mut held).finish(key).expect("decided")
     }
 }
 

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::chan::claim::Claim;
-use crate::chan::core::{Core, Sending};
+use crate::chan::core::Core;
 use crate::chan::error::{SendError, TrySendError};
+use crate::chan::inside::Sending;
 use crate::chan::lock::Held;
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::gate::{self, Operation};
@@ -98,7 +99,7 @@ impl<'a, T> Sends<'a, T> {
     #[inline(never)]
     fn poll_again(&mut self, value: &mut Option<T>, waker: &Waker) -> Poll<Result<(), Closed>> {
         match self.state {
-            State::Waits(key) => match self.core.look(Side::Senders, key, waker) {
+            State::Waits(key) => match self.core.look(key, waker) {
                 Some(returned) => *value = returned,
                 None if gate::is_withdrawing(waker) => {
                     self.leave(value);
@@ -161,20 +162,19 @@ impl<'a, T> Sends<'a, T> {
         held: &mut Held<'_>,
     ) -> Option<(Result<(), Closed>, Option<Waker>)> {
         let mut inside = self.core.inside(held);
-        match self.state {
+        let (sent, waiting) = match self.state {
             State::Sent => return Some((Ok(()), None)),
-            State::Waits(key) => *value = inside.slot(key).take(),
-            State::New | State::Done => {}
-        }
-        match inside.send(value) {
-            Sending::Sent(waker) => Some((Ok(()), waker)),
-            Sending::Closed => Some((Err(Closed), None)),
-            Sending::Full => {
-                if let State::Waits(key) = self.state {
-                    *inside.slot(key) = value.take();
-                }
-                None
+            State::Waits(key) => (inside.send_waiting(key), Some(key)),
+            State::New | State::Done => (inside.send(value), None),
+        };
+        match (sent, waiting) {
+            (Sending::Sent(waker), _) => Some((Ok(()), waker)),
+            (Sending::Closed, Some(key)) => {
+                *value = inside.take_back(key);
+                Some((Err(Closed), None))
             }
+            (Sending::Closed, None) => Some((Err(Closed), None)),
+            (Sending::Full, _) => None,
         }
     }
 
@@ -197,7 +197,7 @@ impl<'a, T> Sends<'a, T> {
     pub(crate) fn finish(&mut self, value: &mut Option<T>) -> Result<(), Closed> {
         if let State::Waits(key) = self.state {
             let mut held = self.core.hold();
-            *value = self.core.inside(&mut held).finish(Side::Senders, key).expect("decided");
+            *value = self.core.inside(&mut held).finish(key).expect("decided");
             self.state = State::Done;
         }
         if value.is_none() { Ok(()) } else { Err(Closed) }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::chan::claim::Claim;
-use crate::chan::core::{Core, Receiving, Sending};
+use crate::chan::core::Core;
+use crate::chan::inside::{Receiving, Sending};
 use crate::chan::waiters::{Key, Side, Waiter, Waiters};
 
 const SIDES: [Side; 2] = [Side::Senders, Side::Receivers];
@@ -102,6 +103,107 @@ fn a_sender_that_was_passed_over_gets_its_value_back() {
         }
         assert_eq!(inside.leave(Side::Senders, key).settle(), Some(7));
         assert!(matches!(inside.send(&mut Some(8)), Sending::Full), "nobody is in a line");
+        assert!(matches!(inside.receive(), Receiving::Empty));
+    }
+}
+
+/// Joins, leaves and services in any order, beyond the slots that are kept, beside a list.
+#[test]
+fn slots_that_are_given_back_belong_to_nobody() {
+    let mut random = 1_u64;
+    let mut below = |n: usize| {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % n
+    };
+    for round in 0..200 {
+        let side = SIDES[round % 2];
+        let mut waiters = Waiters::new();
+        let (mut line, mut served) = (Vec::<Key>::new(), Vec::<Key>::new());
+        let mut most = 0;
+        for step in 0..2_000 {
+            // More come than go, then the other way round, again, and at last they all go.
+            let joins = match step {
+                0..500 | 650..800 => below(10) < 8,
+                500..650 => below(10) < 2,
+                _ => false,
+            };
+            match below(3) {
+                _ if joins => {
+                    let key = waiters.join(side, Waiter::Alone(Waker::noop().clone()), 0);
+                    assert!(!line.contains(&key) && !served.contains(&key), "it is another's");
+                    line.push(key);
+                }
+                0 if !line.is_empty() => {
+                    let key = line.remove(below(line.len()));
+                    drop(waiters.leave(side, key));
+                }
+                1 if !line.is_empty() => {
+                    let (key, waker) = waiters.serve(side).unwrap();
+                    assert!(key == line.remove(0) && waker.is_some(), "out of turn");
+                    served.push(key);
+                }
+                _ if !served.is_empty() => {
+                    waiters.leave_served(served.swap_remove(below(served.len())))
+                }
+                _ => {}
+            }
+            most = most.max(line.len() + served.len());
+            assert!(waiters.len() <= most, "one that is free is not used again");
+            assert!(line.iter().all(|key| !waiters.is_out(*key)));
+            assert!(served.iter().all(|key| waiters.is_out(*key)));
+        }
+        assert_eq!(waiters.line(side), line.iter().map(|key| key.0).collect::<Vec<_>>());
+        line.into_iter().for_each(|key| drop(waiters.leave(side, key)));
+        served.into_iter().for_each(|key| waiters.leave_served(key));
+        assert_eq!(waiters.len(), 64, "what is kept");
+    }
+}
+
+type Large = [u64; 512];
+
+/// It goes on to the next receiver, and from there back into the channel, in its box and out of it.
+#[test]
+fn a_large_value_that_a_receiver_leaves_is_not_lost() {
+    let core = Core::<Large>::new(0);
+    let mut held = core.hold();
+    let mut inside = core.inside(&mut held);
+    let mut join = || inside.join(Side::Receivers, None, Waiter::Alone(Waker::noop().clone()), 0);
+    let (first, second) = (join(), join());
+    assert!(matches!(inside.send(&mut Some([7; 512])), Sending::Sent(Some(_))));
+    assert!(inside.leave(Side::Receivers, first).settle().is_none());
+    assert!(inside.leave(Side::Receivers, second).settle().is_none());
+    assert!(matches!(inside.receive(), Receiving::Received(value, None) if value == [7; 512]));
+    assert!(matches!(inside.receive(), Receiving::Empty));
+}
+
+/// A case that looks again while it waits.
+#[test]
+fn a_large_value_that_waits_is_sent_from_its_slot_once() {
+    for capacity in [0, 1] {
+        let core = Core::<Large>::new(capacity);
+        let mut held = core.hold();
+        let mut inside = core.inside(&mut held);
+        while let Sending::Sent(_) = inside.send(&mut Some([1; 512])) {}
+        let claim = Claim::new(Waker::noop().clone());
+        let waiter = Waiter::Case(Some(claim.clone()));
+        let sender = inside.join(Side::Senders, Some([2; 512]), waiter, 0);
+        assert!(matches!(inside.send_waiting(sender), Sending::Full), "it stays where it is");
+        while let Receiving::Received(value, _) = inside.receive() {
+            assert_eq!(value, [1; 512]);
+        }
+        let waiter = Waiter::Alone(Waker::noop().clone());
+        let receiver = (capacity == 0).then(|| inside.join(Side::Receivers, None, waiter, 0));
+        assert!(matches!(inside.send_waiting(sender), Sending::Sent(_)));
+        assert!(inside.leave(Side::Senders, sender).settle().is_none(), "it was sent");
+        let received = match receiver {
+            Some(receiver) => inside.finish(receiver).unwrap(),
+            None => match inside.receive() {
+                Receiving::Received(value, None) => Some(value),
+                _ => None,
+            },
+        };
+        assert!(received == Some([2; 512]));
         assert!(matches!(inside.receive(), Receiving::Empty));
     }
 }

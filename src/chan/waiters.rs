@@ -19,6 +19,15 @@
 //! hands back what is in it. In the slot of a sender that was passed over that is its own value, and in
 //! that of a receiver nothing.
 //!
+//! # Memory
+//!
+//! The first 64 slots are kept, in a list that is linked one way, as short as can be: few channels have more.
+//! The others are *spare* when they are free, in a list that is linked both ways, so that one at the end is
+//! taken out of it in a few steps. Whoever frees the last slot gives it back, with the spare ones before
+//! it: each slot goes once for each time it came. Who joins takes a kept one if there is one, so that those few
+//! who wait after many have gone are not in the way. One that waits at the end keeps those before it: its
+//! number is its own.
+//!
 //! A slot takes 24 bytes, since there may be a million: 16 for whom to wake, and two links that carry
 //! the number of a `select!`'s case in the bits they do not need.
 
@@ -34,10 +43,21 @@ use crate::chan::claim::{Claim, Unavailable};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
 
+impl Key {
+    /// Whether its slot is never given back.
+    #[inline(always)]
+    pub(crate) fn is_kept(self) -> bool {
+        self.0 < KEPT
+    }
+}
+
 /// No slot.
 const END: u32 = (1 << NUMBER_BITS) - 1;
 /// In place of the next slot: it is in no line any more.
 const OUT: u32 = END - 1;
+
+/// So many slots are never given back, and used before others.
+const KEPT: u32 = 64;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
@@ -47,8 +67,10 @@ pub(crate) enum Side {
 
 pub(crate) struct Waiters {
     slots: Vec<Slot>,
-    /// The first of those that are not in use.
+    /// The first of those that are not in use, and are kept.
     free: u32,
+    /// The first of the others, which are linked both ways. The last slot is never among them.
+    spare: u32,
     lists: [List; 2],
 }
 
@@ -134,21 +156,15 @@ impl Waiter {
 impl Waiters {
     pub(crate) const fn new() -> Self {
         let empty = List { first: END, last: END };
-        Waiters { slots: Vec::new(), free: END, lists: [empty; 2] }
+        Waiters { slots: Vec::new(), free: END, spare: END, lists: [empty; 2] }
     }
 
     /// Joins at the end of a list; `case` is for a `select!`.
     #[inline(always)]
     pub(crate) fn join(&mut self, side: Side, waiter: Waiter, case: u8) -> Key {
-        let list = &mut self.lists[side as usize];
-        let slot = Slot::new(waiter, case, list.last);
+        let slot = Slot::new(waiter, case, self.lists[side as usize].last);
         let number = match self.free {
-            END => {
-                let number = self.slots.len();
-                assert!(number < OUT as usize, "fewer than 2^28 - 2 wait at one channel");
-                self.slots.push(slot);
-                number as u32
-            }
+            END => self.put_beyond(slot),
             number => {
                 let free = &mut self.slots[number as usize];
                 self.free = free.next.number();
@@ -156,6 +172,7 @@ impl Waiters {
                 number
             }
         };
+        let list = &mut self.lists[side as usize];
         match list.last {
             END => list.first = number,
             last => self.slots[last as usize].next.set(number),
@@ -241,10 +258,82 @@ impl Waiters {
         if !self.is_out(key) {
             self.unlink(side, key.0);
         }
-        let slot = &mut self.slots[key.0 as usize];
-        slot.next.set(self.free);
-        self.free = key.0;
-        mem::replace(&mut slot.waiter, Waiter::NOBODY)
+        let waiter = mem::replace(&mut self.slots[key.0 as usize].waiter, Waiter::NOBODY);
+        self.free(key);
+        waiter
+    }
+
+    /// Frees the slot of one that has been served. There is nothing in it to be dropped without the lock: who
+    /// served it took the waker, and a `select!` has a reference of its own to its claim.
+    #[inline(always)]
+    pub(crate) fn leave_served(&mut self, key: Key) {
+        match &mut self.slots[key.0 as usize].waiter {
+            Waiter::Case(claim) => drop(claim.take()),
+            Waiter::Alone(_) => unreachable!("who served it took the waker"),
+        }
+        self.free(key);
+    }
+
+    #[inline(always)]
+    fn free(&mut self, key: Key) {
+        if key.is_kept() {
+            self.slots[key.0 as usize].next.set(self.free);
+            self.free = key.0;
+        } else {
+            self.free_beyond(key.0);
+        }
+    }
+
+    /// Puts one that joins into a slot that is not kept, or into another one.
+    #[inline(never)]
+    fn put_beyond(&mut self, slot: Slot) -> u32 {
+        if self.spare != END {
+            let number = self.spare;
+            self.take_spare(number);
+            self.slots[number as usize] = slot;
+            return number;
+        }
+        let number = self.slots.len();
+        assert!(number < OUT as usize, "fewer than 2^28 - 2 wait at one channel");
+        self.slots.push(slot);
+        number as u32
+    }
+
+    /// Frees a slot that is not kept, and gives back those at the end that are not in use.
+    #[cold]
+    #[inline(never)]
+    fn free_beyond(&mut self, number: u32) {
+        if let Some(next) = self.slots.get_mut(self.spare as usize) {
+            next.previous.set(number);
+        }
+        self.slots[number as usize].previous.set(END);
+        self.slots[number as usize].next.set(self.spare);
+        self.spare = number;
+        while self.slots.len() > KEPT as usize
+            && let Some(last) = self.slots.last()
+            && matches!(last.waiter, Waiter::Case(None))
+            && !last.is_out()
+        {
+            self.take_spare(self.slots.len() as u32 - 1);
+            self.slots.pop();
+        }
+        give_back(&mut self.slots);
+    }
+
+    fn take_spare(&mut self, number: u32) {
+        let slot = &self.slots[number as usize];
+        let (previous, next) = (slot.previous.number(), slot.next.number());
+        match self.slots.get_mut(previous as usize) {
+            Some(previous) => previous.next.set(next),
+            None => self.spare = next,
+        }
+        if let Some(next) = self.slots.get_mut(next as usize) {
+            next.previous.set(previous);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
     }
 
     /// The numbers of those in a list, in order.
@@ -268,5 +357,15 @@ impl Waiters {
             END => list.last = previous,
             next => self.slots[next as usize].previous.set(previous),
         }
+    }
+}
+
+/// Gives memory back when three quarters of a list are not in use, or only the slots that are kept are left.
+/// Half of what stays is room to grow, so that as many have to come or go as are in the list before it is
+/// moved again.
+pub(crate) fn give_back<S>(slots: &mut Vec<S>) {
+    let len = slots.len();
+    if len == KEPT as usize || slots.capacity() >= 4 * len {
+        slots.shrink_to(2 * len);
     }
 }

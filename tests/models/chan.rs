@@ -6,11 +6,15 @@ pub(crate) mod claim;
 pub(crate) mod core;
 #[path = "../../src/chan/error.rs"]
 pub(crate) mod error;
+#[path = "../../src/chan/inside.rs"]
+pub(crate) mod inside;
 #[path = "substitute_lock.rs"]
 pub(crate) mod lock;
 #[path = "../../src/chan/recv.rs"]
 pub(crate) mod recv;
 #[path = "../../src/chan/send.rs"]
 pub(crate) mod send;
+#[path = "../../src/chan/slots.rs"]
+pub(crate) mod slots;
 #[path = "../../src/chan/waiters.rs"]
 pub(crate) mod waiters;

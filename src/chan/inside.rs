@@ -1,0 +1,278 @@
+//! What is behind a channel's lock, and the steps of the protocol in `core.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use crate::chan::slots::Slots;
+use crate::chan::waiters::{Key, Side, Waiter, Waiters};
+use crate::scheduler::foreign;
+
+pub(crate) struct State<T> {
+    pub(crate) waiters: Waiters,
+    pub(crate) buffer: VecDeque<T>,
+    /// With the numbers of the slots of `waiters`.
+    pub(crate) slots: Slots<T>,
+    pub(crate) senders: usize,
+    pub(crate) receivers: usize,
+    pub(crate) is_closed: bool,
+    /// To be woken when it is closed.
+    pub(crate) watcher: Option<Waker>,
+}
+
+/// As much as an empty buffer keeps, or one value.
+const KEPT_BYTES: usize = 16 << 10;
+
+/// A channel whose lock is held.
+pub(crate) struct Inside<'g, T> {
+    pub(crate) state: &'g mut State<T>,
+    pub(crate) capacity: usize,
+}
+
+/// What became of an attempt to send. Unless it is `Sent` the value is where it was.
+pub(crate) enum Sending {
+    /// Whom to wake.
+    Sent(Option<Waker>),
+    Full,
+    Closed,
+}
+
+/// What became of an attempt to receive.
+pub(crate) enum Receiving<T> {
+    /// A value, and whom to wake.
+    Received(T, Option<Waker>),
+    Empty,
+    Closed,
+}
+
+/// What a waiter that leaves hands to its owner, for when the lock is free.
+#[must_use]
+pub(crate) struct Left<T> {
+    value: Option<T>,
+    /// To be woken.
+    wake: Option<Waker>,
+    waiter: Waiter,
+}
+
+impl<T> Left<T> {
+    /// Lets go of the waker, and wakes who is to be woken. The lock is free.
+    #[inline]
+    pub(crate) fn settle(self) -> Option<T> {
+        foreign::let_go(self.waiter);
+        if let Some(waker) = self.wake {
+            foreign::wake(waker);
+        }
+        self.value
+    }
+}
+
+impl<T> State<T> {
+    /// With one sender and one receiver.
+    pub(crate) fn new() -> Self {
+        State {
+            waiters: Waiters::new(),
+            buffer: VecDeque::new(),
+            slots: Slots::new(),
+            senders: 1,
+            receivers: 1,
+            is_closed: false,
+            watcher: None,
+        }
+    }
+
+    /// So many values have room in an empty buffer.
+    const KEPT: usize = match size_of::<T>() {
+        0 => usize::MAX,
+        1..KEPT_BYTES => KEPT_BYTES / size_of::<T>(),
+        _ => 1,
+    };
+
+    #[cold]
+    #[inline(never)]
+    fn shrink_buffer(&mut self) {
+        self.buffer.shrink_to(Self::KEPT);
+    }
+
+    /// Frees the slot of one that was served. Returns what is in it.
+    #[inline(always)]
+    pub(crate) fn free_served(&mut self, key: Key) -> Option<T> {
+        self.waiters.leave_served(key);
+        let value = self.slots.take(key);
+        if !key.is_kept() {
+            self.give_back_slots();
+        }
+        value
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_back_slots(&mut self) {
+        self.slots.truncate(self.waiters.len());
+    }
+}
+
+impl<T> Inside<'_, T> {
+    /// Takes the value if it can be sent now.
+    #[inline]
+    pub(crate) fn send(&mut self, value: &mut Option<T>) -> Sending {
+        if self.state.is_closed {
+            return Sending::Closed;
+        }
+        if self.state.waiters.any(Side::Receivers)
+            && let Some(wake) = self.give(value)
+        {
+            return Sending::Sent(wake);
+        }
+        if self.state.buffer.len() < self.capacity
+            && let Some(value) = value.take()
+        {
+            self.state.buffer.push_back(value);
+            return Sending::Sent(None);
+        }
+        Sending::Full
+    }
+
+    /// Gives the value to the first receiver that can be served.
+    #[inline(never)]
+    fn give(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
+        let (receiver, wake) = self.state.waiters.serve(Side::Receivers)?;
+        self.state.slots.put(receiver, value.take());
+        Some(wake)
+    }
+
+    /// Likewise, of a sender that waits. The value is in its slot, and stays there unless it is `Sent`.
+    pub(crate) fn send_waiting(&mut self, sender: Key) -> Sending {
+        if self.state.is_closed {
+            return Sending::Closed;
+        }
+        if let Some((receiver, wake)) = self.state.waiters.serve(Side::Receivers) {
+            self.state.slots.pass(sender, receiver);
+            return Sending::Sent(wake);
+        }
+        if self.state.buffer.len() < self.capacity
+            && let Some(value) = self.state.slots.take(sender)
+        {
+            self.state.buffer.push_back(value);
+            return Sending::Sent(None);
+        }
+        Sending::Full
+    }
+
+    #[inline]
+    pub(crate) fn receive(&mut self) -> Receiving<T> {
+        match self.state.buffer.pop_front() {
+            Some(value) if self.state.waiters.any(Side::Senders) => self.receive_and_refill(value),
+            Some(value) => Receiving::Received(value, None),
+            None if self.state.waiters.any(Side::Senders) => self.receive_from_sender(),
+            None if self.state.is_closed => Receiving::Closed,
+            None => Receiving::Empty,
+        }
+    }
+
+    /// A value was received from the buffer while senders wait.
+    #[inline(never)]
+    fn receive_and_refill(&mut self, value: T) -> Receiving<T> {
+        // It may still be full, with a value that came back.
+        if self.state.buffer.len() < self.capacity
+            && let Some((next, wake)) = self.take_next()
+        {
+            // A notice has none.
+            if let Some(next) = next {
+                self.state.buffer.push_back(next);
+            }
+            return Receiving::Received(value, wake);
+        }
+        Receiving::Received(value, None)
+    }
+
+    /// The buffer is empty, and senders wait.
+    #[inline(never)]
+    fn receive_from_sender(&mut self) -> Receiving<T> {
+        match self.take_next() {
+            Some((Some(value), wake)) => Receiving::Received(value, wake),
+            Some((None, _)) => unreachable!("a notice waits while there is a value in the buffer"),
+            None if self.state.is_closed => Receiving::Closed,
+            None => Receiving::Empty,
+        }
+    }
+
+    /// The first sender that can be served, with its value; a notice has none.
+    #[inline(always)]
+    fn take_next(&mut self) -> Option<(Option<T>, Option<Waker>)> {
+        let (sender, wake) = self.state.waiters.serve(Side::Senders)?;
+        Some((self.state.slots.take(sender), wake))
+    }
+
+    /// Joins a line, after an attempt under the same lock: a sender with its value, a `select!` with
+    /// the number of its case.
+    #[inline(always)]
+    pub(crate) fn join(&mut self, side: Side, value: Option<T>, waiter: Waiter, case: u8) -> Key {
+        if let Side::Receivers = side {
+            self.give_back_buffer();
+        }
+        let key = self.state.waiters.join(side, waiter, case);
+        self.state.slots.open(key, value);
+        key
+    }
+
+    /// After an attempt that found the buffer empty.
+    #[inline(always)]
+    pub(crate) fn give_back_buffer(&mut self) {
+        if self.state.buffer.capacity() > State::<T>::KEPT {
+            self.state.shrink_buffer();
+        }
+    }
+
+    /// What one that waited has in its slot after it has been served; it owns the slot no more.
+    /// `None` if it waits still.
+    #[inline(always)]
+    pub(crate) fn finish(&mut self, key: Key) -> Option<Option<T>> {
+        if !self.state.waiters.is_out(key) {
+            return None;
+        }
+        Some(self.state.free_served(key))
+    }
+
+    /// Leaves, served or not, without looking. A sender gets its value back, unless it was sent; what
+    /// a receiver was given goes to the next one, or back to where it came from.
+    pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
+        let waiter = self.state.waiters.leave(side, key);
+        let mut left = Left { value: None, wake: None, waiter };
+        match side {
+            Side::Senders => left.value = self.state.slots.take(key),
+            Side::Receivers if self.state.slots.has(key) => {
+                match self.state.waiters.serve(Side::Receivers) {
+                    Some((next, waker)) => {
+                        left.wake = waker;
+                        self.state.slots.pass(key, next);
+                    }
+                    None => {
+                        let value = self.state.slots.take(key).expect("it has one");
+                        self.state.buffer.push_front(value);
+                    }
+                }
+            }
+            Side::Receivers => {}
+        }
+        if !key.is_kept() {
+            self.state.give_back_slots();
+        }
+        left
+    }
+
+    /// Takes the value back from one that waits. It keeps its place.
+    pub(crate) fn take_back(&mut self, sender: Key) -> Option<T> {
+        self.state.slots.take(sender)
+    }
+
+    pub(crate) fn close(&mut self, wakes: &mut Vec<Waker>) {
+        self.state.is_closed = true;
+        wakes.extend(self.state.watcher.take());
+        for side in [Side::Senders, Side::Receivers] {
+            while let Some((_, waker)) = self.state.waiters.serve(side) {
+                wakes.extend(waker);
+            }
+        }
+    }
+}
