@@ -386,7 +386,8 @@ impl Builder {
 
     fn run<F: Future>(self, main: F) -> io::Result<F::Output> {
         check_seed()?;
-        let config = self.into_config(variable(WORKERS_VARIABLE), variable(BLOCKED_VARIABLE))?;
+        let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
+        let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
         nested::while_blocked(Wait::ForOthers, || {
             let scheduler = Scheduler::start(config)?;
             match exit::run_main(&scheduler, main) {

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The environment variable that sets the seed of all random choices.
 pub(crate) const SEED_VARIABLE: &str = "GORUN_SEED";
 
-/// What `SEED_VARIABLE` says; `None` if that is no number.
-pub(crate) fn parse_seed(text: &str) -> Option<u64> {
-    text.trim().parse().ok()
+/// What `SEED_VARIABLE` says, if it is set and not empty: a number, or something else. Read once.
+pub(crate) fn requested_seed() -> Option<Result<u64, &'static OsStr>> {
+    static SET: LazyLock<Option<OsString>> = LazyLock::new(|| std::env::var_os(SEED_VARIABLE));
+    let value = SET.as_deref().filter(|value| !value.is_empty())?;
+    Some(value.to_str().and_then(|text| text.trim().parse().ok()).ok_or(value))
 }
 
 /// A seed that nobody else in this process gets.
 pub(crate) fn fresh_seed() -> u64 {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| {
-        let set = std::env::var(SEED_VARIABLE).ok().and_then(|text| parse_seed(&text));
+        let set = requested_seed().and_then(Result::ok);
         set.unwrap_or_else(|| RandomState::new().hash_one(0))
     });
     static GIVEN: AtomicU64 = AtomicU64::new(0);

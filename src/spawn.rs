@@ -106,15 +106,9 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    context::with(|place| match place {
-        Place::Inside(context) => {
-            Some(spawn_on(&context.scheduler, Some(context), future, spawned_at))
-        }
-        Place::Ended => {
-            refuse(future);
-            Some(JoinHandle::cancelled(spawned_at))
-        }
-        Place::Outside => None,
+    context::with_inside(|context| match context {
+        Some(context) => Some(spawn_on(&context.scheduler, Some(context), future, spawned_at)),
+        None => refuse(future).then(|| JoinHandle::cancelled(spawned_at)),
     })
 }
 
@@ -159,22 +153,29 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    context::with(|place| {
-        match place {
-            Place::Inside(context) => context.scheduler.detach(Some(context), future, spawned_at),
-            Place::Ended => refuse(future),
-            Place::Outside => return false,
+    context::with_inside(|context| match context {
+        Some(context) => {
+            context.scheduler.detach(Some(context), future, spawned_at);
+            true
         }
-        true
+        None => refuse(future),
     })
 }
 
-/// Drops a future whose runtime is over, in the destructor of a thread-local, where a panic would
-/// abort the process.
-fn refuse<F>(future: F) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
-        main_guard::report_stray(payload);
+/// Drops a future that nobody can run. `false` outside a runtime. Otherwise that runtime is over, and the
+/// caller is in the destructor of a thread-local, where a panic would abort the process.
+#[cold]
+fn refuse<F>(future: F) -> bool {
+    let is_outside = context::with(|place| matches!(place, Place::Outside));
+    match is_outside {
+        true => drop(future),
+        false => {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+                main_guard::report_stray(payload);
+            }
+        }
     }
+    !is_outside
 }
 
 #[cold]

@@ -95,6 +95,34 @@ fn the_variable_sets_the_workers_unless_the_builder_does_or_it_is_empty() {
     run(5, async { wait_until(|| named("gorun-") == 5) });
 }
 
+// The seed.
+
+#[test]
+fn a_variable_that_is_no_seed_is_refused() {
+    const SEED: &str = "GORUN_SEED";
+    let _watchdog = watchdog();
+    let test = "a_variable_that_is_no_seed_is_refused";
+    if !is_child() {
+        for value in ["abc", "-1", "1.5", "18446744073709551616", "7", " 18446744073709551615 ", ""]
+        {
+            child_passes(test, &[(SEED, value)], "");
+        }
+        return child_passes(test, &[], "export GORUN_SEED=$(printf 'a\\377')");
+    }
+    let value = std::env::var_os(SEED).unwrap();
+    let value = value.to_str().unwrap_or("\"a\\xFF\"");
+    let is_seed = value.is_empty() || value.trim().parse::<u64>().is_ok();
+    // The second runtime hears the same.
+    for _ in 0..2 {
+        let refused = Builder::new().worker_threads(1).block_on(async {}).err();
+        assert_eq!(refused.is_none(), is_seed, "{value:?}: {refused:?}");
+        if let Some(error) = refused {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            says(&error.to_string(), &[SEED, value, &u64::MAX.to_string(), "unset"]);
+        }
+    }
+}
+
 // The number of threads.
 
 #[test]

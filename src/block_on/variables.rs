@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::invalid;
 use crate::duration;
-use crate::rng::{SEED_VARIABLE, parse_seed};
+use crate::rng::{SEED_VARIABLE, requested_seed};
 
 /// The environment variable that sets the number of workers.
 pub(super) const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
@@ -23,8 +23,8 @@ pub(super) fn variable(name: &str) -> Option<OsString> {
 
 /// Whoever needs a random choice reads the seed itself, without a way to say that it is none.
 pub(super) fn check_seed() -> io::Result<()> {
-    match variable(SEED_VARIABLE) {
-        Some(value) if value.to_str().and_then(parse_seed).is_none() => Err(invalid(format!(
+    match requested_seed() {
+        Some(Err(value)) => Err(invalid(format!(
             "the environment variable {SEED_VARIABLE} is {value:?}; set it to a number from 0 to {}, or \
              unset it for other random choices in each run",
             u64::MAX,

@@ -228,8 +228,13 @@ impl Scheduler {
     fn observe(&self) -> Observation {
         // One that is to be started is free. First, lest one is missed that has just been.
         let starting = self.threads.wanted.drainers();
+        let living = self.live() as usize;
+        if living == 0 {
+            // The rest is no matter.
+            return Observation::default();
+        }
         Observation {
-            living: self.live() as usize,
+            living,
             finished: self.finished(),
             nested: self.threads.waiting_goroutines(),
             steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),

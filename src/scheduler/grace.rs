@@ -50,7 +50,7 @@ const CHAIN_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) const MAX_DRAINERS: usize = 64;
 
 /// What main's thread sees.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Observation {
     /// Goroutines that are alive.
     pub(crate) living: usize,

@@ -308,17 +308,7 @@ impl Scheduler {
     #[inline]
     fn push_woken(&self, context: &Context, word: Word, while_running: bool) {
         match own_queue(context) {
-            Some(worker) if while_running => {
-                // It yielded: it goes behind everything that is runnable.
-                let injected = match worker.ring.len() {
-                    0 => self.take_injected(worker).map(|(word, _)| word),
-                    _ => None,
-                };
-                for earlier in injected.into_iter().chain(worker.next.take()) {
-                    self.push_back(worker, earlier);
-                }
-                self.push_back(worker, word);
-            }
+            Some(worker) if while_running => self.push_yielded(worker, word),
             // By a goroutine that has completed: somebody who awaits many such would otherwise be
             // woken for each of them. Or by a timer.
             Some(worker) if context.polling.get().is_none() => match context.injects_woken.get() {
@@ -331,6 +321,19 @@ impl Scheduler {
             },
             None => self.inject(word),
         }
+    }
+
+    /// It goes behind everything that is runnable.
+    #[inline(never)]
+    fn push_yielded(&self, worker: &Worker, word: Word) {
+        let injected = match worker.ring.len() {
+            0 => self.take_injected(worker).map(|(word, _)| word),
+            _ => None,
+        };
+        for earlier in injected.into_iter().chain(worker.next.take()) {
+            self.push_back(worker, earlier);
+        }
+        self.push_back(worker, word);
     }
 
     /// The caller is `worker`.

@@ -61,7 +61,7 @@ const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<thread::JoinHandle<()>> {
-    let name = format!("{}-monitor", scheduler.config.thread_name);
+    let name = scheduler.config.thread_name.clone() + "-monitor";
     let monitor = Monitor::new(scheduler.clone());
     let threads = scheduler.threads.clone();
     thread::Builder::new().name(name).stack_size(STACK_SIZE).spawn(move || {

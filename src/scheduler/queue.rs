@@ -197,6 +197,7 @@ impl NextSlot {
     }
 
     /// Takes the task out: the owner to run it, a thief to steal it.
+    #[inline]
     pub(crate) fn take(&self) -> Option<Word> {
         if self.is_empty() {
             return None;

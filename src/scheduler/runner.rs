@@ -242,9 +242,7 @@ impl<'a> Runner<'a> {
         {
             return Some(word);
         }
-        if !self.worker.next.is_empty()
-            && let Some(word) = self.next_slot_task()
-        {
+        if let Some(word) = self.next_slot_task() {
             return Some(word);
         }
         self.slot_streak = 0;
@@ -254,6 +252,7 @@ impl<'a> Runner<'a> {
     }
 
     /// The turn of what belongs to no worker.
+    #[cold]
     fn look_at_timers_and_injector(&mut self) -> Option<Word> {
         self.look_interval = (2 * self.look_interval).min(INJECTOR_INTERVAL);
         self.polls_left = self.look_interval;
@@ -268,14 +267,20 @@ impl<'a> Runner<'a> {
     }
 
     /// From the next slot, unless it had its turn too often; then it goes to the back of the ring.
+    #[inline]
     fn next_slot_task(&mut self) -> Option<Word> {
         let word = self.worker.next.take()?;
         if self.slot_streak < MAX_SLOT_STREAK || self.worker.ring.len() == 0 {
             self.slot_streak += 1;
             return Some(word);
         }
-        self.scheduler.push_back(self.worker, word);
+        self.put_behind(word);
         None
+    }
+
+    #[cold]
+    fn put_behind(&self, word: Word) {
+        self.scheduler.push_back(self.worker, word);
     }
 
     /// From the injector, with company for the ring.

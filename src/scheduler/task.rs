@@ -121,9 +121,9 @@ impl Meta {
     }
 
     #[inline]
-    fn is_aborted(&self) -> bool {
+    fn state(&self) -> State {
         // Ordering: Acquire pairs with the Release in `abort`.
-        self.state.load(Ordering::Acquire) & ABORTED != 0
+        State(self.state.load(Ordering::Acquire))
     }
 
     /// Makes the next look at the flag cancel the goroutine; `waker` brings that look about.
@@ -133,13 +133,24 @@ impl Meta {
         waker.wake_by_ref();
     }
 
-    #[inline]
-    fn key(&self) -> Option<Key> {
-        (self.state.load(Ordering::Relaxed) & !ABORTED).checked_sub(1).map(Key)
-    }
-
     fn set_key(&self, key: Key) {
         self.state.fetch_or(key.0 + 1, Ordering::Relaxed);
+    }
+}
+
+/// What [`Meta::state`] has said.
+#[derive(Clone, Copy)]
+struct State(u32);
+
+impl State {
+    #[inline]
+    fn is_aborted(self) -> bool {
+        self.0 & ABORTED != 0
+    }
+
+    #[inline]
+    fn key(self) -> Option<Key> {
+        (self.0 & !ABORTED).checked_sub(1).map(Key)
     }
 }
 
@@ -346,7 +357,7 @@ impl<F: Future> GoroutineParts<'_, F> {
     ) -> Poll<Outcome<F::Output>> {
         let panicked =
             |payload| Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at());
-        if self.is_cancelled(context, meta) {
+        if is_cancelled(context, meta.state()) {
             return Poll::Ready(self.cancel(context, meta));
         }
         let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -355,7 +366,10 @@ impl<F: Future> GoroutineParts<'_, F> {
         }));
         let outcome = match polled {
             Ok(Poll::Pending) => {
-                if self.is_cancelled(context, meta) || !stay_registered(context, meta, cx.waker()) {
+                let state = meta.state();
+                let stays = !is_cancelled(context, state)
+                    && (state.key().is_some() || register(context, meta, cx.waker()));
+                if !stays {
                     return Poll::Ready(self.cancel(context, meta));
                 }
                 return Poll::Pending;
@@ -369,11 +383,6 @@ impl<F: Future> GoroutineParts<'_, F> {
                 outcome.then_panicked(panicked(payload))
             }),
         })
-    }
-
-    #[inline]
-    fn is_cancelled(&self, context: &Context, meta: &Meta) -> bool {
-        meta.is_aborted() || context.scheduler.is_closing()
     }
 
     /// Drops the future instead of polling it on.
@@ -393,12 +402,12 @@ impl<F: Future> GoroutineParts<'_, F> {
     }
 }
 
-/// Enters the registry at the first suspension. `false` if it is closed.
 #[inline]
-fn stay_registered(context: &Context, meta: &Meta, waker: &Waker) -> bool {
-    meta.key().is_some() || register(context, meta, waker)
+fn is_cancelled(context: &Context, state: State) -> bool {
+    state.is_aborted() || context.scheduler.is_closing()
 }
 
+/// Enters the registry, at the first suspension. `false` if it is closed.
 fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
     let worker = context.worker().expect("goroutines are polled by workers");
     match context.scheduler.registry.enter(worker.index, waker.clone()) {
@@ -411,7 +420,7 @@ fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
 /// The goroutine has completed: its future is gone.
 #[inline]
 fn leave(context: &Context, meta: &Meta) {
-    if let Some(key) = meta.key() {
+    if let Some(key) = meta.state().key() {
         drop(context.scheduler.registry.leave(key));
     }
     context.polling.set(None);

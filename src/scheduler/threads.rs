@@ -104,7 +104,8 @@ impl Threads {
         scheduler.idle.worker_added();
         let index = worker.index;
         let config = &scheduler.config;
-        let mut builder = thread::Builder::new().name(format!("{}-{index}", config.thread_name));
+        let name = [&config.thread_name, "-", &index.to_string()].concat();
+        let mut builder = thread::Builder::new().name(name);
         if let Some(bytes) = config.stack_size {
             builder = builder.stack_size(bytes);
         }

@@ -171,6 +171,7 @@ impl<const SHARDS: usize> Timers<SHARDS> {
     }
 
     /// `is_internal`: the waker is no code of the user's.
+    #[inline]
     pub(crate) fn add(
         &self,
         home: Home<'_>,
@@ -190,7 +191,7 @@ impl<const SHARDS: usize> Timers<SHARDS> {
         pending.wakers.insert(Key { deadline, number }, waker);
         let is_earliest = deadline < map.earliest.load(Ordering::Relaxed);
         if is_earliest {
-            map.note_earliest(&pending);
+            map.earliest.store(deadline, Ordering::Relaxed);
         }
         drop(pending);
         let is_early = is_earliest && needs_monitor && self.must_call_monitor(deadline);
@@ -209,6 +210,7 @@ impl<const SHARDS: usize> Timers<SHARDS> {
     }
 
     /// Removes a timer, if it has not been woken. Returns its waker, to be dropped without a lock.
+    #[inline]
     pub(crate) fn remove(&self, deadline: Instant, number: Number) -> Option<Waker> {
         let key = self.key(deadline, number);
         self.with_map(number, |map| {
@@ -371,10 +373,10 @@ impl<const SHARDS: usize> Timers<SHARDS> {
 
     fn with_map<R>(&self, number: Number, f: impl FnOnce(&Map) -> R) -> R {
         let index = number.index();
-        if let Some(shard) = self.shards.get(index) {
-            return f(shard.map(number.is_internal()));
-        }
-        let shard = lock(&self.drivers).shards[index - SHARDS].clone();
+        let driver = |index: usize| lock(&self.drivers).shards[index].clone();
+        let of_driver = index.checked_sub(SHARDS).map(driver);
+        let shard = of_driver.as_deref().unwrap_or_else(|| &self.shards[index]);
+        // In one place, so that it becomes part of its caller.
         f(shard.map(number.is_internal()))
     }
 
