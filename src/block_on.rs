@@ -15,10 +15,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::scheduler::context::{self, Place};
-use crate::scheduler::main_guard::UnhandledPanic;
-use crate::scheduler::nested::{self, Wait};
-use crate::scheduler::report::{Blocked, Callback, Listener};
-use crate::scheduler::{Config, Scheduler, exit};
+use crate::scheduler::main::exit;
+use crate::scheduler::main::main_guard::UnhandledPanic;
+use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
+use crate::scheduler::worker::blocking::{self, Wait};
+use crate::scheduler::{Config, Scheduler};
 use crate::spawn::MAX_UNBOXED;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, variable};
 
@@ -90,7 +91,7 @@ fn block_on_here<F: Future>(main: F) -> F::Output {
         Place::Outside | Place::Ended => None,
     });
     match surrounding {
-        Some(scheduler) => nested::block_on(&scheduler, main),
+        Some(scheduler) => blocking::block_on(&scheduler, main),
         None => match Builder::new().run(main) {
             Ok(value) => value,
             Err(error) => panic!("gorun cannot start: {error}"),
@@ -388,7 +389,7 @@ impl Builder {
         check_seed()?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
         let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
-        nested::while_blocked(Wait::ForOthers, || {
+        blocking::while_blocked(Wait::ForOthers, || {
             let scheduler = Scheduler::start(config)?;
             match exit::run_main(&scheduler, main) {
                 Ok(value) => Ok(value),

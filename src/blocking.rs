@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::scheduler::nested::{self, Wait};
+use crate::scheduler::worker::blocking::{Wait, while_blocked};
 
 /// Calls `f`, which will block the thread, here and now, and returns what it returns. Another worker
 /// takes over meanwhile.
@@ -43,5 +43,5 @@ use crate::scheduler::nested::{self, Wait};
 /// });
 /// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    nested::while_blocked(Wait::ForTheSystem, f)
+    while_blocked(Wait::ForTheSystem, f)
 }

@@ -8,8 +8,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::join_handle::JoinHandle;
+use crate::scheduler::Scheduler;
 use crate::scheduler::context;
-use crate::scheduler::{Scheduler, nested};
+use crate::scheduler::worker::blocking;
 use crate::spawn::{MAX_UNBOXED, spawn_on};
 
 /// A runtime, for threads that are not its own: spawn goroutines on it, or wait for them.
@@ -143,9 +144,9 @@ impl Handle {
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         if const { size_of::<F>() > MAX_UNBOXED } {
-            nested::block_on(&self.scheduler, Box::pin(future))
+            blocking::block_on(&self.scheduler, Box::pin(future))
         } else {
-            nested::block_on(&self.scheduler, future)
+            blocking::block_on(&self.scheduler, future)
         }
     }
 

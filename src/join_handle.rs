@@ -12,9 +12,9 @@ use std::task::{Context, Poll, Waker};
 use crate::join_error::JoinError;
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::left_behind;
-use crate::scheduler::outcome::Outcome;
-use crate::scheduler::task::{Spawned, TaskRef};
+use crate::scheduler::goroutine::outcome::Outcome;
+use crate::scheduler::goroutine::task::{Spawned, TaskRef};
+use crate::scheduler::main::left_behind;
 
 /// A goroutine, seen by whoever spawned it: a future of its result.
 ///

@@ -29,6 +29,7 @@
 
 #![deny(unsafe_code)]
 
+mod backoff;
 mod block_on;
 mod blocking;
 pub mod chan;
@@ -39,7 +40,6 @@ mod handle;
 mod join_error;
 mod join_handle;
 mod join_set;
-mod patience;
 mod rng;
 mod scheduler;
 mod select;
@@ -60,8 +60,8 @@ pub use handle::Handle;
 pub use join_error::JoinError;
 pub use join_handle::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
-pub use scheduler::main_guard::UnhandledPanic;
-pub use scheduler::report::Blocked;
+pub use scheduler::main::main_guard::UnhandledPanic;
+pub use scheduler::monitor::report::Blocked;
 #[doc(hidden)]
 pub use select::dispatch as __select;
 pub use spawn::{num_goroutines, spawn, yield_now};

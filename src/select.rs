@@ -2,10 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod case_kinds;
 pub(crate) mod cases;
 pub mod dispatch;
 pub(crate) mod future;
-pub(crate) mod kinds;
 pub(crate) mod locks;
 pub(crate) mod order;
 

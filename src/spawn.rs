@@ -6,12 +6,13 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use crate::join_handle::JoinHandle;
-use crate::scheduler::context::{self, Place};
+use crate::scheduler::Scheduler;
+use crate::scheduler::context::{self, Context, Place};
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::{self, Scheduler, main_guard};
+use crate::scheduler::main::main_guard;
 
 /// Futures above this size (in bytes) are moved to the heap before anything else happens to them,
 /// because every function they pass through would copy them on its stack.
@@ -115,7 +116,7 @@ where
 /// Starts a goroutine on `scheduler`, from wherever the caller is.
 pub(crate) fn spawn_on<F>(
     scheduler: &Arc<Scheduler>,
-    context: Option<&scheduler::context::Context>,
+    context: Option<&Context>,
     future: F,
     spawned_at: &'static Location<'static>,
 ) -> JoinHandle<F::Output>
@@ -237,7 +238,7 @@ impl Future for YieldNow {
     type Output = ();
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<()> {
         if self.has_yielded {
             return Poll::Ready(());
         }

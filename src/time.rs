@@ -18,7 +18,7 @@
 
 #![forbid(unsafe_code)]
 
-mod alarm;
+mod channels;
 mod interval;
 mod sleep;
 mod timeout;
@@ -26,7 +26,7 @@ mod timeout;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use alarm::{after, tick};
+pub use channels::{after, tick};
 pub use interval::{Interval, interval};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout};

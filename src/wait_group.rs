@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::main_guard::{self, Payload};
+use crate::scheduler::main::main_guard::{self, Payload};
 use crate::spawn::{MAX_UNBOXED, detach};
 use counter::{Counter, Negative, Overflow, Ticket};
 

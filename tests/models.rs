@@ -26,30 +26,21 @@
 // Loom's cells are shared between its threads, which are one thread.
 #![allow(clippy::arc_with_non_send_sync)]
 
-#[path = "../src/scheduler/attendance.rs"]
-#[allow(dead_code)]
-mod attendance;
-#[path = "../src/scheduler/bed.rs"]
-#[allow(dead_code)]
-mod bed;
 #[path = "../src/chan/lock.rs"]
 #[allow(unreachable_pub)]
 mod chan_lock;
 #[path = "../src/wait_group/counter.rs"]
 mod counter;
-#[path = "../src/scheduler/counts.rs"]
-#[allow(dead_code)]
-mod counts;
-#[path = "../src/scheduler/idle.rs"]
+#[path = "../src/scheduler/idle/mod.rs"]
 #[allow(dead_code)]
 mod idle;
-#[path = "../src/scheduler/injector.rs"]
+#[path = "../src/scheduler/goroutine/live_count.rs"]
 #[allow(dead_code)]
-mod injector;
-#[path = "../src/scheduler/queue.rs"]
+mod live_count;
+#[path = "../src/scheduler/queues/mod.rs"]
 #[allow(dead_code)]
-mod queue;
-#[path = "../src/scheduler/registry.rs"]
+mod queues;
+#[path = "../src/scheduler/goroutine/registry.rs"]
 mod registry;
 
 #[path = "models/chan.rs"]
@@ -61,15 +52,11 @@ mod scheduler;
 #[allow(dead_code, unreachable_pub)]
 mod select;
 
-#[path = "../src/scheduler/watch.rs"]
-#[allow(dead_code)]
-mod watch;
-
 #[path = "models/sync.rs"]
 mod sync;
-#[path = "../src/scheduler/timers.rs"]
+#[path = "../src/scheduler/timers/timer_queue.rs"]
 #[allow(dead_code)]
-mod timers;
+mod timer_queue;
 
 #[path = "models/explore.rs"]
 mod explore;

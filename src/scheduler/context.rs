@@ -16,9 +16,9 @@ use std::task::{RawWakerVTable, Waker};
 use crate::rng::{Rng, fresh_seed};
 use crate::scheduler::Scheduler;
 use crate::scheduler::budget::Budget;
-use crate::scheduler::driver::Driver;
-use crate::scheduler::site::Site;
-use crate::scheduler::task::Meta;
+use crate::scheduler::goroutine::spawn_site::Site;
+use crate::scheduler::goroutine::task::Meta;
+use crate::scheduler::main::driver::Driver;
 use crate::scheduler::worker::Worker;
 
 /// What a thread does for a runtime.

@@ -29,7 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use crate::scheduler::context;
-use crate::scheduler::main_guard::discard;
+use crate::scheduler::main::main_guard::discard;
 
 /// Wakes somebody. The caller holds no lock.
 #[inline]

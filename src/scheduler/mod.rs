@@ -18,40 +18,17 @@
 //! `runner` runs it on a `worker`; `threads` starts and ends those; `exit` drives main and ends it all;
 //! `context` tells any code which of this it is in.
 
-mod attendance;
-mod bed;
 mod budget;
 pub(crate) mod context;
-mod counts;
-mod drive;
-pub(crate) mod driver;
-pub(crate) mod exit;
 pub(crate) mod foreign;
 pub(crate) mod gate;
-mod grace;
-mod haul;
+pub(crate) mod goroutine;
 mod idle;
-mod injector;
-pub(crate) mod left_behind;
-pub(crate) mod main_guard;
-mod monitor;
-pub(crate) mod nested;
-pub(crate) mod outcome;
-mod prefetch;
-mod queue;
-mod registry;
-pub(crate) mod report;
-mod runner;
-mod site;
-mod suspicion;
-pub(crate) mod task;
-mod thread_state;
-mod threads;
-pub(crate) mod timer;
-mod timers;
-mod wanted;
-mod watch;
-mod worker;
+pub(crate) mod main;
+pub(crate) mod monitor;
+mod queues;
+pub(crate) mod timers;
+pub(crate) mod worker;
 
 use std::future::Future;
 use std::io;
@@ -64,19 +41,20 @@ use std::time::Duration;
 use crate::clock;
 use crate::rng::{fresh_seed, mix};
 use crate::sync::{AtomicUsize, Ordering};
-use bed::Bed;
 use context::{Context, Role};
-use counts::Counts;
+use goroutine::live_count::Counts;
+use goroutine::registry::Registry;
+use goroutine::task::{self, Spawned};
 use idle::Idle;
-use injector::{Injector, thread_number};
-use main_guard::{MainGuard, UnhandledPanic};
-use queue::Word;
-use registry::Registry;
-use report::Listener;
-use task::Spawned;
-use threads::Threads;
-use timers::Timers;
+use idle::parker::Bed;
+use main::main_guard::{MainGuard, UnhandledPanic};
+use main::{exit, grace};
+use monitor::report::Listener;
+use queues::injector::{Injector, thread_number};
+use queues::run_queue::Word;
+use timers::timer_queue::Timers;
 use worker::Worker;
+use worker::threads::Threads;
 
 /// Over how many places threads outside of polls spread what they push and count.
 const SHARDS: usize = 8;
@@ -223,7 +201,7 @@ impl Scheduler {
     /// Counts a goroutine about to be spawned, unless the runtime is closed.
     #[inline]
     fn count_spawn(&self, context: Option<&Context>) -> bool {
-        // Inside a poll the worker's own counts do, as `counts.rs` explains.
+        // Inside a poll the worker's own counts do, as `live_count.rs` explains.
         let inside = context.filter(|context| context.polling.get().is_some());
         if let Some(worker) = inside.and_then(Context::worker) {
             if self.phase() >= Phase::Closed {
@@ -251,7 +229,7 @@ impl Scheduler {
 
     /// How many goroutines have been spawned and not completed, main not among them.
     pub(crate) fn live(&self) -> u64 {
-        // Finished first: see `counts.rs`.
+        // Finished first: see `live_count.rs`.
         let finished: u64 = self.all_counts().map(Counts::finished).sum();
         let spawned: u64 = self.all_counts().map(Counts::spawned).sum();
         spawned.saturating_sub(finished)
@@ -275,7 +253,7 @@ impl Scheduler {
 
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
-        // Ordering: SeqCst (a plain load on most machines) pairs with `enter_phase`: see `counts.rs`.
+        // Ordering: SeqCst (a plain load on most machines) pairs with `enter_phase`: see `live_count.rs`.
         match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Running,
             1 => Phase::Closing,

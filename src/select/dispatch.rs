@@ -1,6 +1,6 @@
 //! What the expansion of [`select!`](crate::select!) names.
 #![forbid(unsafe_code)]
 
+pub use super::case_kinds::{OtherFuture, kind};
 pub use super::cases::{And, Choice, Nil};
 pub use super::future::{try_once, wait};
-pub use super::kinds::{OtherFuture, kind};

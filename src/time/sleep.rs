@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::{deadline, scheduler};
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::timer::Timer;
+use crate::scheduler::timers::timer::Timer;
 
 /// Waits until `duration` has passed. It is not ready earlier; zero is ready at once.
 ///

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use loom::cell::UnsafeCell;
 use loom::thread;
 
-use crate::counts::Counts;
 use crate::explore::explore;
+use crate::live_count::Counts;
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence, lock};
 
 #[derive(Clone, Copy, PartialEq, Eq)]

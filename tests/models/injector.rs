@@ -5,8 +5,8 @@ use std::sync::Arc;
 use loom::thread;
 
 use crate::explore::{ALL, Tasks, explore};
-use crate::injector::{Injector, Taken};
-use crate::queue::Word;
+use crate::queues::injector::{Injector, Taken};
+use crate::queues::run_queue::Word;
 
 fn words(taken: Taken) -> Vec<Word> {
     std::iter::once(taken.first).chain(taken.rest).collect()

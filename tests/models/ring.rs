@@ -12,7 +12,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use crate::explore::{Tasks, explore};
-use crate::queue::{NextSlot, Ring, Word};
+use crate::queues::run_queue::{NextSlot, Ring, Word};
 
 struct World<const N: usize> {
     ring: Ring<N>,

@@ -19,9 +19,9 @@ use crate::chan::recv::{Recv, try_recv};
 use crate::chan::send::{Send, SendFrom, try_send};
 use crate::channels::{block_on, poll_once};
 use crate::explore::explore;
+use crate::select::case_kinds::{OtherFuture, kind};
 use crate::select::cases::{And, Choice, Nil};
 use crate::select::future::{try_once, wait};
-use crate::select::kinds::{OtherFuture, kind};
 
 /// What the macro makes of two cases.
 macro_rules! two {

@@ -5,7 +5,7 @@
 //! deadlock. Timed waits do not end, except where it is said; a monitor that is up looks again and
 //! again.
 //!
-//! Seen to find, in `idle.rs` and `attendance.rs`:
+//! Seen to find, in `idle/mod.rs` and `availability.rs`:
 //!
 //! - `wake_one` that finds no sleeper any more and does not get the monitor up, or a sleeper's look
 //!   that passes nothing on when it has become a spare: a deadlock in

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use loom::thread;
 
-use crate::bed::{Bed, Signal};
 use crate::explore::{ALL, explore};
-use crate::timers::{Home, Number, Timers};
+use crate::idle::parker::{Bed, Signal};
+use crate::timer_queue::{Home, Number, Timers};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -19,9 +19,9 @@ use crate::chan::send::{Send, try_send};
 use crate::channels::block_on;
 use crate::explore::explore;
 use crate::scheduler::gate;
+use crate::select::case_kinds::kind;
 use crate::select::cases::{And, Nil};
 use crate::select::future::wait;
-use crate::select::kinds::kind;
 
 /// As a `timeout` polls whose time is up: once, and once more for operations to withdraw.
 fn too_late<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {

@@ -1,5 +1,5 @@
-//! Workers and the monitor for the models of the idle protocol: the loops of `runner.rs` and
-//! `monitor.rs` around the shipped `idle.rs`, `attendance.rs` and `injector.rs`, so that only what
+//! Workers and the monitor for the models of the idle protocol: the loops of `run_loop.rs` and
+//! `monitor/mod.rs` around the shipped `idle/mod.rs`, `availability.rs` and `injector.rs`, so that only what
 //! these order is ordered.
 
 use std::cell::Cell;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use loom::thread::{self, JoinHandle};
 
-use crate::bed::Bed;
+use crate::idle::parker::Bed;
 use crate::idle::{Idle, Queues};
-use crate::injector::Injector;
-use crate::queue::{NextSlot, Word};
+use crate::queues::injector::Injector;
+use crate::queues::run_queue::{NextSlot, Word};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
 
 /// A step left out.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::scheduler::main_guard;
+use crate::scheduler::main::main_guard;
 
 /// A goroutine that held its worker for long in a single poll, without
 /// [`blocking`](crate::blocking): see [`Builder::on_blocked`](crate::Builder::on_blocked).

@@ -6,7 +6,7 @@
 //! where it is. Nobody can know beforehand how long a goroutine will run, but those that are spawned
 //! together are alike. So a worker measures: the time from its first catch until it has nothing
 //! left, what its catch has spawned included, by the number of goroutines it took. If they were
-//! tiny, it is in no hurry to take more (`idle.rs`, "Tiny goroutines").
+//! tiny, it is in no hurry to take more (`idle/mod.rs`, "Tiny goroutines").
 
 #![forbid(unsafe_code)]
 

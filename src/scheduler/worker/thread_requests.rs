@@ -9,7 +9,7 @@
 //! # Protocol
 //!
 //! Whoever wants a thread notes that here, and then calls the monitor, which wakes it wherever it is
-//! (`idle.rs`); it goes on without waiting for an answer. The monitor takes what has been noted whenever
+//! (`idle/mod.rs`); it goes on without waiting for an answer. The monitor takes what has been noted whenever
 //! it has been woken, before anything else.
 //!
 //! - *Noted is taken.* The call comes after the note, and the monitor takes after it has received the call.
@@ -36,8 +36,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 
-use crate::scheduler::grace::MAX_DRAINERS;
-use crate::scheduler::{Phase, Scheduler, main_guard};
+use crate::scheduler::main::grace::MAX_DRAINERS;
+use crate::scheduler::main::main_guard;
+use crate::scheduler::{Phase, Scheduler};
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
 
 pub(crate) struct Wanted {
@@ -184,7 +185,7 @@ impl Scheduler {
     }
 }
 
-pub(super) fn too_many(limit: usize) -> io::Error {
+pub(crate) fn too_many(limit: usize) -> io::Error {
     io::Error::other(format!("there are {limit} already, the limit"))
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 use std::thread::{self, Thread};
 
-use crate::scheduler::timers::Shard;
+use crate::scheduler::timers::timer_queue::Shard;
 use crate::sync::{AtomicBool, Ordering};
 
 pub(crate) struct Driver {

@@ -1,28 +1,32 @@
 //! The monitor: the one thread that notices a worker that makes no progress, and sees to it that the
 //! others do.
 //!
-//! It takes a sample of all workers, lets `suspicion.rs` decide, and acts:
+//! It takes a sample of all workers, lets `stall_detector.rs` decide, and acts:
 //!
 //! - What a worker neglects, others get.
-//! - A worker that is stuck is written off: it counts as away (`idle.rs`), and its queue goes to the
+//! - A worker that is stuck is written off: it counts as away (`idle/mod.rs`), and its queue goes to the
 //!   injector. What it pushes from now on it neglects, too, unless thieves are faster. When its poll is
 //!   over it checks in, and is a worker like the others again, or a spare if it is one too many. Nothing
 //!   is handed over, and it is no matter if the decision comes late or is mistaken: all that a worker
 //!   has can be taken by others at any time, so one that is written off while its poll ends runs on as
 //!   it pleases.
 //! - For each that is away a spare steps in, or a new thread.
-//! - It starts the threads that others want (`wanted.rs`).
+//! - It starts the threads that others want (`thread_requests.rs`).
 //! - A worker whose polls are long is summoned: after this one it looks at the injector and the timers
-//!   (`runner.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
+//!   (`run_loop.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
 //! - Spares that have not been needed for a second leave.
 //! - Who held a worker for too long is reported.
 //!
-//! Besides it keeps the time for the timers (`timers.rs`), for which it gets up at their deadlines.
+//! Besides it keeps the time for the timers (`timer_queue.rs`), for which it gets up at their deadlines.
 //!
 //! Samples are taken every 800 µs while anything moves, or every millisecond if nobody is idle. When nothing
-//! waits and nothing has moved since the last one, it lies down (`idle.rs`).
+//! waits and nothing has moved since the last one, it lies down (`idle/mod.rs`).
 
 #![forbid(unsafe_code)]
+
+pub(crate) mod os_thread;
+pub(crate) mod report;
+pub(crate) mod stall_detector;
 
 use std::hint;
 use std::io;
@@ -31,10 +35,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::scheduler::report::{Blocked, Reports};
-use crate::scheduler::suspicion::{Sample, Seen, Suspicion};
+use crate::scheduler::monitor::report::{Blocked, Reports};
+use crate::scheduler::monitor::stall_detector::{Sample, Seen, Suspicion};
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Phase, Scheduler, threads};
+use crate::scheduler::worker::threads;
+use crate::scheduler::{Phase, Scheduler};
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor runs no code of the user's.
 const STACK_SIZE: usize = 2 << 20;

@@ -3,7 +3,7 @@
 //! A worker whose goroutine blocks in `block_on` runs no other goroutines meanwhile, and one of
 //! those may be what it waits for, in its own next slot even. So first its queue is emptied into
 //! the injector, then another worker covers for it; what is spawned or woken here in the meantime goes
-//! to the injector as well. If there is no spare for that the monitor starts a thread (`wanted.rs`), and
+//! to the injector as well. If there is no spare for that the monitor starts a thread (`thread_requests.rs`), and
 //! nobody waits here until it has.
 //!
 //! Rejected: running other goroutines in here while waiting (rayon's way). The wait would end only
@@ -16,10 +16,11 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
+use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, Context, Place, Role};
-use crate::scheduler::drive::drive;
+use crate::scheduler::main::drive::drive;
+use crate::scheduler::main::main_guard;
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Scheduler, main_guard};
 
 /// Drives `future` on the calling thread, inside `scheduler`, to which it may or may not belong
 /// already. Cancels nothing.

@@ -16,22 +16,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backoff::{Moment, pause, wait_a_moment};
 use crate::clock;
-use crate::patience::{Moment, pause, wait_a_moment};
 use crate::rng::Rng;
-use crate::scheduler::bed::Bed;
 use crate::scheduler::context::{self, Context, Role};
-use crate::scheduler::haul::{Haul, Size};
+use crate::scheduler::goroutine::task;
 use crate::scheduler::idle::Queues;
-use crate::scheduler::prefetch::prefetch;
-use crate::scheduler::queue::Word;
+use crate::scheduler::idle::parker::Bed;
+use crate::scheduler::queues::prefetch::prefetch;
+use crate::scheduler::queues::run_queue::Word;
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Phase, Scheduler, task, threads};
+use crate::scheduler::worker::steal_meter::{Haul, Size};
+use crate::scheduler::worker::threads;
+use crate::scheduler::{Phase, Scheduler};
 
 /// Every so many polls a worker looks at the timers, and at the injector first, so that its own queue
 /// cannot starve them. Go's figure: a prime, lest a periodic program always meets the same task there.
 /// (If polls are long the monitor has it look earlier: "A fair turn in time", below.)
-pub(super) const INJECTOR_INTERVAL: u32 = 61;
+const INJECTOR_INTERVAL: u32 = 61;
 
 /// How many times in a row the next slot goes before the ring, while others wait there.
 const MAX_SLOT_STREAK: u32 = 3;

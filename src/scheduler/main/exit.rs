@@ -32,7 +32,7 @@
 //! A goroutine that is alive when the phase is set is running, queued, or suspended. Suspended: it
 //! is in the registry and woken, or enters it later and is refused (see `registry.rs`). Queued or
 //! woken: a worker comes to it, as long as one can, and looks at the phase. Running: it looks at
-//! the phase when it suspends. That none is left is seen by the counts (`counts.rs`).
+//! the phase when it suspends. That none is left is seen by the counts (`live_count.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -48,10 +48,11 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::scheduler::context::{Context, Role};
-use crate::scheduler::drive::drive;
-use crate::scheduler::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
+use crate::scheduler::main::drive::drive;
+use crate::scheduler::main::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
+use crate::scheduler::main::{left_behind, main_guard};
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Phase, Scheduler, left_behind, main_guard};
+use crate::scheduler::{Phase, Scheduler};
 
 /// Who has had a core for so long without coming to the end of its poll makes no progress.
 const FAIR_CHANCE: Duration = Duration::from_millis(5);

@@ -1,12 +1,12 @@
-//! Whether the monitor is up. (Why none of this loses anything: `idle.rs`.)
+//! Whether the monitor is up. (Why none of this loses anything: `idle/mod.rs`.)
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
-use super::attendance::Household;
-use super::bed::Signal;
-use super::idle::{Idle, Lists, WATCHED};
+use super::availability::Household;
+use super::parker::Signal;
+use super::{Idle, Lists, WATCHED};
 use crate::sync::{Ordering, lock};
 
 impl Idle {

@@ -29,7 +29,7 @@
 //!    `wake` on a completed one does nothing, in `async-task`'s state word.
 //! 2. Every goroutine is counted before its allocation exists, and counted out when it completes.
 //!    `block_on` owns a reference to the scheduler and drops it only after it has seen that all
-//!    are counted out (see `counts.rs`), or, leaving goroutines behind, never.
+//!    are counted out (see `live_count.rs`), or, leaving goroutines behind, never.
 //! 3. So while the `Runnable` is in hand the scheduler lives. Before the push gives the `Runnable`
 //!    away, a thread that is not inside this runtime takes a reference of its own, and keeps it
 //!    until the push and the notification are over. A thread inside the runtime has one already.
@@ -55,10 +55,10 @@ use pin_project_lite::pin_project;
 
 use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, Context};
-use crate::scheduler::outcome::Outcome;
-use crate::scheduler::queue::Word;
-use crate::scheduler::registry::Key;
-use crate::scheduler::site::{Site, WakerKind};
+use crate::scheduler::goroutine::outcome::Outcome;
+use crate::scheduler::goroutine::registry::Key;
+use crate::scheduler::goroutine::spawn_site::{Site, WakerKind};
+use crate::scheduler::queues::run_queue::Word;
 use crate::scheduler::worker::Worker;
 
 /// What the allocation holds beside the future: 20 bytes, aligned to four, so that they fill 56

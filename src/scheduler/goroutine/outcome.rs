@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::join_error::JoinError;
 use crate::scheduler::context;
-use crate::scheduler::main_guard::{self, MainGuard, Payload};
+use crate::scheduler::main::main_guard::{self, MainGuard, Payload};
 
 /// The output of the wrapper. Dropped while it holds a panic, it *is* the unhandled panic.
 ///

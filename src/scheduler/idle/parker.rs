@@ -23,7 +23,7 @@ pub(crate) enum Standing {
 
 /// What a sleeper is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(crate) enum Signal {
     /// Taken off the list, and counted as a searcher.
     Search,
     /// Taken off the list of spares: not needed any more.
@@ -65,13 +65,13 @@ impl Bed {
         self.standing.store(standing as u32, Ordering::Relaxed);
     }
 
-    pub(super) fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         *lock(&self.signal) = Some(signal);
         self.changed.notify_one();
     }
 
     /// Sleeps until a signal comes, or `limit` has passed (then `None`).
-    pub(super) fn receive(&self, limit: Option<Duration>) -> Option<Signal> {
+    pub(crate) fn receive(&self, limit: Option<Duration>) -> Option<Signal> {
         let mut slot = lock(&self.signal);
         loop {
             if slot.is_some() {

@@ -1,16 +1,22 @@
-//! A worker, as others see it: its run queue, its counts, its bed. What it does is in `runner.rs`.
+//! A worker, as others see it: its run queue, its counts, its bed. What it does is in `run_loop.rs`.
 
 #![forbid(unsafe_code)]
+
+pub(crate) mod blocking;
+pub(crate) mod run_loop;
+pub(crate) mod steal_meter;
+pub(crate) mod thread_requests;
+pub(crate) mod threads;
 
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::scheduler::bed::{Bed, Standing};
 use crate::scheduler::budget::Budget;
-use crate::scheduler::counts::Counts;
-use crate::scheduler::queue::{NextSlot, Ring, Word};
-use crate::scheduler::site::Site;
-use crate::scheduler::thread_state::ThreadNumber;
+use crate::scheduler::goroutine::live_count::Counts;
+use crate::scheduler::goroutine::spawn_site::Site;
+use crate::scheduler::idle::parker::{Bed, Standing};
+use crate::scheduler::monitor::os_thread::ThreadNumber;
+use crate::scheduler::queues::run_queue::{NextSlot, Ring, Word};
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const RING_CAPACITY: usize = 256;

@@ -7,7 +7,7 @@
 //! comes back there is one too many: a sleeper becomes a spare, or if none sleeps, the one that came
 //! back does after its poll. A spare that has not been needed for a while is told to leave.
 //!
-//! For the argument in `idle.rs`: a sleeper that becomes a spare after a pusher has read that it sleeps is
+//! For the argument in `idle/mod.rs`: a sleeper that becomes a spare after a pusher has read that it sleeps is
 //! not woken, and its look (step 2) wakes another, or nobody, if nobody sleeps. That happens only when
 //! all that are allowed are awake, one of them since after the push; then it is the monitor who sees
 //! to the work if they do not, and both the pusher and the look have made sure that it is up.
@@ -19,8 +19,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::bed::{Bed, Signal, Standing};
-use super::idle::{AWAKE, Idle, Lists, SLEEPING};
+use super::parker::{Bed, Signal, Standing};
+use super::{AWAKE, Idle, Lists, SLEEPING};
 use crate::sync::{Ordering, lock};
 
 /// What the monitor leaves behind when it lies down.

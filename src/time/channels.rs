@@ -37,7 +37,7 @@ use crate::chan::sender::Sender;
 use crate::chan::waiters::Key;
 use crate::clock;
 use crate::scheduler::foreign;
-use crate::scheduler::timer::Timer;
+use crate::scheduler::timers::timer::Timer;
 use crate::sync::{Mutex, lock};
 
 /// A channel that gets the time, once, when `duration` has passed.

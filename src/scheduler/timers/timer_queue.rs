@@ -24,7 +24,7 @@
 //!
 //! When the runtime ends nobody keeps the time any more, and who waits is to be told. The monitor wakes by
 //! the internal wakers that are left; each worker calls foreign ones, one after the other, before it ends;
-//! and if workers are stuck the last of them have a thread of their own (`wanted.rs`). A timer that is added
+//! and if workers are stuck the last of them have a thread of their own (`thread_requests.rs`). A timer that is added
 //! later finds that the runtime has ended.
 //!
 //! # Why none is forgotten

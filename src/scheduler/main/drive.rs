@@ -1,7 +1,7 @@
 //! Driving one future on the calling thread: poll, park, poll again.
 //!
 //! The thread keeps the time for its future: what is due among its timers it wakes before each poll, and
-//! it sleeps no longer than to the next deadline (`timers.rs`).
+//! it sleeps no longer than to the next deadline (`timer_queue.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use crate::backoff::{Moment, wait_a_moment};
 use crate::clock;
-use crate::patience::{Moment, wait_a_moment};
 use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, WakerId};
-use crate::scheduler::driver::Driver;
 use crate::scheduler::gate;
+use crate::scheduler::main::driver::Driver;
 
 /// How often the thread goes to sleep at once after it has found that others want its core. Otherwise it
 /// would be late for its own timers.

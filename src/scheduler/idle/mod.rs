@@ -1,4 +1,4 @@
-//! Who is awake, who sleeps, who searches, whom to wake. (Who is there at all: `attendance.rs`.)
+//! Who is awake, who sleeps, who searches, whom to wake. (Who is there at all: `availability.rs`.)
 //!
 //! # The problem
 //!
@@ -57,7 +57,7 @@
 //!
 //! # The monitor
 //!
-//! One thread of its own (`monitor.rs`). While it is *up* it looks every now and then for work that
+//! One thread of its own (`monitor/mod.rs`). While it is *up* it looks every now and then for work that
 //! others neglect, and finds all there is, singles included. It lies down when there is nothing to
 //! see, and whoever pushes a single, or shared work that wakes nobody, gets it up again. So an idle
 //! program has no wake-ups, and one that is busy does not pay for more than a look at the word.
@@ -69,7 +69,7 @@
 //!
 //! # Tiny goroutines
 //!
-//! Goroutines that run for less time than it takes to carry them to another core (`haul.rs`) are
+//! Goroutines that run for less time than it takes to carry them to another core (`steal_meter.rs`) are
 //! better left to whoever has them, even if cores idle. A worker that finds its catch to have been
 //! like that *rests*, if others are awake and nobody else rests: it goes to sleep without the look of
 //! step 2, for a short time. While it rests and others are awake, pushes wake nobody, and duties are
@@ -101,19 +101,23 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod availability;
+pub(crate) mod monitor_wakeup;
+pub(crate) mod parker;
+
 use std::time::Duration;
 
-use super::bed::{Bed, Signal};
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
+use parker::{Bed, Signal};
 
 /// How long a worker rests. In practice it is half as long again, the system's slack for timers.
 const REST: Duration = Duration::from_micros(100);
 
 /// The word: three 16-bit fields and two bits.
 const SEARCHING: u64 = 1;
-pub(super) const AWAKE: u64 = 1 << 16;
-pub(super) const SLEEPING: u64 = 1 << 32;
-pub(super) const WATCHED: u64 = 1 << 48;
+const AWAKE: u64 = 1 << 16;
+const SLEEPING: u64 = 1 << 32;
+const WATCHED: u64 = 1 << 48;
 const RESTING: u64 = 1 << 49;
 
 #[inline]
@@ -122,37 +126,37 @@ fn field(word: u64, unit: u64) -> usize {
 }
 
 pub(crate) struct Idle {
-    pub(super) word: AtomicU64,
-    pub(super) lists: Mutex<Lists>,
+    word: AtomicU64,
+    lists: Mutex<Lists>,
     /// The monitor's. It is told to watch.
-    pub(super) monitor: Bed,
+    monitor: Bed,
     /// The monitor is to be up whenever a worker is.
-    pub(super) watches_all: bool,
+    watches_all: bool,
 }
 
 /// What only changes under the lock. The word mirrors the first four, for a look without it.
-pub(super) struct Lists {
-    pub(super) awake: usize,
+struct Lists {
+    awake: usize,
     /// The sleeper that comes first rests.
-    pub(super) is_resting: bool,
+    is_resting: bool,
     /// The monitor is up.
-    pub(super) is_watched: bool,
+    is_watched: bool,
     /// Who fell asleep last is woken first.
-    pub(super) sleepers: Vec<usize>,
+    sleepers: Vec<usize>,
     /// Who came last is needed first.
-    pub(super) spares: Vec<usize>,
+    spares: Vec<usize>,
     /// The least number of spares since the last call of `spares_to_leave`.
-    pub(super) unneeded: usize,
+    unneeded: usize,
     /// Workers that have said that they block.
-    pub(super) blocked: usize,
+    blocked: usize,
     /// Those that the monitor has found to be stuck.
-    pub(super) written_off: usize,
+    written_off: usize,
     /// How many workers may be available.
-    pub(super) allowed: usize,
+    allowed: usize,
     /// The runtime is closing: nobody is one too many.
-    pub(super) keeps_all: bool,
+    keeps_all: bool,
     /// The monitor sleeps without a limit.
-    pub(super) monitor_sleeps_on: bool,
+    monitor_sleeps_on: bool,
 }
 
 /// What a worker that goes to sleep wants to know.
@@ -376,7 +380,7 @@ impl Idle {
     }
 
     /// If the one that rested has been taken off the list, nobody rests.
-    pub(super) fn see_to_rest(&self, lists: &mut Lists) {
+    fn see_to_rest(&self, lists: &mut Lists) {
         if lists.is_resting && lists.sleepers.is_empty() {
             self.end_rest(lists);
         }

@@ -10,8 +10,8 @@ use std::time::Instant;
 use crate::clock;
 use crate::scheduler::context::{self, Context};
 use crate::scheduler::foreign;
-use crate::scheduler::injector::thread_number;
-use crate::scheduler::timers::{Home, Number, Shard};
+use crate::scheduler::queues::injector::thread_number;
+use crate::scheduler::timers::timer_queue::{Home, Number, Shard};
 use crate::scheduler::{Phase, Scheduler};
 
 /// Removes itself when dropped.
@@ -113,36 +113,36 @@ impl Drop for Timer {
 
 impl Scheduler {
     /// Wakes by wakers that are no code of the user's. Says whether others are due.
-    pub(super) fn wake_internal_due(&self, now: Instant) -> bool {
+    pub(crate) fn wake_internal_due(&self, now: Instant) -> bool {
         self.timers.take_internal_due(now, |waker| self.wake(waker));
         self.timers.are_foreign_due(now)
     }
 
     /// By a worker, which may block in one of the wakers.
-    pub(super) fn wake_due(&self, now: Instant) {
+    pub(crate) fn wake_due(&self, now: Instant) {
         self.timers.take_internal_due(now, |waker| self.wake(waker));
         self.timers.take_foreign_due(now, |waker| self.wake(waker));
     }
 
     /// By a thread that drives a future: what that future waits for.
-    pub(super) fn wake_driver_due(&self, shard: &Shard, now: Instant) {
+    pub(crate) fn wake_driver_due(&self, shard: &Shard, now: Instant) {
         self.timers.take_driver_due(shard, now, |waker| self.wake(waker));
     }
 
     /// Nobody keeps the time from now on: tells goroutines, and threads that drive futures.
-    pub(super) fn stop_internal_timers(&self) {
+    pub(crate) fn stop_internal_timers(&self) {
         self.timers.take_internal().into_iter().for_each(|waker| self.wake(waker));
     }
 
     /// Tells all others. By a worker.
-    pub(super) fn stop_foreign_timers(&self) {
+    pub(crate) fn stop_foreign_timers(&self) {
         while let Some(waker) = self.timers.take_foreign() {
             self.wake(waker);
         }
     }
 
     /// Tells those to whom no worker has come.
-    pub(super) fn stop_timers_left(&self) {
+    pub(crate) fn stop_timers_left(&self) {
         let left: Vec<_> = std::iter::from_fn(|| self.timers.take_foreign()).collect();
         if !left.is_empty() {
             self.threads.wanted.wake_elsewhere(left);

@@ -7,7 +7,7 @@
 //!
 //! Whether there is anything is read without locks, except by a worker that goes to sleep. It takes
 //! each lock after it has announced itself: whoever pushed before it is seen, and whoever pushes
-//! after it has received, with the lock, what it announced (`idle.rs`).
+//! after it has received, with the lock, what it announced (`idle/mod.rs`).
 //!
 //! Rejected: `concurrent-queue`, which this was at first. It has no batch operation, so each task from
 //! outside costs a push and a pop of its own: a fifth more in all (`docs/benchmarks.md`).
@@ -17,7 +17,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use super::queue::Word;
+use super::run_queue::Word;
 use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
 /// A deque that was drained keeps no more room than this.

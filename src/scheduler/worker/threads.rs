@@ -1,13 +1,13 @@
 //! Worker threads: start, wait for their end, leave behind.
 //!
 //! A worker thread sits on a *place*, the index of its [`Worker`]. There are as many available
-//! workers as the program asked for (`idle.rs` counts them); where one is away and there is no spare
+//! workers as the program asked for (`idle/mod.rs` counts them); where one is away and there is no spare
 //! to stand in for it, another thread is started. When a spare has left its place is free again.
 //!
 //! # Who starts threads
 //!
 //! The thread that calls `block_on` starts the workers and the monitor before main begins. All others the
-//! monitor starts (`wanted.rs` says why), so one thread does at a time.
+//! monitor starts (`thread_requests.rs` says why), so one thread does at a time.
 //!
 //! ```text
 //!                    reserve                      note the handle
@@ -40,9 +40,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::scheduler::wanted::{self, Wanted};
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Scheduler, monitor, runner};
+use crate::scheduler::worker::run_loop;
+use crate::scheduler::worker::thread_requests::{self, Wanted};
+use crate::scheduler::{Scheduler, monitor};
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
 
 pub(crate) struct Threads {
@@ -112,7 +113,7 @@ impl Threads {
         let started = builder.spawn({
             let (scheduler, worker): (Arc<Scheduler>, Arc<Worker>) =
                 (scheduler.clone(), worker.clone());
-            move || runner::thread_main(scheduler, worker)
+            move || run_loop::thread_main(scheduler, worker)
         });
         let handle = started.inspect_err(|_| {
             scheduler.idle.worker_removed(&worker.bed);
@@ -130,7 +131,7 @@ impl Threads {
         let free = state.places.iter().position(|place| matches!(place, Place::Free));
         let index = free.unwrap_or(state.places.len());
         if index >= limit {
-            return Err(wanted::too_many(limit));
+            return Err(thread_requests::too_many(limit));
         }
         let worker = scheduler.place_worker(index);
         if index == state.places.len() {
