@@ -8,8 +8,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::join_handle::JoinHandle;
-use crate::scheduler::Scheduler;
 use crate::scheduler::context;
+use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::blocking;
 use crate::spawn::{MAX_UNBOXED, spawn_on};
 

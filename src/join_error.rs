@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 
-use crate::scheduler::main::main_guard::Payload;
+use crate::panics::Payload;
 use crate::sync::{Mutex, lock};
 
 /// Why awaiting a [`JoinHandle`](crate::JoinHandle) gave no value: the goroutine panicked, or it

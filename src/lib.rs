@@ -32,6 +32,7 @@
 mod backoff;
 mod block_on;
 mod blocking;
+mod builder;
 pub mod chan;
 mod clock;
 mod duration;
@@ -40,6 +41,7 @@ mod handle;
 mod join_error;
 mod join_handle;
 mod join_set;
+mod panics;
 mod rng;
 mod scheduler;
 mod select;
@@ -48,8 +50,9 @@ mod sync;
 pub mod time;
 mod wait_group;
 
-pub use block_on::{Builder, block_on};
+pub use block_on::block_on;
 pub use blocking::blocking;
+pub use builder::Builder;
 pub use chan::channel;
 pub use chan::error::{SendError, TryRecvError, TrySendError};
 pub use chan::receiver::Receiver;

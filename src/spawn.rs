@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::join_handle::JoinHandle;
-use crate::scheduler::Scheduler;
+use crate::panics;
 use crate::scheduler::context::{self, Context, Place};
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::main::main_guard;
+use crate::scheduler::shared::Scheduler;
 
 /// Futures above this size (in bytes) are moved to the heap before anything else happens to them,
 /// because every function they pass through would copy them on its stack.
@@ -172,7 +172,7 @@ fn refuse<F>(future: F) -> bool {
         true => drop(future),
         false => {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
-                main_guard::report_stray(payload);
+                panics::report_stray(payload);
             }
         }
     }

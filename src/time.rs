@@ -19,12 +19,12 @@
 #![forbid(unsafe_code)]
 
 mod channels;
+mod deadline;
 mod interval;
 mod sleep;
 mod timeout;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub use channels::{after, tick};
 pub use interval::{Interval, interval};
@@ -32,7 +32,6 @@ pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout};
 
 use crate::clock;
-use crate::scheduler::{Scheduler, context};
 
 /// The present, on the clock that timers follow.
 ///
@@ -48,27 +47,4 @@ use crate::scheduler::{Scheduler, context};
 /// ```
 pub fn now() -> Instant {
     clock::now()
-}
-
-/// As far in the future as makes no difference: thirty years.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-
-/// `after` from now. What is too far for the clock is far enough.
-fn deadline(after: Duration) -> Instant {
-    let now = now();
-    now.checked_add(after).unwrap_or_else(|| now + FAR)
-}
-
-/// The runtime that keeps the time for the calling thread.
-#[track_caller]
-fn scheduler() -> Arc<Scheduler> {
-    let scheduler = context::with_inside(|inside| inside.map(|inside| inside.scheduler.clone()));
-    match scheduler {
-        Some(scheduler) => scheduler,
-        None => panic!(
-            "a timer was made on a thread that belongs to no gorun runtime; make it inside \
-             `gorun::block_on`, or on another thread inside the future given to `Handle::block_on`: \
-             `handle.block_on(async {{ sleep(limit).await }})`"
-        ),
-    }
 }

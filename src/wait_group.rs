@@ -13,9 +13,10 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::panics::{self, Payload};
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::main::main_guard::{self, Payload};
+use crate::scheduler::main::main_guard;
 use crate::spawn::{MAX_UNBOXED, detach};
 use counter::{Counter, Negative, Overflow, Ticket};
 
@@ -338,7 +339,7 @@ impl<F> CountedProjection<'_, F> {
         if let Some(first) = panics.next() {
             unhandled(first, count_down.spawned_at);
         }
-        panics.for_each(main_guard::discard);
+        panics.for_each(panics::discard);
         Some(count_down)
     }
 }
@@ -346,7 +347,7 @@ impl<F> CountedProjection<'_, F> {
 fn unhandled(payload: Payload, spawned_at: &'static Location<'static>) {
     context::with_inside(|context| match context {
         Some(context) => context.scheduler.main.unhandled(payload, Some(spawned_at)),
-        None => main_guard::report_stray(payload),
+        None => panics::report_stray(payload),
     });
 }
 

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::task::{RawWakerVTable, Waker};
 
 use crate::rng::{Rng, fresh_seed};
-use crate::scheduler::Scheduler;
 use crate::scheduler::budget::Budget;
+use crate::scheduler::goroutine::meta::Meta;
 use crate::scheduler::goroutine::spawn_site::Site;
-use crate::scheduler::goroutine::task::Meta;
 use crate::scheduler::main::driver::Driver;
+use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
 /// What a thread does for a runtime.

@@ -28,8 +28,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use crate::panics::discard;
 use crate::scheduler::context;
-use crate::scheduler::main::main_guard::discard;
 
 /// Wakes somebody. The caller holds no lock.
 #[inline]

@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
+use super::deadline::{FAR, deadline, scheduler};
 use super::interval::next_tick;
-use super::{FAR, deadline, scheduler};
 use crate::chan::channel;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;

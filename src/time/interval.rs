@@ -5,8 +5,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::now;
+use super::deadline::FAR;
 use super::sleep::{Sleep, sleep_until};
+use crate::clock;
 
 /// Ticks every `period`: the first time at once, then each `period` later.
 ///
@@ -41,7 +42,7 @@ pub fn interval(period: Duration) -> Interval {
         "`interval(0)`: ticks without any time between them; give a period that is not zero, or use \
          `yield_now`"
     );
-    Interval { sleep: sleep_until(now()), period }
+    Interval { sleep: sleep_until(clock::now()), period }
 }
 
 /// Regular ticks: see [`interval`].
@@ -61,7 +62,7 @@ impl Interval {
     pub async fn tick(&mut self) -> Instant {
         (&mut *LetGo(&mut self.sleep).0).await;
         let due = self.sleep.deadline();
-        self.sleep.reset(next_tick(due, self.period, now()));
+        self.sleep.reset(next_tick(due, self.period, clock::now()));
         due
     }
 
@@ -95,7 +96,7 @@ pub(super) fn next_tick(due: Instant, period: Duration, now: Instant) -> Instant
     let missed = late / period.as_nanos();
     let after = u64::try_from((missed + 1).saturating_mul(period.as_nanos()));
     let next = after.ok().and_then(|after| due.checked_add(Duration::from_nanos(after)));
-    next.unwrap_or_else(|| due + super::FAR)
+    next.unwrap_or_else(|| due + FAR)
 }
 
 impl fmt::Debug for Interval {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::{deadline, scheduler};
+use super::deadline::{deadline, scheduler};
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::timers::timer::Timer;

@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use crate::join_error::JoinError;
+use crate::panics::{self, Payload};
 use crate::scheduler::context;
-use crate::scheduler::main::main_guard::{self, MainGuard, Payload};
+use crate::scheduler::main::main_guard::MainGuard;
 
 /// The output of the wrapper. Dropped while it holds a panic, it *is* the unhandled panic.
 ///
@@ -72,7 +73,7 @@ impl<T> Outcome<T> {
         if let Err(failure) = &mut self.0
             && let Failure::Panicked { payload, .. } = &mut **failure
         {
-            payload.take().into_iter().for_each(main_guard::discard);
+            payload.take().into_iter().for_each(panics::discard);
         }
     }
 }
@@ -94,7 +95,7 @@ impl Drop for Failure {
         let Failure::Panicked { payload, main, spawned_at } = self else { return };
         let Some(payload) = payload.take() else { return };
         if context::with_inside(|c| c.is_some_and(|c| c.dropping_at_exit.get())) {
-            main_guard::discard(payload);
+            panics::discard(payload);
         } else {
             main.unhandled(payload, Some(spawned_at));
         }
@@ -133,6 +134,6 @@ fn drop_value<T>(value: T) {
     let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
     context::with_inside(|context| match context {
         Some(context) => context.scheduler.main.unhandled(payload, context.running.get()),
-        None => main_guard::report_stray(payload),
+        None => panics::report_stray(payload),
     });
 }

@@ -13,10 +13,10 @@ use std::thread;
 
 use crate::backoff::{Moment, wait_a_moment};
 use crate::clock;
-use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, WakerId};
 use crate::scheduler::gate;
 use crate::scheduler::main::driver::Driver;
+use crate::scheduler::shared::Scheduler;
 
 /// How often the thread goes to sleep at once after it has found that others want its core. Otherwise it
 /// would be late for its own timers.

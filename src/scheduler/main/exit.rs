@@ -47,12 +47,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock;
+use crate::panics;
 use crate::scheduler::context::{Context, Role};
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
 use crate::scheduler::main::{left_behind, main_guard};
+use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
-use crate::scheduler::{Phase, Scheduler};
 
 /// Who has had a core for so long without coming to the end of its poll makes no progress.
 const FAIR_CHANCE: Duration = Duration::from_millis(5);
@@ -109,7 +110,7 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
         return Ok(output.expect("only a panic interrupts main"));
     };
     let unwanted = catch_unwind(AssertUnwindSafe(|| drop(output)));
-    panics.chain(unwanted.err()).for_each(main_guard::discard);
+    panics.chain(unwanted.err()).for_each(panics::discard);
     Err(first)
 }
 

@@ -20,7 +20,8 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
-use crate::scheduler::{Scheduler, foreign};
+use crate::scheduler::foreign;
+use crate::scheduler::shared::Scheduler;
 use crate::sync::lock;
 
 /// One of several, so that goroutines that await many handles through a combinator do not all wait

@@ -9,17 +9,15 @@
 
 #![forbid(unsafe_code)]
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::io::Write;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::Arc;
 use std::thread::Thread;
 
+use crate::panics::{Payload, discard};
 use crate::sync::{AtomicBool, Mutex, Ordering, lock};
-
-pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// What happens when a goroutine panics and nobody can observe it.
 ///
@@ -223,26 +221,4 @@ fn report(spawned_at: Option<&'static Location<'static>>, consequence: &str) {
             writeln!(stderr, "gorun: unhandled panic in a destructor or a waker: {consequence}")
         }
     };
-}
-
-/// Says on standard error that a value's destructor panicked where there is no runtime to tell.
-pub(crate) fn report_stray(payload: Payload) {
-    let _ = writeln!(
-        std::io::stderr(),
-        "gorun: the destructor of a goroutine's result panicked where nobody can observe it",
-    );
-    discard(payload);
-}
-
-/// Drops a payload, whatever its destructor does. One that panics leaves a payload in turn.
-pub(crate) fn discard(mut payload: Payload) {
-    const LIMIT: usize = 16;
-    for _ in 0..LIMIT {
-        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            Ok(()) => return,
-            Err(another) => payload = another,
-        }
-    }
-    // This might go on for ever.
-    std::mem::forget(payload);
 }

@@ -8,3 +8,4 @@ pub(crate) mod exit;
 pub(crate) mod grace;
 pub(crate) mod left_behind;
 pub(crate) mod main_guard;
+mod start;

@@ -35,11 +35,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, Suspicion};
+use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
-use crate::scheduler::worker::threads;
-use crate::scheduler::{Phase, Scheduler};
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor runs no code of the user's.
 const STACK_SIZE: usize = 2 << 20;
@@ -65,14 +65,15 @@ const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 /// How long nobody asks for threads after the system has refused one.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
-pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<thread::JoinHandle<()>> {
+pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<()> {
     let name = scheduler.config.thread_name.clone() + "-monitor";
     let monitor = Monitor::new(scheduler.clone());
-    let threads = scheduler.threads.clone();
-    thread::Builder::new().name(name).stack_size(STACK_SIZE).spawn(move || {
-        threads::signal_at_thread_end(&threads, None);
-        monitor.run();
-    })
+    let threads = &scheduler.threads;
+    threads.reserve_monitor();
+    let builder = thread::Builder::new().name(name).stack_size(STACK_SIZE);
+    let started = threads.spawn(builder, None, || monitor.run());
+    threads.note_monitor(started.inspect_err(|_| threads.release(None))?);
+    Ok(())
 }
 
 struct Monitor {
@@ -141,7 +142,23 @@ impl Monitor {
             let missing = scheduler.idle.to_start(wanted);
             self.start_covers(missing, clock::now());
         }
-        scheduler.threads.wanted.see_to_the_rest(&scheduler);
+        self.start_drainers();
+        scheduler.threads.wanted.report_noted_refusal();
+        scheduler.threads.wanted.send_news();
+    }
+
+    /// Starts the threads that drop, at exit, what no worker comes to.
+    fn start_drainers(&self) {
+        let scheduler = &self.scheduler;
+        if scheduler.phase() == Phase::Ended {
+            return;
+        }
+        while scheduler.threads.wanted.drainers() > 0 {
+            // If the system refuses it, those it was for stay where they are.
+            let _ = scheduler.start_worker(scheduler.config.max_threads + MAX_DRAINERS);
+            // Now that it is counted as a worker.
+            scheduler.threads.wanted.drainer_started();
+        }
     }
 
     /// Says whether timers are due which workers have to see to.
@@ -234,11 +251,20 @@ impl Monitor {
             return;
         }
         for _ in 0..number {
-            if !self.scheduler.start_cover() {
+            if !self.start_cover() {
                 self.refused_until = Some(now + PAUSE_AFTER_REFUSAL);
                 return;
             }
         }
+    }
+
+    /// Starts one more worker, to stand in for one that is away. Says whether that worked.
+    fn start_cover(&self) -> bool {
+        let scheduler = &self.scheduler;
+        let Err(error) = scheduler.start_worker(scheduler.config.max_threads) else { return true };
+        scheduler.note_refusal(&error);
+        scheduler.threads.wanted.report_noted_refusal();
+        false
     }
 
     fn report(&mut self) {

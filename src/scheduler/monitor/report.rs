@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::scheduler::main::main_guard;
+use crate::panics;
 
 /// A goroutine that held its worker for long in a single poll, without
 /// [`blocking`](crate::blocking): see [`Builder::on_blocked`](crate::Builder::on_blocked).
@@ -134,6 +134,6 @@ impl Reports {
 /// The panic hook says what a callback's panic said.
 fn tell((listener, blocked): &(Listener, Blocked)) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (listener.tell.0)(blocked))) {
-        main_guard::discard(payload);
+        panics::discard(payload);
     }
 }

@@ -11,8 +11,8 @@ use crate::clock;
 use crate::scheduler::context::{self, Context};
 use crate::scheduler::foreign;
 use crate::scheduler::queues::injector::thread_number;
+use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::timers::timer_queue::{Home, Number, Shard};
-use crate::scheduler::{Phase, Scheduler};
 
 /// Removes itself when dropped.
 pub(crate) struct Timer {

@@ -16,10 +16,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
-use crate::scheduler::Scheduler;
 use crate::scheduler::context::{self, Context, Place, Role};
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::main_guard;
+use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
 /// Drives `future` on the calling thread, inside `scheduler`, to which it may or may not belong

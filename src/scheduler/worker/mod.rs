@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod blocking;
-pub(crate) mod run_loop;
+mod run_loop;
+mod start;
 pub(crate) mod steal_meter;
 pub(crate) mod thread_requests;
 pub(crate) mod threads;

@@ -25,10 +25,9 @@ use crate::scheduler::idle::Queues;
 use crate::scheduler::idle::parker::Bed;
 use crate::scheduler::queues::prefetch::prefetch;
 use crate::scheduler::queues::run_queue::Word;
+use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{Haul, Size};
-use crate::scheduler::worker::threads;
-use crate::scheduler::{Phase, Scheduler};
 
 /// Every so many polls a worker looks at the timers, and at the injector first, so that its own queue
 /// cannot starve them. Go's figure: a prime, lest a periodic program always meets the same task there.
@@ -50,7 +49,6 @@ const SEARCH_ROUNDS: usize = 2;
 
 /// What a worker thread does. Ends when the runtime does, or as a spare that is not needed.
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
-    threads::signal_at_thread_end(&scheduler.threads, Some(worker.index));
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
     let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| Runner::new(&context).run())));

@@ -36,9 +36,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 
-use crate::scheduler::main::grace::MAX_DRAINERS;
-use crate::scheduler::main::main_guard;
-use crate::scheduler::{Phase, Scheduler};
+use crate::panics;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
 
 pub(crate) struct Wanted {
@@ -64,10 +62,14 @@ impl Wanted {
         }
     }
 
-    /// Whether this refusal is the first, and thus to be reported.
-    fn note_refusal(&self, scheduler: &Scheduler, error: &io::Error) -> bool {
-        let is_first = scheduler.phase() == Phase::Running
-            && !self.refusal_noted.swap(true, Ordering::Relaxed);
+    /// A thread is to stand in.
+    pub(crate) fn add_cover(&self) {
+        self.covers.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Says whether this refusal is the first.
+    pub(crate) fn note_refusal(&self, error: &io::Error) -> bool {
+        let is_first = !self.refusal_noted.swap(true, Ordering::Relaxed);
         if is_first {
             *lock(&self.refusal) = Some(error.to_string());
         }
@@ -84,29 +86,29 @@ impl Wanted {
         self.drainers.load(Ordering::SeqCst)
     }
 
-    /// By the monitor: what does not depend on whether threads are refused.
-    pub(crate) fn see_to_the_rest(&self, scheduler: &Arc<Scheduler>) {
-        if scheduler.phase() != Phase::Ended {
-            while self.drainers() > 0 {
-                let most = scheduler.config.max_threads + MAX_DRAINERS;
-                // If the system refuses it, those it was for stay where they are.
-                let _ = scheduler.threads.start(scheduler, most);
-                // Now that it is counted as a worker.
-                self.drainers.fetch_sub(1, Ordering::SeqCst);
-            }
-        }
-        self.report_noted_refusal();
-        self.send_news();
+    pub(crate) fn add_drainer(&self) {
+        self.drainers.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn report_noted_refusal(&self) {
+    /// By the monitor: a thread that is to drain has been started, or refused.
+    pub(crate) fn drainer_started(&self) {
+        self.drainers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn add_news(&self, wakers: Vec<Waker>) {
+        if let Some(news) = &mut *lock(&self.news) {
+            news.extend(wakers);
+        }
+    }
+
+    pub(crate) fn report_noted_refusal(&self) {
         let noted = lock(&self.refusal).take();
         if let Some(error) = noted {
             report_refusal(&error);
         }
     }
 
-    fn send_news(&self) {
+    pub(crate) fn send_news(&self) {
         let wakers = match &mut *lock(&self.news) {
             Some(wakers) if !wakers.is_empty() => std::mem::take(wakers),
             _ => return,
@@ -142,49 +144,6 @@ impl Wanted {
     }
 }
 
-/// These run on other threads than the monitor.
-impl Scheduler {
-    /// A worker has gone away, and there is no spare.
-    pub(crate) fn want_cover(&self) {
-        let (threads, limit) = (&self.threads, self.config.max_threads);
-        if threads.places_taken() < limit {
-            threads.wanted.covers.fetch_add(1, Ordering::SeqCst);
-        } else if !threads.wanted.note_refusal(self, &too_many(limit)) {
-            return;
-        }
-        self.idle.wake_monitor();
-    }
-
-    /// No worker is free for what exit is to drop.
-    pub(crate) fn want_drainer(&self) {
-        self.threads.wanted.drainers.fetch_add(1, Ordering::SeqCst);
-        self.idle.wake_monitor();
-    }
-
-    /// These are to be woken, neither here nor on the monitor: wakers are the user's code, and may block.
-    pub(crate) fn want_woken(&self, wakers: Vec<Waker>) {
-        if let Some(news) = &mut *lock(&self.threads.wanted.news) {
-            news.extend(wakers);
-        }
-        self.idle.wake_monitor();
-    }
-}
-
-/// By the monitor.
-impl Scheduler {
-    /// Starts one more worker, to stand in for one that is away. Says whether that worked.
-    pub(crate) fn start_cover(self: &Arc<Self>) -> bool {
-        match self.threads.start(self, self.config.max_threads) {
-            Ok(()) => true,
-            Err(error) => {
-                self.threads.wanted.note_refusal(self, &error);
-                self.threads.wanted.report_noted_refusal();
-                false
-            }
-        }
-    }
-}
-
 pub(crate) fn too_many(limit: usize) -> io::Error {
     io::Error::other(format!("there are {limit} already, the limit"))
 }
@@ -192,7 +151,7 @@ pub(crate) fn too_many(limit: usize) -> io::Error {
 fn wake_all(wakers: Vec<Waker>) {
     for waker in wakers {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            main_guard::discard(payload);
+            panics::discard(payload);
         }
     }
 }

@@ -40,10 +40,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::scheduler::worker::Worker;
-use crate::scheduler::worker::run_loop;
-use crate::scheduler::worker::thread_requests::{self, Wanted};
-use crate::scheduler::{Scheduler, monitor};
+use crate::scheduler::worker::thread_requests::{Wanted, too_many};
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
 
 pub(crate) struct Threads {
@@ -99,31 +96,13 @@ impl Threads {
         }
     }
 
-    /// Starts one more worker, if there are fewer than `limit`, spares included.
-    pub(crate) fn start(&self, scheduler: &Arc<Scheduler>, limit: usize) -> io::Result<()> {
-        let worker = self.reserve(scheduler, limit)?;
-        scheduler.idle.worker_added();
-        let index = worker.index;
-        let config = &scheduler.config;
-        let name = [&config.thread_name, "-", &index.to_string()].concat();
-        let mut builder = thread::Builder::new().name(name);
-        if let Some(bytes) = config.stack_size {
-            builder = builder.stack_size(bytes);
-        }
-        let started = builder.spawn({
-            let (scheduler, worker): (Arc<Scheduler>, Arc<Worker>) =
-                (scheduler.clone(), worker.clone());
-            move || run_loop::thread_main(scheduler, worker)
-        });
-        let handle = started.inspect_err(|_| {
-            scheduler.idle.worker_removed(&worker.bed);
-            self.end(Some(index), |_, _| Place::Free);
-        })?;
-        self.note(index, handle);
-        Ok(())
-    }
-
-    fn reserve(&self, scheduler: &Scheduler, limit: usize) -> io::Result<Arc<Worker>> {
+    /// Reserves a place for a thread that is to be started, if there are fewer than `limit`. `occupy` is
+    /// told its index before others see the place in use.
+    pub(crate) fn reserve<W>(
+        &self,
+        limit: usize,
+        occupy: impl FnOnce(usize) -> W,
+    ) -> io::Result<W> {
         let mut state = lock(&self.state);
         if state.closed {
             return Err(io::Error::other("the runtime has ended"));
@@ -131,19 +110,45 @@ impl Threads {
         let free = state.places.iter().position(|place| matches!(place, Place::Free));
         let index = free.unwrap_or(state.places.len());
         if index >= limit {
-            return Err(thread_requests::too_many(limit));
+            return Err(too_many(limit));
         }
-        let worker = scheduler.place_worker(index);
+        let occupied = occupy(index);
         if index == state.places.len() {
             state.places.push(Place::Free);
         }
         state.places[index] = Place::Starting;
         state.alive += 1;
         self.note_places_in_use(&state);
-        Ok(worker)
+        Ok(occupied)
     }
 
-    fn note(&self, index: usize, handle: thread::JoinHandle<()>) {
+    /// Counts the monitor's thread, which is to be started.
+    pub(crate) fn reserve_monitor(&self) {
+        lock(&self.state).alive += 1;
+    }
+
+    /// Starts the thread that has been counted, at `index` or, without one, the monitor's. Its end is
+    /// signalled when `entry` has returned and the destructors of its thread-locals have run.
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        builder: thread::Builder,
+        index: Option<usize>,
+        entry: impl FnOnce() + Send + 'static,
+    ) -> io::Result<thread::JoinHandle<()>> {
+        let threads = self.clone();
+        builder.spawn(move || {
+            THREAD_END.set(Some(ThreadEnd { threads, index }));
+            entry();
+        })
+    }
+
+    /// The thread that was to be started does not exist.
+    pub(crate) fn release(&self, index: Option<usize>) {
+        self.end(index, |_, _| Place::Free);
+    }
+
+    /// Notes the handle of a worker that has been started.
+    pub(crate) fn note(&self, index: usize, handle: thread::JoinHandle<()>) {
         let mut state = lock(&self.state);
         let ending = state.ending;
         // Without a place exit has not waited any longer: the thread is detached.
@@ -157,12 +162,8 @@ impl Threads {
         }
     }
 
-    pub(crate) fn start_monitor(&self, scheduler: &Arc<Scheduler>) -> io::Result<()> {
-        lock(&self.state).alive += 1;
-        let started = monitor::start(scheduler);
-        let handle = started.inspect_err(|_| self.end(None, |place, _| place))?;
+    pub(crate) fn note_monitor(&self, handle: thread::JoinHandle<()>) {
         lock(&self.state).monitor = Some(handle);
-        Ok(())
     }
 
     /// A worker begins to wait for others.
@@ -214,7 +215,7 @@ impl Threads {
             Place::Free | Place::Starting | Place::EndedAtOnce | Place::Running(_) => None,
         });
         for handle in ended.chain(monitor.filter(thread::JoinHandle::is_finished)) {
-            // Neither `thread_main` nor the monitor panics.
+            // Neither a worker nor the monitor panics.
             let _ = handle.join();
         }
     }
@@ -278,10 +279,6 @@ impl Drop for ThreadEnd {
 }
 
 thread_local! {
+    /// The first thread-local of a thread, so that its end is signalled last.
     static THREAD_END: RefCell<Option<ThreadEnd>> = const { RefCell::new(None) };
-}
-
-/// Called first on a thread, so that its end is signalled last. Without an index it is the monitor's.
-pub(crate) fn signal_at_thread_end(threads: &Arc<Threads>, index: Option<usize>) {
-    THREAD_END.set(Some(ThreadEnd { threads: threads.clone(), index }));
 }

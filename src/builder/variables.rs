@@ -6,7 +6,6 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::time::Duration;
 
-use super::invalid;
 use crate::duration;
 use crate::rng::{SEED_VARIABLE, requested_seed};
 
@@ -40,4 +39,8 @@ pub(super) fn blocked_after(value: &OsStr) -> io::Result<Duration> {
              100ms or 1.5s, or unset it for no reports"
         ))
     })
+}
+
+pub(super) fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }

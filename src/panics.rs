@@ -1,0 +1,31 @@
+//! What a panic carries, and how it is dropped.
+
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Says on standard error that a value's destructor panicked where there is no runtime to tell.
+pub(crate) fn report_stray(payload: Payload) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "gorun: the destructor of a goroutine's result panicked where nobody can observe it",
+    );
+    discard(payload);
+}
+
+/// Drops a payload, whatever its destructor does. One that panics leaves a payload in turn.
+pub(crate) fn discard(mut payload: Payload) {
+    const LIMIT: usize = 16;
+    for _ in 0..LIMIT {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(another) => payload = another,
+        }
+    }
+    // This might go on for ever.
+    std::mem::forget(payload);
+}

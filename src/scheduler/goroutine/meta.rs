@@ -1,0 +1,106 @@
+//! What a goroutine's allocation holds beside the future.
+
+#![allow(unsafe_code)]
+
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
+
+use crate::scheduler::goroutine::registry::Key;
+use crate::scheduler::goroutine::spawn_site::Site;
+use crate::scheduler::shared::Scheduler;
+
+/// What the allocation holds beside the future: 20 bytes, aligned to four, so that they fill 56
+/// bytes together with the header of `async-task`, and not 64.
+pub(crate) struct Meta {
+    scheduler: Packed<Shared<Scheduler>>,
+    site: Packed<&'static Site>,
+    /// [`ABORTED`], and the registry's key plus one, zero while there is none. The key is used by
+    /// the goroutine's own polls only, which follow one another.
+    state: AtomicU32,
+}
+
+const ABORTED: u32 = 1 << 31;
+
+#[derive(Clone, Copy)]
+#[repr(Rust, packed(4))]
+struct Packed<T>(T);
+
+/// A pointer to what other threads have, too. Who dereferences it says why it is alive.
+pub(super) struct Shared<T>(pub(super) NonNull<T>);
+
+// SAFETY: it gives a thread no more than a reference would, or an `Arc`. Exercised by
+// `soundness::abort_handles_anywhere`.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above. Exercised by `soundness::abort_handles_anywhere`.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Clone for Shared<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
+
+impl Meta {
+    #[inline]
+    pub(super) fn new(scheduler: &Arc<Scheduler>, site: &'static Site) -> Self {
+        // Not by way of a reference, from which no pointer to the counts beside the scheduler may come.
+        let scheduler =
+            NonNull::new(Arc::as_ptr(scheduler).cast_mut()).expect("an Arc is not null");
+        Meta { scheduler: Packed(Shared(scheduler)), site: Packed(site), state: AtomicU32::new(0) }
+    }
+
+    /// The scheduler's address, for comparison.
+    #[inline]
+    pub(crate) fn scheduler(&self) -> *const Scheduler {
+        { self.scheduler.0 }.0.as_ptr()
+    }
+
+    #[inline]
+    pub(super) fn site(&self) -> &'static Site {
+        self.site.0
+    }
+
+    #[inline]
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
+        self.site().spawned_at
+    }
+
+    #[inline]
+    pub(super) fn state(&self) -> State {
+        // Ordering: Acquire pairs with the Release in `abort`.
+        State(self.state.load(Ordering::Acquire))
+    }
+
+    /// Makes the next look at the flag cancel the goroutine; `waker` brings that look about.
+    pub(crate) fn abort(&self, waker: &Waker) {
+        // Ordering: Release, so that what came before `abort` comes before the destructors.
+        self.state.fetch_or(ABORTED, Ordering::Release);
+        waker.wake_by_ref();
+    }
+
+    pub(super) fn set_key(&self, key: Key) {
+        self.state.fetch_or(key.0 + 1, Ordering::Relaxed);
+    }
+}
+
+/// What [`Meta::state`] has said.
+#[derive(Clone, Copy)]
+pub(super) struct State(u32);
+
+impl State {
+    #[inline]
+    pub(super) fn is_aborted(self) -> bool {
+        self.0 & ABORTED != 0
+    }
+
+    #[inline]
+    pub(super) fn key(self) -> Option<Key> {
+        (self.0 & !ABORTED).checked_sub(1).map(Key)
+    }
+}

@@ -1,0 +1,60 @@
+//! Which queue a goroutine goes to when it is spawned or woken: that of the worker the caller is, or the
+//! injector.
+
+#![forbid(unsafe_code)]
+
+use crate::scheduler::context::{Context, Role};
+use crate::scheduler::queues::run_queue::Word;
+use crate::scheduler::shared::Scheduler;
+use crate::scheduler::worker::Worker;
+
+impl Scheduler {
+    #[inline]
+    pub(super) fn push_spawned(&self, context: Option<&Context>, word: Word) {
+        match context.and_then(own_queue) {
+            Some(worker) => self.push_back(worker, word),
+            None => self.inject(word),
+        }
+    }
+
+    /// A goroutine of this scheduler was woken, and the caller is inside it.
+    #[inline]
+    pub(super) fn push_woken(&self, context: &Context, word: Word, while_running: bool) {
+        match own_queue(context) {
+            Some(worker) if while_running => self.push_yielded(worker, word),
+            // By a goroutine that has completed: somebody who awaits many such would otherwise be
+            // woken for each of them. Or by a timer.
+            Some(worker) if context.polling.get().is_none() => match context.injects_woken.get() {
+                false => self.push_back(worker, word),
+                true => self.inject(word),
+            },
+            Some(worker) => match worker.next.replace(word) {
+                Some(displaced) => self.push_back(worker, displaced),
+                None => self.idle.ensure_watched(),
+            },
+            None => self.inject(word),
+        }
+    }
+
+    /// It goes behind everything that is runnable.
+    #[inline(never)]
+    fn push_yielded(&self, worker: &Worker, word: Word) {
+        let injected = match worker.ring.len() {
+            0 => self.take_injected(worker).map(|(word, _)| word),
+            _ => None,
+        };
+        for earlier in injected.into_iter().chain(worker.next.take()) {
+            self.push_back(worker, earlier);
+        }
+        self.push_back(worker, word);
+    }
+}
+
+/// The run queue of this thread, unless it has said that it blocks and given its queue away.
+#[inline]
+fn own_queue(context: &Context) -> Option<&Worker> {
+    match &context.role {
+        Role::Worker(worker) if !worker.is_blocked() => Some(worker),
+        _ => None,
+    }
+}

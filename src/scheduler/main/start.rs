@@ -1,0 +1,32 @@
+//! Starting a runtime.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::Arc;
+
+use crate::scheduler::main::exit;
+use crate::scheduler::monitor;
+use crate::scheduler::shared::{Config, Scheduler};
+
+impl Scheduler {
+    /// A scheduler with its workers, whose main is the calling thread.
+    pub(crate) fn start(config: Config) -> io::Result<Arc<Self>> {
+        let scheduler = Scheduler::new(config);
+        let workers = scheduler.config.workers;
+        let refused = |what: String, error: io::Error| {
+            exit::end_unused(&scheduler);
+            let advice = "ask for fewer worker threads, or for smaller stacks";
+            io::Error::new(error.kind(), format!("{what}: {error}; {advice}"))
+        };
+        for number in 1..=workers {
+            if let Err(error) = scheduler.start_worker(workers) {
+                return Err(refused(format!("worker thread {number} of {workers}"), error));
+            }
+        }
+        if let Err(error) = monitor::start(&scheduler) {
+            return Err(refused("the monitor thread".to_owned(), error));
+        }
+        Ok(scheduler)
+    }
+}

@@ -1,0 +1,307 @@
+//! The state that a runtime's threads share, and what they do with it that needs no [`Context`]: whom
+//! the running code belongs to is known to the files above this one.
+//!
+//! [`Context`]: crate::scheduler::context::Context
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::clock;
+use crate::rng::{fresh_seed, mix};
+use crate::scheduler::goroutine::live_count::Counts;
+use crate::scheduler::goroutine::registry::Registry;
+use crate::scheduler::idle::Idle;
+use crate::scheduler::idle::parker::Bed;
+use crate::scheduler::main::grace::MAX_DRAINERS;
+use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
+use crate::scheduler::monitor::report::Listener;
+use crate::scheduler::queues::injector::Injector;
+use crate::scheduler::queues::run_queue::Word;
+use crate::scheduler::timers::timer_queue::Timers;
+use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::thread_requests::too_many;
+use crate::scheduler::worker::threads::Threads;
+use crate::sync::{AtomicUsize, Ordering};
+
+/// Over how many places threads outside of polls spread what they push and count.
+pub(super) const SHARDS: usize = 8;
+
+/// What `Builder` collects.
+pub(crate) struct Config {
+    pub(crate) workers: usize,
+    pub(crate) thread_name: String,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) exit_grace: Duration,
+    pub(crate) unhandled_panic: UnhandledPanic,
+    /// Exit says what it leaves behind.
+    pub(crate) reports_left_behind: bool,
+    /// Workers and spares together.
+    pub(crate) max_threads: usize,
+    pub(crate) on_blocked: Vec<Listener>,
+}
+
+/// How far a runtime is. It only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Running,
+    /// Main is done: each goroutine is dropped when a worker comes to it, also one that is spawned now.
+    Closing,
+    /// None is alive any more, or exit has given up: no more spawns.
+    Closed,
+    /// Workers end.
+    Ended,
+}
+
+/// The state that a runtime's threads share.
+pub(crate) struct Scheduler {
+    pub(crate) config: Config,
+    pub(crate) main: Arc<MainGuard>,
+    pub(super) registry: Registry<Waker>,
+    pub(super) injector: Injector<SHARDS>,
+    pub(super) idle: Idle,
+    pub(super) threads: Arc<Threads>,
+    pub(super) timers: Timers<SHARDS>,
+    workers: Box<[OnceLock<Arc<Worker>>]>,
+    /// How many of `workers` have ever been used.
+    ever_used: AtomicUsize,
+    /// Goroutines that were not spawned inside a poll on a worker.
+    pub(super) counts_outside: [Counts; SHARDS],
+    phase: AtomicU8,
+    /// Every random choice comes from this.
+    seed: u64,
+}
+
+impl Scheduler {
+    pub(super) fn new(config: Config) -> Arc<Self> {
+        Arc::new(Scheduler {
+            main: Arc::new(MainGuard::new(config.unhandled_panic)),
+            registry: Registry::new(config.workers),
+            injector: Injector::new(),
+            idle: Idle::new(config.workers, !config.on_blocked.is_empty()),
+            threads: Arc::new(Threads::new()),
+            timers: Timers::new(clock::now()),
+            workers: (0..config.max_threads + MAX_DRAINERS).map(|_| OnceLock::new()).collect(),
+            ever_used: AtomicUsize::new(0),
+            counts_outside: std::array::from_fn(|_| Counts::new()),
+            phase: AtomicU8::new(Phase::Running as u8),
+            seed: fresh_seed(),
+            config,
+        })
+    }
+
+    /// What the choices of the worker at `index` begin with.
+    pub(super) fn seed_of(&self, index: usize) -> u64 {
+        mix(self.seed.wrapping_add(index as u64))
+    }
+
+    /// How many goroutines have been spawned and not completed, main not among them.
+    pub(crate) fn live(&self) -> u64 {
+        // Finished first: see `live_count.rs`.
+        let finished: u64 = self.all_counts().map(Counts::finished).sum();
+        let spawned: u64 = self.all_counts().map(Counts::spawned).sum();
+        spawned.saturating_sub(finished)
+    }
+
+    /// How many goroutines have ended.
+    pub(super) fn finished(&self) -> u64 {
+        self.all_counts().map(Counts::finished).sum()
+    }
+
+    /// Goroutines that are alive, main among them.
+    pub(crate) fn num_goroutines(&self) -> usize {
+        self.live() as usize + usize::from(!self.main.is_main_done())
+    }
+
+    fn all_counts(&self) -> impl Iterator<Item = &Counts> {
+        let ever_used = self.ever_used.load(Ordering::SeqCst);
+        let workers = (0..ever_used).filter_map(|index| self.worker(index));
+        workers.map(|worker| &worker.counts).chain(&self.counts_outside)
+    }
+
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        // Ordering: SeqCst (a plain load on most machines) pairs with `enter_phase`: see `live_count.rs`.
+        match self.phase.load(Ordering::SeqCst) {
+            0 => Phase::Running,
+            1 => Phase::Closing,
+            2 => Phase::Closed,
+            _ => Phase::Ended,
+        }
+    }
+
+    pub(super) fn enter_phase(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    /// Whether goroutines are to be dropped rather than polled.
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase() != Phase::Running
+    }
+
+    // The way in: pushes.
+
+    /// The caller is `worker`.
+    #[inline(always)]
+    pub(super) fn push_back(&self, worker: &Worker, word: Word) {
+        match worker.ring.push(word) {
+            Ok(1) => self.idle.ensure_watched(),
+            Ok(_) => self.idle.notify(|index| self.bed(index)),
+            Err(overflow) => self.inject_batch(overflow),
+        }
+    }
+
+    pub(super) fn inject(&self, word: Word) {
+        self.injector.push(word);
+        self.idle.notify(|index| self.bed(index));
+    }
+
+    pub(super) fn inject_batch(&self, batch: Vec<Word>) {
+        if !batch.is_empty() {
+            self.injector.push_batch(batch);
+            self.idle.notify(|index| self.bed(index));
+        }
+    }
+
+    // The way out: what workers take.
+
+    /// Takes a task from the injector, and company for the ring of `worker`, the caller. Says how much
+    /// company.
+    #[inline(never)]
+    pub(super) fn take_injected(&self, worker: &Worker) -> Option<(Word, usize)> {
+        if self.injector.is_empty() {
+            return None;
+        }
+        let taken =
+            self.injector.take(worker.polls(), worker.room_for_company(), self.config.workers)?;
+        let company = taken.rest.len();
+        taken.rest.into_iter().for_each(|word| self.push_back(worker, word));
+        Some((taken.first, company))
+    }
+
+    /// Whether there is work that belongs to nobody in particular, as far as can be seen without a
+    /// lock.
+    pub(super) fn shared_work_waits(&self) -> bool {
+        !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)
+    }
+
+    /// The same of timers, too.
+    pub(super) fn something_waits(&self) -> bool {
+        let has_timers = !self.timers.is_empty();
+        self.shared_work_waits() || has_timers && self.timers.are_due(clock::now())
+    }
+
+    pub(super) fn shared_work_surely_waits(&self) -> bool {
+        !self.injector.is_surely_empty() || self.workers().any(Worker::has_shared_work)
+    }
+
+    /// How many tasks wait, as far as can be seen without a lock.
+    pub(super) fn tasks_waiting(&self) -> usize {
+        self.injector.len() + self.workers().map(Worker::tasks_waiting).sum::<usize>()
+    }
+
+    /// The same of work that belongs to somebody.
+    pub(super) fn work_surely_waits(&self) -> bool {
+        self.shared_work_surely_waits() || self.workers().any(Worker::has_tasks)
+    }
+
+    /// By the monitor: others get what the worker at `index` would run next.
+    pub(super) fn share_neglected(&self, index: usize) {
+        let Some(worker) = self.worker(index) else { return };
+        let single = match worker.has_shared_work() {
+            true => worker.next.take(),
+            false => worker.next.take().or_else(|| worker.ring.pop()),
+        };
+        single.into_iter().for_each(|word| self.inject(word));
+    }
+
+    /// By the monitor: the worker at `index` counts as away, and others get what it has, unless it has
+    /// moved since its ticks were these.
+    pub(super) fn write_off(&self, index: usize, ticks: u64) {
+        let Some(worker) = self.worker(index) else { return };
+        if self.idle.write_off(&worker.bed, || worker.ticks() != ticks) {
+            self.inject_batch(worker.drain());
+        }
+    }
+
+    /// By the monitor: these workers look at the injector and the timers after their polls.
+    pub(super) fn summon(&self, indices: &[usize]) {
+        if !indices.is_empty() {
+            let workers = indices.iter().filter_map(|&index| self.worker(index));
+            self.idle.summon(workers.map(|worker| &worker.bed));
+        }
+    }
+
+    /// By the monitor: whatever waits, somebody comes for it if anybody can.
+    pub(super) fn notify_of_what_waits(&self) {
+        if self.shared_work_waits() {
+            self.idle.notify(|index| self.bed(index));
+        }
+    }
+
+    /// By whoever takes a worker away from the others, after it has.
+    pub(super) fn notify_if_shared_work_waits(&self) {
+        if self.shared_work_surely_waits() {
+            self.idle.pass_on(|index| self.bed(index));
+        }
+    }
+
+    // What others want of the monitor.
+
+    /// A worker has gone away, and there is no spare.
+    pub(super) fn want_cover(&self) {
+        let (wanted, limit) = (&self.threads.wanted, self.config.max_threads);
+        if self.threads.places_taken() < limit {
+            wanted.add_cover();
+        } else if !self.note_refusal(&too_many(limit)) {
+            return;
+        }
+        self.idle.wake_monitor();
+    }
+
+    /// The system, or the limit, has refused a thread that was to stand in. Says whether that is the first
+    /// time, and thus to be reported.
+    pub(super) fn note_refusal(&self, error: &io::Error) -> bool {
+        self.phase() == Phase::Running && self.threads.wanted.note_refusal(error)
+    }
+
+    /// No worker is free for what exit is to drop.
+    pub(super) fn want_drainer(&self) {
+        self.threads.wanted.add_drainer();
+        self.idle.wake_monitor();
+    }
+
+    /// These are to be woken, neither here nor on the monitor: wakers are the user's code, and may block.
+    pub(super) fn want_woken(&self, wakers: Vec<Waker>) {
+        self.threads.wanted.add_news(wakers);
+        self.idle.wake_monitor();
+    }
+
+    // Workers.
+
+    /// The worker at `index`, made if it is the first time.
+    pub(super) fn place_worker(&self, index: usize) -> Arc<Worker> {
+        let worker = self.workers[index].get_or_init(|| Arc::new(Worker::new(index)));
+        self.ever_used.fetch_max(index + 1, Ordering::SeqCst);
+        worker.clone()
+    }
+
+    pub(super) fn worker(&self, index: usize) -> Option<&Worker> {
+        self.workers[index].get().map(|worker| &**worker)
+    }
+
+    pub(super) fn workers(&self) -> impl Iterator<Item = &Worker> {
+        (0..self.threads.places_in_use()).filter_map(|index| self.worker(index))
+    }
+
+    #[inline]
+    pub(super) fn bed(&self, index: usize) -> &Bed {
+        &self.worker(index).expect("a sleeper is a worker").bed
+    }
+}

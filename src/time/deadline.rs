@@ -1,0 +1,33 @@
+//! When a timer is due, and which runtime keeps its time.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::scheduler::context;
+use crate::scheduler::shared::Scheduler;
+
+/// As far in the future as makes no difference: thirty years.
+pub(super) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// `after` from now. What is too far for the clock is far enough.
+pub(super) fn deadline(after: Duration) -> Instant {
+    let now = clock::now();
+    now.checked_add(after).unwrap_or_else(|| now + FAR)
+}
+
+/// The runtime that keeps the time for the calling thread.
+#[track_caller]
+pub(super) fn scheduler() -> Arc<Scheduler> {
+    let scheduler = context::with_inside(|inside| inside.map(|inside| inside.scheduler.clone()));
+    match scheduler {
+        Some(scheduler) => scheduler,
+        None => panic!(
+            "a timer was made on a thread that belongs to no gorun runtime; make it inside \
+             `gorun::block_on`, or on another thread inside the future given to `Handle::block_on`: \
+             `handle.block_on(async {{ sleep(limit).await }})`"
+        ),
+    }
+}
