@@ -14,7 +14,7 @@ use crate::clock;
 const YIELDS: usize = 16;
 
 /// Lets some time pass, too little to sleep.
-pub(crate) fn pause(time: Duration) {
+pub(crate) fn yield_for(time: Duration) {
     let start = clock::now();
     while start.elapsed() < time {
         thread::yield_now();
@@ -23,33 +23,33 @@ pub(crate) fn pause(time: Duration) {
 
 /// A moment that lasts longer is no moment: others want the core, and each time that it is yielded they may
 /// keep it for milliseconds.
-const CROWDED: Duration = Duration::from_micros(100);
+const CONTENDED: Duration = Duration::from_micros(100);
 
 /// What a moment came to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum SpinOutcome {
     /// The condition holds.
-    Came,
-    Passed,
+    Ready,
+    TimedOut,
     /// It took long, and is over early.
-    Crowded,
+    Contended,
 }
 
 /// Waits until `condition` holds, but not for long.
-pub(crate) fn wait_a_moment(condition: impl Fn() -> bool) -> Moment {
+pub(crate) fn spin_until(condition: impl Fn() -> bool) -> SpinOutcome {
     if condition() {
-        return Moment::Came;
+        return SpinOutcome::Ready;
     }
     let start = clock::now();
     for yields in 1..=YIELDS {
         thread::yield_now();
         if condition() {
-            return Moment::Came;
+            return SpinOutcome::Ready;
         }
         // Not each time: it takes as long as a yield.
-        if yields.is_power_of_two() && start.elapsed() > CROWDED {
-            return Moment::Crowded;
+        if yields.is_power_of_two() && start.elapsed() > CONTENDED {
+            return SpinOutcome::Contended;
         }
     }
-    Moment::Passed
+    SpinOutcome::TimedOut
 }

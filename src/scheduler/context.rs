@@ -16,7 +16,7 @@ use std::task::{RawWakerVTable, Waker};
 use crate::rng::{Rng, fresh_seed};
 use crate::scheduler::budget::Budget;
 use crate::scheduler::goroutine::meta::Meta;
-use crate::scheduler::goroutine::spawn_site::Site;
+use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
@@ -31,12 +31,12 @@ pub(crate) struct Context {
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
     /// The data pointer of that goroutine's own waker, and its spawn site, which knows the functions.
     pub(crate) waker_data: Cell<*const ()>,
-    pub(crate) site: Cell<Option<&'static Site>>,
+    pub(crate) site: Cell<Option<&'static SpawnSite>>,
     /// The innermost future that this thread drives to its end here, and its waker.
     pub(crate) driver: RefCell<Option<Arc<Driver>>>,
     pub(crate) driving: Cell<WakerId>,
     /// Where the goroutine was spawned whose result is being dropped. Means nothing at other times.
-    pub(crate) running: Cell<Option<&'static Location<'static>>>,
+    pub(crate) dropping_result_of: Cell<Option<&'static Location<'static>>>,
     /// Goroutines that are woken between two polls go to the injector, where their turn comes sooner.
     pub(crate) injects_woken: Cell<bool>,
     /// Exit is dropping a goroutine's future, and the handles in it.
@@ -110,7 +110,7 @@ impl Context {
             site: Cell::new(None),
             driver: RefCell::new(None),
             driving: Cell::new(WakerId::NONE),
-            running: Cell::new(None),
+            dropping_result_of: Cell::new(None),
             injects_woken: Cell::new(false),
             dropping_at_exit: Cell::new(false),
             budget,
@@ -211,9 +211,9 @@ pub(crate) fn with_result_of<R>(
 ) -> R {
     with_inside(|context| {
         let Some(context) = context else { return f() };
-        let running = context.running.replace(Some(spawned_at));
+        let dropping_result_of = context.dropping_result_of.replace(Some(spawned_at));
         let result = f();
-        context.running.set(running);
+        context.dropping_result_of.set(dropping_result_of);
         result
     })
 }

@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::rng::{fresh_seed, mix};
-use crate::scheduler::goroutine::live_count::Counts;
+use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
-use crate::scheduler::idle::parker::Bed;
+use crate::scheduler::idle::parker::Parker;
 use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::monitor::report::Listener;
 use crate::scheduler::queues::injector::Injector;
-use crate::scheduler::queues::run_queue::Word;
-use crate::scheduler::timers::timer_queue::Timers;
+use crate::scheduler::queues::run_queue::RawTask;
+use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
@@ -66,12 +66,12 @@ pub(crate) struct Scheduler {
     pub(super) injector: Injector<SHARDS>,
     pub(super) idle: Idle,
     pub(super) threads: Arc<Threads>,
-    pub(super) timers: Timers<SHARDS>,
+    pub(super) timers: TimerQueue<SHARDS>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
     ever_used: AtomicUsize,
     /// Goroutines that were not spawned inside a poll on a worker.
-    pub(super) counts_outside: [Counts; SHARDS],
+    pub(super) live_count_outside: [LiveCount; SHARDS],
     phase: AtomicU8,
     /// Every random choice comes from this.
     seed: u64,
@@ -85,10 +85,10 @@ impl Scheduler {
             injector: Injector::new(),
             idle: Idle::new(config.workers, !config.on_blocked.is_empty()),
             threads: Arc::new(Threads::new()),
-            timers: Timers::new(clock::now()),
+            timers: TimerQueue::new(clock::now()),
             workers: (0..config.max_threads + MAX_DRAINERS).map(|_| OnceLock::new()).collect(),
             ever_used: AtomicUsize::new(0),
-            counts_outside: std::array::from_fn(|_| Counts::new()),
+            live_count_outside: std::array::from_fn(|_| LiveCount::new()),
             phase: AtomicU8::new(Phase::Running as u8),
             seed: fresh_seed(),
             config,
@@ -103,14 +103,14 @@ impl Scheduler {
     /// How many goroutines have been spawned and not completed, main not among them.
     pub(crate) fn live(&self) -> u64 {
         // Finished first: see `live_count.rs`.
-        let finished: u64 = self.all_counts().map(Counts::finished).sum();
-        let spawned: u64 = self.all_counts().map(Counts::spawned).sum();
+        let finished: u64 = self.live_counts().map(LiveCount::finished).sum();
+        let spawned: u64 = self.live_counts().map(LiveCount::spawned).sum();
         spawned.saturating_sub(finished)
     }
 
     /// How many goroutines have ended.
     pub(super) fn finished(&self) -> u64 {
-        self.all_counts().map(Counts::finished).sum()
+        self.live_counts().map(LiveCount::finished).sum()
     }
 
     /// Goroutines that are alive, main among them.
@@ -118,10 +118,10 @@ impl Scheduler {
         self.live() as usize + usize::from(!self.main.is_main_done())
     }
 
-    fn all_counts(&self) -> impl Iterator<Item = &Counts> {
+    fn live_counts(&self) -> impl Iterator<Item = &LiveCount> {
         let ever_used = self.ever_used.load(Ordering::SeqCst);
         let workers = (0..ever_used).filter_map(|index| self.worker(index));
-        workers.map(|worker| &worker.counts).chain(&self.counts_outside)
+        workers.map(|worker| &worker.live_count).chain(&self.live_count_outside)
     }
 
     #[inline]
@@ -149,56 +149,56 @@ impl Scheduler {
 
     /// The caller is `worker`.
     #[inline(always)]
-    pub(super) fn push_back(&self, worker: &Worker, word: Word) {
-        match worker.ring.push(word) {
-            Ok(1) => self.idle.ensure_watched(),
-            Ok(_) => self.idle.notify(|index| self.bed(index)),
+    pub(super) fn push_back(&self, worker: &Worker, task: RawTask) {
+        match worker.ring.push(task) {
+            Ok(1) => self.idle.ensure_monitor_awake(),
+            Ok(_) => self.idle.notify(|index| self.parker(index)),
             Err(overflow) => self.inject_batch(overflow),
         }
     }
 
-    pub(super) fn inject(&self, word: Word) {
-        self.injector.push(word);
-        self.idle.notify(|index| self.bed(index));
+    pub(super) fn inject(&self, task: RawTask) {
+        self.injector.push(task);
+        self.idle.notify(|index| self.parker(index));
     }
 
-    pub(super) fn inject_batch(&self, batch: Vec<Word>) {
+    pub(super) fn inject_batch(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
             self.injector.push_batch(batch);
-            self.idle.notify(|index| self.bed(index));
+            self.idle.notify(|index| self.parker(index));
         }
     }
 
     // The way out: what workers take.
 
-    /// Takes a task from the injector, and company for the ring of `worker`, the caller. Says how much
-    /// company.
+    /// Takes a task from the injector, and batch for the ring of `worker`, the caller. Says how much
+    /// batch.
     #[inline(never)]
-    pub(super) fn take_injected(&self, worker: &Worker) -> Option<(Word, usize)> {
+    pub(super) fn take_injected(&self, worker: &Worker) -> Option<(RawTask, usize)> {
         if self.injector.is_empty() {
             return None;
         }
         let taken =
-            self.injector.take(worker.polls(), worker.room_for_company(), self.config.workers)?;
-        let company = taken.rest.len();
-        taken.rest.into_iter().for_each(|word| self.push_back(worker, word));
-        Some((taken.first, company))
+            self.injector.take(worker.polls(), worker.room_for_batch(), self.config.workers)?;
+        let batch = taken.rest.len();
+        taken.rest.into_iter().for_each(|task| self.push_back(worker, task));
+        Some((taken.first, batch))
     }
 
     /// Whether there is work that belongs to nobody in particular, as far as can be seen without a
     /// lock.
-    pub(super) fn shared_work_waits(&self) -> bool {
+    pub(super) fn has_shared_work(&self) -> bool {
         !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)
     }
 
     /// The same of timers, too.
-    pub(super) fn something_waits(&self) -> bool {
+    pub(super) fn has_shared_work_or_timers(&self) -> bool {
         let has_timers = !self.timers.is_empty();
-        self.shared_work_waits() || has_timers && self.timers.are_due(clock::now())
+        self.has_shared_work() || has_timers && self.timers.are_due(clock::now())
     }
 
-    pub(super) fn shared_work_surely_waits(&self) -> bool {
-        !self.injector.is_surely_empty() || self.workers().any(Worker::has_shared_work)
+    pub(super) fn has_shared_work_locked(&self) -> bool {
+        !self.injector.is_empty_locked() || self.workers().any(Worker::has_shared_work)
     }
 
     /// How many tasks wait, as far as can be seen without a lock.
@@ -207,8 +207,8 @@ impl Scheduler {
     }
 
     /// The same of work that belongs to somebody.
-    pub(super) fn work_surely_waits(&self) -> bool {
-        self.shared_work_surely_waits() || self.workers().any(Worker::has_tasks)
+    pub(super) fn has_any_work_locked(&self) -> bool {
+        self.has_shared_work_locked() || self.workers().any(Worker::has_tasks)
     }
 
     /// By the monitor: others get what the worker at `index` would run next.
@@ -218,75 +218,75 @@ impl Scheduler {
             true => worker.next.take(),
             false => worker.next.take().or_else(|| worker.ring.pop()),
         };
-        single.into_iter().for_each(|word| self.inject(word));
+        single.into_iter().for_each(|task| self.inject(task));
     }
 
     /// By the monitor: the worker at `index` counts as away, and others get what it has, unless it has
     /// moved since its ticks were these.
     pub(super) fn write_off(&self, index: usize, ticks: u64) {
         let Some(worker) = self.worker(index) else { return };
-        if self.idle.write_off(&worker.bed, || worker.ticks() != ticks) {
+        if self.idle.write_off(&worker.parker, || worker.ticks() != ticks) {
             self.inject_batch(worker.drain());
         }
     }
 
     /// By the monitor: these workers look at the injector and the timers after their polls.
-    pub(super) fn summon(&self, indices: &[usize]) {
+    pub(super) fn request_check_in(&self, indices: &[usize]) {
         if !indices.is_empty() {
             let workers = indices.iter().filter_map(|&index| self.worker(index));
-            self.idle.summon(workers.map(|worker| &worker.bed));
+            self.idle.request_check_in(workers.map(|worker| &worker.parker));
         }
     }
 
     /// By the monitor: whatever waits, somebody comes for it if anybody can.
-    pub(super) fn notify_of_what_waits(&self) {
-        if self.shared_work_waits() {
-            self.idle.notify(|index| self.bed(index));
+    pub(super) fn notify_of_shared_work(&self) {
+        if self.has_shared_work() {
+            self.idle.notify(|index| self.parker(index));
         }
     }
 
     /// By whoever takes a worker away from the others, after it has.
-    pub(super) fn notify_if_shared_work_waits(&self) {
-        if self.shared_work_surely_waits() {
-            self.idle.pass_on(|index| self.bed(index));
+    pub(super) fn pass_on_shared_work(&self) {
+        if self.has_shared_work_locked() {
+            self.idle.pass_on(|index| self.parker(index));
         }
     }
 
     // What others want of the monitor.
 
     /// A worker has gone away, and there is no spare.
-    pub(super) fn want_cover(&self) {
-        let (wanted, limit) = (&self.threads.wanted, self.config.max_threads);
-        if self.threads.places_taken() < limit {
-            wanted.add_cover();
+    pub(super) fn request_cover(&self) {
+        let (requests, limit) = (&self.threads.requests, self.config.max_threads);
+        if self.threads.slots_taken() < limit {
+            requests.add_cover();
         } else if !self.note_refusal(&too_many(limit)) {
             return;
         }
-        self.idle.wake_monitor();
+        self.idle.notify_monitor();
     }
 
     /// The system, or the limit, has refused a thread that was to stand in. Says whether that is the first
     /// time, and thus to be reported.
     pub(super) fn note_refusal(&self, error: &io::Error) -> bool {
-        self.phase() == Phase::Running && self.threads.wanted.note_refusal(error)
+        self.phase() == Phase::Running && self.threads.requests.note_refusal(error)
     }
 
     /// No worker is free for what exit is to drop.
-    pub(super) fn want_drainer(&self) {
-        self.threads.wanted.add_drainer();
-        self.idle.wake_monitor();
+    pub(super) fn request_drainer(&self) {
+        self.threads.requests.add_drainer();
+        self.idle.notify_monitor();
     }
 
     /// These are to be woken, neither here nor on the monitor: wakers are the user's code, and may block.
-    pub(super) fn want_woken(&self, wakers: Vec<Waker>) {
-        self.threads.wanted.add_news(wakers);
-        self.idle.wake_monitor();
+    pub(super) fn request_wakes(&self, wakers: Vec<Waker>) {
+        self.threads.requests.add_notices(wakers);
+        self.idle.notify_monitor();
     }
 
     // Workers.
 
     /// The worker at `index`, made if it is the first time.
-    pub(super) fn place_worker(&self, index: usize) -> Arc<Worker> {
+    pub(super) fn make_worker(&self, index: usize) -> Arc<Worker> {
         let worker = self.workers[index].get_or_init(|| Arc::new(Worker::new(index)));
         self.ever_used.fetch_max(index + 1, Ordering::SeqCst);
         worker.clone()
@@ -297,11 +297,11 @@ impl Scheduler {
     }
 
     pub(super) fn workers(&self) -> impl Iterator<Item = &Worker> {
-        (0..self.threads.places_in_use()).filter_map(|index| self.worker(index))
+        (0..self.threads.slots_in_use()).filter_map(|index| self.worker(index))
     }
 
     #[inline]
-    pub(super) fn bed(&self, index: usize) -> &Bed {
-        &self.worker(index).expect("a sleeper is a worker").bed
+    pub(super) fn parker(&self, index: usize) -> &Parker {
+        &self.worker(index).expect("a sleeper is a worker").parker
     }
 }

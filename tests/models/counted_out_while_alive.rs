@@ -12,7 +12,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 
 use crate::explore::explore;
-use crate::live_count::Counts;
+use crate::live_count::LiveCount;
 use crate::sync::{AtomicBool, Ordering};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ enum Mistake {
 
 struct Runtime {
     memory: UnsafeCell<()>,
-    workers: [Counts; 2],
-    outside: Counts,
+    workers: [LiveCount; 2],
+    outside: LiveCount,
     closing: AtomicBool,
     /// A goroutine waits to be run by worker 0, and by worker 1.
     queued: [AtomicBool; 2],
@@ -42,8 +42,8 @@ impl Runtime {
     fn new(mistake: Mistake) -> Arc<Self> {
         let runtime = Runtime {
             memory: UnsafeCell::new(()),
-            workers: [Counts::new(), Counts::new()],
-            outside: Counts::new(),
+            workers: [LiveCount::new(), LiveCount::new()],
+            outside: LiveCount::new(),
             closing: AtomicBool::new(false),
             queued: [AtomicBool::new(false), AtomicBool::new(false)],
             mistake,
@@ -120,8 +120,8 @@ impl Runtime {
     fn exit(&self) {
         self.closing.store(true, Ordering::SeqCst);
         let all = || self.workers.iter().chain([&self.outside]);
-        let finished = || all().map(Counts::finished).sum::<u64>();
-        let spawned = || all().map(Counts::spawned).sum::<u64>();
+        let finished = || all().map(LiveCount::finished).sum::<u64>();
+        let spawned = || all().map(LiveCount::spawned).sum::<u64>();
         let (finished, spawned) = match self.mistake {
             Mistake::SpawnedFirst => {
                 let spawned = spawned();

@@ -10,7 +10,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 
 use crate::explore::explore;
-use crate::live_count::Counts;
+use crate::live_count::LiveCount;
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence, lock};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,8 @@ struct Runtime {
     word: AtomicUsize,
     references: AtomicUsize,
     injector: Mutex<usize>,
-    worker: Counts,
-    outside: Counts,
+    worker: LiveCount,
+    outside: LiveCount,
     state: AtomicUsize,
     mistake: Mistake,
 }
@@ -50,8 +50,8 @@ impl Runtime {
             word: AtomicUsize::new(0),
             references: AtomicUsize::new(2),
             injector: Mutex::new(0),
-            worker: Counts::new(),
-            outside: Counts::new(),
+            worker: LiveCount::new(),
+            outside: LiveCount::new(),
             state: AtomicUsize::new(0),
             mistake,
         };

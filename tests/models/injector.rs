@@ -6,9 +6,9 @@ use loom::thread;
 
 use crate::explore::{ALL, Tasks, explore};
 use crate::queues::injector::{Injector, Taken};
-use crate::queues::run_queue::Word;
+use crate::queues::run_queue::RawTask;
 
-fn words(taken: Taken) -> Vec<Word> {
+fn words(taken: Taken) -> Vec<RawTask> {
     std::iter::once(taken.first).chain(taken.rest).collect()
 }
 
@@ -32,9 +32,9 @@ fn each_taker_gets_its_share_as_far_as_it_has_room() {
         assert_eq!(words(injector.take(0, 99, 2).unwrap()), [1, 2, 3, 4, 5]);
         assert_eq!(words(injector.take(0, 1, 2).unwrap()), [6, 7]);
         assert_eq!(words(injector.take(0, 0, 2).unwrap()), [8]);
-        assert!(!injector.is_empty() && !injector.is_surely_empty());
+        assert!(!injector.is_empty() && !injector.is_empty_locked());
         assert_eq!(words(injector.take(0, 99, 2).unwrap()), [9]);
-        assert!(injector.is_empty() && injector.is_surely_empty());
+        assert!(injector.is_empty() && injector.is_empty_locked());
     });
 }
 

@@ -18,7 +18,7 @@ fn whoever_goes_to_sleep_last_finds_it() {
     explore(Some(2), || {
         let world = World::new(2, Mistake::None);
         let workers = world.start(0, |mut worker| {
-            if worker.find_task_after_tiny_haul().is_some() {
+            if worker.find_task_after_tiny_steals().is_some() {
                 worker.end_world();
             }
         });
@@ -37,7 +37,7 @@ fn the_resting_worker_finds_it_when_its_time_is_up() {
             let world = world.clone();
             move || world.inject()
         });
-        assert!(world.worker(1).find_task_after_tiny_haul().is_some());
+        assert!(world.worker(1).find_task_after_tiny_steals().is_some());
         pusher.join().unwrap();
     });
 }
@@ -48,7 +48,7 @@ fn a_task_for_each(mistake: Mistake) {
     explore(Some(2), move || {
         let world = World::new(3, mistake);
         let workers = world.start(1, |mut worker| {
-            assert!(worker.find_task_after_tiny_haul().is_some());
+            assert!(worker.find_task_after_tiny_steals().is_some());
         });
         // Until now the first worker was awake.
         world.worker(0).block();
@@ -65,5 +65,5 @@ fn workers_that_have_rested_find_a_task_each() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn a_worker_that_believes_that_it_still_rests_is_found_out() {
-    a_task_for_each(Mistake::StillResting);
+    a_task_for_each(Mistake::StillBackingOff);
 }

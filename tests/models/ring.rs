@@ -12,7 +12,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use crate::explore::{Tasks, explore};
-use crate::queues::run_queue::{NextSlot, Ring, Word};
+use crate::queues::run_queue::{NextSlot, RawTask, Ring};
 
 struct World<const N: usize> {
     ring: Ring<N>,
@@ -25,12 +25,12 @@ impl<const N: usize> World<N> {
         Arc::new(World { ring: Ring::new(), thief: Ring::new(), tasks: Tasks::new(tasks) })
     }
 
-    fn push(&self, word: Word) -> Vec<Word> {
+    fn push(&self, word: RawTask) -> Vec<RawTask> {
         self.tasks.make(word);
         self.ring.push(word).err().unwrap_or_default()
     }
 
-    fn run_all(&self, words: impl IntoIterator<Item = Word>) {
+    fn run_all(&self, words: impl IntoIterator<Item = RawTask>) {
         let mut last = 0;
         for word in words {
             assert!(word > last, "task {word} came after {last}");
@@ -41,7 +41,7 @@ impl<const N: usize> World<N> {
 }
 
 /// Takes half of `victim`, in the order in which the thief would run it.
-fn steal<const N: usize>(victim: &Ring<N>, own: &Ring<N>) -> Vec<Word> {
+fn steal<const N: usize>(victim: &Ring<N>, own: &Ring<N>) -> Vec<RawTask> {
     let Some((first, left)) = victim.steal_into(own) else { return Vec::new() };
     let rest = own.drain();
     assert_eq!(rest.len(), left);

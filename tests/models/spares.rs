@@ -10,16 +10,16 @@
 //! - `wake_one` that finds no sleeper any more and does not get the monitor up, or a sleeper's look
 //!   that passes nothing on when it has become a spare: a deadlock in
 //!   `the_monitor_sees_to_what_is_pushed_when_a_worker_returns`. In the same model, `wake` without
-//!   `ensure_watched_by`, `get_monitor_up` without the signal, and `stop_watching` that leaves the
+//!   `ensure_monitor_awake_by`, `wake_monitor_locked` without the signal, and `announce_monitor_sleep` that leaves the
 //!   bit set; and, by a monitor that never rests (loom's limit of branches), `allow` without `fill`.
 //! - `block` without `fill`: a deadlock wherever a worker blocks.
 //! - `unblock` and `allow` without `trim`: "too many are available, or too few".
-//! - `count_in` left out in `lie_down` or `block`, or without one of its changes: the same, "somebody is
+//! - `count_in` left out in `announce_sleep` or `block`, or without one of its changes: the same, "somebody is
 //!   counted", or "attempt to subtract with overflow".
 //! - `let_spares_leave` that leaves those on the list whom it tells to go: a deadlock; `promote_spare`
 //!   that does not lower `unneeded`: "range end index 1 out of range".
 //! - `keep_all` that promotes nobody: a deadlock in `a_spare_works_at_exit`.
-//! - `Household::is_asleep` without `written_off`: a deadlock in
+//! - `IdleSummary::is_asleep` without `written_off`: a deadlock in
 //!   `the_spare_gets_the_single_of_a_worker_that_is_written_off`.
 
 use std::sync::Arc;
@@ -120,7 +120,7 @@ fn a_worker_returns_and_computes(mistake: Mistake, preemptions: usize) {
         let returning = world.worker(0);
         returning.step();
         returning.block();
-        world.let_monitor_lie_down();
+        world.let_monitor_sleep();
         let monitor = world.start_monitor();
         let other = world.start(1, |mut worker| assert!(worker.find_task().is_some()));
         let pusher = thread::spawn({
@@ -166,11 +166,11 @@ fn a_worker_that_returns_has_its_place_again() {
         let returning = world.worker(0);
         returning.block();
         let other = world.start(1, |worker| {
-            worker.announce_rest();
+            worker.announce_sleep();
             worker.run(|_, _| ());
         });
         returning.unblock();
-        world.wait_for_rest(1);
+        world.wait_for_sleep(1);
         world.assert_counts_are_right();
         world.end();
         other.into_iter().for_each(|other| other.join().unwrap());
@@ -187,10 +187,10 @@ fn a_worker_that_rests_when_another_returns() {
         (0..2).for_each(|worker| _ = world.worker(worker).step());
         let returning = world.worker(0);
         returning.block();
-        world.let_monitor_lie_down();
+        world.let_monitor_sleep();
         let monitor = world.start_monitor();
         let other =
-            world.start(2, |mut worker| assert!(worker.find_task_after_tiny_haul().is_some()));
+            world.start(2, |mut worker| assert!(worker.find_task_after_tiny_steals().is_some()));
         let pusher = thread::spawn({
             let world = world.clone();
             move || world.inject()
@@ -213,13 +213,13 @@ fn counts_are_right_after_a_change_of_what_is_allowed() {
         });
         let worker = world.worker(0);
         worker.step();
-        worker.announce_rest();
+        worker.announce_sleep();
         let worker = thread::spawn(move || {
             worker.end_poll_and_run(|_, _| ());
         });
         world.allow(2);
         world.allow(1);
-        world.wait_for_rest(0);
+        world.wait_for_sleep(0);
         world.assert_counts_are_right();
         world.end();
         spare.into_iter().chain([worker]).for_each(|thread| thread.join().unwrap());
@@ -265,7 +265,7 @@ fn a_write_off(mistake: Mistake, act: impl Fn(&Worker) + Clone + Send + Sync + '
         });
         let worker = world.worker(0);
         let ticks = worker.step();
-        worker.announce_rest();
+        worker.announce_sleep();
         let worker = thread::spawn({
             let act = act.clone();
             move || {
@@ -274,7 +274,7 @@ fn a_write_off(mistake: Mistake, act: impl Fn(&Worker) + Clone + Send + Sync + '
             }
         });
         world.replace(0, ticks);
-        world.wait_for_rest(0);
+        world.wait_for_sleep(0);
         world.assert_counts_are_right();
         world.end();
         spare.into_iter().chain([worker]).for_each(|thread| thread.join().unwrap());

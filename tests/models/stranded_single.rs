@@ -5,7 +5,7 @@
 //! either that its worker gets the monitor up, or that the monitor, when it lies down beside somebody
 //! awake, does so for a limited time: there is a model for each. Timed waits end in all but the first.
 //!
-//! Seen to report a deadlock, too, when `Household::is_asleep` disregards who is awake, and when
+//! Seen to report a deadlock, too, when `IdleSummary::is_asleep` disregards who is awake, and when
 //! `Idle::notify_all` leaves the monitor out.
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn a_single_when_nobody_was_awake(mistake: Mistake) {
     explore(Some(2), move || {
         let world = World::new(2, mistake);
         (0..2).for_each(|worker| assert!(world.worker(worker).block() > 0));
-        world.let_monitor_lie_down();
+        world.let_monitor_sleep();
         let monitor = world.start_monitor();
         (0..2).for_each(|worker| world.worker(worker).unblock());
         put_aside_and_look(&world);
@@ -94,7 +94,7 @@ fn the_monitor_is_got_up_for_a_single() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn nobody_watching_is_found_out() {
-    a_single_when_nobody_was_awake(Mistake::NobodyWatches);
+    a_single_when_nobody_was_awake(Mistake::MonitorNotWoken);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Timers: the monitor does not oversleep, each is woken once or removed, and by its last waker.
+//! TimerQueue: the monitor does not oversleep, each is woken once or removed, and by its last waker.
 //!
 //! Seen to fail: the first three with a `limit` that looks at the deadlines before it says when the
 //! monitor looks, and with an `add` that asks when the monitor looks before it stores the deadline
@@ -14,24 +14,24 @@ use std::time::{Duration, Instant};
 use loom::thread;
 
 use crate::explore::{ALL, explore};
-use crate::idle::parker::{Bed, Signal};
-use crate::timer_queue::{Home, Number, Timers};
+use crate::idle::parker::{Parker, Signal};
+use crate::timer_queue::{Home, Number, TimerQueue};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 struct World {
     start: Instant,
-    timers: Timers<1>,
-    monitor: Bed,
+    timers: TimerQueue<1>,
+    monitor: Parker,
 }
 
 impl World {
     fn new() -> Arc<Self> {
         let start = Instant::now();
-        let timers = Timers::new(start);
+        let timers = TimerQueue::new(start);
         // The monitor is up, and need not be called.
         timers.limit(start, Some(start));
-        Arc::new(World { start, timers, monitor: Bed::new() })
+        Arc::new(World { start, timers, monitor: Parker::new() })
     }
 
     /// As a goroutine does.
@@ -42,7 +42,7 @@ impl World {
     fn add_to(&self, home: Home<'_>, after: Duration, waker: Waker, is_internal: bool) -> Number {
         let added = self.timers.add(home, self.start + after, waker, is_internal);
         if added.is_early {
-            self.monitor.send(Signal::Watch);
+            self.monitor.send(Signal::Wake);
         }
         added.number
     }
@@ -176,7 +176,7 @@ fn a_driver_s_foreign_timer_is_woken_once_by_the_driver_or_a_worker() {
         let monitor = thread::spawn({
             let world = world.clone();
             move || {
-                world.timers.look_at_drivers(now);
+                world.timers.check_drivers(now);
                 while world.timers.are_foreign_due(now) {
                     world.timers.take_foreign_due(now, Waker::wake);
                 }

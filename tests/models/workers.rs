@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use loom::thread::{self, JoinHandle};
 
-use crate::idle::parker::Bed;
+use crate::idle::parker::Parker;
 use crate::idle::{Idle, Queues};
 use crate::queues::injector::Injector;
-use crate::queues::run_queue::{NextSlot, Word};
+use crate::queues::run_queue::{NextSlot, RawTask};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
 
 /// A step left out.
@@ -25,11 +25,11 @@ pub(crate) enum Mistake {
     /// The last searcher does not look again.
     DutyNotPassedOn,
     /// Nor does one that has slept since its haul was tiny.
-    StillResting,
+    StillBackingOff,
     /// Who puts a single aside does not care whether anybody watches.
-    NobodyWatches,
+    MonitorNotWoken,
     /// The monitor does not look again when it has lain down.
-    LieDownWithoutLook,
+    MonitorSleepsWithoutLook,
     /// It sleeps without a limit, whoever is awake.
     SleepWithoutLimit,
     /// It writes off who has moved.
@@ -51,20 +51,20 @@ pub(crate) struct World {
 
 /// What others see of a worker. Its queue is the next slot.
 struct Shared {
-    bed: Bed,
+    parker: Parker,
     next: NextSlot,
     /// Odd is inside a poll.
     ticks: AtomicU64,
-    has_lain_down: Event,
+    has_announced_sleep: Event,
 }
 
 impl Shared {
     fn new() -> Self {
         Shared {
-            bed: Bed::new(),
+            parker: Parker::new(),
             next: NextSlot::new(),
             ticks: AtomicU64::new(0),
-            has_lain_down: Event::new(),
+            has_announced_sleep: Event::new(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Shared {
         self.ticks.load(Ordering::Acquire)
     }
 
-    fn drain(&self) -> Vec<Word> {
+    fn drain(&self) -> Vec<RawTask> {
         self.next.take().into_iter().collect()
     }
 }
@@ -87,16 +87,16 @@ pub(crate) struct Worker {
 }
 
 /// When the monitor takes its next look.
-enum Look {
+enum Next {
     Again,
-    AfterRest,
+    AfterSleep,
     WhenCalled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Injected,
-    Single(Word),
+    Single(RawTask),
 }
 
 impl World {
@@ -144,16 +144,16 @@ impl World {
         run: impl Fn(Worker) + Clone + 'static,
     ) -> Vec<JoinHandle<()>> {
         let threads = self.start(first, move |worker| {
-            worker.announce_rest();
+            worker.announce_sleep();
             run(worker);
         });
-        (first..self.workers.len()).for_each(|worker| self.wait_for_rest(worker));
+        (first..self.workers.len()).for_each(|worker| self.wait_for_sleep(worker));
         threads
     }
 
-    /// Until it lies down, if it has called `announce_rest`.
-    pub(crate) fn wait_for_rest(&self, worker: usize) {
-        self.workers[worker].has_lain_down.wait_for(1);
+    /// Until it lies down, if it has called `announce_sleep`.
+    pub(crate) fn wait_for_sleep(&self, worker: usize) {
+        self.workers[worker].has_announced_sleep.wait_for(1);
     }
 
     pub(crate) fn start_monitor(self: &Arc<Self>) -> JoinHandle<()> {
@@ -162,9 +162,9 @@ impl World {
     }
 
     /// As if it had done so before the model begins, in which its thread has not been started yet.
-    pub(crate) fn let_monitor_lie_down(&self) {
-        self.idle.stop_watching();
-        self.idle.let_monitor_sleep(None);
+    pub(crate) fn let_monitor_sleep(&self) {
+        self.idle.announce_monitor_sleep();
+        self.idle.park_monitor(None);
     }
 
     /// By any thread: a push to the injector.
@@ -172,10 +172,10 @@ impl World {
         self.inject_batch(vec![1]);
     }
 
-    fn inject_batch(&self, batch: Vec<Word>) {
+    fn inject_batch(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
             self.injector.push_batch(batch);
-            self.idle.notify(|worker| self.bed(worker));
+            self.idle.notify(|worker| self.parker(worker));
         }
     }
 
@@ -183,19 +183,19 @@ impl World {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
         self.idle.keep_all();
-        self.idle.notify_all(|worker| self.bed(worker));
+        self.idle.notify_all(|worker| self.parker(worker));
     }
 
     /// What exit does first, and when nothing moves.
     pub(crate) fn begin_exit(&self) {
         self.idle.keep_all();
         if self.mistake != Mistake::NotHandedOver {
-            self.idle.wake_one(|worker| self.bed(worker));
+            self.idle.wake_one(|worker| self.parker(worker));
         }
     }
 
     pub(crate) fn let_spares_leave(&self) {
-        self.idle.let_spares_leave(|worker| self.bed(worker));
+        self.idle.let_spares_leave(|worker| self.parker(worker));
     }
 
     /// When everybody is at rest, no more and no less than are allowed are available.
@@ -205,14 +205,14 @@ impl World {
 
     /// When all workers have ended or left, none is counted.
     pub(crate) fn assert_nobody_is_left(&self) {
-        let household = self.idle.stop_watching();
-        let (working, is_asleep) = (self.idle.working(), household.is_asleep());
+        let summary = self.idle.announce_monitor_sleep();
+        let (working, is_asleep) = (self.idle.working(), summary.is_asleep());
         assert!(working == 0 && is_asleep && !self.idle.somebody_is_idle(), "somebody is counted");
     }
 
-    fn notify_if_shared_work_waits(&self) {
-        if self.shared_work_waits() {
-            self.idle.pass_on(|worker| self.bed(worker));
+    fn pass_on_shared_work(&self) {
+        if self.has_shared_work() {
+            self.idle.pass_on(|worker| self.parker(worker));
         }
     }
 
@@ -220,23 +220,23 @@ impl World {
         self.injector.take(0, 0, 1).is_some()
     }
 
-    fn shared_work_waits(&self) -> bool {
+    fn has_shared_work(&self) -> bool {
         match self.mistake {
             Mistake::LookWithoutLock => !self.injector.is_empty(),
-            _ => !self.injector.is_surely_empty(),
+            _ => !self.injector.is_empty_locked(),
         }
     }
 
-    fn work_surely_waits(&self) -> bool {
-        self.shared_work_waits() || self.workers.iter().any(|worker| !worker.next.is_empty())
+    fn has_any_work_locked(&self) -> bool {
+        self.has_shared_work() || self.workers.iter().any(|worker| !worker.next.is_empty())
     }
 
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn bed(&self, worker: usize) -> &Bed {
-        &self.workers[worker].bed
+    fn parker(&self, worker: usize) -> &Parker {
+        &self.workers[worker].parker
     }
 
     // The monitor.
@@ -244,37 +244,37 @@ impl World {
     /// `Monitor::run`. It is quicker to judge than the shipped one: to it everybody neglects what is
     /// in their queue, and is stuck if they are in a poll while work waits.
     fn run_monitor(&self) {
-        self.idle.let_monitor_sleep(None);
+        self.idle.park_monitor(None);
         while !self.has_ended() {
-            match self.look() {
+            match self.inspect() {
                 // It sleeps for a moment.
-                Look::Again => thread::yield_now(),
-                Look::WhenCalled => self.idle.let_monitor_sleep(None),
-                Look::AfterRest => {
+                Next::Again => thread::yield_now(),
+                Next::WhenCalled => self.idle.park_monitor(None),
+                Next::AfterSleep => {
                     // A timed wait may end at once in a model; see `sync.rs`.
                     thread::yield_now();
-                    self.idle.let_monitor_sleep(Some(Duration::ZERO));
+                    self.idle.park_monitor(Some(Duration::ZERO));
                 }
             }
         }
     }
 
-    fn look(&self) -> Look {
+    fn inspect(&self) -> Next {
         let work_waits = !self.injector.is_empty() | self.share_neglected();
         if work_waits {
             self.replace_stuck();
-            self.notify_of_what_waits();
-            self.idle.watch();
-            return Look::Again;
+            self.notify_of_shared_work();
+            self.idle.cancel_monitor_sleep();
+            return Next::Again;
         }
-        let household = self.idle.stop_watching();
-        if self.mistake != Mistake::LieDownWithoutLook && self.work_surely_waits() {
-            self.idle.watch();
-            return Look::Again;
+        let summary = self.idle.announce_monitor_sleep();
+        if self.mistake != Mistake::MonitorSleepsWithoutLook && self.has_any_work_locked() {
+            self.idle.cancel_monitor_sleep();
+            return Next::Again;
         }
-        match household.is_asleep() || self.mistake == Mistake::SleepWithoutLimit {
-            true => Look::WhenCalled,
-            false => Look::AfterRest,
+        match summary.is_asleep() || self.mistake == Mistake::SleepWithoutLimit {
+            true => Next::WhenCalled,
+            false => Next::AfterSleep,
         }
     }
 
@@ -299,20 +299,20 @@ impl World {
     pub(crate) fn replace(&self, worker: usize, ticks: u64) {
         let worker = &self.workers[worker];
         let has_moved = || self.mistake != Mistake::WriteOffUnchecked && worker.ticks() != ticks;
-        if self.idle.write_off(&worker.bed, has_moved) {
+        if self.idle.write_off(&worker.parker, has_moved) {
             self.inject_batch(worker.drain());
             self.allow(self.allowed);
-            self.notify_of_what_waits();
+            self.notify_of_shared_work();
         }
     }
 
     pub(crate) fn allow(&self, allowed: usize) {
-        self.idle.allow(allowed, self.workers.iter().map(|worker| &worker.bed));
+        self.idle.allow(allowed, self.workers.iter().map(|worker| &worker.parker));
     }
 
-    fn notify_of_what_waits(&self) {
+    fn notify_of_shared_work(&self) {
         if self.mistake != Mistake::NotHandedOver && !self.injector.is_empty() {
-            self.idle.notify(|worker| self.bed(worker));
+            self.idle.notify(|worker| self.parker(worker));
         }
     }
 }
@@ -323,14 +323,14 @@ impl Worker {
     }
 
     /// Puts a task into the next slot.
-    pub(crate) fn put_aside(&self, word: Word) {
+    pub(crate) fn put_aside(&self, word: RawTask) {
         assert_eq!(self.shared().next.replace(word), None);
-        if self.world.mistake != Mistake::NobodyWatches {
-            self.world.idle.ensure_watched();
+        if self.world.mistake != Mistake::MonitorNotWoken {
+            self.world.idle.ensure_monitor_awake();
         }
     }
 
-    pub(crate) fn announce_rest(&self) {
+    pub(crate) fn announce_sleep(&self) {
         self.announces.set(true);
     }
 
@@ -352,16 +352,16 @@ impl Worker {
         self.step();
         self.step();
         self.give_away_queue();
-        let missing = self.world.idle.block(&self.shared().bed);
+        let missing = self.world.idle.block(&self.shared().parker);
         if self.world.mistake != Mistake::NotHandedOver {
-            self.world.notify_if_shared_work_waits();
+            self.world.pass_on_shared_work();
         }
         missing
     }
 
     /// `Away::drop`.
     pub(crate) fn unblock(&self) {
-        self.world.idle.unblock(&self.shared().bed);
+        self.world.idle.unblock(&self.shared().parker);
         self.step();
         self.step();
     }
@@ -374,7 +374,7 @@ impl Worker {
 
     // The loop.
 
-    /// `Runner::run`, with polls that `poll` plays.
+    /// `RunLoop::run`, with polls that `poll` plays.
     pub(crate) fn run(mut self, poll: impl FnMut(&Worker, Found)) -> Self {
         let found = self.find_task();
         self.go_on(found, poll)
@@ -395,39 +395,39 @@ impl Worker {
             found = self.after_poll();
         }
         if !self.has_left {
-            self.world.idle.worker_removed(&self.shared().bed);
-            self.world.notify_if_shared_work_waits();
+            self.world.idle.worker_removed(&self.shared().parker);
+            self.world.pass_on_shared_work();
         }
         self
     }
 
     fn after_poll(&mut self) -> Option<Found> {
-        let bed = &self.shared().bed;
-        if bed.is_at_work() || !self.world.idle.check_in(bed) {
+        let parker = &self.shared().parker;
+        if !parker.must_check_in() || !self.world.idle.check_in(parker) {
             return self.find_task();
         }
         self.give_away_queue();
-        self.look_elsewhere(false, true)
+        self.search(false, true)
     }
 
     pub(crate) fn has_left(&self) -> bool {
         self.has_left
     }
 
-    /// `Runner::find_task`; `None` at the end, or if it is to leave.
+    /// `RunLoop::find_task`; `None` at the end, or if it is to leave.
     pub(crate) fn find_task(&mut self) -> Option<Found> {
-        self.task_at_hand().or_else(|| self.look_elsewhere(false, false))
+        self.task_at_hand().or_else(|| self.search(false, false))
     }
 
     /// The same after a haul that was tiny; then nothing was at hand a moment ago.
-    pub(crate) fn find_task_after_tiny_haul(&mut self) -> Option<Found> {
-        self.look_elsewhere(true, false)
+    pub(crate) fn find_task_after_tiny_steals(&mut self) -> Option<Found> {
+        self.search(true, false)
     }
 
-    fn look_elsewhere(&mut self, tiny: bool, is_excess: bool) -> Option<Found> {
+    fn search(&mut self, tiny: bool, is_excess: bool) -> Option<Found> {
         let world = self.world.clone();
-        let resting = tiny && world.idle.others_are_awake();
-        let mut searching = !resting && !is_excess && world.idle.begin_search();
+        let backing_off = tiny && world.idle.others_are_awake();
+        let mut searching = !backing_off && !is_excess && world.idle.begin_search();
         let mut is_stale = false;
         loop {
             let found = match searching {
@@ -439,18 +439,18 @@ impl Worker {
                 if searching
                     && world.idle.end_search()
                     && world.mistake != Mistake::DutyNotPassedOn
-                    && !(is_stale && world.mistake == Mistake::StillResting)
+                    && !(is_stale && world.mistake == Mistake::StillBackingOff)
                 {
-                    world.notify_if_shared_work_waits();
+                    world.pass_on_shared_work();
                 }
                 return found;
             }
-            if !world.idle.sleep(self.me, searching, resting && !searching, self) {
+            if !world.idle.sleep(self.me, searching, backing_off && !searching, self) {
                 self.has_left = true;
                 return None;
             }
             searching = true;
-            is_stale = resting;
+            is_stale = backing_off;
         }
     }
 
@@ -467,16 +467,16 @@ impl Worker {
 }
 
 impl Queues for Worker {
-    fn shared_work_waits(&self) -> bool {
+    fn has_shared_work(&self) -> bool {
         if self.announces.replace(false) {
-            self.shared().has_lain_down.happen();
+            self.shared().has_announced_sleep.happen();
         }
         self.world.mistake != Mistake::SleepWithoutLook
-            && (self.world.has_ended() || self.world.shared_work_waits())
+            && (self.world.has_ended() || self.world.has_shared_work())
     }
 
-    fn bed(&self, worker: usize) -> &Bed {
-        self.world.bed(worker)
+    fn parker(&self, worker: usize) -> &Parker {
+        self.world.parker(worker)
     }
 }
 

@@ -27,14 +27,14 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// Goroutines spawned and finished in one place.
 #[repr(align(128))]
-pub(crate) struct Counts {
+pub(crate) struct LiveCount {
     spawned: AtomicU64,
     finished: AtomicU64,
 }
 
-impl Counts {
+impl LiveCount {
     pub(crate) fn new() -> Self {
-        Counts { spawned: AtomicU64::new(0), finished: AtomicU64::new(0) }
+        LiveCount { spawned: AtomicU64::new(0), finished: AtomicU64::new(0) }
     }
 
     /// By the worker these counts belong to.

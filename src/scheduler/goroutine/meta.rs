@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
 use crate::scheduler::goroutine::registry::Key;
-use crate::scheduler::goroutine::spawn_site::Site;
+use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::shared::Scheduler;
 
 /// What the allocation holds beside the future: 20 bytes, aligned to four, so that they fill 56
 /// bytes together with the header of `async-task`, and not 64.
 pub(crate) struct Meta {
     scheduler: Packed<Shared<Scheduler>>,
-    site: Packed<&'static Site>,
+    site: Packed<&'static SpawnSite>,
     /// [`ABORTED`], and the registry's key plus one, zero while there is none. The key is used by
     /// the goroutine's own polls only, which follow one another.
     state: AtomicU32,
@@ -48,7 +48,7 @@ impl<T> Copy for Shared<T> {}
 
 impl Meta {
     #[inline]
-    pub(super) fn new(scheduler: &Arc<Scheduler>, site: &'static Site) -> Self {
+    pub(super) fn new(scheduler: &Arc<Scheduler>, site: &'static SpawnSite) -> Self {
         // Not by way of a reference, from which no pointer to the counts beside the scheduler may come.
         let scheduler =
             NonNull::new(Arc::as_ptr(scheduler).cast_mut()).expect("an Arc is not null");
@@ -62,7 +62,7 @@ impl Meta {
     }
 
     #[inline]
-    pub(super) fn site(&self) -> &'static Site {
+    pub(super) fn site(&self) -> &'static SpawnSite {
         self.site.0
     }
 

@@ -133,7 +133,9 @@ impl<T> Drop for Value<T> {
 fn drop_value<T>(value: T) {
     let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
     context::with_inside(|context| match context {
-        Some(context) => context.scheduler.main.unhandled(payload, context.running.get()),
+        Some(context) => {
+            context.scheduler.main.unhandled(payload, context.dropping_result_of.get())
+        }
         None => panics::report_stray(payload),
     });
 }

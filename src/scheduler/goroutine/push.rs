@@ -4,49 +4,49 @@
 #![forbid(unsafe_code)]
 
 use crate::scheduler::context::{Context, Role};
-use crate::scheduler::queues::run_queue::Word;
+use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
 impl Scheduler {
     #[inline]
-    pub(super) fn push_spawned(&self, context: Option<&Context>, word: Word) {
+    pub(super) fn push_spawned(&self, context: Option<&Context>, task: RawTask) {
         match context.and_then(own_queue) {
-            Some(worker) => self.push_back(worker, word),
-            None => self.inject(word),
+            Some(worker) => self.push_back(worker, task),
+            None => self.inject(task),
         }
     }
 
     /// A goroutine of this scheduler was woken, and the caller is inside it.
     #[inline]
-    pub(super) fn push_woken(&self, context: &Context, word: Word, while_running: bool) {
+    pub(super) fn push_woken(&self, context: &Context, task: RawTask, while_running: bool) {
         match own_queue(context) {
-            Some(worker) if while_running => self.push_yielded(worker, word),
+            Some(worker) if while_running => self.push_yielded(worker, task),
             // By a goroutine that has completed: somebody who awaits many such would otherwise be
             // woken for each of them. Or by a timer.
             Some(worker) if context.polling.get().is_none() => match context.injects_woken.get() {
-                false => self.push_back(worker, word),
-                true => self.inject(word),
+                false => self.push_back(worker, task),
+                true => self.inject(task),
             },
-            Some(worker) => match worker.next.replace(word) {
+            Some(worker) => match worker.next.replace(task) {
                 Some(displaced) => self.push_back(worker, displaced),
-                None => self.idle.ensure_watched(),
+                None => self.idle.ensure_monitor_awake(),
             },
-            None => self.inject(word),
+            None => self.inject(task),
         }
     }
 
     /// It goes behind everything that is runnable.
     #[inline(never)]
-    fn push_yielded(&self, worker: &Worker, word: Word) {
+    fn push_yielded(&self, worker: &Worker, task: RawTask) {
         let injected = match worker.ring.len() {
-            0 => self.take_injected(worker).map(|(word, _)| word),
+            0 => self.take_injected(worker).map(|(task, _)| task),
             _ => None,
         };
         for earlier in injected.into_iter().chain(worker.next.take()) {
             self.push_back(worker, earlier);
         }
-        self.push_back(worker, word);
+        self.push_back(worker, task);
     }
 }
 

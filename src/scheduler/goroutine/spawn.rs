@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::scheduler::context::Context;
 use crate::scheduler::goroutine::task::{self, Spawned};
 use crate::scheduler::queues::injector::thread_number;
-use crate::scheduler::queues::run_queue::Word;
+use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, SHARDS, Scheduler};
 
 impl Scheduler {
@@ -25,8 +25,8 @@ impl Scheduler {
         F::Output: Send + 'static,
     {
         let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
-        let (word, spawned) = self.allocate(context, future, spawned_at)?;
-        self.push_spawned(context, word);
+        let (task, spawned) = self.allocate(context, future, spawned_at)?;
+        self.push_spawned(context, task);
         Some(spawned)
     }
 
@@ -41,9 +41,9 @@ impl Scheduler {
         F::Output: Send + 'static,
     {
         let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
-        if let Some((word, spawned)) = self.allocate(context, future, spawned_at) {
+        if let Some((task, spawned)) = self.allocate(context, future, spawned_at) {
             drop(spawned);
-            self.push_spawned(context, word);
+            self.push_spawned(context, task);
         }
     }
 
@@ -52,7 +52,7 @@ impl Scheduler {
         context: Option<&Context>,
         future: F,
         spawned_at: &'static Location<'static>,
-    ) -> Option<(Word, Spawned<F::Output>)>
+    ) -> Option<(RawTask, Spawned<F::Output>)>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -66,7 +66,7 @@ impl Scheduler {
         None
     }
 
-    /// Counts a goroutine about to be spawned, unless the runtime is closed.
+    /// LiveCount a goroutine about to be spawned, unless the runtime is closed.
     #[inline]
     fn count_spawn(&self, context: Option<&Context>) -> bool {
         // Inside a poll the worker's own counts do, as `live_count.rs` explains.
@@ -75,13 +75,13 @@ impl Scheduler {
             if self.phase() >= Phase::Closed {
                 return false;
             }
-            worker.counts.count_spawned();
+            worker.live_count.count_spawned();
             return true;
         }
         if self.phase() >= Phase::Closed {
             return false;
         }
-        let outside = &self.counts_outside[thread_number() % SHARDS];
+        let outside = &self.live_count_outside[thread_number() % SHARDS];
         outside.count_spawned_outside();
         if self.phase() >= Phase::Closed {
             outside.count_refused_outside();

@@ -19,7 +19,7 @@ use std::task::{RawWakerVTable, Waker};
 
 use crate::sync::lock;
 
-pub(crate) struct Site {
+pub(crate) struct SpawnSite {
     pub(crate) spawned_at: &'static Location<'static>,
     future: TypeId,
     /// Known as soon as a goroutine has been allocated.
@@ -34,7 +34,7 @@ pub(crate) struct WakerKind {
     pub(crate) metadata_offset: usize,
 }
 
-type Table = HashMap<(usize, TypeId), &'static Site>;
+type Table = HashMap<(usize, TypeId), &'static SpawnSite>;
 
 static ALL: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 
@@ -42,20 +42,20 @@ static ALL: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 const REMEMBERED: usize = 16;
 
 thread_local! {
-    static RECENT: [Cell<Option<&'static Site>>; REMEMBERED] =
+    static RECENT: [Cell<Option<&'static SpawnSite>>; REMEMBERED] =
         const { [const { Cell::new(None) }; REMEMBERED] };
 }
 
-impl Site {
+impl SpawnSite {
     /// The site of a goroutine that runs an `F`.
     #[inline]
-    pub(crate) fn of<F: 'static>(spawned_at: &'static Location<'static>) -> &'static Site {
+    pub(crate) fn of<F: 'static>(spawned_at: &'static Location<'static>) -> &'static SpawnSite {
         let future = TypeId::of::<F>();
         let place = ptr::from_ref(spawned_at).addr() / size_of::<Location<'_>>() % REMEMBERED;
         RECENT.with(|recent| match recent[place].get() {
             Some(site) if ptr::eq(site.spawned_at, spawned_at) && site.future == future => site,
             _ => {
-                let site = Site::look_up(spawned_at, future);
+                let site = SpawnSite::look_up(spawned_at, future);
                 recent[place].set(Some(site));
                 site
             }
@@ -70,14 +70,15 @@ impl Site {
     }
 
     /// The site with this address, if there is one.
-    pub(crate) fn at(address: usize) -> Option<&'static Site> {
+    pub(crate) fn at(address: usize) -> Option<&'static SpawnSite> {
         lock(&ALL).values().copied().find(|site| ptr::from_ref(*site).addr() == address)
     }
 
     #[cold]
-    fn look_up(spawned_at: &'static Location<'static>, future: TypeId) -> &'static Site {
+    fn look_up(spawned_at: &'static Location<'static>, future: TypeId) -> &'static SpawnSite {
         let key = (ptr::from_ref(spawned_at).addr(), future);
-        let new = || &*Box::leak(Box::new(Site { spawned_at, future, waker: OnceLock::new() }));
+        let new =
+            || &*Box::leak(Box::new(SpawnSite { spawned_at, future, waker: OnceLock::new() }));
         lock(&ALL).entry(key).or_insert_with(new)
     }
 }
@@ -92,7 +93,8 @@ mod tests {
     static PLACE: &Location<'static> = Location::caller();
 
     fn addresses() -> [usize; 3] {
-        let sites = [Site::of::<u8>(PLACE), Site::of::<u64>(PLACE), Site::of::<u8>(PLACE)];
+        let sites =
+            [SpawnSite::of::<u8>(PLACE), SpawnSite::of::<u64>(PLACE), SpawnSite::of::<u8>(PLACE)];
         sites.map(|site| ptr::from_ref(site).addr())
     }
 

@@ -55,8 +55,8 @@ use pin_project_lite::pin_project;
 use crate::scheduler::context::{self, Context};
 use crate::scheduler::goroutine::meta::{Meta, Shared, State};
 use crate::scheduler::goroutine::outcome::Outcome;
-use crate::scheduler::goroutine::spawn_site::{Site, WakerKind};
-use crate::scheduler::queues::run_queue::Word;
+use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
+use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
@@ -147,24 +147,24 @@ impl TaskRef {
     }
 }
 
-/// Allocates a goroutine that has been counted. The `Word` goes into a queue.
+/// Allocates a goroutine that has been counted. The `RawTask` goes into a queue.
 #[inline]
 pub(crate) fn allocate<F>(
     scheduler: &Arc<Scheduler>,
     future: F,
     spawned_at: &'static Location<'static>,
-) -> (Word, Spawned<F::Output>)
+) -> (RawTask, Spawned<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let site = Site::of::<F>(spawned_at);
+    let site = SpawnSite::of::<F>(spawned_at);
     let (runnable, task) = Builder::new()
         .propagate_panic(false)
         .metadata(Meta::new(scheduler, site))
         .spawn(move |_| Goroutine { future: Some(future) }, WithInfo(schedule));
     site.waker.get_or_init(|| waker_kind(&runnable));
-    (into_word(runnable), Spawned { task: ManuallyDrop::new(task) })
+    (into_raw_task(runnable), Spawned { task: ManuallyDrop::new(task) })
 }
 
 #[cold]
@@ -176,7 +176,7 @@ fn waker_kind(runnable: &Runnable<Meta>) -> WakerKind {
 
 /// A task as a queue holds it.
 #[inline]
-fn into_word(runnable: Runnable<Meta>) -> Word {
+fn into_raw_task(runnable: Runnable<Meta>) -> RawTask {
     runnable.into_raw().as_ptr().expose_provenance()
 }
 
@@ -186,7 +186,11 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     let scheduler = runnable.metadata().scheduler();
     context::with_inside(|context| match context {
         Some(context) if context.belongs_to(scheduler) => {
-            context.scheduler.push_woken(context, into_word(runnable), info.woken_while_running);
+            context.scheduler.push_woken(
+                context,
+                into_raw_task(runnable),
+                info.woken_while_running,
+            );
         }
         _ => {
             // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
@@ -195,17 +199,17 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
             unsafe { Arc::increment_strong_count(scheduler) };
             // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
             let scheduler = unsafe { Arc::from_raw(scheduler) };
-            scheduler.inject(into_word(runnable));
+            scheduler.inject(into_raw_task(runnable));
         }
     });
 }
 
 /// Polls the goroutine that a queue gave out, on `worker`, the caller.
 #[inline]
-pub(crate) fn run(word: Word, context: &Context, worker: &Worker) {
-    let address = ptr::with_exposed_provenance_mut(word);
+pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
+    let address = ptr::with_exposed_provenance_mut(task);
     let address = NonNull::new(address).expect("queues hold no null");
-    // SAFETY: every word in a queue comes from `into_word`, and queues give each out once (their
+    // SAFETY: every word in a queue comes from `into_raw_task`, and queues give each out once (their
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
     // Exercised by `soundness::queues_under_stealing`.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
@@ -246,7 +250,7 @@ impl<F: Future> Future for Goroutine<F> {
                 leave(context, meta);
                 if needs_drop::<F::Output>() {
                     // `async-task` may drop the output now.
-                    context.running.set(Some(meta.spawned_at()));
+                    context.dropping_result_of.set(Some(meta.spawned_at()));
                 }
             }
             outcome
@@ -331,5 +335,5 @@ fn leave(context: &Context, meta: &Meta) {
     }
     context.polling.set(None);
     let worker = context.worker().expect("goroutines are polled by workers");
-    worker.counts.count_finished();
+    worker.live_count.count_finished();
 }

@@ -19,18 +19,18 @@
 
 #![forbid(unsafe_code)]
 
-use super::parker::{Bed, Signal, Standing};
+use super::parker::{Availability, Parker, Signal};
 use super::{AWAKE, Idle, Lists, SLEEPING};
 use crate::sync::{Ordering, lock};
 
 /// What the monitor leaves behind when it lies down.
-pub(crate) struct Household {
+pub(crate) struct IdleSummary {
     pub(crate) awake: usize,
     pub(crate) written_off: usize,
     pub(crate) spares: usize,
 }
 
-impl Household {
+impl IdleSummary {
     /// Nothing happens until somebody is woken.
     pub(crate) fn is_asleep(&self) -> bool {
         self.awake + self.written_off + self.spares == 0
@@ -43,23 +43,23 @@ impl Idle {
         let mut lists = lock(&self.lists);
         self.add_awake(&mut lists);
         // There may be spares from now on.
-        self.get_monitor_up(&mut lists);
+        self.wake_monitor_locked(&mut lists);
     }
 
     /// A running worker ends, or could not be started.
-    pub(crate) fn worker_removed(&self, bed: &Bed) {
+    pub(crate) fn worker_removed(&self, parker: &Parker) {
         let mut lists = lock(&self.lists);
-        self.count_in(&mut lists, bed);
+        self.count_in(&mut lists, parker);
         self.remove_awake(&mut lists);
         self.fill(&mut lists);
     }
 
     /// A running worker will run no goroutines for a while. Its queue is empty. Returns how many
     /// workers are missing, for want of spares.
-    pub(crate) fn block(&self, bed: &Bed) -> usize {
+    pub(crate) fn block(&self, parker: &Parker) -> usize {
         let mut lists = lock(&self.lists);
-        self.count_in(&mut lists, bed);
-        bed.set(Standing::Blocked);
+        self.count_in(&mut lists, parker);
+        parker.set(Availability::Blocked);
         lists.blocked += 1;
         self.remove_awake(&mut lists);
         self.fill(&mut lists)
@@ -75,21 +75,26 @@ impl Idle {
     }
 
     /// It runs them again.
-    pub(crate) fn unblock(&self, bed: &Bed) {
+    pub(crate) fn unblock(&self, parker: &Parker) {
         let mut lists = lock(&self.lists);
         lists.blocked -= 1;
         self.add_awake(&mut lists);
         let is_excess = self.trim(&mut lists);
-        bed.set(if is_excess { Standing::Summoned } else { Standing::AtWork });
+        parker.set(if is_excess {
+            Availability::CheckInRequested
+        } else {
+            Availability::Available
+        });
     }
 
     /// The monitor writes a worker off, unless it has moved. Says whether it did.
-    pub(crate) fn write_off(&self, bed: &Bed, has_moved: impl Fn() -> bool) -> bool {
+    pub(crate) fn write_off(&self, parker: &Parker, has_moved: impl Fn() -> bool) -> bool {
         let mut lists = lock(&self.lists);
-        let is_available = bed.is(Standing::AtWork) || bed.is(Standing::Summoned);
-        let is_stuck = is_available && !has_moved();
+        let counts_as_available =
+            parker.is(Availability::Available) || parker.is(Availability::CheckInRequested);
+        let is_stuck = counts_as_available && !has_moved();
         if is_stuck {
-            bed.set(Standing::WrittenOff);
+            parker.set(Availability::WrittenOff);
             lists.written_off += 1;
             self.remove_awake(&mut lists);
         }
@@ -97,26 +102,34 @@ impl Idle {
     }
 
     /// These workers check in after their polls.
-    pub(crate) fn summon<'a>(&self, beds: impl Iterator<Item = &'a Bed>) {
+    pub(crate) fn request_check_in<'a>(&self, parkers: impl Iterator<Item = &'a Parker>) {
         let _lists = lock(&self.lists);
-        beds.filter(|bed| bed.is_at_work()).for_each(|bed| bed.set(Standing::Summoned));
+        parkers
+            .filter(|parker| parker.is(Availability::Available))
+            .for_each(|parker| parker.set(Availability::CheckInRequested));
     }
 
     /// A worker that has been summoned or written off is between two polls. Says whether it is one
     /// too many.
-    pub(crate) fn check_in(&self, bed: &Bed) -> bool {
+    pub(crate) fn check_in(&self, parker: &Parker) -> bool {
         let mut lists = lock(&self.lists);
-        self.count_in(&mut lists, bed);
+        self.count_in(&mut lists, parker);
         self.trim(&mut lists)
     }
 
     /// Changes how many workers may be available. Returns how many are missing, for want of spares.
     /// Those that are too many find out between two polls.
-    pub(crate) fn allow<'a>(&self, allowed: usize, beds: impl Iterator<Item = &'a Bed>) -> usize {
+    pub(crate) fn allow<'a>(
+        &self,
+        allowed: usize,
+        parkers: impl Iterator<Item = &'a Parker>,
+    ) -> usize {
         let mut lists = lock(&self.lists);
         lists.allowed = allowed;
         if self.trim(&mut lists) {
-            beds.filter(|bed| bed.is_at_work()).for_each(|bed| bed.set(Standing::Summoned));
+            parkers
+                .filter(|parker| parker.is(Availability::Available))
+                .for_each(|parker| parker.set(Availability::CheckInRequested));
         }
         self.fill(&mut lists)
     }
@@ -135,10 +148,10 @@ impl Idle {
     }
 
     /// Tells the spares to leave that have not been needed since the last call.
-    pub(crate) fn let_spares_leave<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+    pub(crate) fn let_spares_leave<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let mut lists = lock(&self.lists);
         let unneeded = lists.unneeded;
-        lists.spares.drain(..unneeded).for_each(|worker| bed(worker).send(Signal::Leave));
+        lists.spares.drain(..unneeded).for_each(|worker| parker(worker).send(Signal::Leave));
         lists.unneeded = lists.spares.len();
     }
 
@@ -147,8 +160,8 @@ impl Idle {
     pub(super) fn add_awake(&self, lists: &mut Lists) {
         lists.awake += 1;
         self.word.fetch_add(AWAKE, Ordering::SeqCst);
-        if self.watches_all {
-            self.get_monitor_up(lists);
+        if self.keeps_monitor_awake {
+            self.wake_monitor_locked(lists);
         }
     }
 
@@ -158,15 +171,15 @@ impl Idle {
     }
 
     /// A worker that is not blocked is running: what others have said of it is settled.
-    pub(super) fn count_in(&self, lists: &mut Lists, bed: &Bed) {
-        if bed.is_at_work() {
+    pub(super) fn count_in(&self, lists: &mut Lists, parker: &Parker) {
+        if parker.is(Availability::Available) {
             return;
         }
-        if bed.is(Standing::WrittenOff) {
+        if parker.is(Availability::WrittenOff) {
             lists.written_off -= 1;
             self.add_awake(lists);
         }
-        bed.set(Standing::AtWork);
+        parker.set(Availability::Available);
     }
 
     /// Makes spares available, up to what is allowed. Returns how many are missing.
@@ -188,7 +201,7 @@ impl Idle {
         while lists.are_too_many_available() {
             let Some(worker) = lists.sleepers.pop() else { return true };
             self.word.fetch_sub(SLEEPING, Ordering::SeqCst);
-            self.see_to_rest(lists);
+            self.settle_backoff(lists);
             self.add_spare(lists, worker);
         }
         false
@@ -196,8 +209,8 @@ impl Idle {
 
     pub(super) fn add_spare(&self, lists: &mut Lists, worker: usize) {
         lists.spares.push(worker);
-        if lists.monitor_sleeps_on {
-            self.get_monitor_up(lists);
+        if lists.monitor_sleeps_without_limit {
+            self.wake_monitor_locked(lists);
         }
     }
 }

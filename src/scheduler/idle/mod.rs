@@ -79,7 +79,7 @@
 //! So work that is pushed while somebody rests is found by those that are awake, when they come to
 //! the end of what they do (they cannot rest, and look in step 2), or, if they compute, by the
 //! resting worker when its time is up. The last worker that is awake never rests; and a worker that
-//! ends, or goes away, looks after that too (`Scheduler::notify_if_shared_work_waits`).
+//! ends, or goes away, looks after that too (`Scheduler::pass_on_shared_work`).
 //!
 //! What it brings: `docs/benchmarks.md`.
 //!
@@ -108,17 +108,17 @@ pub(crate) mod parker;
 use std::time::Duration;
 
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
-use parker::{Bed, Signal};
+use parker::{Parker, Signal};
 
 /// How long a worker rests. In practice it is half as long again, the system's slack for timers.
-const REST: Duration = Duration::from_micros(100);
+const BACKOFF: Duration = Duration::from_micros(100);
 
 /// The word: three 16-bit fields and two bits.
 const SEARCHING: u64 = 1;
 const AWAKE: u64 = 1 << 16;
 const SLEEPING: u64 = 1 << 32;
-const WATCHED: u64 = 1 << 48;
-const RESTING: u64 = 1 << 49;
+const MONITOR_AWAKE: u64 = 1 << 48;
+const BACKING_OFF: u64 = 1 << 49;
 
 #[inline]
 fn field(word: u64, unit: u64) -> usize {
@@ -129,18 +129,18 @@ pub(crate) struct Idle {
     word: AtomicU64,
     lists: Mutex<Lists>,
     /// The monitor's. It is told to watch.
-    monitor: Bed,
+    monitor: Parker,
     /// The monitor is to be up whenever a worker is.
-    watches_all: bool,
+    keeps_monitor_awake: bool,
 }
 
 /// What only changes under the lock. The word mirrors the first four, for a look without it.
 struct Lists {
     awake: usize,
     /// The sleeper that comes first rests.
-    is_resting: bool,
+    is_backing_off: bool,
     /// The monitor is up.
-    is_watched: bool,
+    is_monitor_awake: bool,
     /// Who fell asleep last is woken first.
     sleepers: Vec<usize>,
     /// Who came last is needed first.
@@ -156,27 +156,27 @@ struct Lists {
     /// The runtime is closing: nobody is one too many.
     keeps_all: bool,
     /// The monitor sleeps without a limit.
-    monitor_sleeps_on: bool,
+    monitor_sleeps_without_limit: bool,
 }
 
 /// What a worker that goes to sleep wants to know.
 pub(crate) trait Queues {
     /// Whether shared work waits anywhere.
-    fn shared_work_waits(&self) -> bool;
+    fn has_shared_work(&self) -> bool;
     /// The bed of a worker.
-    fn bed(&self, worker: usize) -> &Bed;
+    fn parker(&self, worker: usize) -> &Parker;
 }
 
 /// What a worker that lies down becomes.
 enum Sleeper {
     Ordinary,
-    Resting,
+    BackingOff,
     Spare,
 }
 
 /// Whether somebody who wants to get up is still in bed of its own accord.
-enum GetUp {
-    Up,
+enum CancelSleep {
+    Awake,
     /// Somebody was faster: the signal is on its way.
     SignalComes,
     /// It has become a spare.
@@ -185,13 +185,13 @@ enum GetUp {
 
 impl Idle {
     /// As many workers as `allowed` are to be available.
-    pub(crate) fn new(allowed: usize, watches_all: bool) -> Self {
+    pub(crate) fn new(allowed: usize, keeps_monitor_awake: bool) -> Self {
         Idle {
             word: AtomicU64::new(0),
             lists: Mutex::new(Lists {
                 awake: 0,
-                is_resting: false,
-                is_watched: false,
+                is_backing_off: false,
+                is_monitor_awake: false,
                 sleepers: Vec::new(),
                 spares: Vec::new(),
                 unneeded: 0,
@@ -199,70 +199,72 @@ impl Idle {
                 written_off: 0,
                 allowed,
                 keeps_all: false,
-                monitor_sleeps_on: true,
+                monitor_sleeps_without_limit: true,
             }),
-            monitor: Bed::new(),
-            watches_all,
+            monitor: Parker::new(),
+            keeps_monitor_awake,
         }
     }
 
     /// Wakes somebody, if needed, after work was pushed.
     #[inline]
-    pub(crate) fn notify<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+    pub(crate) fn notify<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let word = self.word.load(Ordering::Relaxed);
         if !Idle::is_looked_after(word) {
-            let is_left_to_others = word & RESTING != 0 && field(word, AWAKE) > 0;
-            self.wake(word, if is_left_to_others { usize::MAX } else { 0 }, bed);
+            let is_left_to_others = word & BACKING_OFF != 0 && field(word, AWAKE) > 0;
+            self.wake(word, if is_left_to_others { usize::MAX } else { 0 }, parker);
         }
     }
 
     /// Wakes somebody for what a searcher has left, also while one rests, whom it leaves alone.
-    pub(crate) fn pass_on<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+    pub(crate) fn pass_on<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let word = self.word.load(Ordering::Relaxed);
         if !Idle::is_looked_after(word) {
-            let is_one_left_alone = word & RESTING != 0 && field(word, AWAKE) > 0;
-            self.wake(word, usize::from(is_one_left_alone), bed);
+            let is_one_left_alone = word & BACKING_OFF != 0 && field(word, AWAKE) > 0;
+            self.wake(word, usize::from(is_one_left_alone), parker);
         }
     }
 
     /// Somebody searches, or nobody sleeps and the monitor is up.
     #[inline]
     fn is_looked_after(word: u64) -> bool {
-        field(word, SEARCHING) > 0 || word / SLEEPING == WATCHED / SLEEPING
+        field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING
     }
 
     /// Wakes a sleeper if there are more than are left alone, and the monitor if there are none.
     #[cold]
-    fn wake<'a>(&self, word: u64, left_alone: usize, bed: impl Fn(usize) -> &'a Bed) {
+    fn wake<'a>(&self, word: u64, left_alone: usize, parker: impl Fn(usize) -> &'a Parker) {
         match field(word, SLEEPING) {
-            0 => self.ensure_watched_by(word),
-            sleeping if sleeping > left_alone => self.wake_one(bed),
+            0 => self.ensure_monitor_awake_by(word),
+            sleeping if sleeping > left_alone => self.wake_one(parker),
             _ => {}
         }
     }
 
     /// Wakes a sleeper, unless somebody searches.
     #[cold]
-    pub(crate) fn wake_one<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+    pub(crate) fn wake_one<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let mut lists = lock(&self.lists);
         if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
             return;
         }
-        let Some(worker) = lists.sleepers.pop() else { return self.get_monitor_up(&mut lists) };
+        let Some(worker) = lists.sleepers.pop() else {
+            return self.wake_monitor_locked(&mut lists);
+        };
         self.wakes_up(&mut lists);
         drop(lists);
-        bed(worker).send(Signal::Search);
+        parker(worker).send(Signal::Search);
     }
 
     /// Wakes all, at exit.
-    pub(crate) fn notify_all<'a>(&self, bed: impl Fn(usize) -> &'a Bed) {
+    pub(crate) fn notify_all<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let mut lists = lock(&self.lists);
         while self.promote_spare(&mut lists) {}
         while let Some(worker) = lists.sleepers.pop() {
             self.wakes_up(&mut lists);
-            bed(worker).send(Signal::Search);
+            parker(worker).send(Signal::Search);
         }
-        self.monitor.send(Signal::Watch);
+        self.monitor.send(Signal::Wake);
     }
 
     /// Whether others than the calling worker are awake.
@@ -302,39 +304,45 @@ impl Idle {
         &self,
         me: usize,
         searching: bool,
-        resting: bool,
+        backing_off: bool,
         queues: &impl Queues,
     ) -> bool {
-        let bed = queues.bed(me);
+        let parker = queues.parker(me);
         let mut signal = None;
-        if let Sleeper::Resting = self.lie_down(me, bed, searching, resting) {
-            signal = bed.receive(Some(REST));
+        if let Sleeper::BackingOff = self.announce_sleep(me, parker, searching, backing_off) {
+            signal = parker.receive(Some(BACKOFF));
             if signal.is_none() {
-                self.rest_is_over(me);
+                self.backoff_is_over(me);
             }
         }
-        if signal.is_none() && queues.shared_work_waits() {
-            match self.get_up(me) {
-                GetUp::Up => return true,
-                GetUp::SignalComes => {}
-                GetUp::IsSpare => self.pass_on(|worker| queues.bed(worker)),
+        if signal.is_none() && queues.has_shared_work() {
+            match self.cancel_sleep(me) {
+                CancelSleep::Awake => return true,
+                CancelSleep::SignalComes => {}
+                CancelSleep::IsSpare => self.pass_on(|worker| queues.parker(worker)),
             }
         }
-        let signal = signal.or_else(|| bed.receive(None));
+        let signal = signal.or_else(|| parker.receive(None));
         signal == Some(Signal::Search)
     }
 
-    fn lie_down(&self, me: usize, bed: &Bed, searching: bool, resting: bool) -> Sleeper {
+    fn announce_sleep(
+        &self,
+        me: usize,
+        parker: &Parker,
+        searching: bool,
+        backing_off: bool,
+    ) -> Sleeper {
         let mut lists = lock(&self.lists);
-        self.count_in(&mut lists, bed);
-        let rests = resting && !lists.is_resting && lists.awake > 1;
+        self.count_in(&mut lists, parker);
+        let backs_off = backing_off && !lists.is_backing_off && lists.awake > 1;
         let (sleeper, gained) = if lists.are_too_many_available() {
             self.add_spare(&mut lists, me);
             (Sleeper::Spare, 0)
-        } else if rests {
+        } else if backs_off {
             lists.sleepers.insert(0, me);
-            lists.is_resting = true;
-            (Sleeper::Resting, SLEEPING + RESTING)
+            lists.is_backing_off = true;
+            (Sleeper::BackingOff, SLEEPING + BACKING_OFF)
         } else {
             lists.sleepers.push(me);
             (Sleeper::Ordinary, SLEEPING)
@@ -346,23 +354,23 @@ impl Idle {
     }
 
     /// A sleeper takes itself off the list, unless somebody else already did.
-    fn get_up(&self, me: usize) -> GetUp {
+    fn cancel_sleep(&self, me: usize) -> CancelSleep {
         let mut lists = lock(&self.lists);
         if lists.spares.contains(&me) {
-            return GetUp::IsSpare;
+            return CancelSleep::IsSpare;
         }
         let Some(place) = lists.sleepers.iter().position(|&worker| worker == me) else {
-            return GetUp::SignalComes;
+            return CancelSleep::SignalComes;
         };
         lists.sleepers.remove(place);
         self.wakes_up(&mut lists);
-        GetUp::Up
+        CancelSleep::Awake
     }
 
-    fn rest_is_over(&self, me: usize) {
+    fn backoff_is_over(&self, me: usize) {
         let mut lists = lock(&self.lists);
-        if lists.is_resting && lists.sleepers.first() == Some(&me) {
-            self.end_rest(&mut lists);
+        if lists.is_backing_off && lists.sleepers.first() == Some(&me) {
+            self.end_backoff(&mut lists);
         }
     }
 
@@ -373,21 +381,21 @@ impl Idle {
         lists.awake += 1;
         let change = (AWAKE + SEARCHING).wrapping_sub(SLEEPING);
         self.word.fetch_add(change, Ordering::SeqCst);
-        self.see_to_rest(lists);
-        if self.watches_all {
-            self.get_monitor_up(lists);
+        self.settle_backoff(lists);
+        if self.keeps_monitor_awake {
+            self.wake_monitor_locked(lists);
         }
     }
 
     /// If the one that rested has been taken off the list, nobody rests.
-    fn see_to_rest(&self, lists: &mut Lists) {
-        if lists.is_resting && lists.sleepers.is_empty() {
-            self.end_rest(lists);
+    fn settle_backoff(&self, lists: &mut Lists) {
+        if lists.is_backing_off && lists.sleepers.is_empty() {
+            self.end_backoff(lists);
         }
     }
 
-    fn end_rest(&self, lists: &mut Lists) {
-        lists.is_resting = false;
-        self.word.fetch_sub(RESTING, Ordering::SeqCst);
+    fn end_backoff(&self, lists: &mut Lists) {
+        lists.is_backing_off = false;
+        self.word.fetch_sub(BACKING_OFF, Ordering::SeqCst);
     }
 }

@@ -4,78 +4,78 @@
 
 use std::time::Duration;
 
-use super::availability::Household;
+use super::availability::IdleSummary;
 use super::parker::Signal;
-use super::{Idle, Lists, WATCHED};
+use super::{Idle, Lists, MONITOR_AWAKE};
 use crate::sync::{Ordering, lock};
 
 impl Idle {
     /// Gets the monitor up, if it is not, after the caller has put a single aside.
     #[inline]
-    pub(crate) fn ensure_watched(&self) {
-        self.ensure_watched_by(self.word.load(Ordering::Relaxed));
+    pub(crate) fn ensure_monitor_awake(&self) {
+        self.ensure_monitor_awake_by(self.word.load(Ordering::Relaxed));
     }
 
     #[inline]
-    pub(super) fn ensure_watched_by(&self, word: u64) {
-        if word & WATCHED == 0 {
-            self.call_monitor();
+    pub(super) fn ensure_monitor_awake_by(&self, word: u64) {
+        if word & MONITOR_AWAKE == 0 {
+            self.wake_monitor();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn call_monitor(&self) {
-        self.get_monitor_up(&mut lock(&self.lists));
+    fn wake_monitor(&self) {
+        self.wake_monitor_locked(&mut lock(&self.lists));
     }
 
-    pub(super) fn get_monitor_up(&self, lists: &mut Lists) {
-        lists.monitor_sleeps_on = false;
-        if !lists.is_watched {
-            self.set_watched(lists, true);
-            self.monitor.send(Signal::Watch);
+    pub(super) fn wake_monitor_locked(&self, lists: &mut Lists) {
+        lists.monitor_sleeps_without_limit = false;
+        if !lists.is_monitor_awake {
+            self.set_monitor_awake(lists, true);
+            self.monitor.send(Signal::Wake);
         }
     }
 
     /// Has the monitor look at the timers, and at what others want of it.
     #[cold]
-    pub(crate) fn wake_monitor(&self) {
-        self.monitor.send(Signal::Watch);
+    pub(crate) fn notify_monitor(&self) {
+        self.monitor.send(Signal::Wake);
     }
 
     /// Whether the monitor is to be up.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & WATCHED != 0
+    pub(crate) fn is_monitor_awake(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & MONITOR_AWAKE != 0
     }
 
     /// The monitor sleeps until it is called, or for `limit`.
-    pub(crate) fn let_monitor_sleep(&self, limit: Option<Duration>) {
+    pub(crate) fn park_monitor(&self, limit: Option<Duration>) {
         self.monitor.receive(limit);
     }
 
     /// The monitor is up.
-    pub(crate) fn watch(&self) {
-        self.set_watched(&mut lock(&self.lists), true);
+    pub(crate) fn cancel_monitor_sleep(&self) {
+        self.set_monitor_awake(&mut lock(&self.lists), true);
     }
 
     /// The monitor lies down. It must look at the queues after this, and sleep with a limit if any
     /// worker is awake or written off, or if there are spares.
-    pub(crate) fn stop_watching(&self) -> Household {
+    pub(crate) fn announce_monitor_sleep(&self) -> IdleSummary {
         let mut lists = lock(&self.lists);
-        self.set_watched(&mut lists, false);
-        let household = Household {
+        self.set_monitor_awake(&mut lists, false);
+        let summary = IdleSummary {
             awake: lists.awake,
             written_off: lists.written_off,
             spares: lists.spares.len(),
         };
-        lists.monitor_sleeps_on = household.is_asleep();
-        household
+        lists.monitor_sleeps_without_limit = summary.is_asleep();
+        summary
     }
 
-    fn set_watched(&self, lists: &mut Lists, watched: bool) {
-        if lists.is_watched != watched {
-            lists.is_watched = watched;
-            let change = if watched { WATCHED } else { WATCHED.wrapping_neg() };
+    fn set_monitor_awake(&self, lists: &mut Lists, awake: bool) {
+        if lists.is_monitor_awake != awake {
+            lists.is_monitor_awake = awake;
+            let change = if awake { MONITOR_AWAKE } else { MONITOR_AWAKE.wrapping_neg() };
             self.word.fetch_add(change, Ordering::SeqCst);
         }
     }

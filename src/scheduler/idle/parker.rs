@@ -9,12 +9,12 @@ use crate::sync::{AtomicU32, Condvar, Mutex, Ordering, lock};
 /// What a worker is to the others. It changes under the lock of the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum Standing {
+pub(crate) enum Availability {
     /// Available.
-    AtWork,
+    Available,
     /// The same, and to check in after this poll: perhaps it is one too many, or others wait for it to
     /// look at the injector.
-    Summoned,
+    CheckInRequested,
     /// Away, by the monitor's decision, until it checks in.
     WrittenOff,
     /// Away, until it says otherwise.
@@ -29,40 +29,41 @@ pub(crate) enum Signal {
     /// Taken off the list of spares: not needed any more.
     Leave,
     /// To the monitor.
-    Watch,
+    Wake,
 }
 
-/// Where a worker sleeps, with its standing. It has at most one signal waiting.
-pub(crate) struct Bed {
-    standing: AtomicU32,
+/// Where a worker sleeps, with its availability. It has at most one signal waiting.
+pub(crate) struct Parker {
+    availability: AtomicU32,
     signal: Mutex<Option<Signal>>,
     changed: Condvar,
 }
 
-impl Bed {
+impl Parker {
     pub(crate) fn new() -> Self {
-        Bed {
-            standing: AtomicU32::new(Standing::AtWork as u32),
+        Parker {
+            availability: AtomicU32::new(Availability::Available as u32),
             signal: Mutex::new(None),
             changed: Condvar::new(),
         }
     }
 
-    /// By the worker itself: whether it need not check in. By others: perhaps out of date.
+    /// By the worker itself, after a poll: whether others have asked it to check in, or written it off.
     #[inline]
-    pub(crate) fn is_at_work(&self) -> bool {
-        self.is(Standing::AtWork)
+    pub(crate) fn must_check_in(&self) -> bool {
+        !self.is(Availability::Available)
     }
 
+    /// By others: perhaps out of date.
     #[inline]
-    pub(crate) fn is(&self, standing: Standing) -> bool {
+    pub(crate) fn is(&self, availability: Availability) -> bool {
         // Relaxed: it guards nothing. A worker that learns late of what others have decided pushes
         // to its own queue meanwhile, where the monitor finds it, or checks in after the next poll.
-        self.standing.load(Ordering::Relaxed) == standing as u32
+        self.availability.load(Ordering::Relaxed) == availability as u32
     }
 
-    pub(super) fn set(&self, standing: Standing) {
-        self.standing.store(standing as u32, Ordering::Relaxed);
+    pub(super) fn set(&self, availability: Availability) {
+        self.availability.store(availability as u32, Ordering::Relaxed);
     }
 
     pub(crate) fn send(&self, signal: Signal) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use crate::backoff::{Moment, wait_a_moment};
+use crate::backoff::{SpinOutcome, spin_until};
 use crate::clock;
 use crate::scheduler::context::{self, WakerId};
 use crate::scheduler::gate;
@@ -20,7 +20,7 @@ use crate::scheduler::shared::Scheduler;
 
 /// How often the thread goes to sleep at once after it has found that others want its core. Otherwise it
 /// would be late for its own timers.
-const SLEEPS_IN_A_CROWD: u32 = 64;
+const SLEEPS_AFTER_CONTENTION: u32 = 64;
 
 /// Polls `future` until it is ready; `None` if `interrupted` said so first, between two polls.
 /// Who makes `interrupted` true unparks the thread.
@@ -31,7 +31,7 @@ pub(crate) fn drive<F: Future>(
     let driver = Driver::new();
     let waker = Waker::from(driver.clone());
     let driving = Driving::new(driver, &waker);
-    let mut crowded = 0;
+    let mut contended = 0;
     loop {
         while !driving.driver.take_wake() {
             // First: what it calls may be anybody's code, which may park this thread, and so take the token
@@ -40,17 +40,17 @@ pub(crate) fn drive<F: Future>(
             if interrupted() {
                 return None;
             }
-            if crowded > 0 {
-                crowded -= 1;
+            if contended > 0 {
+                contended -= 1;
                 if !driving.driver.is_woken() {
                     driving.sleep();
                 }
                 continue;
             }
-            match wait_a_moment(|| driving.driver.is_woken()) {
-                Moment::Came => continue,
-                Moment::Passed => {}
-                Moment::Crowded => crowded = SLEEPS_IN_A_CROWD,
+            match spin_until(|| driving.driver.is_woken()) {
+                SpinOutcome::Ready => continue,
+                SpinOutcome::TimedOut => {}
+                SpinOutcome::Contended => contended = SLEEPS_AFTER_CONTENTION,
             }
             driving.sleep();
         }
@@ -112,9 +112,9 @@ impl Driving {
         };
         match scheduler.timers.driver_limit(shard, clock::now()) {
             Some(limit) => {
-                shard.set_watched(true);
+                shard.set_driver_asleep(true);
                 thread::park_timeout(limit);
-                shard.set_watched(false);
+                shard.set_driver_asleep(false);
             }
             None => thread::park(),
         }

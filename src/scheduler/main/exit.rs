@@ -78,7 +78,7 @@ pub(crate) fn run_main<F: Future>(
     }
     end_threads(scheduler, all_done);
     scheduler.stop_timers_left();
-    scheduler.threads.wanted.deliver_news();
+    scheduler.threads.requests.deliver_notices();
     result
 }
 
@@ -121,7 +121,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
     let mut slept = Duration::ZERO;
     loop {
         let seen = scheduler.observe();
-        let verdict = grace.look(&seen, slept, || scheduler.somebody_lacks_a_core(&core_times));
+        let verdict = grace.assess(&seen, slept, || scheduler.somebody_lacks_a_core(&core_times));
         let limit = match verdict {
             // Perhaps one more has been spawned meanwhile. It is the last.
             Verdict::Done if scheduler.phase() < Phase::Closed => {
@@ -135,11 +135,11 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             }
             Verdict::Wait(limit) => limit,
             Verdict::WakeWorker(limit) => {
-                scheduler.idle.wake_one(|index| scheduler.bed(index));
+                scheduler.idle.wake_one(|index| scheduler.parker(index));
                 limit
             }
             Verdict::StartWorker(limit) => {
-                scheduler.want_drainer();
+                scheduler.request_drainer();
                 core_times.clear();
                 limit
             }
@@ -198,8 +198,8 @@ fn left_behind_sentence(scheduler: &Scheduler) -> String {
 /// Ends the workers, and waits for those that are not inside a poll that does not end.
 fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.enter_phase(Phase::Ended);
-    scheduler.threads.begin_end();
-    scheduler.idle.notify_all(|index| scheduler.bed(index));
+    scheduler.threads.start_joining();
+    scheduler.idle.notify_all(|index| scheduler.parker(index));
     let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
     let mut least = usize::MAX;
     let mut alive = usize::MAX;
@@ -229,7 +229,7 @@ fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
 impl Scheduler {
     fn observe(&self) -> Observation {
         // One that is to be started is free. First, lest one is missed that has just been.
-        let starting = self.threads.wanted.drainers();
+        let starting = self.threads.requests.drainers();
         let living = self.live() as usize;
         if living == 0 {
             // The rest is no matter.

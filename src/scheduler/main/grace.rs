@@ -132,7 +132,7 @@ impl Grace {
 
     /// After main's thread has slept for so long. `lacks_a_core` says whether a worker in a poll waits for
     /// a core; it is asked when the limit has come.
-    pub(crate) fn look(
+    pub(crate) fn assess(
         &mut self,
         seen: &Observation,
         slept: Duration,

@@ -74,7 +74,7 @@ pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
         wakers.extend(board.sets.values().cloned());
     }
     if !wakers.is_empty() {
-        scheduler.want_woken(wakers);
+        scheduler.request_wakes(wakers);
     }
 }
 

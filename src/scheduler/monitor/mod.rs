@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::monitor::report::{Blocked, Reports};
-use crate::scheduler::monitor::stall_detector::{Sample, Seen, Suspicion};
+use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector};
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 
@@ -50,10 +50,10 @@ const MOMENT: Duration = Duration::from_micros(50);
 
 /// How long it lies down while a worker is awake or written off, at first. The second look finds what
 /// was pushed without a lock beside the first; after that every pusher sees that it must be called.
-const SHORT_REST: Duration = Duration::from_millis(10);
+const SHORT_SLEEP: Duration = Duration::from_millis(10);
 
 /// How long it lies down if there is nothing to see but spares, or workers that are written off.
-const LONG_REST: Duration = Duration::from_secs(1);
+const LONG_SLEEP: Duration = Duration::from_secs(1);
 
 /// So much of the time between two looks counts, at most. More has passed if the process was stopped, or
 /// the machine too busy to run this thread; then the others have not run either, and held nobody up.
@@ -78,13 +78,13 @@ pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<()> {
 
 struct Monitor {
     scheduler: Arc<Scheduler>,
-    suspicion: Suspicion,
+    detector: StallDetector,
     reports: Reports,
     seen: Vec<Seen>,
     /// How many workers may be available, as `Idle` was last told.
     allowed: usize,
-    rest: Duration,
-    looked_last: Instant,
+    next_sleep: Duration,
+    sampled_last: Instant,
     /// When that was by a clock that stands still while the process does.
     counted: Instant,
     spares_left_at: Instant,
@@ -95,12 +95,12 @@ impl Monitor {
     fn new(scheduler: Arc<Scheduler>) -> Self {
         let now = clock::now();
         Monitor {
-            suspicion: Suspicion::new(),
+            detector: StallDetector::new(),
             reports: Reports::new(scheduler.config.on_blocked.clone()),
             seen: Vec::new(),
             allowed: scheduler.config.workers,
-            rest: SHORT_REST,
-            looked_last: now,
+            next_sleep: SHORT_SLEEP,
+            sampled_last: now,
             counted: now,
             spares_left_at: now,
             refused_until: None,
@@ -109,25 +109,25 @@ impl Monitor {
     }
 
     fn run(mut self) {
-        let mut look_at = None;
+        let mut inspect_at = None;
         loop {
-            let limit = self.scheduler.timers.limit(clock::now(), look_at);
-            self.scheduler.idle.let_monitor_sleep(limit);
-            self.start_wanted();
+            let limit = self.scheduler.timers.limit(clock::now(), inspect_at);
+            self.scheduler.idle.park_monitor(limit);
+            self.serve();
             let now = clock::now();
             let some_are_overdue = self.keep_time(now);
             match self.scheduler.phase() {
                 Phase::Running => {
-                    let is_called = some_are_overdue || self.scheduler.idle.is_watched();
-                    if is_called || look_at.is_some_and(|at| now >= at) {
-                        look_at = self.look(now).map(|after| clock::now() + after);
+                    let is_called = some_are_overdue || self.scheduler.idle.is_monitor_awake();
+                    if is_called || inspect_at.is_some_and(|at| now >= at) {
+                        inspect_at = self.inspect(now).map(|after| clock::now() + after);
                     }
                 }
                 // Exit looks after stragglers itself.
-                Phase::Closing | Phase::Closed => look_at = None,
+                Phase::Closing | Phase::Closed => inspect_at = None,
                 Phase::Ended => {
                     // What was wanted before the phase was set.
-                    self.start_wanted();
+                    self.serve();
                     return self.scheduler.stop_internal_timers();
                 }
             }
@@ -135,16 +135,16 @@ impl Monitor {
     }
 
     /// Starts the threads that others want.
-    fn start_wanted(&mut self) {
+    fn serve(&mut self) {
         let scheduler = self.scheduler.clone();
-        let wanted = scheduler.threads.wanted.take_covers();
-        if wanted > 0 && scheduler.phase() != Phase::Ended {
-            let missing = scheduler.idle.to_start(wanted);
+        let requested = scheduler.threads.requests.take_covers();
+        if requested > 0 && scheduler.phase() != Phase::Ended {
+            let missing = scheduler.idle.to_start(requested);
             self.start_covers(missing, clock::now());
         }
         self.start_drainers();
-        scheduler.threads.wanted.report_noted_refusal();
-        scheduler.threads.wanted.send_news();
+        scheduler.threads.requests.report_noted_refusal();
+        scheduler.threads.requests.send_notices();
     }
 
     /// Starts the threads that drop, at exit, what no worker comes to.
@@ -153,37 +153,37 @@ impl Monitor {
         if scheduler.phase() == Phase::Ended {
             return;
         }
-        while scheduler.threads.wanted.drainers() > 0 {
+        while scheduler.threads.requests.drainers() > 0 {
             // If the system refuses it, those it was for stay where they are.
             let _ = scheduler.start_worker(scheduler.config.max_threads + MAX_DRAINERS);
             // Now that it is counted as a worker.
-            scheduler.threads.wanted.drainer_started();
+            scheduler.threads.requests.drainer_started();
         }
     }
 
     /// Says whether timers are due which workers have to see to.
     fn keep_time(&self, now: Instant) -> bool {
         let scheduler = &self.scheduler;
-        scheduler.timers.look_at_drivers(now);
+        scheduler.timers.check_drivers(now);
         let some_are_overdue = scheduler.wake_internal_due(now);
         if some_are_overdue {
-            scheduler.idle.wake_one(|index| scheduler.bed(index));
+            scheduler.idle.wake_one(|index| scheduler.parker(index));
         }
         some_are_overdue
     }
 
     /// Takes a sample, and acts. Returns how long to sleep.
-    fn look(&mut self, now: Instant) -> Option<Duration> {
+    fn inspect(&mut self, now: Instant) -> Option<Duration> {
         let scheduler = self.scheduler.clone();
         self.seen.clear();
         self.seen.extend(scheduler.workers().map(Seen::from));
         let work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
         let somebody_is_idle = scheduler.idle.somebody_is_idle();
-        self.counted += (now - self.looked_last).min(LONGEST_STEP);
-        self.looked_last = now;
+        self.counted += (now - self.sampled_last).min(LONGEST_STEP);
+        self.sampled_last = now;
         let sample =
             Sample { now: self.counted, workers: &self.seen, work_waits, somebody_is_idle };
-        let verdict = self.suspicion.look(&sample, |index| {
+        let verdict = self.detector.assess(&sample, |index| {
             scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
         });
 
@@ -194,7 +194,7 @@ impl Monitor {
         for &index in &verdict.stuck {
             scheduler.write_off(index, self.seen[index].ticks);
         }
-        scheduler.summon(&verdict.slow);
+        scheduler.request_check_in(&verdict.slow);
         for worker in verdict.overdue.iter().filter_map(|&index| scheduler.worker(index)) {
             worker.budget.exhaust();
         }
@@ -202,20 +202,20 @@ impl Monitor {
             self.cover(verdict.extra, now);
         }
         if work_waits || !(verdict.neglecting.is_empty() && verdict.stuck.is_empty()) {
-            scheduler.notify_of_what_waits();
+            scheduler.notify_of_shared_work();
         }
         self.report();
         if now - self.spares_left_at >= SPARE_LIFETIME {
             self.spares_left_at = now;
-            scheduler.idle.let_spares_leave(|index| scheduler.bed(index));
+            scheduler.idle.let_spares_leave(|index| scheduler.parker(index));
         }
 
         if verdict.is_quiet {
-            return self.lie_down(verdict.next_look);
+            return self.announce_sleep(verdict.next_sample);
         }
-        self.rest = SHORT_REST;
-        scheduler.idle.watch();
-        Some(verdict.next_look)
+        self.next_sleep = SHORT_SLEEP;
+        scheduler.idle.cancel_monitor_sleep();
+        Some(verdict.next_sample)
     }
 
     /// Which of these workers do not come to the end of their polls, which have just begun, soon.
@@ -240,10 +240,10 @@ impl Monitor {
         let scheduler = &self.scheduler;
         self.allowed = scheduler.config.workers + extra;
         let missing =
-            scheduler.idle.allow(self.allowed, scheduler.workers().map(|worker| &worker.bed));
+            scheduler.idle.allow(self.allowed, scheduler.workers().map(|worker| &worker.parker));
         let waiting = scheduler.tasks_waiting() + usize::from(scheduler.timers.are_due(now));
-        let wanted = scheduler.threads.wanted.take_covers();
-        self.start_covers(missing.min(waiting.max(wanted)), now);
+        let requested = scheduler.threads.requests.take_covers();
+        self.start_covers(missing.min(waiting.max(requested)), now);
     }
 
     fn start_covers(&mut self, number: usize, now: Instant) {
@@ -263,13 +263,13 @@ impl Monitor {
         let scheduler = &self.scheduler;
         let Err(error) = scheduler.start_worker(scheduler.config.max_threads) else { return true };
         scheduler.note_refusal(&error);
-        scheduler.threads.wanted.report_noted_refusal();
+        scheduler.threads.requests.report_noted_refusal();
         false
     }
 
     fn report(&mut self) {
         for (index, seen) in self.seen.iter().enumerate() {
-            let held_for = self.suspicion.held_for(index, self.counted);
+            let held_for = self.detector.held_for(index, self.counted);
             if !self.reports.concern(held_for) || !seen.is_in_poll() {
                 continue;
             }
@@ -282,21 +282,21 @@ impl Monitor {
     }
 
     /// There is nothing to see. Returns how long to sleep.
-    fn lie_down(&mut self, next_look: Duration) -> Option<Duration> {
+    fn announce_sleep(&mut self, next_sample: Duration) -> Option<Duration> {
         let scheduler = &self.scheduler;
-        let household = scheduler.idle.stop_watching();
-        if scheduler.work_surely_waits() {
-            scheduler.idle.watch();
-            return Some(next_look);
+        let summary = scheduler.idle.announce_monitor_sleep();
+        if scheduler.has_any_work_locked() {
+            scheduler.idle.cancel_monitor_sleep();
+            return Some(next_sample);
         }
         if self.reports.are_wanted() {
-            self.rest = SHORT_REST;
-        } else if household.awake + household.written_off == 0 {
-            self.rest = LONG_REST;
+            self.next_sleep = SHORT_SLEEP;
+        } else if summary.awake + summary.written_off == 0 {
+            self.next_sleep = LONG_SLEEP;
         }
-        let rest = self.rest;
-        self.rest = (2 * rest).min(LONG_REST);
-        (!household.is_asleep()).then_some(rest)
+        let sleep = self.next_sleep;
+        self.next_sleep = (2 * sleep).min(LONG_SLEEP);
+        (!summary.is_asleep()).then_some(sleep)
     }
 }
 

@@ -96,11 +96,11 @@ pub(crate) struct Verdict {
     /// Whether there may be more to see soon.
     pub(crate) is_quiet: bool,
     /// When to look again.
-    pub(crate) next_look: Duration,
+    pub(crate) next_sample: Duration,
 }
 
 /// What the monitor remembers.
-pub(crate) struct Suspicion {
+pub(crate) struct StallDetector {
     polls: Vec<Poll>,
     /// Since when work has been waiting that nobody is free for.
     waits_since: Option<Instant>,
@@ -119,9 +119,9 @@ struct Poll {
     ask_after: Duration,
 }
 
-impl Suspicion {
+impl StallDetector {
     pub(crate) fn new() -> Self {
-        Suspicion { polls: Vec::new(), waits_since: None, extra: 0, slept_last: None }
+        StallDetector { polls: Vec::new(), waits_since: None, extra: 0, slept_last: None }
     }
 
     /// For how long a worker has been seen in its present poll.
@@ -130,7 +130,7 @@ impl Suspicion {
     }
 
     /// `is_asleep` asks the system about a worker's thread.
-    pub(crate) fn look(
+    pub(crate) fn assess(
         &mut self,
         sample: &Sample<'_>,
         mut is_asleep: impl FnMut(usize) -> bool,
@@ -188,7 +188,7 @@ impl Suspicion {
             overdue,
             extra: self.extra,
             is_quiet: !has_moved && !any_waits && self.extra == 0,
-            next_look: match somebody_is_idle {
+            next_sample: match somebody_is_idle {
                 true => BESIDE_IDLERS,
                 false => WITHOUT_IDLERS,
             },

@@ -17,7 +17,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use super::run_queue::Word;
+use super::run_queue::RawTask;
 use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
 /// A deque that was drained keeps no more room than this.
@@ -31,20 +31,20 @@ pub(crate) struct Injector<const SHARDS: usize> {
 /// First in, first out.
 #[repr(align(128))]
 struct Shard {
-    words: Mutex<VecDeque<Word>>,
+    tasks: Mutex<VecDeque<RawTask>>,
     /// Mirrors the length of `words`, for a look without the lock.
     len: AtomicUsize,
 }
 
 /// What [`Injector::take`] hands out: one task to run and others to queue behind it.
 pub(crate) struct Taken {
-    pub(crate) first: Word,
-    pub(crate) rest: Vec<Word>,
+    pub(crate) first: RawTask,
+    pub(crate) rest: Vec<RawTask>,
 }
 
 impl<const SHARDS: usize> Injector<SHARDS> {
     pub(crate) fn new() -> Self {
-        let empty = |_| Shard { words: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) };
+        let empty = |_| Shard { tasks: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) };
         Injector { shards: std::array::from_fn(empty) }
     }
 
@@ -58,26 +58,26 @@ impl<const SHARDS: usize> Injector<SHARDS> {
     }
 
     /// For a worker that goes to sleep, after it has announced that.
-    pub(crate) fn is_surely_empty(&self) -> bool {
-        self.shards.iter().all(|shard| lock(&shard.words).is_empty())
+    pub(crate) fn is_empty_locked(&self) -> bool {
+        self.shards.iter().all(|shard| lock(&shard.tasks).is_empty())
     }
 
-    pub(crate) fn push(&self, word: Word) {
-        self.own_shard().change(|words| words.push_back(word));
+    pub(crate) fn push(&self, task: RawTask) {
+        self.own_shard().change(|tasks| tasks.push_back(task));
     }
 
-    pub(crate) fn push_batch(&self, batch: Vec<Word>) {
-        self.own_shard().change(|words| words.extend(batch));
+    pub(crate) fn push_batch(&self, batch: Vec<RawTask>) {
+        self.own_shard().change(|tasks| tasks.extend(batch));
     }
 
     /// Takes a task, and up to `room` more for the caller's ring: its share, one of `sharers`, of
-    /// what there is. Callers that change `first_look` from time to time let all shards have their
+    /// what there is. Callers that change `first_shard` from time to time let all shards have their
     /// turn.
-    pub(crate) fn take(&self, first_look: usize, room: usize, sharers: usize) -> Option<Taken> {
-        let (before, after) = self.shards.split_at(first_look % SHARDS);
+    pub(crate) fn take(&self, first_shard: usize, room: usize, sharers: usize) -> Option<Taken> {
+        let (before, after) = self.shards.split_at(first_shard % SHARDS);
         let mut filled =
             after.iter().chain(before).filter(|shard| shard.len.load(Ordering::Relaxed) > 0);
-        filled.find_map(|shard| shard.change(|words| take_share(words, room, sharers)))
+        filled.find_map(|shard| shard.change(|tasks| take_share(tasks, room, sharers)))
     }
 
     fn own_shard(&self) -> &Shard {
@@ -86,20 +86,20 @@ impl<const SHARDS: usize> Injector<SHARDS> {
 }
 
 impl Shard {
-    fn change<R>(&self, change: impl FnOnce(&mut VecDeque<Word>) -> R) -> R {
-        let mut words = lock(&self.words);
-        let result = change(&mut words);
-        self.len.store(words.len(), Ordering::Relaxed);
+    fn change<R>(&self, change: impl FnOnce(&mut VecDeque<RawTask>) -> R) -> R {
+        let mut tasks = lock(&self.tasks);
+        let result = change(&mut tasks);
+        self.len.store(tasks.len(), Ordering::Relaxed);
         result
     }
 }
 
-fn take_share(words: &mut VecDeque<Word>, room: usize, sharers: usize) -> Option<Taken> {
-    let first = words.pop_front()?;
-    let share = (words.len() / sharers).min(room);
-    let rest = words.drain(..share).collect();
-    if words.is_empty() && words.capacity() > KEPT_CAPACITY {
-        *words = VecDeque::new();
+fn take_share(tasks: &mut VecDeque<RawTask>, room: usize, sharers: usize) -> Option<Taken> {
+    let first = tasks.pop_front()?;
+    let share = (tasks.len() / sharers).min(room);
+    let rest = tasks.drain(..share).collect();
+    if tasks.is_empty() && tasks.capacity() > KEPT_CAPACITY {
+        *tasks = VecDeque::new();
     }
     Some(Taken { first, rest })
 }

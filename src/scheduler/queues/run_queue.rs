@@ -34,7 +34,7 @@
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 
 /// A task as a queue holds it: the address of its allocation. Zero is no task.
-pub(crate) type Word = usize;
+pub(crate) type RawTask = usize;
 
 /// A bounded queue of `N` words (a power of two) with one owner and many thieves.
 pub(crate) struct Ring<const N: usize> {
@@ -63,42 +63,42 @@ impl<const N: usize> Ring<N> {
     /// older half and `word` into the returned batch instead.
     // Always inline: a call would add a tenth to a wake.
     #[inline(always)]
-    pub(crate) fn push(&self, word: Word) -> Result<usize, Vec<Word>> {
+    pub(crate) fn push(&self, task: RawTask) -> Result<usize, Vec<RawTask>> {
         let tail = self.tail.load(Ordering::Relaxed);
         // Ordering: Acquire pairs with the Release of the claim in `take`: a cell is overwritten only
         // after whoever claimed it has read it.
         let len = tail.wrapping_sub(self.head.load(Ordering::Acquire)) as usize;
         if len == N {
-            return self.push_to_full(word);
+            return self.push_to_full(task);
         }
-        self.cell(tail).store(word, Ordering::Relaxed);
+        self.cell(tail).store(task, Ordering::Relaxed);
         // Ordering: Release publishes the cell to the Acquire load of the tail in `take`.
         self.tail.store(tail.wrapping_add(1), Ordering::Release);
         Ok(len + 1)
     }
 
     #[cold]
-    fn push_to_full(&self, word: Word) -> Result<usize, Vec<Word>> {
+    fn push_to_full(&self, task: RawTask) -> Result<usize, Vec<RawTask>> {
         let head = self.tail.load(Ordering::Relaxed).wrapping_sub(N as u32);
         let mut batch = Vec::with_capacity(N / 2 + 1);
-        if self.take(head, N as u32 / 2, |_, word| batch.push(word)) {
-            batch.push(word);
+        if self.take(head, N as u32 / 2, |_, task| batch.push(task)) {
+            batch.push(task);
             return Err(batch);
         }
         // A thief has made room in the meantime.
-        self.push(word)
+        self.push(task)
     }
 
     /// Anybody: takes the oldest task.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<Word> {
+    pub(crate) fn pop(&self) -> Option<RawTask> {
         loop {
             let (head, len) = self.head_and_len();
             if len == 0 {
                 return None;
             }
             let mut taken = 0;
-            if self.take(head, 1, |_, word| taken = word) {
+            if self.take(head, 1, |_, task| taken = task) {
                 return Some(taken);
             }
         }
@@ -106,20 +106,20 @@ impl<const N: usize> Ring<N> {
 
     /// Owner: the task that will be taken after `ahead` others, or an old one's word, or zero.
     #[inline]
-    pub(crate) fn upcoming(&self, ahead: u32) -> Word {
+    pub(crate) fn upcoming(&self, ahead: u32) -> RawTask {
         let head = self.head.load(Ordering::Relaxed);
         self.cell(head.wrapping_add(ahead)).load(Ordering::Relaxed)
     }
 
     /// Owner: takes everything.
-    pub(crate) fn drain(&self) -> Vec<Word> {
+    pub(crate) fn drain(&self) -> Vec<RawTask> {
         std::iter::from_fn(|| self.pop()).collect()
     }
 
     /// Thief: moves the older half, rounded up, of this ring to the back of `own`, whose owner the
     /// caller is, and returns one of the moved tasks to run at once, with the number left in
     /// `own`.
-    pub(crate) fn steal_into(&self, own: &Self) -> Option<(Word, usize)> {
+    pub(crate) fn steal_into(&self, own: &Self) -> Option<(RawTask, usize)> {
         let own_tail = own.tail.load(Ordering::Relaxed);
         // Ordering: Acquire as in `push`: the cells about to be written must have been read.
         let own_len = own_tail.wrapping_sub(own.head.load(Ordering::Acquire));
@@ -132,9 +132,9 @@ impl<const N: usize> Ring<N> {
                 return None;
             }
             let mut first = 0;
-            let claimed = self.take(head, count, |index, word| match index {
-                0 => first = word,
-                _ => own.cell(own_tail.wrapping_add(index - 1)).store(word, Ordering::Relaxed),
+            let claimed = self.take(head, count, |index, task| match index {
+                0 => first = task,
+                _ => own.cell(own_tail.wrapping_add(index - 1)).store(task, Ordering::Relaxed),
             });
             if claimed {
                 let left = count - 1;
@@ -158,7 +158,7 @@ impl<const N: usize> Ring<N> {
 
     /// Reads `count` cells from `head` on and claims them, all or none.
     #[inline]
-    fn take(&self, head: u32, count: u32, mut each: impl FnMut(u32, Word)) -> bool {
+    fn take(&self, head: u32, count: u32, mut each: impl FnMut(u32, RawTask)) -> bool {
         for index in 0..count {
             each(index, self.cell(head.wrapping_add(index)).load(Ordering::Relaxed));
         }
@@ -191,14 +191,14 @@ impl NextSlot {
 
     /// Owner: puts `word` in and returns what it displaces.
     #[inline]
-    pub(crate) fn replace(&self, word: Word) -> Option<Word> {
+    pub(crate) fn replace(&self, task: RawTask) -> Option<RawTask> {
         // Ordering: Release pairs with the Acquire in `take`. What is displaced is the owner's own.
-        not_zero(self.0.swap(word, Ordering::Release))
+        not_zero(self.0.swap(task, Ordering::Release))
     }
 
     /// Takes the task out: the owner to run it, a thief to steal it.
     #[inline]
-    pub(crate) fn take(&self) -> Option<Word> {
+    pub(crate) fn take(&self) -> Option<RawTask> {
         if self.is_empty() {
             return None;
         }
@@ -208,6 +208,6 @@ impl NextSlot {
 }
 
 #[inline]
-fn not_zero(word: Word) -> Option<Word> {
-    (word != 0).then_some(word)
+fn not_zero(task: RawTask) -> Option<RawTask> {
+    (task != 0).then_some(task)
 }

@@ -1,4 +1,4 @@
-//! Timers: all of them, and one as its owner has it.
+//! TimerQueue: all of them, and one as its owner has it.
 
 #![forbid(unsafe_code)]
 

@@ -99,7 +99,7 @@ impl Timer {
         };
         let added = scheduler.timers.add(home, self.deadline, waker.clone(), is_internal);
         if added.is_early {
-            scheduler.idle.wake_monitor();
+            scheduler.idle.notify_monitor();
         }
         added.number
     }
@@ -145,7 +145,7 @@ impl Scheduler {
     pub(crate) fn stop_timers_left(&self) {
         let left: Vec<_> = std::iter::from_fn(|| self.timers.take_foreign()).collect();
         if !left.is_empty() {
-            self.threads.wanted.wake_elsewhere(left);
+            self.threads.requests.wake_elsewhere(left);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Timers: who is to be woken, and when. (One of them, as its owner has it: `timer.rs`.)
+//! TimerQueue: who is to be woken, and when. (One of them, as its owner has it: `timer.rs`.)
 //!
 //! # Protocol
 //!
@@ -6,7 +6,7 @@
 //! without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and of futures
 //! that a thread drives, and one for *foreign* wakers, which may be anybody's code.
 //!
-//! - Timers that goroutines wait for are in one of the shared shards; a thread always uses the same one.
+//! - TimerQueue that goroutines wait for are in one of the shared shards; a thread always uses the same one.
 //!   Workers wake what is due every few dozen polls, and when they have nothing to do; and so does the
 //!   monitor, which alone waits for a deadline: before it sleeps it says until when at the latest, and
 //!   looks at the deadlines once more; who adds an earlier one calls it.
@@ -75,7 +75,7 @@ const NEVER: u64 = u64::MAX;
 const OVERDUE: Duration = Duration::from_millis(1);
 const OVERDUE_NANOS: u64 = OVERDUE.as_nanos() as u64;
 
-pub(crate) struct Timers<const SHARDS: usize> {
+pub(crate) struct TimerQueue<const SHARDS: usize> {
     shards: [Shard; SHARDS],
     drivers: Mutex<Drivers>,
     /// A driver has not come to a foreign waker that is due: a worker is to call it.
@@ -83,13 +83,13 @@ pub(crate) struct Timers<const SHARDS: usize> {
     /// Deadlines are counted from here, in nanoseconds.
     start: Instant,
     /// When the monitor looks next, at the latest.
-    monitor_looks: AtomicU64,
+    monitor_wakes_at: AtomicU64,
 }
 
 /// The shards of threads that drive futures. They are kept for the next driver.
 struct Drivers {
     shards: Vec<Arc<Shard>>,
-    /// The indices of those without a driver. Timers may be left in some of them.
+    /// The indices of those without a driver. TimerQueue may be left in some of them.
     free: Vec<usize>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Shard {
     internal: Map,
     foreign: Map,
     /// Its driver sleeps until the earliest deadline.
-    is_watched: AtomicBool,
+    is_driver_asleep: AtomicBool,
 }
 
 struct Map {
@@ -159,14 +159,14 @@ pub(crate) struct Added {
     pub(crate) is_early: bool,
 }
 
-impl<const SHARDS: usize> Timers<SHARDS> {
+impl<const SHARDS: usize> TimerQueue<SHARDS> {
     pub(crate) fn new(start: Instant) -> Self {
-        Timers {
+        TimerQueue {
             shards: std::array::from_fn(Shard::new),
             drivers: Mutex::new(Drivers { shards: Vec::new(), free: Vec::new() }),
             drivers_are_late: AtomicBool::new(false),
             start,
-            monitor_looks: AtomicU64::new(NEVER),
+            monitor_wakes_at: AtomicU64::new(NEVER),
         }
     }
 
@@ -194,7 +194,7 @@ impl<const SHARDS: usize> Timers<SHARDS> {
             map.earliest.store(deadline, Ordering::Relaxed);
         }
         drop(pending);
-        let is_early = is_earliest && needs_monitor && self.must_call_monitor(deadline);
+        let is_early = is_earliest && needs_monitor && self.must_notify_monitor(deadline);
         Added { number, is_early }
     }
 
@@ -323,21 +323,21 @@ impl<const SHARDS: usize> Timers<SHARDS> {
 
     /// How long the monitor may sleep, which wants to look at something else at `look_at`, so as to be
     /// in time for the next deadline.
-    pub(crate) fn limit(&self, now: Instant, look_at: Option<Instant>) -> Option<Duration> {
-        let look_at = look_at.map_or(NEVER, |at| self.nanoseconds(at));
-        self.monitor_looks.store(look_at, Ordering::Relaxed);
-        // Ordering: pairs with the fence in `must_call_monitor`, see the top of this file.
+    pub(crate) fn limit(&self, now: Instant, wake_at: Option<Instant>) -> Option<Duration> {
+        let wake_at = wake_at.map_or(NEVER, |at| self.nanoseconds(at));
+        self.monitor_wakes_at.store(wake_at, Ordering::Relaxed);
+        // Ordering: pairs with the fence in `must_notify_monitor`, see the top of this file.
         fence(Ordering::SeqCst);
         let earliest = earliest_of(self.shared_maps()).min(self.earliest_of_drivers());
         let now = self.nanoseconds(now);
         let earliest = if earliest <= now { now + OVERDUE_NANOS } else { earliest };
-        let until = look_at.min(earliest);
-        self.monitor_looks.store(until, Ordering::Relaxed);
+        let until = wake_at.min(earliest);
+        self.monitor_wakes_at.store(until, Ordering::Relaxed);
         (until != NEVER).then(|| Duration::from_nanos(until.saturating_sub(now)))
     }
 
     /// Takes note of drivers that do not come to what is due.
-    pub(crate) fn look_at_drivers(&self, now: Instant) {
+    pub(crate) fn check_drivers(&self, now: Instant) {
         if self.earliest_of_drivers() <= self.nanoseconds(now) {
             self.drivers_are_late.store(true, Ordering::Relaxed);
         }
@@ -348,20 +348,20 @@ impl<const SHARDS: usize> Timers<SHARDS> {
         let drivers = lock(&self.drivers);
         let late_at = |shard: &Arc<Shard>| {
             let deadline = shard.foreign.earliest.load(Ordering::Relaxed);
-            let is_watched = shard.is_watched.load(Ordering::Relaxed);
-            deadline.saturating_add(if is_watched { OVERDUE_NANOS } else { 0 })
+            let is_driver_asleep = shard.is_driver_asleep.load(Ordering::Relaxed);
+            deadline.saturating_add(if is_driver_asleep { OVERDUE_NANOS } else { 0 })
         };
         drivers.shards.iter().map(late_at).min().unwrap_or(NEVER)
     }
 
     /// For a deadline that has just become the earliest of its map.
-    fn must_call_monitor(&self, deadline: u64) -> bool {
+    fn must_notify_monitor(&self, deadline: u64) -> bool {
         // Ordering: pairs with the fence in `limit`, see the top of this file.
         fence(Ordering::SeqCst);
-        let oversleeps = deadline < self.monitor_looks.load(Ordering::Relaxed);
+        let oversleeps = deadline < self.monitor_wakes_at.load(Ordering::Relaxed);
         if oversleeps {
             // One call is enough for all.
-            self.monitor_looks.store(0, Ordering::Relaxed);
+            self.monitor_wakes_at.store(0, Ordering::Relaxed);
         }
         oversleeps
     }
@@ -397,7 +397,7 @@ fn earliest_of<'a>(maps: impl Iterator<Item = &'a Map>) -> u64 {
 impl Shard {
     fn new(index: usize) -> Self {
         let (internal, foreign) = (Map::new(), Map::new());
-        Shard { index: index as u64, internal, foreign, is_watched: AtomicBool::new(false) }
+        Shard { index: index as u64, internal, foreign, is_driver_asleep: AtomicBool::new(false) }
     }
 
     #[inline]
@@ -416,9 +416,9 @@ impl Shard {
     }
 
     /// By its driver, around its sleep.
-    pub(crate) fn set_watched(&self, is_watched: bool) {
+    pub(crate) fn set_driver_asleep(&self, is_driver_asleep: bool) {
         // Relaxed: the monitor that learns of it late wakes a moment too soon, or too late.
-        self.is_watched.store(is_watched, Ordering::Relaxed);
+        self.is_driver_asleep.store(is_driver_asleep, Ordering::Relaxed);
     }
 }
 

@@ -86,10 +86,10 @@ impl<'a> Away<'a> {
         }
         worker.step();
         scheduler.inject_batch(worker.drain());
-        if scheduler.idle.block(&worker.bed) > 0 {
-            scheduler.want_cover();
+        if scheduler.idle.block(&worker.parker) > 0 {
+            scheduler.request_cover();
         }
-        scheduler.notify_if_shared_work_waits();
+        scheduler.pass_on_shared_work();
         Some(Away { scheduler, worker })
     }
 }
@@ -98,7 +98,7 @@ impl Drop for Away<'_> {
     fn drop(&mut self) {
         // Before it counts as in a poll again, which would else have lasted all the time.
         self.worker.step();
-        self.scheduler.idle.unblock(&self.worker.bed);
+        self.scheduler.idle.unblock(&self.worker.parker);
     }
 }
 

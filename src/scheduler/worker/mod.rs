@@ -13,11 +13,11 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::scheduler::budget::Budget;
-use crate::scheduler::goroutine::live_count::Counts;
-use crate::scheduler::goroutine::spawn_site::Site;
-use crate::scheduler::idle::parker::{Bed, Standing};
+use crate::scheduler::goroutine::live_count::LiveCount;
+use crate::scheduler::goroutine::spawn_site::SpawnSite;
+use crate::scheduler::idle::parker::{Availability, Parker};
 use crate::scheduler::monitor::os_thread::ThreadNumber;
-use crate::scheduler::queues::run_queue::{NextSlot, Ring, Word};
+use crate::scheduler::queues::run_queue::{NextSlot, RawTask, Ring};
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const RING_CAPACITY: usize = 256;
@@ -29,8 +29,8 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) ring: Ring<RING_CAPACITY>,
     pub(crate) next: NextSlot,
-    pub(crate) bed: Bed,
-    pub(crate) counts: Counts,
+    pub(crate) parker: Parker,
+    pub(crate) live_count: LiveCount,
     pub(crate) budget: Arc<Budget>,
     /// Goes up by one when a poll begins and when it ends: odd is inside a poll. The upper bits count
     /// the steps inside polls.
@@ -46,8 +46,8 @@ impl Worker {
             index,
             ring: Ring::new(),
             next: NextSlot::new(),
-            bed: Bed::new(),
-            counts: Counts::new(),
+            parker: Parker::new(),
+            live_count: LiveCount::new(),
             budget: Arc::new(Budget::new()),
             ticks: AtomicU64::new(0),
             site: AtomicUsize::new(0),
@@ -67,7 +67,7 @@ impl Worker {
     /// Whether it has said that it blocks.
     #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
-        self.bed.is(Standing::Blocked)
+        self.parker.is(Availability::Blocked)
     }
 
     pub(crate) fn ticks(&self) -> u64 {
@@ -91,7 +91,7 @@ impl Worker {
 
     /// By the worker's own thread, and the same for what follows.
     #[inline]
-    pub(crate) fn begin_poll(&self, site: &'static Site) {
+    pub(crate) fn begin_poll(&self, site: &'static SpawnSite) {
         // Ordering: Release pairs with the Acquire in `spawn_site`: who reads this site sees that the
         // poll before has ended.
         self.site.store(std::ptr::from_ref(site).addr(), Ordering::Release);
@@ -126,16 +126,16 @@ impl Worker {
         if self.ticks() != ticks {
             return None;
         }
-        Site::at(address).map(|site| site.spawned_at)
+        SpawnSite::at(address).map(|site| site.spawned_at)
     }
 
     /// How many tasks from the injector the ring can take without soon being full.
-    pub(crate) fn room_for_company(&self) -> usize {
+    pub(crate) fn room_for_batch(&self) -> usize {
         (RING_CAPACITY / 2).saturating_sub(self.ring.len())
     }
 
     /// Takes everything out of the queue, for others to run.
-    pub(crate) fn drain(&self) -> Vec<Word> {
+    pub(crate) fn drain(&self) -> Vec<RawTask> {
         self.next.take().into_iter().chain(self.ring.drain()).collect()
     }
 

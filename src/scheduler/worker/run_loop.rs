@@ -16,18 +16,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backoff::{Moment, pause, wait_a_moment};
+use crate::backoff::{SpinOutcome, spin_until, yield_for};
 use crate::clock;
 use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::goroutine::task;
 use crate::scheduler::idle::Queues;
-use crate::scheduler::idle::parker::Bed;
+use crate::scheduler::idle::parker::Parker;
 use crate::scheduler::queues::prefetch::prefetch;
-use crate::scheduler::queues::run_queue::Word;
+use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
-use crate::scheduler::worker::steal_meter::{Haul, Size};
+use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
 
 /// Every so many polls a worker looks at the timers, and at the injector first, so that its own queue
 /// cannot starve them. Go's figure: a prime, lest a periodic program always meets the same task there.
@@ -51,7 +51,7 @@ const SEARCH_ROUNDS: usize = 2;
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
-    let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| Runner::new(&context).run())));
+    let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| RunLoop::new(&context).run())));
     if ran.is_err() {
         // Everything of the user's runs under `catch_unwind` inside: this is a defect of gorun, and
         // the state it left is unknown.
@@ -61,7 +61,7 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     context::end_thread();
 }
 
-struct Runner<'a> {
+struct RunLoop<'a> {
     context: &'a Context,
     scheduler: &'a Arc<Scheduler>,
     worker: &'a Worker,
@@ -69,96 +69,96 @@ struct Runner<'a> {
     /// Until the injector has its turn.
     polls_left: u32,
     /// How many polls there were to be between the last turn of the injector and the next.
-    look_interval: u32,
+    check_interval: u32,
     /// It gave a task in its last turn, and this worker has not checked in since.
     took_injected: bool,
     slot_streak: u32,
-    haul: Haul,
+    steals: StealMeter,
     /// It is a spare that was told to leave.
     has_left: bool,
 }
 
-impl<'a> Runner<'a> {
+impl<'a> RunLoop<'a> {
     fn new(context: &'a Context) -> Self {
         let worker = context.worker().expect("only workers run goroutines");
         let scheduler = &context.scheduler;
-        Runner {
+        RunLoop {
             context,
             scheduler,
             worker,
             rng: Rng::new(!scheduler.seed_of(worker.index)),
             polls_left: INJECTOR_INTERVAL,
-            look_interval: INJECTOR_INTERVAL,
+            check_interval: INJECTOR_INTERVAL,
             took_injected: false,
             slot_streak: 0,
-            haul: Haul::new(),
+            steals: StealMeter::new(),
             has_left: false,
         }
     }
 
     fn run(&mut self) {
-        'search: while let Some(mut word) = self.find_task() {
+        'search: while let Some(mut task) = self.find_task() {
             loop {
-                task::run(word, self.context, self.worker);
-                if self.worker.bed.is_at_work() || !self.check_in() {
+                task::run(task, self.context, self.worker);
+                if !self.worker.parker.must_check_in() || !self.check_in() {
                     continue 'search;
                 }
-                match self.look_elsewhere(true) {
-                    Some(found) => word = found,
+                match self.search(true) {
+                    Some(found) => task = found,
                     None => break 'search,
                 }
             }
         }
         if !self.has_left {
             self.call_others(Scheduler::stop_foreign_timers);
-            self.scheduler.idle.worker_removed(&self.worker.bed);
-            self.scheduler.notify_if_shared_work_waits();
+            self.scheduler.idle.worker_removed(&self.worker.parker);
+            self.scheduler.pass_on_shared_work();
         }
     }
 
     /// The next goroutine to run; `None` when this worker is to end. When the runtime ends, what is
     /// still queued is dropped first.
     #[inline]
-    fn find_task(&mut self) -> Option<Word> {
-        self.task_at_hand().or_else(|| self.look_elsewhere(false))
+    fn find_task(&mut self) -> Option<RawTask> {
+        self.task_at_hand().or_else(|| self.search(false))
     }
 
     /// By a worker that was summoned or written off in its last poll. Says whether it is one too many;
     /// then it has left its queue to others.
     #[cold]
     fn check_in(&mut self) -> bool {
-        let is_excess = self.scheduler.idle.check_in(&self.worker.bed);
+        let is_excess = self.scheduler.idle.check_in(&self.worker.parker);
         if is_excess {
             self.scheduler.inject_batch(self.worker.drain());
         }
-        self.look_soon();
+        self.check_soon();
         is_excess
     }
 
     /// The injector and the timers have the next turn; or the turn after that, if the task that has just
     /// run was injected. So neither it nor the worker's own queue starves the other.
-    fn look_soon(&mut self) {
+    fn check_soon(&mut self) {
         let took_injected = std::mem::take(&mut self.took_injected);
-        let ran_injected = took_injected && self.polls_left == self.look_interval;
+        let ran_injected = took_injected && self.polls_left == self.check_interval;
         self.polls_left = if ran_injected { 2 } else { 1 };
-        self.look_interval = 1;
+        self.check_interval = 1;
     }
 
     #[inline]
-    fn task_at_hand(&mut self) -> Option<Word> {
+    fn task_at_hand(&mut self) -> Option<RawTask> {
         self.local_task().or_else(|| self.injected_task())
     }
 
     /// Searches, and sleeps, until there is something.
-    fn look_elsewhere(&mut self, is_excess: bool) -> Option<Word> {
+    fn search(&mut self, is_excess: bool) -> Option<RawTask> {
         let scheduler = self.scheduler;
-        let mut size = self.haul.end();
-        let mut resting = size != Size::Fair && scheduler.idle.others_are_awake();
-        let mut searching = !resting && !is_excess && scheduler.idle.begin_search();
+        let mut worth = self.steals.end();
+        let mut backing_off = worth != Worth::Fair && scheduler.idle.others_are_awake();
+        let mut searching = !backing_off && !is_excess && scheduler.idle.begin_search();
         loop {
             let found = match searching {
                 true => {
-                    searching = self.look_at_timers_as_searcher();
+                    searching = self.check_timers_as_searcher();
                     let found = self.task_at_hand();
                     if searching { found.or_else(|| self.steal()) } else { found }
                 }
@@ -166,9 +166,9 @@ impl<'a> Runner<'a> {
             };
             if found.is_some() || self.is_to_end() {
                 if searching && scheduler.idle.end_search() {
-                    scheduler.notify_if_shared_work_waits();
+                    scheduler.pass_on_shared_work();
                 }
-                self.haul.begin();
+                self.steals.begin();
                 return found;
             }
             if scheduler.is_closing() {
@@ -176,23 +176,23 @@ impl<'a> Runner<'a> {
                 scheduler.main.unpark();
             }
             if searching {
-                if let Size::ManyTiny(took) = size {
+                if let Worth::ManyTiny(took) = worth {
                     // Somebody makes them one by one. Let some more come together than last time.
-                    pause((2 * took).min(MAX_PAUSE));
+                    yield_for((2 * took).min(MAX_PAUSE));
                 }
                 // On a busy machine the moment may take long, and nobody else is woken meanwhile.
-                let came = wait_a_moment(|| self.is_to_end() || scheduler.something_waits());
-                if came == Moment::Came {
+                let came = spin_until(|| self.is_to_end() || scheduler.has_shared_work_or_timers());
+                if came == SpinOutcome::Ready {
                     continue;
                 }
             }
-            let rest = resting && !searching;
-            if !scheduler.idle.sleep(self.worker.index, searching, rest, self) {
+            let backs_off = backing_off && !searching;
+            if !scheduler.idle.sleep(self.worker.index, searching, backs_off, self) {
                 self.has_left = true;
                 return None;
             }
             // What it knew is out of date.
-            (searching, resting, size) = (true, false, Size::Fair);
+            (searching, backing_off, worth) = (true, false, Worth::Fair);
         }
     }
 
@@ -204,7 +204,7 @@ impl<'a> Runner<'a> {
     /// Wakes whom gorun's own wakers belong to; goroutines come to this worker's own ring. Says whether
     /// somebody else's are due.
     #[inline]
-    fn look_at_timers(&self) -> bool {
+    fn check_timers(&self) -> bool {
         !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
     }
 
@@ -222,12 +222,12 @@ impl<'a> Runner<'a> {
 
     /// Says whether this worker is a searcher still. While it calls other people's code it is none, lest
     /// everybody wait for it.
-    fn look_at_timers_as_searcher(&self) -> bool {
-        if !self.look_at_timers() {
+    fn check_timers_as_searcher(&self) -> bool {
+        if !self.check_timers() {
             return true;
         }
         if self.scheduler.idle.end_search() {
-            self.scheduler.notify_if_shared_work_waits();
+            self.scheduler.pass_on_shared_work();
         }
         self.wake_others_due();
         self.scheduler.idle.begin_search()
@@ -235,65 +235,65 @@ impl<'a> Runner<'a> {
 
     /// From this worker's own queue, or every now and then from the injector.
     #[inline]
-    fn local_task(&mut self) -> Option<Word> {
+    fn local_task(&mut self) -> Option<RawTask> {
         self.polls_left -= 1;
         if self.polls_left == 0
-            && let Some(word) = self.look_at_timers_and_injector()
+            && let Some(task) = self.check_timers_and_injector()
         {
-            return Some(word);
+            return Some(task);
         }
-        if let Some(word) = self.next_slot_task() {
-            return Some(word);
+        if let Some(task) = self.next_slot_task() {
+            return Some(task);
         }
         self.slot_streak = 0;
-        let word = self.worker.ring.pop();
+        let task = self.worker.ring.pop();
         prefetch(self.worker.ring.upcoming(FETCH_AHEAD));
-        word
+        task
     }
 
     /// The turn of what belongs to no worker.
     #[cold]
-    fn look_at_timers_and_injector(&mut self) -> Option<Word> {
-        self.look_interval = (2 * self.look_interval).min(INJECTOR_INTERVAL);
-        self.polls_left = self.look_interval;
-        self.context.injects_woken.set(self.look_interval < INJECTOR_INTERVAL);
-        if self.look_at_timers() {
+    fn check_timers_and_injector(&mut self) -> Option<RawTask> {
+        self.check_interval = (2 * self.check_interval).min(INJECTOR_INTERVAL);
+        self.polls_left = self.check_interval;
+        self.context.injects_woken.set(self.check_interval < INJECTOR_INTERVAL);
+        if self.check_timers() {
             self.wake_others_due();
         }
         self.context.injects_woken.set(false);
-        let word = self.injected_task();
-        self.took_injected = word.is_some();
-        word
+        let task = self.injected_task();
+        self.took_injected = task.is_some();
+        task
     }
 
     /// From the next slot, unless it had its turn too often; then it goes to the back of the ring.
     #[inline]
-    fn next_slot_task(&mut self) -> Option<Word> {
-        let word = self.worker.next.take()?;
+    fn next_slot_task(&mut self) -> Option<RawTask> {
+        let task = self.worker.next.take()?;
         if self.slot_streak < MAX_SLOT_STREAK || self.worker.ring.len() == 0 {
             self.slot_streak += 1;
-            return Some(word);
+            return Some(task);
         }
-        self.put_behind(word);
+        self.put_behind(task);
         None
     }
 
     #[cold]
-    fn put_behind(&self, word: Word) {
-        self.scheduler.push_back(self.worker, word);
+    fn put_behind(&self, task: RawTask) {
+        self.scheduler.push_back(self.worker, task);
     }
 
-    /// From the injector, with company for the ring.
+    /// From the injector, with batch for the ring.
     #[inline]
-    fn injected_task(&mut self) -> Option<Word> {
-        let (word, company) = self.scheduler.take_injected(self.worker)?;
-        self.haul.add(1 + company);
-        Some(word)
+    fn injected_task(&mut self) -> Option<RawTask> {
+        let (task, batch) = self.scheduler.take_injected(self.worker)?;
+        self.steals.add(1 + batch);
+        Some(task)
     }
 
     /// From other workers' rings.
-    fn steal(&mut self) -> Option<Word> {
-        let workers = self.scheduler.threads.places_in_use();
+    fn steal(&mut self) -> Option<RawTask> {
+        let workers = self.scheduler.threads.slots_in_use();
         let closing = self.scheduler.is_closing();
         for _ in 0..SEARCH_ROUNDS {
             let start = self.rng.below(workers);
@@ -302,29 +302,29 @@ impl<'a> Runner<'a> {
                 if victim.index == self.worker.index {
                     continue;
                 }
-                if let Some((word, company)) = victim.ring.steal_into(&self.worker.ring) {
-                    self.haul.add(1 + company);
-                    return Some(word);
+                if let Some((task, batch)) = victim.ring.steal_into(&self.worker.ring) {
+                    self.steals.add(1 + batch);
+                    return Some(task);
                 }
                 // A fresh next slot is its worker's, except that at exit nothing is worth the wait.
-                if closing && let Some(word) = victim.next.take() {
-                    return Some(word);
+                if closing && let Some(task) = victim.next.take() {
+                    return Some(task);
                 }
             }
-            if let Some(word) = self.injected_task() {
-                return Some(word);
+            if let Some(task) = self.injected_task() {
+                return Some(task);
             }
         }
         None
     }
 }
 
-impl Queues for Runner<'_> {
-    fn shared_work_waits(&self) -> bool {
-        self.is_to_end() || self.scheduler.shared_work_surely_waits()
+impl Queues for RunLoop<'_> {
+    fn has_shared_work(&self) -> bool {
+        self.is_to_end() || self.scheduler.has_shared_work_locked()
     }
 
-    fn bed(&self, worker: usize) -> &Bed {
-        self.scheduler.bed(worker)
+    fn parker(&self, worker: usize) -> &Parker {
+        self.scheduler.parker(worker)
     }
 }

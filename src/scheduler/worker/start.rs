@@ -12,7 +12,7 @@ use crate::scheduler::worker::run_loop;
 impl Scheduler {
     /// Starts one more worker, if there are fewer than `limit`, spares included.
     pub(crate) fn start_worker(self: &Arc<Self>, limit: usize) -> io::Result<()> {
-        let worker = self.threads.reserve(limit, |index| self.place_worker(index))?;
+        let worker = self.threads.reserve(limit, |index| self.make_worker(index))?;
         self.idle.worker_added();
         let index = worker.index;
         let name = [&self.config.thread_name, "-", &index.to_string()].concat();
@@ -25,7 +25,7 @@ impl Scheduler {
             move || run_loop::thread_main(scheduler, worker)
         });
         let handle = started.inspect_err(|_| {
-            self.idle.worker_removed(&worker.bed);
+            self.idle.worker_removed(&worker.parker);
             self.threads.release(Some(index));
         })?;
         self.threads.note(index, handle);

@@ -18,13 +18,13 @@ use crate::clock;
 /// 500 ns pairs of goroutines (`ping_pong`) stay on one core, and take a fifth longer.
 const WORTH_TAKING: Duration = Duration::from_nanos(250);
 
-pub(crate) struct Haul {
+pub(crate) struct StealMeter {
     taken: u32,
     since: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Size {
+pub(crate) enum Worth {
     /// Nothing, or what it took was worth it.
     Fair,
     /// A single one, and tiny.
@@ -33,9 +33,9 @@ pub(crate) enum Size {
     ManyTiny(Duration),
 }
 
-impl Haul {
+impl StealMeter {
     pub(crate) fn new() -> Self {
-        Haul { taken: 0, since: clock::now() }
+        StealMeter { taken: 0, since: clock::now() }
     }
 
     /// The worker has something to do again.
@@ -49,19 +49,19 @@ impl Haul {
     }
 
     /// The worker has nothing left to do.
-    pub(crate) fn end(&mut self) -> Size {
+    pub(crate) fn end(&mut self) -> Worth {
         let taken = std::mem::take(&mut self.taken);
         if taken == 0 {
-            return Size::Fair;
+            return Worth::Fair;
         }
-        Haul::size(taken, self.since.elapsed())
+        StealMeter::worth(taken, self.since.elapsed())
     }
 
-    fn size(taken: u32, took: Duration) -> Size {
+    fn worth(taken: u32, took: Duration) -> Worth {
         match taken {
-            _ if took >= WORTH_TAKING.saturating_mul(taken) => Size::Fair,
-            1 => Size::OneTiny,
-            _ => Size::ManyTiny(took),
+            _ if took >= WORTH_TAKING.saturating_mul(taken) => Worth::Fair,
+            1 => Worth::OneTiny,
+            _ => Worth::ManyTiny(took),
         }
     }
 }
@@ -73,18 +73,18 @@ mod tests {
     #[test]
     fn what_took_its_time_is_fair_and_the_rest_is_tiny() {
         let micros = Duration::from_micros;
-        assert_eq!(Haul::size(1, micros(1)), Size::Fair);
-        assert_eq!(Haul::size(100, micros(100)), Size::Fair);
-        assert_eq!(Haul::size(100, micros(10)), Size::ManyTiny(micros(10)));
-        assert_eq!(Haul::size(1, Duration::ZERO), Size::OneTiny);
-        assert_eq!(Haul::size(u32::MAX, micros(1)), Size::ManyTiny(micros(1)));
+        assert_eq!(StealMeter::worth(1, micros(1)), Worth::Fair);
+        assert_eq!(StealMeter::worth(100, micros(100)), Worth::Fair);
+        assert_eq!(StealMeter::worth(100, micros(10)), Worth::ManyTiny(micros(10)));
+        assert_eq!(StealMeter::worth(1, Duration::ZERO), Worth::OneTiny);
+        assert_eq!(StealMeter::worth(u32::MAX, micros(1)), Worth::ManyTiny(micros(1)));
     }
 
     #[test]
     fn nothing_taken_is_fair() {
-        let mut haul = Haul::new();
-        haul.add(2);
-        haul.end();
-        assert_eq!(haul.end(), Size::Fair);
+        let mut meter = StealMeter::new();
+        meter.add(2);
+        meter.end();
+        assert_eq!(meter.end(), Worth::Fair);
     }
 }

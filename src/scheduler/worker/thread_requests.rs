@@ -39,7 +39,7 @@ use std::thread;
 use crate::panics;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
 
-pub(crate) struct Wanted {
+pub(crate) struct ThreadRequests {
     /// Threads that are to stand in for workers that have said that they block.
     covers: AtomicUsize,
     /// Threads that are to drop, at exit, what no worker comes to.
@@ -48,17 +48,17 @@ pub(crate) struct Wanted {
     refusal: Mutex<Option<String>>,
     refusal_noted: AtomicBool,
     /// Who is to be woken on a thread of its own. `None` when the runtime has ended.
-    news: Mutex<Option<Vec<Waker>>>,
+    notices: Mutex<Option<Vec<Waker>>>,
 }
 
-impl Wanted {
+impl ThreadRequests {
     pub(crate) fn new() -> Self {
-        Wanted {
+        ThreadRequests {
             covers: AtomicUsize::new(0),
             drainers: AtomicUsize::new(0),
             refusal: Mutex::new(None),
             refusal_noted: AtomicBool::new(false),
-            news: Mutex::new(Some(Vec::new())),
+            notices: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -95,9 +95,9 @@ impl Wanted {
         self.drainers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn add_news(&self, wakers: Vec<Waker>) {
-        if let Some(news) = &mut *lock(&self.news) {
-            news.extend(wakers);
+    pub(crate) fn add_notices(&self, wakers: Vec<Waker>) {
+        if let Some(notices) = &mut *lock(&self.notices) {
+            notices.extend(wakers);
         }
     }
 
@@ -108,8 +108,8 @@ impl Wanted {
         }
     }
 
-    pub(crate) fn send_news(&self) {
-        let wakers = match &mut *lock(&self.news) {
+    pub(crate) fn send_notices(&self) {
+        let wakers = match &mut *lock(&self.notices) {
             Some(wakers) if !wakers.is_empty() => std::mem::take(wakers),
             _ => return,
         };
@@ -130,16 +130,16 @@ impl Wanted {
 
     /// News for which there is no thread are main's.
     fn give_back(&self, wakers: Vec<Waker>) {
-        if let Some(news) = &mut *lock(&self.news) {
-            return news.extend(wakers);
+        if let Some(notices) = &mut *lock(&self.notices) {
+            return notices.extend(wakers);
         }
         // Main did not wait for the monitor any longer.
         wake_all(wakers);
     }
 
     /// By main's thread, after the monitor has ended.
-    pub(crate) fn deliver_news(&self) {
-        let wakers = lock(&self.news).take();
+    pub(crate) fn deliver_notices(&self) {
+        let wakers = lock(&self.notices).take();
         wake_all(wakers.unwrap_or_default());
     }
 }

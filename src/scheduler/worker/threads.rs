@@ -40,11 +40,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::scheduler::worker::thread_requests::{Wanted, too_many};
+use crate::scheduler::worker::thread_requests::{ThreadRequests, too_many};
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
 
 pub(crate) struct Threads {
-    pub(crate) wanted: Wanted,
+    pub(crate) requests: ThreadRequests,
     state: Mutex<State>,
     changed: Condvar,
     /// Workers inside a nested `block_on`.
@@ -58,7 +58,7 @@ pub(crate) struct Threads {
 }
 
 struct State {
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     /// Threads that were started and have not ended, the monitor among them.
     alive: usize,
     monitor: Option<thread::JoinHandle<()>>,
@@ -68,7 +68,7 @@ struct State {
     closed: bool,
 }
 
-enum Place {
+enum Slot {
     Free,
     Starting,
     /// Its handle has not been noted.
@@ -80,9 +80,9 @@ enum Place {
 impl Threads {
     pub(crate) fn new() -> Self {
         Threads {
-            wanted: Wanted::new(),
+            requests: ThreadRequests::new(),
             state: Mutex::new(State {
-                places: Vec::new(),
+                slots: Vec::new(),
                 alive: 0,
                 monitor: None,
                 ending: false,
@@ -107,22 +107,22 @@ impl Threads {
         if state.closed {
             return Err(io::Error::other("the runtime has ended"));
         }
-        let free = state.places.iter().position(|place| matches!(place, Place::Free));
-        let index = free.unwrap_or(state.places.len());
+        let free = state.slots.iter().position(|slot| matches!(slot, Slot::Free));
+        let index = free.unwrap_or(state.slots.len());
         if index >= limit {
             return Err(too_many(limit));
         }
         let occupied = occupy(index);
-        if index == state.places.len() {
-            state.places.push(Place::Free);
+        if index == state.slots.len() {
+            state.slots.push(Slot::Free);
         }
-        state.places[index] = Place::Starting;
+        state.slots[index] = Slot::Starting;
         state.alive += 1;
-        self.note_places_in_use(&state);
+        self.note_slots_in_use(&state);
         Ok(occupied)
     }
 
-    /// Counts the monitor's thread, which is to be started.
+    /// LiveCount the monitor's thread, which is to be started.
     pub(crate) fn reserve_monitor(&self) {
         lock(&self.state).alive += 1;
     }
@@ -144,7 +144,7 @@ impl Threads {
 
     /// The thread that was to be started does not exist.
     pub(crate) fn release(&self, index: Option<usize>) {
-        self.end(index, |_, _| Place::Free);
+        self.end(index, |_, _| Slot::Free);
     }
 
     /// Notes the handle of a worker that has been started.
@@ -152,13 +152,13 @@ impl Threads {
         let mut state = lock(&self.state);
         let ending = state.ending;
         // Without a place exit has not waited any longer: the thread is detached.
-        if let Some(place) = state.places.get_mut(index) {
-            *place = match place {
-                Place::EndedAtOnce if ending => Place::Ended(handle),
-                Place::EndedAtOnce => Place::Free,
-                _ => Place::Running(handle),
+        if let Some(slot) = state.slots.get_mut(index) {
+            *slot = match slot {
+                Slot::EndedAtOnce if ending => Slot::Ended(handle),
+                Slot::EndedAtOnce => Slot::Free,
+                _ => Slot::Running(handle),
             };
-            self.note_places_in_use(&state);
+            self.note_slots_in_use(&state);
         }
     }
 
@@ -199,20 +199,20 @@ impl Threads {
     }
 
     /// Who ends from now on is joined.
-    pub(crate) fn begin_end(&self) {
+    pub(crate) fn start_joining(&self) {
         lock(&self.state).ending = true;
     }
 
     /// Joins the threads that have ended and detaches the others.
     pub(crate) fn join_ended(&self) {
-        let (places, monitor) = {
+        let (slots, monitor) = {
             let mut state = lock(&self.state);
             state.closed = true;
-            (std::mem::take(&mut state.places), state.monitor.take())
+            (std::mem::take(&mut state.slots), state.monitor.take())
         };
-        let ended = places.into_iter().filter_map(|place| match place {
-            Place::Ended(handle) => Some(handle),
-            Place::Free | Place::Starting | Place::EndedAtOnce | Place::Running(_) => None,
+        let ended = slots.into_iter().filter_map(|slot| match slot {
+            Slot::Ended(handle) => Some(handle),
+            Slot::Free | Slot::Starting | Slot::EndedAtOnce | Slot::Running(_) => None,
         });
         for handle in ended.chain(monitor.filter(thread::JoinHandle::is_finished)) {
             // Neither a worker nor the monitor panics.
@@ -222,45 +222,45 @@ impl Threads {
 
     /// How many places one must look at to see all workers whose threads have not ended.
     #[inline]
-    pub(crate) fn places_in_use(&self) -> usize {
+    pub(crate) fn slots_in_use(&self) -> usize {
         self.in_use.load(Ordering::SeqCst)
     }
 
     /// How many threads there are, of those that have places.
-    pub(crate) fn places_taken(&self) -> usize {
+    pub(crate) fn slots_taken(&self) -> usize {
         self.taken.load(Ordering::SeqCst)
     }
 
-    fn note_places_in_use(&self, state: &State) {
-        let is_taken = |place: &&Place| !matches!(place, Place::Free);
-        let last = state.places.iter().rposition(|place| is_taken(&place));
+    fn note_slots_in_use(&self, state: &State) {
+        let is_taken = |slot: &&Slot| !matches!(slot, Slot::Free);
+        let last = state.slots.iter().rposition(|slot| is_taken(&slot));
         self.in_use.store(last.map_or(0, |last| last + 1), Ordering::SeqCst);
-        self.taken.store(state.places.iter().filter(is_taken).count(), Ordering::SeqCst);
+        self.taken.store(state.slots.iter().filter(is_taken).count(), Ordering::SeqCst);
     }
 
     /// The thread at `index` is alive no more, or, without one, the monitor's. `left` says what it leaves
     /// of its place, and is told whether exit joins.
-    fn end(&self, index: Option<usize>, left: impl FnOnce(Place, bool) -> Place) {
+    fn end(&self, index: Option<usize>, left: impl FnOnce(Slot, bool) -> Slot) {
         let mut state = lock(&self.state);
         state.alive -= 1;
         let ending = state.ending;
-        if let Some(place) = index.and_then(|index| state.places.get_mut(index)) {
-            *place = left(std::mem::replace(place, Place::Free), ending);
-            self.note_places_in_use(&state);
+        if let Some(slot) = index.and_then(|index| state.slots.get_mut(index)) {
+            *slot = left(std::mem::replace(slot, Slot::Free), ending);
+            self.note_slots_in_use(&state);
         }
         drop(state);
         self.changed.notify_all();
     }
 }
 
-impl Place {
+impl Slot {
     /// Its thread has ended.
-    fn after_end(self, ending: bool) -> Place {
+    fn after_end(self, ending: bool) -> Slot {
         match self {
-            Place::Starting => Place::EndedAtOnce,
-            Place::Running(handle) if ending => Place::Ended(handle),
+            Slot::Starting => Slot::EndedAtOnce,
+            Slot::Running(handle) if ending => Slot::Ended(handle),
             // A spare that has left.
-            _ => Place::Free,
+            _ => Slot::Free,
         }
     }
 }
@@ -274,7 +274,7 @@ struct ThreadEnd {
 
 impl Drop for ThreadEnd {
     fn drop(&mut self) {
-        self.threads.end(self.index, Place::after_end);
+        self.threads.end(self.index, Slot::after_end);
     }
 }
 

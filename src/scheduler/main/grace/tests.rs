@@ -23,7 +23,7 @@ fn nested(living: usize) -> Observation {
 fn wait(grace: &mut Grace, mut seen: impl FnMut(Duration) -> Observation) -> (Verdict, Duration) {
     let (mut at, mut slept) = (Duration::ZERO, Duration::ZERO);
     loop {
-        match grace.look(&seen(at), slept, || false) {
+        match grace.assess(&seen(at), slept, || false) {
             Verdict::Wait(nap) | Verdict::WakeWorker(nap) | Verdict::StartWorker(nap) => {
                 (at, slept) = (at + nap, nap);
             }
@@ -48,7 +48,7 @@ fn assert_ends(
 
 #[test]
 fn without_goroutines_exit_is_done() {
-    assert_eq!(Grace::new(GRACE).look(&running(0), Duration::ZERO, || false), Verdict::Done);
+    assert_eq!(Grace::new(GRACE).assess(&running(0), Duration::ZERO, || false), Verdict::Done);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_free_worker_is_waited_for_a_second() {
 #[test]
 fn a_worker_without_a_core_is_waited_for_a_second() {
     let mut grace = Grace::new(GRACE);
-    let mut look = |slept| grace.look(&running(1), millis(slept), || true);
+    let mut look = |slept| grace.assess(&running(1), millis(slept), || true);
     assert!(matches!(look(0), Verdict::Wait(_)));
     for _ in 0..MAX_DRAINERS {
         assert!(matches!(look(1), Verdict::StartWorker(_)));
@@ -135,7 +135,7 @@ fn a_worker_without_a_core_is_waited_for_a_second() {
 fn an_endless_grace_does_not_end() {
     let mut grace = Grace::new(Duration::MAX);
     for _ in 0..1000 {
-        let verdict = grace.look(&running(1), millis(1_000_000), || false);
+        let verdict = grace.assess(&running(1), millis(1_000_000), || false);
         assert!(!matches!(verdict, Verdict::GiveUp | Verdict::Done), "{verdict:?}");
     }
 }
@@ -143,7 +143,7 @@ fn an_endless_grace_does_not_end() {
 #[test]
 fn a_worker_that_is_free_is_woken_and_one_is_started_if_none_is() {
     let mut grace = Grace::new(GRACE);
-    let mut look = |seen: Observation| grace.look(&seen, NAP, || false);
+    let mut look = |seen: Observation| grace.assess(&seen, NAP, || false);
     assert!(matches!(look(running(2)), Verdict::Wait(_)), "it has just begun");
     assert!(matches!(look(Observation { workers: 3, ..running(2) }), Verdict::WakeWorker(_)));
     assert!(matches!(look(running(2)), Verdict::StartWorker(_)));
@@ -154,7 +154,7 @@ fn a_worker_that_is_free_is_woken_and_one_is_started_if_none_is() {
 fn so_many_workers_are_started_and_no_more() {
     let mut grace = Grace::new(Duration::MAX);
     let started = (0..1000)
-        .filter(|_| matches!(grace.look(&running(1), NAP, || false), Verdict::StartWorker(_)))
+        .filter(|_| matches!(grace.assess(&running(1), NAP, || false), Verdict::StartWorker(_)))
         .count();
     assert_eq!(started, MAX_DRAINERS);
 }
@@ -167,7 +167,7 @@ fn main_looks_less_often_the_longer_it_waits() {
     let mut slept = Duration::ZERO;
     while at < millis(2000) {
         looks += 1;
-        match grace.look(&running(1), slept, || false) {
+        match grace.assess(&running(1), slept, || false) {
             Verdict::Wait(nap) | Verdict::StartWorker(nap) => (at, slept) = (at + nap, nap),
             verdict => panic!("{verdict:?}"),
         }
