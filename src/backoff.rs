@@ -1,4 +1,4 @@
-//! Waiting a moment before going to sleep.
+//! Backoff before a thread goes to sleep: spinning on a condition, yielding the core.
 
 #![forbid(unsafe_code)]
 
@@ -21,11 +21,11 @@ pub(crate) fn yield_for(time: Duration) {
     }
 }
 
-/// A moment that lasts longer is no moment: others want the core, and each time that it is yielded they may
+/// If spinning takes longer, others want the core, and each time that it is yielded they may
 /// keep it for milliseconds.
 const CONTENDED: Duration = Duration::from_micros(100);
 
-/// What a moment came to.
+/// How spinning ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpinOutcome {
     /// The condition holds.

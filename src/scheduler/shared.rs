@@ -171,8 +171,8 @@ impl Scheduler {
 
     // The way out: what workers take.
 
-    /// Takes a task from the injector, and batch for the ring of `worker`, the caller. Says how much
-    /// batch.
+    /// Takes a task from the injector, and a batch for the ring of `worker`, the caller. Says how large
+    /// that is.
     #[inline(never)]
     pub(super) fn take_injected(&self, worker: &Worker) -> Option<(RawTask, usize)> {
         if self.injector.is_empty() {
@@ -252,7 +252,7 @@ impl Scheduler {
         }
     }
 
-    // What others want of the monitor.
+    // What others request of the monitor.
 
     /// A worker has gone away, and there is no spare.
     pub(super) fn request_cover(&self) {

@@ -1,10 +1,10 @@
-//! Resting workers: what is pushed while one rests is found by those that are awake or, if they
-//! compute, by the resting one when its time is up.
+//! Workers that back off: what is pushed while one does is found by those that are awake or, if they
+//! compute, by that one when its time is up.
 //!
 //! Whoever finds the task ends the model; if nobody does, loom reports a deadlock. Seen to do so in
-//! `whoever_goes_to_sleep_last_finds_it` when `Idle::notify` wakes nobody as long as one rests,
+//! `whoever_goes_to_sleep_last_finds_it` when `Idle::notify` wakes nobody as long as one backs off,
 //! whether or not others are awake, and when `Idle::sleep` leaves out the look also for workers that
-//! may not rest.
+//! may not back off.
 
 use loom::thread;
 

@@ -2,16 +2,16 @@
 //! decides about them.
 //!
 //! As in `lost_wakeup.rs` somebody sleeps for ever if a push is lost, which loom reports as a
-//! deadlock. Timed waits do not end, except where it is said; a monitor that is up looks again and
+//! deadlock. Timed waits do not end, except where it is said; a monitor that is awake looks again and
 //! again.
 //!
 //! Seen to find, in `idle/mod.rs` and `availability.rs`:
 //!
-//! - `wake_one` that finds no sleeper any more and does not get the monitor up, or a sleeper's look
+//! - `wake_one` that finds no sleeper any more and does not wake the monitor, or a sleeper's look
 //!   that passes nothing on when it has become a spare: a deadlock in
 //!   `the_monitor_sees_to_what_is_pushed_when_a_worker_returns`. In the same model, `wake` without
 //!   `ensure_monitor_awake_by`, `wake_monitor_locked` without the signal, and `announce_monitor_sleep` that leaves the
-//!   bit set; and, by a monitor that never rests (loom's limit of branches), `allow` without `fill`.
+//!   bit set; and, by a monitor that never sleeps (loom's limit of branches), `allow` without `fill`.
 //! - `block` without `fill`: a deadlock wherever a worker blocks.
 //! - `unblock` and `allow` without `trim`: "too many are available, or too few".
 //! - `count_in` left out in `announce_sleep` or `block`, or without one of its changes: the same, "somebody is
@@ -113,7 +113,7 @@ fn a_worker_returns_and_looks_for_work(mistake: Mistake) {
     });
 }
 
-/// A worker comes back and computes for ever, while the other one perhaps lies down.
+/// A worker comes back and computes for ever, while the other one perhaps goes to sleep.
 fn a_worker_returns_and_computes(mistake: Mistake, preemptions: usize) {
     explore(Some(preemptions), move || {
         let world = World::with_spares(1, 1, mistake);
@@ -151,14 +151,14 @@ fn the_monitor_sees_to_what_is_pushed_when_a_worker_returns() {
     a_worker_returns_and_computes(Mistake::None, 1);
 }
 
-/// It stays up for ever beside a sleeper.
+/// It stays awake for ever beside a sleeper.
 #[test]
 #[should_panic(expected = "exceeded maximum number of branches")]
 fn a_monitor_not_handing_over_is_found_out() {
     a_worker_returns_and_computes(Mistake::NotHandedOver, 1);
 }
 
-/// A worker that comes back has its place again, whether the other one has lain down yet or not.
+/// A worker that comes back has its place again, whether the other one sleeps yet or not.
 #[test]
 fn a_worker_that_returns_has_its_place_again() {
     explore(Some(3), || {
@@ -178,7 +178,7 @@ fn a_worker_that_returns_has_its_place_again() {
 }
 
 /// A worker comes back and computes for ever, beside one that computes already, while a third one
-/// rests.
+/// backs off.
 #[test]
 fn a_worker_that_rests_when_another_returns() {
     let_time_pass(true);
@@ -256,7 +256,7 @@ fn an_excess_worker_not_looking_is_found_out() {
     fewer_are_allowed(Mistake::SleepWithoutLook);
 }
 
-/// The monitor writes a worker off while that does `act`, ends its poll, and lies down.
+/// The monitor writes a worker off while that does `act`, ends its poll, and goes to sleep.
 fn a_write_off(mistake: Mistake, act: impl Fn(&Worker) + Clone + Send + Sync + 'static) {
     explore(Some(2), move || {
         let world = World::with_spares(1, 1, mistake);

@@ -2,7 +2,7 @@
 //!
 //! As in `lost_wakeup.rs`, a worker that has found a task computes for ever, so each worker must
 //! find one; else loom reports a deadlock. A single is pushed without a lock, so what saves it is
-//! either that its worker gets the monitor up, or that the monitor, when it lies down beside somebody
+//! either that its worker wakes the monitor, or that the monitor, when it goes to sleep beside somebody
 //! awake, does so for a limited time: there is a model for each. Timed waits end in all but the first.
 //!
 //! Seen to report a deadlock, too, when `IdleSummary::is_asleep` disregards who is awake, and when
@@ -36,7 +36,7 @@ fn a_single_when_nobody_was_awake(mistake: Mistake) {
 }
 
 /// The same by workers that have been awake all the time, so that the first one may believe that
-/// the monitor is up when that has just lain down.
+/// the monitor is awake when that has just announced its sleep.
 fn a_single_when_the_monitor_lies_down(mistake: Mistake) {
     let_time_pass(true);
     explore(Some(2), move || {

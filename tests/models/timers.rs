@@ -1,4 +1,4 @@
-//! TimerQueue: the monitor does not oversleep, each is woken once or removed, and by its last waker.
+//! Timers: the monitor does not oversleep, each is woken once or removed, and by its last waker.
 //!
 //! Seen to fail: the first three with a `limit` that looks at the deadlines before it says when the
 //! monitor looks, and with an `add` that asks when the monitor looks before it stores the deadline
@@ -29,7 +29,7 @@ impl World {
     fn new() -> Arc<Self> {
         let start = Instant::now();
         let timers = TimerQueue::new(start);
-        // The monitor is up, and need not be called.
+        // The monitor is awake, and need not be called.
         timers.limit(start, Some(start));
         Arc::new(World { start, timers, monitor: Parker::new() })
     }

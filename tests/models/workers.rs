@@ -24,11 +24,11 @@ pub(crate) enum Mistake {
     SleepWithoutLook,
     /// The last searcher does not look again.
     DutyNotPassedOn,
-    /// Nor does one that has slept since its haul was tiny.
+    /// Nor does one that has slept since what it stole was tiny.
     StillBackingOff,
-    /// Who puts a single aside does not care whether anybody watches.
+    /// Who puts a single aside does not care whether the monitor is awake.
     MonitorNotWoken,
-    /// The monitor does not look again when it has lain down.
+    /// The monitor does not look again when it has announced its sleep.
     MonitorSleepsWithoutLook,
     /// It sleeps without a limit, whoever is awake.
     SleepWithoutLimit,
@@ -80,7 +80,7 @@ impl Shared {
 pub(crate) struct Worker {
     world: Arc<World>,
     me: usize,
-    /// When it lies down it says so, once.
+    /// When it announces its sleep it says so, once.
     announces: Cell<bool>,
     /// It is a spare that was told to leave.
     has_left: bool,
@@ -137,7 +137,7 @@ impl World {
         (first..self.workers.len()).map(start).collect()
     }
 
-    /// The same, and waits until all of them have lain down.
+    /// The same, and waits until all of them have announced their sleep.
     pub(crate) fn start_asleep(
         self: &Arc<Self>,
         first: usize,
@@ -151,7 +151,7 @@ impl World {
         threads
     }
 
-    /// Until it lies down, if it has called `announce_sleep`.
+    /// Until it has announced its sleep, if it has called `announce_sleep`.
     pub(crate) fn wait_for_sleep(&self, worker: usize) {
         self.workers[worker].has_announced_sleep.wait_for(1);
     }
@@ -198,7 +198,7 @@ impl World {
         self.idle.let_spares_leave(|worker| self.parker(worker));
     }
 
-    /// When everybody is at rest, no more and no less than are allowed are available.
+    /// When everybody sleeps, no more and no less than are allowed are available.
     pub(crate) fn assert_counts_are_right(&self) {
         assert_eq!(self.idle.working(), self.allowed, "too many are available, or too few");
     }
@@ -419,7 +419,7 @@ impl Worker {
         self.task_at_hand().or_else(|| self.search(false, false))
     }
 
-    /// The same after a haul that was tiny; then nothing was at hand a moment ago.
+    /// The same after steals that were tiny; then nothing was at hand a moment ago.
     pub(crate) fn find_task_after_tiny_steals(&mut self) -> Option<Found> {
         self.search(true, false)
     }

@@ -66,7 +66,7 @@ impl Scheduler {
         None
     }
 
-    /// LiveCount a goroutine about to be spawned, unless the runtime is closed.
+    /// Counts a goroutine about to be spawned, unless the runtime is closed.
     #[inline]
     fn count_spawn(&self, context: Option<&Context>) -> bool {
         // Inside a poll the worker's own counts do, as `live_count.rs` explains.

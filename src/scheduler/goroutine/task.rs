@@ -209,7 +209,7 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
 pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     let address = ptr::with_exposed_provenance_mut(task);
     let address = NonNull::new(address).expect("queues hold no null");
-    // SAFETY: every word in a queue comes from `into_raw_task`, and queues give each out once (their
+    // SAFETY: every address in a queue comes from `into_raw_task`, and queues give each out once (their
     // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
     // Exercised by `soundness::queues_under_stealing`.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };

@@ -2,7 +2,7 @@
 //!
 //! A worker that blocks, and said so, or that the monitor has *written off*, is away: it is neither
 //! awake nor asleep. There should be as many *available* workers, awake or asleep, as *allowed*. So when
-//! one goes away, a *spare* takes its place: a worker like the others, asleep in its bed, on a list of
+//! one goes away, a *spare* takes its place: a worker like the others, asleep like them, on a list of
 //! its own where no push finds it. Taking its place is to be moved to the list of sleepers. When one
 //! comes back there is one too many: a sleeper becomes a spare, or if none sleeps, the one that came
 //! back does after its poll. A spare that has not been needed for a while is told to leave.
@@ -10,7 +10,7 @@
 //! For the argument in `idle/mod.rs`: a sleeper that becomes a spare after a pusher has read that it sleeps is
 //! not woken, and its look (step 2) wakes another, or nobody, if nobody sleeps. That happens only when
 //! all that are allowed are awake, one of them since after the push; then it is the monitor who sees
-//! to the work if they do not, and both the pusher and the look have made sure that it is up.
+//! to the work if they do not, and both the pusher and the look have made sure that it is awake.
 //!
 //! # Rejected
 //!
@@ -23,7 +23,7 @@ use super::parker::{Availability, Parker, Signal};
 use super::{AWAKE, Idle, Lists, SLEEPING};
 use crate::sync::{Ordering, lock};
 
-/// What the monitor leaves behind when it lies down.
+/// What the monitor leaves behind when it goes to sleep.
 pub(crate) struct IdleSummary {
     pub(crate) awake: usize,
     pub(crate) written_off: usize,
@@ -109,7 +109,7 @@ impl Idle {
             .for_each(|parker| parker.set(Availability::CheckInRequested));
     }
 
-    /// A worker that has been summoned or written off is between two polls. Says whether it is one
+    /// A worker that was asked to check in, or written off, is between two polls. Says whether it is one
     /// too many.
     pub(crate) fn check_in(&self, parker: &Parker) -> bool {
         let mut lists = lock(&self.lists);

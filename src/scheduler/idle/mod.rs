@@ -18,7 +18,7 @@
 //! # Protocol
 //!
 //! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
-//! *sleeping*. One word holds the three counts, and whether the monitor is up. All of it but the
+//! *sleeping*. One word holds the three counts, and whether the monitor is awake. All of it but the
 //! number of searchers changes under the lock of the lists; the list of sleepers is the only place
 //! where a sleeper can be found, and whoever removes a sleeper from it owes it exactly one signal.
 //!
@@ -34,7 +34,7 @@
 //! 1. A pusher publishes the work and reads the word. If somebody searches it is done. If somebody
 //!    sleeps, it takes one sleeper off the list, counts it as a searcher on its behalf, and signals
 //!    it. Until that searcher has found something, further pushes see it and wake nobody. If nobody
-//!    sleeps, it sees to it that the monitor is up.
+//!    sleeps, it wakes the monitor, unless that is awake.
 //! 2. A worker going to sleep puts itself on the list and stops counting as a searcher, and looks at
 //!    all queues once more, at the injector with its locks. If it sees shared work it takes itself
 //!    off the list again (if a pusher was faster, the signal is on its way, and it takes that).
@@ -57,28 +57,28 @@
 //!
 //! # The monitor
 //!
-//! One thread of its own (`monitor/mod.rs`). While it is *up* it looks every now and then for work that
-//! others neglect, and finds all there is, singles included. It lies down when there is nothing to
-//! see, and whoever pushes a single, or shared work that wakes nobody, gets it up again. So an idle
-//! program has no wake-ups, and one that is busy does not pay for more than a look at the word.
+//! One thread of its own (`monitor/mod.rs`). While it is *awake* it looks every now and then for work
+//! that others neglect, and finds all there is, singles included. It goes to sleep when there is nothing
+//! to see, and whoever pushes a single, or shared work that wakes nobody, wakes it. So an idle program
+//! has no wake-ups, and a busy one pays for no more than a read of the word.
 //!
-//! Lying down is like a worker's: it announces that, and looks again. For the injector the argument
+//! Its going to sleep is like a worker's: it announces that, and looks again. For the injector the argument
 //! above holds. A single is pushed without a lock, so its pusher may still read that the monitor is
-//! up. Therefore it sleeps with a limit as long as any worker is awake or written off. Without any,
+//! awake. Therefore it sleeps with a limit as long as any worker is awake or written off. Without any,
 //! the next worker that pushes a single has been through the lock since, and reads the truth.
 //!
 //! # Tiny goroutines
 //!
 //! Goroutines that run for less time than it takes to carry them to another core (`steal_meter.rs`) are
-//! better left to whoever has them, even if cores idle. A worker that finds its catch to have been
-//! like that *rests*, if others are awake and nobody else rests: it goes to sleep without the look of
-//! step 2, for a short time. While it rests and others are awake, pushes wake nobody, and duties are
+//! better left to whoever has them, even if cores idle. A worker that finds what it stole to have been
+//! like that *backs off*, if others are awake and nobody else backs off: it goes to sleep without the
+//! look of step 2, for a short time. While it backs off and others are awake, pushes wake nobody, and duties are
 //! passed on to other sleepers than this one. When its time is up it is an ordinary sleeper, and takes
 //! the look that it left out; if it finds something it is an ordinary searcher.
 //!
-//! So work that is pushed while somebody rests is found by those that are awake, when they come to
-//! the end of what they do (they cannot rest, and look in step 2), or, if they compute, by the
-//! resting worker when its time is up. The last worker that is awake never rests; and a worker that
+//! So work that is pushed while somebody backs off is found by those that are awake, when they come to
+//! the end of what they do (they cannot back off, and look in step 2), or, if they compute, by the
+//! worker that backs off, when its time is up. The last worker that is awake never backs off; and a worker that
 //! ends, or goes away, looks after that too (`Scheduler::pass_on_shared_work`).
 //!
 //! What it brings: `docs/benchmarks.md`.
@@ -90,7 +90,7 @@
 //! - Waking for every push (tokio's next slot tried it: a third slower at message passing, twice
 //!   taken back); waking nobody for singles at all (strands them).
 //! - A sleeping worker as the monitor, with a time limit, which this had at first: when all workers
-//!   are stuck there is none, and each time it got up another one had to begin anew.
+//!   are stuck there is none, and each time it woke up another one had to begin anew.
 //! - A fence between publishing and reading the word, instead of the injector's locks: 10 ns for each
 //!   push from outside.
 //! - A limit of half of *all* workers for searchers: with eight workers on two cores, four searchers
@@ -110,7 +110,7 @@ use std::time::Duration;
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 use parker::{Parker, Signal};
 
-/// How long a worker rests. In practice it is half as long again, the system's slack for timers.
+/// How long a worker backs off. In practice it is half as long again, the system's slack for timers.
 const BACKOFF: Duration = Duration::from_micros(100);
 
 /// The word: three 16-bit fields and two bits.
@@ -128,18 +128,18 @@ fn field(word: u64, unit: u64) -> usize {
 pub(crate) struct Idle {
     word: AtomicU64,
     lists: Mutex<Lists>,
-    /// The monitor's. It is told to watch.
+    /// The monitor's.
     monitor: Parker,
-    /// The monitor is to be up whenever a worker is.
+    /// The monitor is to be awake whenever a worker is.
     keeps_monitor_awake: bool,
 }
 
 /// What only changes under the lock. The word mirrors the first four, for a look without it.
 struct Lists {
     awake: usize,
-    /// The sleeper that comes first rests.
+    /// The sleeper that comes first backs off.
     is_backing_off: bool,
-    /// The monitor is up.
+    /// The monitor is awake.
     is_monitor_awake: bool,
     /// Who fell asleep last is woken first.
     sleepers: Vec<usize>,
@@ -163,18 +163,18 @@ struct Lists {
 pub(crate) trait Queues {
     /// Whether shared work waits anywhere.
     fn has_shared_work(&self) -> bool;
-    /// The bed of a worker.
+    /// Where a worker sleeps.
     fn parker(&self, worker: usize) -> &Parker;
 }
 
-/// What a worker that lies down becomes.
+/// What a worker that announces its sleep becomes.
 enum Sleeper {
     Ordinary,
     BackingOff,
     Spare,
 }
 
-/// Whether somebody who wants to get up is still in bed of its own accord.
+/// What a worker finds that takes its announcement back.
 enum CancelSleep {
     Awake,
     /// Somebody was faster: the signal is on its way.
@@ -216,7 +216,7 @@ impl Idle {
         }
     }
 
-    /// Wakes somebody for what a searcher has left, also while one rests, whom it leaves alone.
+    /// Wakes somebody for what a searcher has left, also while one backs off, whom it leaves alone.
     pub(crate) fn pass_on<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let word = self.word.load(Ordering::Relaxed);
         if !Idle::is_looked_after(word) {
@@ -225,7 +225,7 @@ impl Idle {
         }
     }
 
-    /// Somebody searches, or nobody sleeps and the monitor is up.
+    /// Somebody searches, or nobody sleeps and the monitor is awake.
     #[inline]
     fn is_looked_after(word: u64) -> bool {
         field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING
@@ -297,7 +297,7 @@ impl Idle {
         field(before, SEARCHING) == 1
     }
 
-    /// Sleeps until there is something to do; `resting`, which searchers do not, leaves it for a while
+    /// Sleeps until there is something to do; `backing_off`, which searchers do not, leaves it for a while
     /// to others, if they are awake. The caller's own queue is empty. Returns as a searcher, or, with
     /// `false`, to leave for good.
     pub(crate) fn sleep(
@@ -387,7 +387,7 @@ impl Idle {
         }
     }
 
-    /// If the one that rested has been taken off the list, nobody rests.
+    /// If the one that backed off has been taken off the list, nobody backs off.
     fn settle_backoff(&self, lists: &mut Lists) {
         if lists.is_backing_off && lists.sleepers.is_empty() {
             self.end_backoff(lists);

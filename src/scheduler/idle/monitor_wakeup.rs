@@ -1,4 +1,4 @@
-//! Whether the monitor is up. (Why none of this loses anything: `idle/mod.rs`.)
+//! How the monitor goes to sleep, and who wakes it. `idle/mod.rs` says why none of this loses a wake-up.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use super::{Idle, Lists, MONITOR_AWAKE};
 use crate::sync::{Ordering, lock};
 
 impl Idle {
-    /// Gets the monitor up, if it is not, after the caller has put a single aside.
+    /// Wakes the monitor, if it sleeps, after the caller has put a single aside.
     #[inline]
     pub(crate) fn ensure_monitor_awake(&self) {
         self.ensure_monitor_awake_by(self.word.load(Ordering::Relaxed));
@@ -43,7 +43,7 @@ impl Idle {
         self.monitor.send(Signal::Wake);
     }
 
-    /// Whether the monitor is to be up.
+    /// Whether the monitor is to be awake.
     pub(crate) fn is_monitor_awake(&self) -> bool {
         self.word.load(Ordering::Relaxed) & MONITOR_AWAKE != 0
     }
@@ -53,12 +53,12 @@ impl Idle {
         self.monitor.receive(limit);
     }
 
-    /// The monitor is up.
+    /// The monitor is awake after all.
     pub(crate) fn cancel_monitor_sleep(&self) {
         self.set_monitor_awake(&mut lock(&self.lists), true);
     }
 
-    /// The monitor lies down. It must look at the queues after this, and sleep with a limit if any
+    /// The monitor goes to sleep. It must look at the queues after this, and sleep with a limit if any
     /// worker is awake or written off, or if there are spares.
     pub(crate) fn announce_monitor_sleep(&self) -> IdleSummary {
         let mut lists = lock(&self.lists);

@@ -1,4 +1,4 @@
-//! Where a worker sleeps, and what it is to the others.
+//! Where a worker sleeps, and whether it is available.
 
 #![forbid(unsafe_code)]
 
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::sync::{AtomicU32, Condvar, Mutex, Ordering, lock};
 
-/// What a worker is to the others. It changes under the lock of the lists.
+/// Whether a worker is available to goroutines. It changes under the lock of the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Availability {
-    /// Available.
+    /// Awake or asleep, or a spare.
     Available,
     /// The same, and to check in after this poll: perhaps it is one too many, or others wait for it to
     /// look at the injector.

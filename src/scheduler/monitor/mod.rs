@@ -11,16 +11,16 @@
 //!   has can be taken by others at any time, so one that is written off while its poll ends runs on as
 //!   it pleases.
 //! - For each that is away a spare steps in, or a new thread.
-//! - It starts the threads that others want (`thread_requests.rs`).
-//! - A worker whose polls are long is summoned: after this one it looks at the injector and the timers
+//! - It starts the threads that others request (`thread_requests.rs`).
+//! - A worker whose polls are long is asked to check in: after this one it looks at the injector and the timers
 //!   (`run_loop.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
 //! - Spares that have not been needed for a second leave.
 //! - Who held a worker for too long is reported.
 //!
-//! Besides it keeps the time for the timers (`timer_queue.rs`), for which it gets up at their deadlines.
+//! Besides it keeps the time for the timers (`timer_queue.rs`), for which it wakes up at their deadlines.
 //!
 //! Samples are taken every 800 µs while anything moves, or every millisecond if nobody is idle. When nothing
-//! waits and nothing has moved since the last one, it lies down (`idle/mod.rs`).
+//! waits and nothing has moved since the last one, it goes to sleep (`idle/mod.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -48,11 +48,11 @@ const STACK_SIZE: usize = 2 << 20;
 /// for this than to come back.
 const MOMENT: Duration = Duration::from_micros(50);
 
-/// How long it lies down while a worker is awake or written off, at first. The second look finds what
+/// How long it sleeps while a worker is awake or written off, at first. The next sample finds what
 /// was pushed without a lock beside the first; after that every pusher sees that it must be called.
 const SHORT_SLEEP: Duration = Duration::from_millis(10);
 
-/// How long it lies down if there is nothing to see but spares, or workers that are written off.
+/// How long it sleeps if there is nothing to see but spares, or workers that are written off.
 const LONG_SLEEP: Duration = Duration::from_secs(1);
 
 /// So much of the time between two looks counts, at most. More has passed if the process was stopped, or
@@ -126,7 +126,7 @@ impl Monitor {
                 // Exit looks after stragglers itself.
                 Phase::Closing | Phase::Closed => inspect_at = None,
                 Phase::Ended => {
-                    // What was wanted before the phase was set.
+                    // What was requested before the phase was set.
                     self.serve();
                     return self.scheduler.stop_internal_timers();
                 }

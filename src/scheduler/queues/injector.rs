@@ -32,7 +32,7 @@ pub(crate) struct Injector<const SHARDS: usize> {
 #[repr(align(128))]
 struct Shard {
     tasks: Mutex<VecDeque<RawTask>>,
-    /// Mirrors the length of `words`, for a look without the lock.
+    /// Mirrors the length of `tasks`, for a look without the lock.
     len: AtomicUsize,
 }
 

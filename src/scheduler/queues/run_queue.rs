@@ -36,7 +36,7 @@ use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 /// A task as a queue holds it: the address of its allocation. Zero is no task.
 pub(crate) type RawTask = usize;
 
-/// A bounded queue of `N` words (a power of two) with one owner and many thieves.
+/// A bounded queue of `N` tasks (a power of two) with one owner and many thieves.
 pub(crate) struct Ring<const N: usize> {
     head: AtomicU32,
     tail: AtomicU32,
@@ -59,8 +59,8 @@ impl<const N: usize> Ring<N> {
         self.head_and_len().1 as usize
     }
 
-    /// Owner: puts `word` at the back and returns the new length. If the ring is full, moves its
-    /// older half and `word` into the returned batch instead.
+    /// Owner: puts `task` at the back and returns the new length. If the ring is full, moves its
+    /// older half and `task` into the returned batch instead.
     // Always inline: a call would add a tenth to a wake.
     #[inline(always)]
     pub(crate) fn push(&self, task: RawTask) -> Result<usize, Vec<RawTask>> {
@@ -104,7 +104,7 @@ impl<const N: usize> Ring<N> {
         }
     }
 
-    /// Owner: the task that will be taken after `ahead` others, or an old one's word, or zero.
+    /// Owner: the task that will be taken after `ahead` others, or an old one's address, or zero.
     #[inline]
     pub(crate) fn upcoming(&self, ahead: u32) -> RawTask {
         let head = self.head.load(Ordering::Relaxed);
@@ -189,7 +189,7 @@ impl NextSlot {
         self.0.load(Ordering::Relaxed) == 0
     }
 
-    /// Owner: puts `word` in and returns what it displaces.
+    /// Owner: puts `task` in and returns what it displaces.
     #[inline]
     pub(crate) fn replace(&self, task: RawTask) -> Option<RawTask> {
         // Ordering: Release pairs with the Acquire in `take`. What is displaced is the owner's own.

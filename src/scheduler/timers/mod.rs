@@ -1,4 +1,4 @@
-//! TimerQueue: all of them, and one as its owner has it.
+//! Timers: all of them, and one as its owner has it.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! TimerQueue: who is to be woken, and when. (One of them, as its owner has it: `timer.rs`.)
+//! Timers: who is to be woken, and when. (One of them, as its owner has it: `timer.rs`.)
 //!
 //! # Protocol
 //!
@@ -6,7 +6,7 @@
 //! without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and of futures
 //! that a thread drives, and one for *foreign* wakers, which may be anybody's code.
 //!
-//! - TimerQueue that goroutines wait for are in one of the shared shards; a thread always uses the same one.
+//! - Timers that goroutines wait for are in one of the shared shards; a thread always uses the same one.
 //!   Workers wake what is due every few dozen polls, and when they have nothing to do; and so does the
 //!   monitor, which alone waits for a deadline: before it sleeps it says until when at the latest, and
 //!   looks at the deadlines once more; who adds an earlier one calls it.
@@ -89,7 +89,7 @@ pub(crate) struct TimerQueue<const SHARDS: usize> {
 /// The shards of threads that drive futures. They are kept for the next driver.
 struct Drivers {
     shards: Vec<Arc<Shard>>,
-    /// The indices of those without a driver. TimerQueue may be left in some of them.
+    /// The indices of those without a driver. Timers may be left in some of them.
     free: Vec<usize>,
 }
 

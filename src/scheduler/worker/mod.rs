@@ -1,4 +1,4 @@
-//! A worker, as others see it: its run queue, its counts, its bed. What it does is in `run_loop.rs`.
+//! A worker, as others see it: its run queue, its counts, its parker. What it does is in `run_loop.rs`.
 
 #![forbid(unsafe_code)]
 

@@ -3,12 +3,12 @@
 //! # A fair turn in time
 //!
 //! What waits in the injector, and what is due at the timers, has its turn every 61 polls. Where polls are
-//! long that would be late, so the monitor, which looks every millisecond, *summons* each worker that has
-//! begun fewer polls than that since its last look: after its poll the worker looks at once, then after
-//! two polls more, then four, until it is back at 61, or is summoned again. Where polls take a
+//! long that would be late, so the monitor, which samples every millisecond, asks each worker to *check in*
+//! that has begun fewer polls than that since its last sample: after its poll the worker looks at once, then after
+//! two polls more, then four, until it is back at 61, or is asked again. Where polls take a
 //! millisecond or more it looks after each of them, and takes an injected goroutine and one of its own
 //! in turn. (And goroutines that a timer wakes go to the injector then, instead of the worker's own queue.)
-//! Where polls are short nobody is summoned.
+//! Where polls are short nobody is asked.
 
 #![forbid(unsafe_code)]
 
@@ -123,7 +123,7 @@ impl<'a> RunLoop<'a> {
         self.task_at_hand().or_else(|| self.search(false))
     }
 
-    /// By a worker that was summoned or written off in its last poll. Says whether it is one too many;
+    /// By a worker that was asked to check in, or written off, in its last poll. Says whether it is one too many;
     /// then it has left its queue to others.
     #[cold]
     fn check_in(&mut self) -> bool {
@@ -180,7 +180,7 @@ impl<'a> RunLoop<'a> {
                     // Somebody makes them one by one. Let some more come together than last time.
                     yield_for((2 * took).min(MAX_PAUSE));
                 }
-                // On a busy machine the moment may take long, and nobody else is woken meanwhile.
+                // On a busy machine this may take long, and nobody else is woken meanwhile.
                 let came = spin_until(|| self.is_to_end() || scheduler.has_shared_work_or_timers());
                 if came == SpinOutcome::Ready {
                     continue;
@@ -283,7 +283,7 @@ impl<'a> RunLoop<'a> {
         self.scheduler.push_back(self.worker, task);
     }
 
-    /// From the injector, with batch for the ring.
+    /// From the injector, with a batch for the ring.
     #[inline]
     fn injected_task(&mut self) -> Option<RawTask> {
         let (task, batch) = self.scheduler.take_injected(self.worker)?;

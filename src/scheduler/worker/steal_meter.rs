@@ -4,8 +4,8 @@
 //! A goroutine that moves to another core takes its cache lines along, and so does the memory it
 //! leaves behind: a few hundred nanoseconds, on both cores. One that runs for less is better left
 //! where it is. Nobody can know beforehand how long a goroutine will run, but those that are spawned
-//! together are alike. So a worker measures: the time from its first catch until it has nothing
-//! left, what its catch has spawned included, by the number of goroutines it took. If they were
+//! together are alike. So a worker measures: the time from its first steal until it has nothing
+//! left, what the stolen have spawned included, by the number of goroutines it took. If they were
 //! tiny, it is in no hurry to take more (`idle/mod.rs`, "Tiny goroutines").
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! What others want of the monitor: threads.
+//! What others request of the monitor: threads.
 //!
 //! On Linux a thread inherits the cores, the priority, the signal mask and the namespaces of the thread
 //! that starts it, and goroutines, like main, may change all of these for themselves. So that nobody
@@ -18,7 +18,7 @@
 //!   takes, under the lock of the lists. If the worker is back by then, one thread is started all the
 //!   same, unless there is a spare: short calls of `blocking` would each call the monitor otherwise.
 //! - *At the end.* The monitor takes for the last time after the phase is *ended*. Then nobody stands in
-//!   any more, and no one drains; refusals are still reported, and news are still sent. What is noted
+//!   any more, and no one drains; refusals are still reported, and notices are still sent. What is noted
 //!   later is not taken: workers that block by then are waited for by the rules of exit, or left behind.
 //!
 //! # Rejected
@@ -128,7 +128,7 @@ impl ThreadRequests {
         }
     }
 
-    /// News for which there is no thread are main's.
+    /// Notices for which there is no thread are main's.
     fn give_back(&self, wakers: Vec<Waker>) {
         if let Some(notices) = &mut *lock(&self.notices) {
             return notices.extend(wakers);

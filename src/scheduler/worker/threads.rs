@@ -1,8 +1,8 @@
 //! Worker threads: start, wait for their end, leave behind.
 //!
-//! A worker thread sits on a *place*, the index of its [`Worker`]. There are as many available
+//! A worker thread sits on a *slot*, the index of its [`Worker`]. There are as many available
 //! workers as the program asked for (`idle/mod.rs` counts them); where one is away and there is no spare
-//! to stand in for it, another thread is started. When a spare has left its place is free again.
+//! to stand in for it, another thread is started. When a spare has left its slot is free again.
 //!
 //! # Who starts threads
 //!
@@ -18,10 +18,10 @@
 //!              └─────────────────────────────────────────────────────── or free, if exit has not begun
 //! ```
 //!
-//! The system may take its time, so no lock is held meanwhile. The place is reserved first, and the thread
+//! The system may take its time, so no lock is held meanwhile. The slot is reserved first, and the thread
 //! counted as alive, under the same lock under which exit takes stock. So a thread is refused, or it is
 //! counted when exit begins to wait, whether or not it has begun to run; and exit waits for it as for any
-//! other. It may end before its handle is noted; then the place is not free before that. Exit joins those
+//! other. It may end before its handle is noted; then the slot is not free before that. Exit joins those
 //! whose handles are there. They all are when nobody is alive: the monitor, which notes them, is the last
 //! to be waited for.
 //!
@@ -51,9 +51,9 @@ pub(crate) struct Threads {
     waiting: AtomicUsize,
     /// Those of them that a goroutine called in its poll, rather than a destructor after it.
     waiting_goroutines: AtomicUsize,
-    /// How many places one must look at to see all workers whose threads have not ended.
+    /// How many slots one must look at to see all workers whose threads have not ended.
     in_use: AtomicUsize,
-    /// How many places are not free.
+    /// How many slots are not free.
     taken: AtomicUsize,
 }
 
@@ -96,8 +96,8 @@ impl Threads {
         }
     }
 
-    /// Reserves a place for a thread that is to be started, if there are fewer than `limit`. `occupy` is
-    /// told its index before others see the place in use.
+    /// Reserves a slot for a thread that is to be started, if there are fewer than `limit`. `occupy` is
+    /// told its index before others see the slot in use.
     pub(crate) fn reserve<W>(
         &self,
         limit: usize,
@@ -122,7 +122,7 @@ impl Threads {
         Ok(occupied)
     }
 
-    /// LiveCount the monitor's thread, which is to be started.
+    /// Counts the monitor's thread, which is to be started.
     pub(crate) fn reserve_monitor(&self) {
         lock(&self.state).alive += 1;
     }
@@ -151,7 +151,7 @@ impl Threads {
     pub(crate) fn note(&self, index: usize, handle: thread::JoinHandle<()>) {
         let mut state = lock(&self.state);
         let ending = state.ending;
-        // Without a place exit has not waited any longer: the thread is detached.
+        // Without a slot exit has not waited any longer: the thread is detached.
         if let Some(slot) = state.slots.get_mut(index) {
             *slot = match slot {
                 Slot::EndedAtOnce if ending => Slot::Ended(handle),
@@ -220,13 +220,13 @@ impl Threads {
         }
     }
 
-    /// How many places one must look at to see all workers whose threads have not ended.
+    /// How many slots one must look at to see all workers whose threads have not ended.
     #[inline]
     pub(crate) fn slots_in_use(&self) -> usize {
         self.in_use.load(Ordering::SeqCst)
     }
 
-    /// How many threads there are, of those that have places.
+    /// How many threads there are, of those that have slots.
     pub(crate) fn slots_taken(&self) -> usize {
         self.taken.load(Ordering::SeqCst)
     }
@@ -239,7 +239,7 @@ impl Threads {
     }
 
     /// The thread at `index` is alive no more, or, without one, the monitor's. `left` says what it leaves
-    /// of its place, and is told whether exit joins.
+    /// of its slot, and is told whether exit joins.
     fn end(&self, index: Option<usize>, left: impl FnOnce(Slot, bool) -> Slot) {
         let mut state = lock(&self.state);
         state.alive -= 1;
