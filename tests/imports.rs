@@ -241,3 +241,26 @@ fn planted_circles_are_found() {
     let root = [("crate::c".to_owned(), String::new())];
     assert_eq!(check(&rooms.iter().map(in_one_room).chain(root).collect()), Ok(()));
 }
+
+/// The files that the layout in the design names, as modules.
+fn layout() -> BTreeSet<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/design.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once("\n## Layout\n").unwrap();
+    let list = section.split("```").nth(1).unwrap();
+    let module = |line: &str, file: &str| {
+        let room = if line.starts_with(' ') { "crate::scheduler::" } else { "crate::" };
+        let path = file.strip_suffix(".rs").unwrap().replace('/', "::");
+        let path = path.strip_suffix("::mod").unwrap_or(&path);
+        if path == "lib" { "crate".to_owned() } else { format!("{room}{path}") }
+    };
+    let files = |line| str::split_whitespace(line).filter(|word| word.ends_with(".rs"));
+    list.lines().flat_map(|line| files(line).map(move |file| module(line, file))).collect()
+}
+
+#[test]
+fn the_design_names_each_file() {
+    let sources = sources();
+    let shipped = sources.keys().filter(|module| !module.ends_with("::tests")).cloned();
+    assert_eq!(layout(), shipped.collect());
+}

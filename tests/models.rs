@@ -54,7 +54,7 @@ mod select;
 
 #[path = "models/sync.rs"]
 mod sync;
-#[path = "../src/scheduler/timers/timer_queue.rs"]
+#[path = "../src/scheduler/timers/timer_queue/mod.rs"]
 #[allow(dead_code)]
 mod timer_queue;
 

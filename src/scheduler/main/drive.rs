@@ -1,7 +1,7 @@
 //! Driving one future on the calling thread: poll, park, poll again.
 //!
 //! The thread keeps the time for its future: what is due among its timers it wakes before each poll, and
-//! it sleeps no longer than to the next deadline (`timer_queue.rs`).
+//! it sleeps no longer than to the next deadline (`timer_queue/mod.rs`).
 
 #![forbid(unsafe_code)]
 

@@ -17,7 +17,7 @@
 //! - Spares that have not been needed for a second leave.
 //! - Who held a worker for too long is reported.
 //!
-//! Besides it keeps the time for the timers (`timer_queue.rs`), for which it wakes up at their deadlines.
+//! Besides it keeps the time for the timers (`timer_queue/mod.rs`), for which it wakes up at their deadlines.
 //!
 //! Samples are taken every 800 µs while anything moves, or every millisecond if nobody is idle. When nothing
 //! waits and nothing has moved since the last one, it goes to sleep (`idle/mod.rs`).

@@ -56,19 +56,15 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+mod shard;
+
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence, lock};
-
-/// How many are taken out before others may use the map.
-const BATCH: usize = 128;
-
-/// No deadline.
-const NEVER: u64 = u64::MAX;
+use shard::{BATCH, INDEX_BITS, Key, Map, NEVER, earliest_of};
+pub(crate) use shard::{Number, Shard};
 
 /// How soon the monitor looks again if others are still to wake what is due; and how long it leaves a
 /// driver's timers to a driver that sleeps until they are due.
@@ -91,57 +87,6 @@ struct Drivers {
     shards: Vec<Arc<Shard>>,
     /// The indices of those without a driver. Timers may be left in some of them.
     free: Vec<usize>,
-}
-
-#[repr(align(128))]
-pub(crate) struct Shard {
-    /// Among the shared shards, and then the drivers'.
-    index: u64,
-    internal: Map,
-    foreign: Map,
-    /// Its driver sleeps until the earliest deadline.
-    is_driver_asleep: AtomicBool,
-}
-
-struct Map {
-    pending: Mutex<Pending>,
-    /// The deadline of the first of them.
-    earliest: AtomicU64,
-}
-
-struct Pending {
-    wakers: BTreeMap<Key, Waker>,
-    added: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    deadline: u64,
-    number: Number,
-}
-
-/// Tells a pending timer from others with the same deadline, and says where it is. Those of one map are
-/// woken in the order in which they were added.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Number(NonZeroU64);
-
-/// The number of a timer: a count, the index of its shard, and whether its waker is foreign.
-const INDEX_BITS: u32 = 16;
-const FOREIGN: u64 = 1;
-
-impl Number {
-    fn new(count: u64, index: u64, is_internal: bool) -> Self {
-        let number = (count << INDEX_BITS | index) << 1 | u64::from(!is_internal);
-        Number(NonZeroU64::new(number).expect("it counts from one"))
-    }
-
-    fn index(self) -> usize {
-        (self.0.get() >> 1) as usize & ((1 << INDEX_BITS) - 1)
-    }
-
-    fn is_internal(self) -> bool {
-        self.0.get() & FOREIGN == 0
-    }
 }
 
 /// Where a timer goes.
@@ -387,82 +332,5 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
 
     fn key(&self, deadline: Instant, number: Number) -> Key {
         Key { deadline: self.nanoseconds(deadline), number }
-    }
-}
-
-fn earliest_of<'a>(maps: impl Iterator<Item = &'a Map>) -> u64 {
-    maps.map(|map| map.earliest.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
-}
-
-impl Shard {
-    fn new(index: usize) -> Self {
-        let (internal, foreign) = (Map::new(), Map::new());
-        Shard { index: index as u64, internal, foreign, is_driver_asleep: AtomicBool::new(false) }
-    }
-
-    #[inline]
-    fn map(&self, is_internal: bool) -> &Map {
-        if is_internal { &self.internal } else { &self.foreign }
-    }
-
-    #[inline]
-    fn maps(&self) -> [&Map; 2] {
-        [&self.internal, &self.foreign]
-    }
-
-    /// Another driver may have it. Wakers of the former one that are left do nothing.
-    fn has_no_foreign(&self) -> bool {
-        self.foreign.earliest.load(Ordering::Relaxed) == NEVER
-    }
-
-    /// By its driver, around its sleep.
-    pub(crate) fn set_driver_asleep(&self, is_driver_asleep: bool) {
-        // Relaxed: the monitor that learns of it late wakes a moment too soon, or too late.
-        self.is_driver_asleep.store(is_driver_asleep, Ordering::Relaxed);
-    }
-}
-
-impl Map {
-    fn new() -> Self {
-        Map {
-            pending: Mutex::new(Pending { wakers: BTreeMap::new(), added: 0 }),
-            earliest: AtomicU64::new(NEVER),
-        }
-    }
-
-    fn note_earliest(&self, pending: &Pending) {
-        let first = pending.wakers.first_key_value();
-        self.earliest.store(first.map_or(NEVER, |(key, _)| key.deadline), Ordering::Relaxed);
-    }
-
-    /// Takes out what is due, so many at a time, and gives it to `wake` without the lock.
-    fn take_due(&self, now: u64, batch: usize, wake: &mut impl FnMut(Waker)) {
-        while self.earliest.load(Ordering::Relaxed) <= now {
-            let mut pending = lock(&self.pending);
-            let mut due = Vec::new();
-            while due.len() < batch
-                && let Some(first) = pending.wakers.first_entry()
-                && first.key().deadline <= now
-            {
-                due.push(first.remove());
-            }
-            self.note_earliest(&pending);
-            drop(pending);
-            due.into_iter().for_each(&mut *wake);
-        }
-    }
-
-    fn take_first(&self) -> Option<Waker> {
-        let mut pending = lock(&self.pending);
-        let (_, waker) = pending.wakers.pop_first()?;
-        self.note_earliest(&pending);
-        Some(waker)
-    }
-
-    fn take_all(&self) -> impl Iterator<Item = Waker> + use<> {
-        let mut pending = lock(&self.pending);
-        let wakers = std::mem::take(&mut pending.wakers);
-        self.note_earliest(&pending);
-        wakers.into_values()
     }
 }
