@@ -289,7 +289,7 @@ impl Builder {
         self
     }
 
-    /// Runs `main` as the free [`block_on`] does outside a runtime. This one always starts a
+    /// Runs `main` as the free [`block_on`](crate::block_on) does outside a runtime. This one always starts a
     /// runtime of its own, also inside another, where it blocks the calling goroutine, for whose
     /// worker another thread stands in.
     ///

@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+mod finished;
 mod news;
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,12 +16,12 @@ use slab::Slab;
 
 use crate::join_error::JoinError;
 use crate::join_handle::{AbortHandle, JoinHandle};
+use crate::scheduler::foreign;
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::main::left_behind;
-use crate::scheduler::{context, foreign};
 use crate::spawn::{MAX_UNBOXED, spawn};
 use crate::sync::{Mutex, lock};
+use finished::Finished;
 use news::{Announce, EVERY, News};
 
 /// A set of goroutines with results of one type, which come out in the order in which the goroutines
@@ -405,27 +406,7 @@ impl<T> Entry<T> {
         }
         let spawned_at = self.handle.spawned_at();
         let outcome = self.handle.poll_outcome_in_set(&self.waker);
-        outcome.map(|outcome| Finished { outcome: Some(outcome), spawned_at })
-    }
-}
-
-/// The result of a goroutine. Dropped, it is one that nobody took.
-struct Finished<T> {
-    outcome: Option<Outcome<T>>,
-    spawned_at: &'static Location<'static>,
-}
-
-impl<T> Finished<T> {
-    fn take(mut self) -> Result<T, JoinError> {
-        self.outcome.take().expect("it is taken once").take()
-    }
-}
-
-impl<T> Drop for Finished<T> {
-    fn drop(&mut self) {
-        if let Some(outcome) = self.outcome.take() {
-            context::with_result_of(self.spawned_at, || drop(outcome));
-        }
+        outcome.map(|outcome| Finished::new(outcome, spawned_at))
     }
 }
 
