@@ -33,10 +33,11 @@ use crate::spawn::MAX_UNBOXED;
 /// # Panics
 ///
 /// - With the panic of `main`, after cancelling the goroutines.
-/// - With the first panic of a goroutine that nobody can observe: see [`UnhandledPanic`](crate::UnhandledPanic). `main` is
-///   then dropped at its next await.
+/// - With the first panic of a goroutine that nobody can observe: see
+///   [`UnhandledPanic`](crate::UnhandledPanic). `main` is then dropped at its next await.
 /// - When the environment variable `GORUN_WORKER_THREADS` is not a number between 1 and 4096, or
-///   `GORUN_BLOCKED` not a duration, or `GORUN_SEED` not a number, or the system refuses a thread. [`Builder::block_on`] returns these as errors.
+///   `GORUN_BLOCKED` not a duration, or `GORUN_SEED` not a number, or the system refuses a thread.
+///   [`Builder::block_on`] returns these as errors.
 ///
 /// # Examples
 ///

@@ -7,15 +7,16 @@
 //!
 //! Seen to find, in `idle/mod.rs` and `availability.rs`:
 //!
-//! - `wake_one` that finds no sleeper any more and does not wake the monitor, or a sleeper's look
-//!   that passes nothing on when it has become a spare: a deadlock in
+//! - `wake_one` that finds no sleeper any more and does not wake the monitor, or a sleeper's look that
+//!   passes nothing on when it has become a spare: a deadlock in
 //!   `the_monitor_sees_to_what_is_pushed_when_a_worker_returns`. In the same model, `wake` without
-//!   `ensure_monitor_awake_by`, `wake_monitor_locked` without the signal, and `announce_monitor_sleep` that leaves the
-//!   bit set; and, by a monitor that never sleeps (loom's limit of branches), `allow` without `fill`.
+//!   `ensure_monitor_awake_by`, `wake_monitor_locked` without the signal, and `announce_monitor_sleep`
+//!   that leaves the bit set; and, by a monitor that never sleeps (loom's limit of branches), `allow`
+//!   without `fill`.
 //! - `block` without `fill`: a deadlock wherever a worker blocks.
 //! - `unblock` and `allow` without `trim`: "too many are available, or too few".
-//! - `count_in` left out in `announce_sleep` or `block`, or without one of its changes: the same, "somebody is
-//!   counted", or "attempt to subtract with overflow".
+//! - `count_in` left out in `announce_sleep` or `block`, or without one of its changes: the same,
+//!   "somebody is counted", or "attempt to subtract with overflow".
 //! - `let_spares_leave` that leaves those on the list whom it tells to go: a deadlock; `promote_spare`
 //!   that does not lower `unneeded`: "range end index 1 out of range".
 //! - `keep_all` that promotes nobody: a deadlock in `a_spare_works_at_exit`.

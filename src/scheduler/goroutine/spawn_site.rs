@@ -1,7 +1,8 @@
 //! A spawn site: what all goroutines that one place in the program spawns have in common.
 //!
-//! A goroutine's metadata has one word for it, so a site is made once, for each place and type of
-//! future, and kept for ever. The program's text bounds their number. Each thread remembers the sites it used last, and asks the common table for others.
+//! A goroutine's metadata has one word for it, so a site is made once, for each place and type of future,
+//! and kept for ever. The program's text bounds their number. Each thread remembers the sites it used
+//! last, and asks the common table for others.
 //!
 //! Rejected: the place alone in the metadata, and the waker, which only `abort` uses, in the handle.
 //! That cost two read-modify-writes for each spawn, and made a handle of 16 bytes one of 32, which a

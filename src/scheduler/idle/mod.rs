@@ -72,13 +72,13 @@
 //! Goroutines that run for less time than it takes to carry them to another core (`steal_meter.rs`) are
 //! better left to whoever has them, even if cores idle. A worker that finds what it stole to have been
 //! like that *backs off*, if others are awake and nobody else backs off: it goes to sleep without the
-//! look of step 2, for a short time. While it backs off and others are awake, pushes wake nobody, and duties are
-//! passed on to other sleepers than this one. When its time is up it is an ordinary sleeper, and takes
-//! the look that it left out; if it finds something it is an ordinary searcher.
+//! look of step 2, for a short time. While it backs off and others are awake, pushes wake nobody, and
+//! duties are passed on to other sleepers than this one. When its time is up it is an ordinary sleeper,
+//! and takes the look that it left out; if it finds something it is an ordinary searcher.
 //!
 //! So work that is pushed while somebody backs off is found by those that are awake, when they come to
-//! the end of what they do (they cannot back off, and look in step 2), or, if they compute, by the
-//! worker that backs off, when its time is up. The last worker that is awake never backs off; and a worker that
+//! the end of what they do (they cannot back off, and look in step 2), or, if they compute, by the worker
+//! that backs off, when its time is up. The last worker that is awake never backs off; and a worker that
 //! ends, or goes away, looks after that too (`Scheduler::pass_on_shared_work`).
 //!
 //! What it brings: `docs/benchmarks.md`.

@@ -12,8 +12,8 @@
 //!   it pleases.
 //! - For each that is away a spare steps in, or a new thread.
 //! - It starts the threads that others request (`thread_requests.rs`).
-//! - A worker whose polls are long is asked to check in: after this one it looks at the injector and the timers
-//!   (`run_loop.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
+//! - A worker whose polls are long is asked to check in: after this one it looks at the injector and the
+//!   timers (`run_loop.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
 //! - Spares that have not been needed for a second leave.
 //! - Who held a worker for too long is reported.
 //!

@@ -11,9 +11,10 @@
 //! For each that is stuck another worker steps in. If those get stuck in turn, asleep, and most of them
 //! do, the number of workers that may be available at the same time grows, at first by one and then
 //! twofold, until there are enough. (If most do not, they see to what waits. More would crowd the cores,
-//! and be late to leave when they are not needed any more.) When none has been found asleep for 10 ms it is the configured one again. Workers that
-//! compute are replaced and no more: they share the cores there are, so more of them at once bring
-//! nothing but a turn for what waits, which one round of replacements every 10 ms gives.
+//! and be late to leave when they are not needed any more.) When none has been found asleep for 10 ms it
+//! is the configured one again. Workers that compute are replaced and no more: they share the cores there
+//! are, so more of them at once bring nothing but a turn for what waits, which one round of replacements
+//! every 10 ms gives.
 //!
 //! A worker is *slow* if it has begun so few polls since the last look that what waits in the injector, or is
 //! due at the timers, would not have its turn. It is *overdue* if it has been in one poll since then and

@@ -1,10 +1,10 @@
 //! `block_on` inside a runtime: a future driven on a thread that has other duties.
 //!
-//! A worker whose goroutine blocks in `block_on` runs no other goroutines meanwhile, and one of
-//! those may be what it waits for, in its own next slot even. So first its queue is emptied into
-//! the injector, then another worker covers for it; what is spawned or woken here in the meantime goes
-//! to the injector as well. If there is no spare for that the monitor starts a thread (`thread_requests.rs`), and
-//! nobody waits here until it has.
+//! A worker whose goroutine blocks in `block_on` runs no other goroutines meanwhile, and one of those may
+//! be what it waits for, in its own next slot even. So first its queue is emptied into the injector, then
+//! another worker covers for it; what is spawned or woken here in the meantime goes to the injector as
+//! well. If there is no spare for that the monitor starts a thread (`thread_requests.rs`), and nobody
+//! waits here until it has.
 //!
 //! Rejected: running other goroutines in here while waiting (rayon's way). The wait would end only
 //! when the innermost of them does, stacks would grow without a bound, and a goroutine that blocks

@@ -2,13 +2,13 @@
 //!
 //! # A fair turn in time
 //!
-//! What waits in the injector, and what is due at the timers, has its turn every 61 polls. Where polls are
-//! long that would be late, so the monitor, which samples every millisecond, asks each worker to *check in*
-//! that has begun fewer polls than that since its last sample: after its poll the worker looks at once, then after
-//! two polls more, then four, until it is back at 61, or is asked again. Where polls take a
-//! millisecond or more it looks after each of them, and takes an injected goroutine and one of its own
-//! in turn. (And goroutines that a timer wakes go to the injector then, instead of the worker's own queue.)
-//! Where polls are short nobody is asked.
+//! What waits in the injector, and what is due at the timers, has its turn every 61 polls. Where polls
+//! are long that would be late, so the monitor, which samples every millisecond, asks each worker to
+//! *check in* that has begun fewer polls than that since its last sample: after its poll the worker looks
+//! at once, then after two polls more, then four, until it is back at 61, or is asked again. Where polls
+//! take a millisecond or more it looks after each of them, and takes an injected goroutine and one of its
+//! own in turn. (And goroutines that a timer wakes go to the injector then, instead of the worker's own
+//! queue.) Where polls are short nobody is asked.
 
 #![forbid(unsafe_code)]
 
@@ -125,8 +125,8 @@ impl<'a> RunLoop<'a> {
         self.task_at_hand().or_else(|| self.search(false))
     }
 
-    /// By a worker that was asked to check in, or written off, in its last poll. Says whether it is one too many;
-    /// then it has left its queue to others.
+    /// By a worker that was asked to check in, or written off, in its last poll. Says whether it is one
+    /// too many; then it has left its queue to others.
     #[cold]
     fn check_in(&mut self) -> bool {
         let is_excess = self.scheduler.idle.check_in(&self.worker.parker);

@@ -22,10 +22,10 @@
 //! else while a goroutine waits for that timer, to which the future has moved. (An internal waker there is
 //! the driver's own. A future that is polled elsewhere has a waker from there, and moves its timer along.)
 //!
-//! When the runtime ends nobody keeps the time any more, and who waits is to be told. The monitor wakes by
-//! the internal wakers that are left; each worker calls foreign ones, one after the other, before it ends;
-//! and if workers are stuck the last of them have a thread of their own (`thread_requests.rs`). A timer that is added
-//! later finds that the runtime has ended.
+//! When the runtime ends nobody keeps the time any more, and who waits is to be told. The monitor wakes
+//! by the internal wakers that are left; each worker calls foreign ones, one after the other, before it
+//! ends; and if workers are stuck the last of them have a thread of their own (`thread_requests.rs`). A
+//! timer that is added later finds that the runtime has ended.
 //!
 //! # Why none is forgotten
 //!
