@@ -241,7 +241,10 @@ const HOOKED: RawWakerVTable = RawWakerVTable::new(
 
 /// The waker that a test holds goes without a call.
 fn hooked() -> (&'static Hooked, std::mem::ManuallyDrop<Waker>) {
+    /// So that the leak sanitizer can reach them.
+    static ALL: Mutex<Vec<&'static Hooked>> = Mutex::new(Vec::new());
     let hooked: &'static Hooked = Box::leak(Box::default());
+    ALL.lock().unwrap().push(hooked);
     // SAFETY: the functions of the vtable keep the contract of `RawWaker`: the data lives for ever, and
     // is behind locks.
     let waker =

@@ -30,13 +30,19 @@ mod cost {
         programs::for_each_workers(test, |workers| {
             run(workers, async {
                 let _kept = begin().await;
-                // They ring once more.
-                sleep(100 * MILLI).await;
-                let (used, start) = (processor_time(), Instant::now());
-                sleep(400 * MILLI).await;
-                let share = (processor_time() - used).as_secs_f64() / start.elapsed().as_secs_f64();
-                println!("{workers} workers: {:.1} % of a core", share * 100.0);
-                assert!(share < 0.1, "{workers} workers: {:.0} % of a core", share * 100.0);
+                // They fire once more, and on a busy machine it takes a while until all have.
+                let begun = Instant::now();
+                loop {
+                    let (used, start) = (processor_time(), Instant::now());
+                    sleep(400 * MILLI).await;
+                    let used = (processor_time() - used).as_secs_f64();
+                    let share = used / start.elapsed().as_secs_f64();
+                    println!("{workers} workers: {:.1} % of a core", share * 100.0);
+                    if share < 0.1 {
+                        return;
+                    }
+                    assert!(begun.elapsed() < DEADLINE / 6, "{workers} workers: {share} of a core");
+                }
             });
         });
     }
