@@ -300,17 +300,13 @@ fn rounds(seed: u64) {
 
 #[test]
 fn every_value_that_was_sent_is_received_once() {
-    let variable = |name| std::env::var(name).ok();
-    let limit = variable("GORUN_STRESS").map_or(0, |value| {
-        value.trim_end_matches('s').parse().expect("GORUN_STRESS is a number of seconds, as 600s")
-    });
-    let seed = variable("GORUN_SEED").map_or(1, |value| value.parse().expect("GORUN_SEED"));
-    let start = Instant::now();
+    let stress = Stress::begin(Duration::ZERO);
     for round in 0.. {
         let _watchdog = watchdog();
-        println!("GORUN_SEED={}", seed + round * 1000);
-        rounds(seed + round * 1000);
-        if start.elapsed() >= Duration::from_secs(limit) {
+        let seed = stress.first_seed + round * 1000;
+        println!("GORUN_SEED={seed}");
+        rounds(seed);
+        if stress.is_over() {
             break;
         }
     }

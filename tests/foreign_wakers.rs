@@ -29,6 +29,8 @@ mod cases;
 mod hooks;
 #[path = "foreign_wakers/operations.rs"]
 mod operations;
+#[path = "common/stress.rs"]
+mod stress;
 #[path = "foreign_wakers/values.rs"]
 mod values;
 #[path = "foreign_wakers/world.rs"]
@@ -40,37 +42,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cases::Where;
+use stress::{Stress, random_bytes, with_seed};
 
 fn explore(place: Where, sequences: u64) {
-    let variable = |name| std::env::var(name).ok();
-    let limit = variable("GORUN_STRESS").map_or(0, |value| {
-        value.trim_end_matches('s').parse().expect("GORUN_STRESS is a number of seconds, as 60s")
-    });
-    let first = variable("GORUN_SEED").map_or(1, |value| value.parse().expect("GORUN_SEED"));
-    let (start, mut cases) = (Instant::now(), 0);
+    let stress = Stress::begin(Duration::ZERO);
+    let (first, mut cases) = (stress.first_seed, 0);
     let watchdog = Watchdog::default();
     for seed in first.. {
         watchdog.let_out(seed);
-        let on_panic = Seed(seed);
-        cases += cases::follow(&random_bytes(seed), place);
-        std::mem::forget(on_panic);
-        if seed >= first + sequences && start.elapsed() >= Duration::from_secs(limit) {
-            println!("{cases} cases in {:?}", start.elapsed());
+        cases += with_seed(seed, |seed| cases::follow(&random_bytes(seed, 8..158), place));
+        if seed >= first + sequences && stress.is_over() {
+            println!("{cases} cases in {:?}", stress.elapsed());
             break;
         }
     }
-}
-
-fn random_bytes(seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as usize
-    };
-    let length = 8 + next() % 150;
-    (0..length).map(|_| next() as u8).collect()
 }
 
 /// Aborts the process if a sequence hangs.
@@ -102,14 +87,6 @@ impl Default for Watchdog {
 impl Watchdog {
     fn let_out(&self, seed: u64) {
         self.seed.store(seed, Ordering::Relaxed);
-    }
-}
-
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        eprintln!("GORUN_SEED={}", self.0);
     }
 }
 

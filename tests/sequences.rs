@@ -14,52 +14,30 @@ mod log;
 mod model;
 #[path = "sequences/operations.rs"]
 mod operations;
+#[path = "common/stress.rs"]
+mod stress;
 #[path = "sequences/wait_group.rs"]
 mod wait_group;
 #[path = "sequences/wakes.rs"]
 mod wakes;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use stress::{Stress, random_bytes, with_seed};
 
 /// In a row.
 const SEQUENCES: u64 = 1000;
 const LONGEST: usize = 500;
 
-fn random_bytes(seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as usize
-    };
-    let length = next() % LONGEST;
-    (0..length).map(|_| next() as u8).collect()
-}
-
 fn explore(follow: impl Fn(&[u8])) {
-    let variable = |name| std::env::var(name).ok();
-    let limit = variable("GORUN_STRESS").map_or(0, |value| {
-        value.trim_end_matches('s').parse().expect("GORUN_STRESS is a number of seconds, as 60s")
-    });
-    let first = variable("GORUN_SEED").map_or(1, |value| value.parse().expect("GORUN_SEED"));
-    let start = Instant::now();
+    let stress = Stress::begin(Duration::ZERO);
+    let first = stress.first_seed;
     for seed in first.. {
-        let on_panic = Seed(seed);
-        follow(&random_bytes(seed));
-        std::mem::forget(on_panic);
-        if seed >= first + SEQUENCES && start.elapsed() >= Duration::from_secs(limit) {
+        with_seed(seed, |seed| follow(&random_bytes(seed, 0..LONGEST)));
+        if seed >= first + SEQUENCES && stress.is_over() {
             println!("{} sequences", seed - first + 1);
             break;
         }
-    }
-}
-
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        eprintln!("GORUN_SEED={}", self.0);
     }
 }
 

@@ -4,11 +4,13 @@
 mod goroutines;
 mod panics;
 mod processes;
+mod stress;
 mod waiting;
 
 pub(crate) use goroutines::*;
 pub(crate) use panics::*;
 pub(crate) use processes::*;
+pub(crate) use stress::*;
 pub(crate) use waiting::*;
 
 pub(crate) const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);

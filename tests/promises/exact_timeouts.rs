@@ -10,7 +10,7 @@ use std::mem::replace;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -224,15 +224,10 @@ async fn round(seed: u64, capacity: usize, receivers: usize, case: &str) {
 
 #[test]
 fn a_send_that_has_elapsed_arrives() {
-    let variable = |name| std::env::var(name).ok();
-    let limit = variable("GORUN_STRESS").map_or(2, |value| {
-        value.trim_end_matches('s').parse().expect("GORUN_STRESS is a number of seconds, as 600s")
-    });
-    let seed: u64 = variable("GORUN_SEED").map_or(1, |value| value.parse().expect("GORUN_SEED"));
-    let start = Instant::now();
+    let stress = Stress::begin(Duration::from_secs(2));
     for number in 0.. {
         let _watchdog = watchdog();
-        let seed = seed.wrapping_add(number * 1000);
+        let seed = stress.first_seed.wrapping_add(number * 1000);
         println!("GORUN_SEED={seed}");
         for workers in WORKERS {
             for capacity in CAPACITIES {
@@ -245,7 +240,7 @@ fn a_send_that_has_elapsed_arrives() {
                 }
             }
         }
-        if start.elapsed() >= Duration::from_secs(limit) {
+        if stress.is_over() {
             break;
         }
     }
