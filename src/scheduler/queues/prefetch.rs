@@ -13,7 +13,8 @@ pub(crate) fn prefetch(address: usize) {
     for line in [address, address.wrapping_add(64)] {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: this is a hint. It has no effect that the program can observe, and it does not
-        // fault, whatever the address. Exercised by `soundness::queues_under_stealing`.
+        // fault, whatever the address.
+        // Exercised by `soundness::queues_under_stealing`.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(line)) };
     }
     #[cfg(not(target_arch = "x86_64"))]
