@@ -17,8 +17,8 @@
 //!   after the spawn on the same worker. So the parent's spawn is not visible either, or the sums
 //!   would differ. The same holds for each ancestor, up to a goroutine that was spawned by main,
 //!   which is the reader itself, or counted in a shared pair. The latter was counted before its
-//!   spawner looked whether the runtime is closed, and the reader reads after it has set that (both
-//!   SeqCst). So it is visible, or its spawner found the runtime closed. A contradiction.
+//!   spawner checked whether the runtime is closed, and the reader reads after it has set that
+//!   (both SeqCst). So it is visible, or its spawner found the runtime closed. A contradiction.
 //!
 //! So once the runtime is closed, equality means "nothing is alive". Before that, it is a good
 //! figure.

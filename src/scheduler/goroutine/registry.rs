@@ -4,9 +4,9 @@
 //!
 //! A goroutine enters at its *first* suspension, before that poll returns, with a waker of its own.
 //! It leaves when it completes. So the registry owns a reference to every suspended goroutine: exit
-//! can find it, and it is not destroyed when no other waker refers to it. Goroutines that were
-//! never suspended are queued or running, and the workers that reach them see that the runtime is
-//! closing. A goroutine that never waits costs the registry nothing.
+//! can find the goroutine, and it is not destroyed when no other waker refers to it. Goroutines
+//! that were never suspended are queued or running, and the workers that reach them see that the
+//! runtime is closing. A goroutine that never waits costs the registry nothing.
 //!
 //! Exit closes the shards one after another. Under the shard's lock it marks the shard closed and
 //! takes its entries. Outside the lock it wakes each. A goroutine that comes later is refused and

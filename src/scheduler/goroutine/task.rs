@@ -11,10 +11,10 @@
 //!
 //! `async-task` aborts the process when a destructor panics inside it. It panics in the task that
 //! awaits another one whose `Runnable` was dropped. It has no `cancel` by reference. The wrapper
-//! keeps all of that from happening. It catches panics of polls and destructors, and drops the
-//! user's future itself before it completes. Cancelling, by `abort` or by exit, is a flag plus one
-//! more poll, in which the wrapper drops the future instead of polling it. We never close a task
-//! and never drop a `Runnable`.
+//! makes up for all three. It catches panics of polls and destructors, and drops the user's future
+//! itself before it completes. Cancelling, by `abort` or by exit, is a flag plus one more poll, in
+//! which the wrapper drops the future instead of polling it. We never close a task and never drop a
+//! `Runnable`.
 //!
 //! The wrapper checks the flags before the poll *and* after it. So if exit leaves a goroutine
 //! behind and it suspends later, the wrapper drops the future there and then.
@@ -187,8 +187,8 @@ fn into_raw_task(runnable: Runnable<Meta>) -> RawTask {
     runnable.into_raw().as_ptr().expose_provenance()
 }
 
-/// `async-task` calls this when a goroutine was woken. It is zero-sized, so that nothing is cloned
-/// for it.
+/// `async-task` calls this when a goroutine was woken. A function item is zero-sized, so nothing is
+/// cloned for it.
 fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     // Read before the push: after it, another thread may run, complete and free the goroutine.
     let scheduler = runnable.metadata().scheduler();

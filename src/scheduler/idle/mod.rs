@@ -47,8 +47,9 @@
 //! # Why no push is lost
 //!
 //! Let a push to the injector be `P: lock, put, unlock; read word`. Suppose a worker changes the
-//! word and then looks at the injector with its locks. Either it comes after P's unlock, and sees
-//! the work, or it comes before P's lock, which then hands P the change. There are three cases:
+//! word and then looks at the injector with its locks. Either this look comes after P's unlock, and
+//! sees the work, or it comes before P's lock, which then hands P the change. There are three
+//! cases:
 //!
 //! - P read a sleeper and no searcher: P wakes a worker.
 //! - P read no sleeper: every worker is awake, or announces its sleep in a change that P did not
@@ -101,8 +102,8 @@
 //!   slower, and was taken back twice. Waking for no single at all strands singles.
 //! - A sleeping worker as the monitor, with a time limit, as in the first version: when all workers
 //!   are stuck there is none, and each time it woke up another one had to start anew.
-//! - A fence between publishing and reading the word, instead of the injector's locks: it costs 10
-//!   ns for each push from outside.
+//! - A fence between publishing and reading the word, instead of the injector's locks: 10 ns for
+//!   each push from outside.
 //! - A limit of half of *all* workers for searchers: with eight workers on two cores, four
 //!   searchers kept main from running.
 //! - Deciding by the pusher's own polls whether to wake a worker: what counts is how long the new

@@ -1,5 +1,4 @@
-//! A worker as other threads see it: its run queue, counts and parker. `run_loop.rs` has what it
-//! does.
+//! A worker as other threads see it: its run queue, counts and parker. `run_loop.rs` runs it.
 
 #![forbid(unsafe_code)]
 

@@ -25,15 +25,15 @@
 //! stock. So a thread is either refused, or counted when exit begins to wait, whether or not it has
 //! begun to run. Exit waits for it as for any other. A thread may end before its handle is noted.
 //! Then its slot stays taken until the handle comes. Exit joins the threads whose handles are
-//! noted. All handles are, when no thread is alive: the monitor notes them, and exit waits for it
-//! last.
+//! noted. When no thread is alive, all handles are noted: the monitor notes them, and exit waits
+//! for it last.
 //!
 //! # The end of a thread
 //!
-//! A thread has *ended* when the destructors of its thread-locals have run, which are user code. To
-//! learn of that, gorun creates the first thread-local of a worker thread: destructors run in the
-//! reverse order of first use. That order is std's practice rather than its promise. With another
-//! order, exit may wait for such a destructor without a bound.
+//! A thread has *ended* when the destructors of its thread-locals have run, which are user code. So
+//! that gorun learns of that, the first thread-local of a worker thread is its own: destructors run
+//! in the reverse order of first use. That order is std's practice rather than its promise. With
+//! another order, exit may wait for such a destructor without a bound.
 
 #![forbid(unsafe_code)]
 
