@@ -1,4 +1,4 @@
-//! The scheduler: the state its threads share, and the way of a goroutine through it.
+//! The scheduler: the state that its threads share, and a goroutine's way through it.
 //!
 //! ```text
 //!         spawn / wake on a worker                 spawn / wake on any other thread
@@ -15,19 +15,19 @@
 //!
 //! The folders, from the bottom up:
 //!
-//! | folder | there is |
+//! | folder | contents |
 //! |---|---|
 //! | `queues` | where tasks wait: a worker's run queue, the injector |
-//! | `idle` | who is awake, asleep, available, to spare; whom to wake |
-//! | `timers` | who is to be woken, and when |
+//! | `idle` | which workers are awake, asleep, available, spare; which one to wake |
+//! | `timers` | deadlines, and which wakers to call then |
 //! | `goroutine` | the user's future in its allocation: spawn, poll, wake, result |
 //! | `worker` | the threads that run goroutines: their loop, their start and end |
 //! | `monitor` | the thread that notices workers without progress, and starts others |
 //! | `main` | the future that a thread drives; start and exit of a runtime |
 //!
-//! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports only
-//! their leaves. `context.rs` tells any code which runtime it is in; `gate.rs` and `budget.rs` say when a
-//! future gives way, `foreign.rs` how users' wakers are called.
+//! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
+//! only their leaves. `context.rs` tells the running code which runtime it is in. `gate.rs` and
+//! `budget.rs` decide when a future gives way. `foreign.rs` says how to call users' wakers.
 
 mod budget;
 pub(crate) mod context;

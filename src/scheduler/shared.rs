@@ -1,5 +1,5 @@
-//! The state that a runtime's threads share, and what they do with it that needs no [`Context`]: whom
-//! the running code belongs to is known to the files above this one.
+//! The state that a runtime's threads share, and the operations on it that need no [`Context`]. The
+//! files above this one know which runtime and worker the running code belongs to.
 //!
 //! [`Context`]: crate::scheduler::context::Context
 
@@ -28,31 +28,31 @@ use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
 use crate::sync::{AtomicUsize, Ordering};
 
-/// Over how many places threads outside of polls spread what they push and count.
+/// The number of shards over which threads spread their pushes, and what they count outside polls.
 pub(super) const SHARDS: usize = 8;
 
-/// What `Builder` collects.
+/// The settings that `Builder` collects.
 pub(crate) struct Config {
     pub(crate) workers: usize,
     pub(crate) thread_name: String,
     pub(crate) stack_size: Option<usize>,
     pub(crate) exit_grace: Duration,
     pub(crate) unhandled_panic: UnhandledPanic,
-    /// Exit says what it leaves behind.
+    /// Whether exit reports what it leaves behind.
     pub(crate) reports_left_behind: bool,
-    /// Workers and spares together.
+    /// The limit for workers and spares together.
     pub(crate) max_threads: usize,
     pub(crate) on_blocked: Vec<Listener>,
 }
 
-/// How far a runtime is. It only moves forward.
+/// The phase of a runtime, which only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 #[repr(u8)]
 pub(crate) enum Phase {
     Running,
-    /// Main is done: each goroutine is dropped when a worker comes to it, also one that is spawned now.
+    /// Main is done: a worker drops each goroutine that it reaches, also one that is spawned now.
     Closing,
-    /// None is alive any more, or exit has given up: no more spawns.
+    /// No goroutine is alive any more, or exit has given up: spawns are refused.
     Closed,
     /// Workers end.
     Ended,
@@ -70,10 +70,10 @@ pub(crate) struct Scheduler {
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
     ever_used: AtomicUsize,
-    /// Goroutines that were not spawned inside a poll on a worker.
+    /// Counts goroutines that were not spawned inside a poll on a worker.
     pub(super) live_count_outside: [LiveCount; SHARDS],
     phase: AtomicU8,
-    /// Every random choice comes from this.
+    /// Every random choice derives from this.
     seed: u64,
 }
 
@@ -95,12 +95,12 @@ impl Scheduler {
         })
     }
 
-    /// What the choices of the worker at `index` begin with.
+    /// The seed for the choices of the worker at `index`.
     pub(super) fn seed_of(&self, index: usize) -> u64 {
         mix(self.seed.wrapping_add(index as u64))
     }
 
-    /// How many goroutines have been spawned and not completed, main not among them.
+    /// How many goroutines have been spawned and not completed, main excluded.
     pub(crate) fn live(&self) -> u64 {
         // Finished first: see `live_count.rs`.
         let finished: u64 = self.live_counts().map(LiveCount::finished).sum();
@@ -113,7 +113,7 @@ impl Scheduler {
         self.live_counts().map(LiveCount::finished).sum()
     }
 
-    /// Goroutines that are alive, main among them.
+    /// How many goroutines are alive, main included.
     pub(crate) fn num_goroutines(&self) -> usize {
         self.live() as usize + usize::from(!self.main.is_main_done())
     }
@@ -126,7 +126,8 @@ impl Scheduler {
 
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
-        // Ordering: SeqCst (a plain load on most machines) pairs with `enter_phase`: see `live_count.rs`.
+        // Ordering: SeqCst pairs with the store in `enter_phase`; see `live_count.rs`. On most
+        // machines it is a plain load.
         match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Running,
             1 => Phase::Closing,
@@ -145,9 +146,9 @@ impl Scheduler {
         self.phase() != Phase::Running
     }
 
-    // The way in: pushes.
+    // Pushes.
 
-    /// The caller is `worker`.
+    /// Pushes to the ring of `worker`, the caller.
     #[inline(always)]
     pub(super) fn push_back(&self, worker: &Worker, task: RawTask) {
         match worker.ring.push(task) {
@@ -169,10 +170,10 @@ impl Scheduler {
         }
     }
 
-    // The way out: what workers take.
+    // What workers take.
 
-    /// Takes a task from the injector, and a batch for the ring of `worker`, the caller. Says how large
-    /// that is.
+    /// Takes a task from the injector, and a batch for the ring of `worker`, the caller. Also
+    /// returns the size of the batch.
     #[inline(never)]
     pub(super) fn take_injected(&self, worker: &Worker) -> Option<(RawTask, usize)> {
         if self.injector.is_empty() {
@@ -185,13 +186,12 @@ impl Scheduler {
         Some((taken.first, batch))
     }
 
-    /// Whether there is work that belongs to nobody in particular, as far as can be seen without a
-    /// lock.
+    /// Whether shared work waits, as far as can be seen without a lock.
     pub(super) fn has_shared_work(&self) -> bool {
         !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)
     }
 
-    /// The same of timers, too.
+    /// The same, or whether timers are due.
     pub(super) fn has_shared_work_or_timers(&self) -> bool {
         let has_timers = !self.timers.is_empty();
         self.has_shared_work() || has_timers && self.timers.are_due(clock::now())
@@ -206,12 +206,12 @@ impl Scheduler {
         self.injector.len() + self.workers().map(Worker::tasks_waiting).sum::<usize>()
     }
 
-    /// The same of work that belongs to somebody.
+    /// Whether any task waits, next slots included. Takes the locks of the injector.
     pub(super) fn has_any_work_locked(&self) -> bool {
         self.has_shared_work_locked() || self.workers().any(Worker::has_tasks)
     }
 
-    /// By the monitor: others get what the worker at `index` would run next.
+    /// For the monitor: gives other workers what the worker at `index` would run next.
     pub(super) fn share_neglected(&self, index: usize) {
         let Some(worker) = self.worker(index) else { return };
         let single = match worker.has_shared_work() {
@@ -221,8 +221,8 @@ impl Scheduler {
         single.into_iter().for_each(|task| self.inject(task));
     }
 
-    /// By the monitor: the worker at `index` counts as away, and others get what it has, unless it has
-    /// moved since its ticks were these.
+    /// For the monitor: counts the worker at `index` as away and gives its queue to others, unless
+    /// it has moved since its ticks were `ticks`.
     pub(super) fn write_off(&self, index: usize, ticks: u64) {
         let Some(worker) = self.worker(index) else { return };
         if self.idle.write_off(&worker.parker, || worker.ticks() != ticks) {
@@ -230,7 +230,7 @@ impl Scheduler {
         }
     }
 
-    /// By the monitor: these workers look at the injector and the timers after their polls.
+    /// For the monitor: makes these workers look at the injector and the timers after their polls.
     pub(super) fn request_check_in(&self, indices: &[usize]) {
         if !indices.is_empty() {
             let workers = indices.iter().filter_map(|&index| self.worker(index));
@@ -238,23 +238,24 @@ impl Scheduler {
         }
     }
 
-    /// By the monitor: whatever waits, somebody comes for it if anybody can.
+    /// For the monitor: wakes a worker for shared work, if one can be woken.
     pub(super) fn notify_of_shared_work(&self) {
         if self.has_shared_work() {
             self.idle.notify(|index| self.parker(index));
         }
     }
 
-    /// By whoever takes a worker away from the others, after it has.
+    /// Wakes a sleeper if shared work waits. A worker calls this after it has stopped searching,
+    /// ended or gone away.
     pub(super) fn pass_on_shared_work(&self) {
         if self.has_shared_work_locked() {
             self.idle.pass_on(|index| self.parker(index));
         }
     }
 
-    // What others request of the monitor.
+    // Requests to the monitor.
 
-    /// A worker has gone away, and there is no spare.
+    /// Requests a thread for a worker that has gone away without a spare to cover.
     pub(super) fn request_cover(&self) {
         let (requests, limit) = (&self.threads.requests, self.config.max_threads);
         if self.threads.slots_taken() < limit {
@@ -265,19 +266,20 @@ impl Scheduler {
         self.idle.notify_monitor();
     }
 
-    /// The system, or the limit, has refused a thread that was to stand in. Says whether that is the first
-    /// time, and thus to be reported.
+    /// Notes that the system, or the limit, has refused a cover. Returns whether this is the first
+    /// refusal, which must be reported.
     pub(super) fn note_refusal(&self, error: &io::Error) -> bool {
         self.phase() == Phase::Running && self.threads.requests.note_refusal(error)
     }
 
-    /// No worker is free for what exit is to drop.
+    /// Requests a thread to drop what exit must drop, because no worker is free for that.
     pub(super) fn request_drainer(&self) {
         self.threads.requests.add_drainer();
         self.idle.notify_monitor();
     }
 
-    /// These are to be woken, neither here nor on the monitor: wakers are the user's code, and may block.
+    /// Requests that `wakers` be called neither here nor on the monitor: they are user code, and
+    /// may block.
     pub(super) fn request_wakes(&self, wakers: Vec<Waker>) {
         self.threads.requests.add_notices(wakers);
         self.idle.notify_monitor();
@@ -285,7 +287,7 @@ impl Scheduler {
 
     // Workers.
 
-    /// The worker at `index`, made if it is the first time.
+    /// The worker at `index`, created on first use.
     pub(super) fn make_worker(&self, index: usize) -> Arc<Worker> {
         let worker = self.workers[index].get_or_init(|| Arc::new(Worker::new(index)));
         self.ever_used.fetch_max(index + 1, Ordering::SeqCst);

@@ -12,13 +12,13 @@ use crate::scheduler::goroutine::registry::Key;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::shared::Scheduler;
 
-/// What the allocation holds beside the future: 20 bytes, aligned to four, so that they fill 56
-/// bytes together with the header of `async-task`, and not 64.
+/// What the allocation holds beside the future: 20 bytes, aligned to four. With the header of
+/// `async-task` they fill 56 bytes rather than 64.
 pub(crate) struct Meta {
     scheduler: Packed<Shared<Scheduler>>,
     site: Packed<&'static SpawnSite>,
-    /// [`ABORTED`], and the registry's key plus one, zero while there is none. The key is used by
-    /// the goroutine's own polls only, which follow one another.
+    /// [`ABORTED`], and the registry's key plus one, or zero without a key. Only the goroutine's
+    /// own polls use the key, and they follow one another.
     state: AtomicU32,
 }
 
@@ -28,11 +28,11 @@ const ABORTED: u32 = 1 << 31;
 #[repr(Rust, packed(4))]
 struct Packed<T>(T);
 
-/// A pointer to what other threads have, too. Who dereferences it says why it is alive.
+/// A pointer to what other threads share. Each dereference says why the target is alive.
 pub(super) struct Shared<T>(pub(super) NonNull<T>);
 
-// SAFETY: it gives a thread no more than a reference would, or an `Arc`. Exercised by
-// `soundness::abort_handles_anywhere`.
+// SAFETY: it gives a thread no more than a reference would, or an `Arc`.
+// Exercised by `soundness::abort_handles_anywhere`.
 unsafe impl<T: Send + Sync> Send for Shared<T> {}
 // SAFETY: as above. Exercised by `soundness::abort_handles_anywhere`.
 unsafe impl<T: Send + Sync> Sync for Shared<T> {}
@@ -49,7 +49,8 @@ impl<T> Copy for Shared<T> {}
 impl Meta {
     #[inline]
     pub(super) fn new(scheduler: &Arc<Scheduler>, site: &'static SpawnSite) -> Self {
-        // Not by way of a reference, from which no pointer to the counts beside the scheduler may come.
+        // Not through a reference: a pointer derived from one may not reach the counts beside the
+        // scheduler.
         let scheduler =
             NonNull::new(Arc::as_ptr(scheduler).cast_mut()).expect("an Arc is not null");
         Meta { scheduler: Packed(Shared(scheduler)), site: Packed(site), state: AtomicU32::new(0) }
@@ -77,9 +78,10 @@ impl Meta {
         State(self.state.load(Ordering::Acquire))
     }
 
-    /// Makes the next look at the flag cancel the goroutine; `waker` brings that look about.
+    /// Makes the goroutine's next check of the flag cancel it; `waker` brings that check about.
     pub(crate) fn abort(&self, waker: &Waker) {
-        // Ordering: Release, so that what came before `abort` comes before the destructors.
+        // Ordering: Release pairs with the Acquire in `state`: what came before `abort` happens
+        // before the destructors.
         self.state.fetch_or(ABORTED, Ordering::Release);
         waker.wake_by_ref();
     }
@@ -89,7 +91,7 @@ impl Meta {
     }
 }
 
-/// What [`Meta::state`] has said.
+/// What [`Meta::state`] has read.
 #[derive(Clone, Copy)]
 pub(super) struct State(u32);
 

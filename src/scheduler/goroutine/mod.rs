@@ -1,4 +1,4 @@
-//! A goroutine: its allocation, its result, and what is known of all of them.
+//! A goroutine: its allocation, its result, the registry and the counts of all goroutines.
 
 pub(crate) mod live_count;
 pub(crate) mod meta;

@@ -1,4 +1,4 @@
-//! What a goroutine came to, until somebody takes it or nobody can any more.
+//! A goroutine's result, until its handle takes it or no longer can.
 
 #![allow(unsafe_code)]
 
@@ -11,7 +11,7 @@ use crate::panics::{self, Payload};
 use crate::scheduler::context;
 use crate::scheduler::main::main_guard::MainGuard;
 
-/// The output of the wrapper. Dropped while it holds a panic, it *is* the unhandled panic.
+/// The output of the wrapper. If it is dropped while it holds a panic, that panic is unhandled.
 ///
 /// It lies in the goroutine's allocation, so it is kept small: a failure is rare, and boxed.
 pub(crate) struct Outcome<T>(Result<Value<T>, Box<Failure>>);
@@ -19,9 +19,9 @@ pub(crate) struct Outcome<T>(Result<Value<T>, Box<Failure>>);
 enum Failure {
     Cancelled(&'static Location<'static>),
     Panicked {
-        /// `None` once somebody has taken it.
+        /// `None` once it has been taken.
         payload: Option<Payload>,
-        /// Whom to tell if nobody takes the payload.
+        /// Is told of the panic if the payload is never taken.
         main: Arc<MainGuard>,
         spawned_at: &'static Location<'static>,
     },
@@ -47,8 +47,8 @@ impl<T> Outcome<T> {
         Outcome(Err(Box::new(Failure::Panicked { payload, main, spawned_at })))
     }
 
-    /// A second panic, in the destructor of the future: it takes the place of a value, but the
-    /// first panic stays.
+    /// Adds a second panic, from the destructor of the future. It replaces a value, but not a first
+    /// panic.
     #[cold]
     pub(crate) fn then_panicked(self, second: Self) -> Self {
         match &self.0 {
@@ -60,7 +60,7 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Gives the result to whoever awaits the handle.
+    /// Gives the result to the task that awaits the handle.
     #[inline]
     pub(crate) fn take(self) -> Result<T, JoinError> {
         match self.0 {
@@ -102,10 +102,10 @@ impl Drop for Failure {
     }
 }
 
-/// A value whose destructor, should nobody want the value, may panic without harm.
+/// A value whose destructor may panic without harm if the value is never taken.
 ///
-/// An `Option` in place of the `ManuallyDrop` would need no unsafe code, and eight bytes more in each
-/// goroutine that returns nothing.
+/// An `Option` in place of the `ManuallyDrop` would need no unsafe code, but eight bytes more in
+/// each goroutine that returns nothing.
 struct Value<T>(ManuallyDrop<T>);
 
 impl<T> Value<T> {
@@ -129,7 +129,7 @@ impl<T> Drop for Value<T> {
     }
 }
 
-/// Drops an output nobody wants, and takes note if its destructor panics.
+/// Drops an output that was never taken, and records a panic of its destructor.
 fn drop_value<T>(value: T) {
     let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
     context::with_inside(|context| match context {

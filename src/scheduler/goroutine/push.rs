@@ -1,4 +1,4 @@
-//! Which queue a goroutine goes to when it is spawned or woken: that of the worker the caller is, or the
+//! Which queue a goroutine goes to when it is spawned or woken: the calling worker's own, or the
 //! injector.
 
 #![forbid(unsafe_code)]
@@ -17,13 +17,13 @@ impl Scheduler {
         }
     }
 
-    /// A goroutine of this scheduler was woken, and the caller is inside it.
+    /// Queues a woken goroutine of this scheduler. The caller is inside the scheduler.
     #[inline]
     pub(super) fn push_woken(&self, context: &Context, task: RawTask, while_running: bool) {
         match own_queue(context) {
             Some(worker) if while_running => self.push_yielded(worker, task),
-            // By a goroutine that has completed: somebody who awaits many such would otherwise be
-            // woken for each of them. Or by a timer.
+            // Woken by a goroutine that has completed: in the next slot, a task that awaits many
+            // such goroutines would run for each of them. Or woken by a timer.
             Some(worker) if context.polling.get().is_none() => match context.injects_woken.get() {
                 false => self.push_back(worker, task),
                 true => self.inject(task),
@@ -36,7 +36,7 @@ impl Scheduler {
         }
     }
 
-    /// It goes behind everything that is runnable.
+    /// Queues `task` behind everything that is runnable.
     #[inline(never)]
     fn push_yielded(&self, worker: &Worker, task: RawTask) {
         let injected = match worker.ring.len() {
@@ -50,7 +50,7 @@ impl Scheduler {
     }
 }
 
-/// The run queue of this thread, unless it has said that it blocks and given its queue away.
+/// The run queue of the calling worker, unless it blocks and has given its queue away.
 #[inline]
 fn own_queue(context: &Context) -> Option<&Worker> {
     match &context.role {

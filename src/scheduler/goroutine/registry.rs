@@ -1,26 +1,26 @@
-//! The registry of suspended goroutines: whom exit must wake.
+//! The registry of suspended goroutines, which exit must wake.
 //!
 //! # Protocol
 //!
-//! A goroutine enters at its *first* suspension, before that poll returns, with a waker of its
-//! own, and leaves when it completes. The registry therefore owns a reference to every suspended
-//! goroutine: one that nobody else can wake is not destroyed behind its back, and exit can find
-//! it. Goroutines that were never suspended are queued or running, and the workers that come to
-//! them see that the runtime is closing; a goroutine that never waits costs the registry nothing.
+//! A goroutine enters at its *first* suspension, before that poll returns, with a waker of its own.
+//! It leaves when it completes. So the registry owns a reference to every suspended goroutine: exit
+//! can find the goroutine, and it is not destroyed when no other waker refers to it. Goroutines
+//! that were never suspended are queued or running, and the workers that reach them see that the
+//! runtime is closing. A goroutine that never waits costs the registry nothing.
 //!
-//! Exit closes the shards one after another: under the shard's lock it marks the shard closed and
-//! takes what is in it; outside the lock it wakes each. Whoever comes later is refused and must
-//! cancel itself at once. So each goroutine is either taken, or refused, or leaves in time:
+//! Exit closes the shards one after another. Under the shard's lock it marks the shard closed and
+//! takes its entries. Outside the lock it wakes each. A goroutine that comes later is refused and
+//! must cancel itself at once. So each goroutine is taken, or is refused, or leaves in time:
 //!
-//! - `enter` and `close` take the same lock, so `enter` comes first and the waker is taken, or
-//!   `close` does and `enter` is refused. Nothing is in between.
-//! - A goroutine woken by exit while it is still inside the poll that entered it is rescheduled
-//!   when that poll ends: the wake finds it running.
+//! - `enter` and `close` take the same lock. If `enter` comes first, `close` takes the waker. If
+//!   `close` comes first, `enter` is refused. Nothing is in between.
+//! - If exit wakes a goroutine that is still inside the poll that entered it, the wake finds it
+//!   running, and it is rescheduled when that poll ends.
 //! - `leave` after `close` finds nothing to remove: exit has the waker, and waking a completed
 //!   goroutine does nothing.
 //!
-//! A shard is chosen by the worker that polls, so workers that mind their own goroutines never
-//! wait for each other here; a goroutine that moved is removed under a neighbour's lock.
+//! The polling worker chooses the shard. So workers that run only their own goroutines never wait
+//! for each other here. A goroutine that moved is removed under another worker's lock.
 //!
 //! Rejected: entering at spawn (two locks for each of the many goroutines that never wait); links
 //! inside the allocation (unsafe code for what a slab of 16-byte slots does in safe code, at the
@@ -32,7 +32,7 @@ use slab::Slab;
 
 use crate::sync::{Mutex, lock};
 
-/// Where an entry is: returned by [`Registry::enter`], needed by [`Registry::leave`]. Less than
+/// The place of an entry: [`Registry::enter`] returns it, [`Registry::leave`] needs it. Less than
 /// [`Key::LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
@@ -50,7 +50,8 @@ pub(crate) struct Registry<W> {
     shards: Box<[CacheLine<Mutex<Shard<W>>>]>,
 }
 
-/// Keeps neighbours out of each other's cache lines (two of them: they are fetched in pairs).
+/// Keeps shards out of each other's cache lines. It spans two, because processors fetch them in
+/// pairs.
 #[repr(align(128))]
 struct CacheLine<T>(T);
 
@@ -59,8 +60,8 @@ enum Shard<W> {
     Closed,
 }
 
-/// Keys are shared out among the shards, so more of them would hold fewer each: this leaves at least
-/// 67 million for the goroutines of one worker.
+/// The shards divide the keys among them. This limit leaves at least 67 million for the goroutines
+/// of one worker.
 const MAX_SHARDS: usize = 32;
 
 impl<W> Registry<W> {
@@ -92,7 +93,7 @@ impl<W> Registry<W> {
         }
     }
 
-    /// Closes shard after shard and hands every entry to `each`, outside the locks.
+    /// Closes shard after shard and passes every entry to `each`, outside the locks.
     pub(crate) fn close(&self, mut each: impl FnMut(W)) {
         for shard in &self.shards {
             let taken = std::mem::replace(&mut *lock(&shard.0), Shard::Closed);

@@ -1,4 +1,4 @@
-//! Starting a goroutine: it is counted, allocated, and pushed.
+//! Spawning a goroutine: counting it, allocating it, pushing it.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, SHARDS, Scheduler};
 
 impl Scheduler {
-    /// Starts a goroutine. `None` if the runtime is closed: the future has been dropped.
+    /// Starts a goroutine. If the runtime is closed, drops the future and returns `None`.
     pub(crate) fn spawn<F>(
         self: &Arc<Self>,
         context: Option<&Context>,
@@ -69,7 +69,7 @@ impl Scheduler {
     /// Counts a goroutine about to be spawned, unless the runtime is closed.
     #[inline]
     fn count_spawn(&self, context: Option<&Context>) -> bool {
-        // Inside a poll the worker's own counts do, as `live_count.rs` explains.
+        // Inside a poll the worker's own counts suffice, as `live_count.rs` explains.
         let inside = context.filter(|context| context.polling.get().is_some());
         if let Some(worker) = inside.and_then(Context::worker) {
             if self.phase() >= Phase::Closed {

@@ -1,12 +1,12 @@
-//! A spawn site: what all goroutines that one place in the program spawns have in common.
+//! A spawn site: the data shared by all goroutines that one place in the program spawns.
 //!
-//! A goroutine's metadata has one word for it, so a site is made once, for each place and type of future,
-//! and kept for ever. The program's text bounds their number. Each thread remembers the sites it used
-//! last, and asks the common table for others.
+//! A goroutine's metadata has one word for it. So a site is made once for each place and type of
+//! future, and kept for ever. The program's text bounds the number of sites. Each thread caches the
+//! sites that it used last, and looks up others in a global table.
 //!
-//! Rejected: the place alone in the metadata, and the waker, which only `abort` uses, in the handle.
-//! That cost two read-modify-writes for each spawn, and made a handle of 16 bytes one of 32, which a
-//! program that keeps handles in a `Vec` notices (`docs/benchmarks.md`).
+//! Rejected: keeping only the place in the metadata, and the waker, which only `abort` uses, in the
+//! handle. That cost two read-modify-writes for each spawn. It also made handles 32 bytes instead
+//! of 16, which a program notices that keeps handles in a `Vec` (`docs/benchmarks.md`).
 
 #![forbid(unsafe_code)]
 
@@ -23,15 +23,15 @@ use crate::sync::lock;
 pub(crate) struct SpawnSite {
     pub(crate) spawned_at: &'static Location<'static>,
     future: TypeId,
-    /// Known as soon as a goroutine has been allocated.
+    /// Set as soon as a goroutine has been allocated.
     pub(crate) waker: OnceLock<WakerKind>,
 }
 
-/// What tells how to make a waker of a goroutine.
+/// How to make a waker for a goroutine.
 #[derive(Clone, Copy)]
 pub(crate) struct WakerKind {
     pub(crate) vtable: &'static RawWakerVTable,
-    /// How far the metadata lies behind the address that the waker has.
+    /// The offset of the metadata from the data pointer of the waker.
     pub(crate) metadata_offset: usize,
 }
 
@@ -39,7 +39,7 @@ type Table = HashMap<(usize, TypeId), &'static SpawnSite>;
 
 static ALL: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 
-/// How many sites a thread remembers, each in the place that its address says.
+/// How many sites a thread caches, each in the place that the address of its location gives.
 const REMEMBERED: usize = 16;
 
 thread_local! {
@@ -63,8 +63,8 @@ impl SpawnSite {
         })
     }
 
-    /// Whether a waker with the data of a goroutine that was spawned here is that goroutine's, and not one
-    /// with functions of somebody else's.
+    /// Whether a waker with the data pointer of a goroutine spawned here is that goroutine's, and
+    /// not one with a foreign vtable.
     #[inline]
     pub(crate) fn makes(&self, waker: &Waker) -> bool {
         self.waker.get().is_some_and(|kind| ptr::eq(kind.vtable, waker.vtable()))
@@ -99,13 +99,13 @@ mod tests {
         sites.map(|site| ptr::from_ref(site).addr())
     }
 
-    /// A waker made for one would be used for the other.
+    /// Otherwise a waker made for one would be used for the other.
     #[test]
     fn futures_of_two_types_spawned_at_one_place_have_a_site_each() {
         let [one, other, again] = addresses();
         assert_ne!(one, other);
         assert_eq!(one, again);
-        // A thread that remembers none finds the same.
+        // A thread with an empty cache finds the same.
         assert_eq!(thread::spawn(addresses).join().unwrap(), [one, other, again]);
     }
 }

@@ -9,35 +9,41 @@
 //!                            then: result to the handle, awaiter woken      abort, exit ┘
 //! ```
 //!
-//! `async-task` aborts the process when a destructor panics inside it, panics in whoever awaits a
-//! task whose `Runnable` was dropped, and has no `cancel` by reference. So it never gets to see
-//! any of that: the wrapper catches panics of polls and destructors, drops the user's future
-//! itself before it completes, and cancelling, by `abort` or by exit, is a flag plus one more
-//! poll, in which the wrapper drops the future instead of polling it. We never close a task and
-//! never drop a `Runnable`.
+//! `async-task` aborts the process when a destructor panics inside it. It panics in the task that
+//! awaits another one whose `Runnable` was dropped. It has no `cancel` by reference. The wrapper
+//! makes up for all three. It catches panics of polls and destructors, and drops the user's future
+//! itself before it completes. Cancelling, by `abort` or by exit, is a flag plus one more poll, in
+//! which the wrapper drops the future instead of polling it. We never close a task and never drop a
+//! `Runnable`.
 //!
-//! The wrapper looks at the flags before the poll *and* after it, so a goroutine that was left
-//! behind by exit and later does suspend is dropped there and then.
+//! The wrapper checks the flags before the poll *and* after it. So if exit leaves a goroutine
+//! behind and it suspends later, the wrapper drops the future there and then.
 //!
 //! # Why a waker may outlive the runtime
 //!
-//! The metadata points at the scheduler without owning it (owning costs two contended
-//! read-modify-writes for each goroutine). The schedule function dereferences that pointer; why it
-//! may:
+//! The metadata points at the scheduler without owning it: owning costs two contended
+//! read-modify-writes for each goroutine. The schedule function may dereference that pointer for
+//! these reasons:
 //!
-//! 1. It is called with a `Runnable`, which exists only for a goroutine that has not completed:
-//!    `wake` on a completed one does nothing, in `async-task`'s state word.
+//! 1. `async-task` calls it with a `Runnable`, which exists only for a goroutine that has not
+//!    completed. The state word of `async-task` makes a `wake` on a completed one do nothing.
 //! 2. Every goroutine is counted before its allocation exists, and counted out when it completes.
-//!    `block_on` owns a reference to the scheduler and drops it only after it has seen that all
-//!    are counted out (see `live_count.rs`), or, leaving goroutines behind, never.
-//! 3. So while the `Runnable` is in hand the scheduler lives. Before the push gives the `Runnable`
-//!    away, a thread that is not inside this runtime takes a reference of its own, and keeps it
-//!    until the push and the notification are over. A thread inside the runtime has one already.
+//!    `block_on` owns a reference to the scheduler. It drops the reference only after it has seen
+//!    that all are counted out (see `live_count.rs`) or, if it leaves goroutines behind, never.
+//! 3. So the scheduler lives while the function holds the `Runnable`. Before the push gives the
+//!    `Runnable` away, a thread that is not inside this runtime takes a reference of its own. It
+//!    keeps that until the push and the notification are over. A thread inside the runtime has one
+//!    already.
 //!
-//! Modelled in `tests/models.rs`. Rejected: "a closed task cannot be woken" (the push may still be
-//! going on when its `Runnable` has been run and freed elsewhere: the use after free that
-//! async-executor fixed in 1.14.1); counting pushes in and out and waiting for them at exit (exit
-//! would wait for foreign threads); recycling schedulers for ever (a leak by design).
+//! Modelled in `tests/models.rs`.
+//!
+//! Rejected:
+//!
+//! - The argument "a closed task cannot be woken": the push may still be going on when another
+//!   thread has run and freed its `Runnable`. That is the use after free that async-executor fixed
+//!   in 1.14.1.
+//! - Counting pushes in and out and waiting for them at exit: exit would wait for foreign threads.
+//! - Recycling schedulers for ever: a leak by design.
 
 #![allow(unsafe_code)]
 
@@ -60,11 +66,11 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
-/// A goroutine as its handle has it: one word.
+/// A goroutine as its handle holds it: one word.
 ///
-/// Dropping it lets the goroutine run on by itself, and drops its result, now or when it completes.
+/// Dropping it detaches the goroutine, and drops its result, now or when it completes.
 pub(crate) struct Spawned<T> {
-    /// Dropping this would cancel it, in `async-task`'s own way.
+    /// Dropping this would cancel the goroutine in `async-task`'s own way.
     task: ManuallyDrop<Task<Outcome<T>, Meta>>,
 }
 
@@ -72,7 +78,8 @@ impl<T> Drop for Spawned<T> {
     #[inline]
     fn drop(&mut self) {
         let site = self.meta().site();
-        // SAFETY: nobody uses it after this. Exercised by `soundness::handles_polled_elsewhere`.
+        // SAFETY: nothing uses `self.task` after this.
+        // Exercised by `soundness::handles_polled_elsewhere`.
         let task = unsafe { ManuallyDrop::take(&mut self.task) };
         if needs_drop::<T>() {
             context::with_result_of(site.spawned_at, || task.detach());
@@ -97,8 +104,8 @@ impl<T> Spawned<T> {
         Pin::new(&mut *self.task).poll(&mut std::task::Context::from_waker(waker))
     }
 
-    /// The goroutine keeps the waker that the last poll gave it, also when it runs on by itself, until
-    /// it gets another one: here it is one that does nothing.
+    /// Drops the waker of the last poll. The goroutine would keep it, even once detached, until it
+    /// gets another one: here one that does nothing.
     #[cold]
     pub(crate) fn let_go_of_waker(&mut self) -> Poll<Outcome<T>> {
         self.poll(Waker::noop())
@@ -112,15 +119,15 @@ impl<T> Spawned<T> {
         TaskRef { waker: Waker::clone(&self.waker()), meta: Shared(NonNull::from(self.meta())) }
     }
 
-    /// The goroutine's waker, without a reference of its own.
+    /// The goroutine's waker, which owns no reference.
     fn waker(&self) -> ManuallyDrop<Waker> {
         let meta = self.meta();
         let kind = meta.site().waker.get().expect("`allocate` has set it");
         let address = ptr::from_ref(meta).addr() - kind.metadata_offset;
         let data = ptr::with_exposed_provenance(address);
-        // SAFETY: `allocate` has seen that a goroutine of this type has wakers with this vtable, and
-        // that their data is the address it has exposed; `self` keeps the allocation; and as it is
-        // not dropped, the waker does not give back a reference that it has not got.
+        // SAFETY: `allocate` has seen that a goroutine of this type has wakers with this vtable,
+        // and that their data is the address that it has exposed. `self` keeps the allocation
+        // alive. The waker is not dropped, so it does not release a reference that it does not own.
         // Exercised by `soundness::odd_layouts`.
         ManuallyDrop::new(unsafe { Waker::new(data, kind.vtable) })
     }
@@ -130,7 +137,7 @@ impl<T> Spawned<T> {
 #[derive(Clone)]
 pub(crate) struct TaskRef {
     waker: Waker,
-    /// Lies in the allocation that `waker` keeps.
+    /// Lies in the allocation that `waker` keeps alive.
     meta: Shared<Meta>,
 }
 
@@ -140,14 +147,14 @@ impl TaskRef {
     }
 
     fn meta(&self) -> &Meta {
-        // SAFETY: `waker` is a reference to the allocation the metadata lies in, so it lives as
-        // long as `self`.
+        // SAFETY: `waker` owns a reference to the allocation that holds the metadata, so the
+        // metadata lives as long as `self`.
         // Exercised by `soundness::abort_handles_anywhere`.
         unsafe { self.meta.0.as_ref() }
     }
 }
 
-/// Allocates a goroutine that has been counted. The `RawTask` goes into a queue.
+/// Allocates a goroutine that has been counted. The caller must queue the `RawTask`.
 #[inline]
 pub(crate) fn allocate<F>(
     scheduler: &Arc<Scheduler>,
@@ -174,15 +181,16 @@ fn waker_kind(runnable: &Runnable<Meta>) -> WakerKind {
     WakerKind { vtable: waker.vtable(), metadata_offset: metadata - waker.data().addr() }
 }
 
-/// A task as a queue holds it.
+/// Turns a `Runnable` into what a queue holds.
 #[inline]
 fn into_raw_task(runnable: Runnable<Meta>) -> RawTask {
     runnable.into_raw().as_ptr().expose_provenance()
 }
 
-/// Called by `async-task` when a goroutine was woken. Zero-sized, so that nothing is cloned for it.
+/// `async-task` calls this when a goroutine was woken. A function item is zero-sized, so nothing is
+/// cloned for it.
 fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
-    // Read before the push: after it the goroutine may be run, completed and freed elsewhere.
+    // Read before the push: after it, another thread may run, complete and free the goroutine.
     let scheduler = runnable.metadata().scheduler();
     context::with_inside(|context| match context {
         Some(context) if context.belongs_to(scheduler) => {
@@ -194,7 +202,7 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
         }
         _ => {
             // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
-            // was made by `Arc::new`.
+            // `Arc::new` made it.
             // Exercised by `soundness::wakes_from_outside`, `soundness::wakes_while_main_returns`.
             unsafe { Arc::increment_strong_count(scheduler) };
             // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
@@ -204,19 +212,20 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     });
 }
 
-/// Polls the goroutine that a queue gave out, on `worker`, the caller.
+/// Polls a goroutine that a queue gave out. The caller is `worker`.
 #[inline]
 pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     let address = ptr::with_exposed_provenance_mut(task);
     let address = NonNull::new(address).expect("queues hold no null");
-    // SAFETY: every address in a queue comes from `into_raw_task`, and queues give each out once (their
-    // contract, and model-checked), so this undoes one `into_raw` with the same metadata type.
+    // SAFETY: every address in a queue comes from `into_raw_task`, and queues give each out once
+    // (their contract, which is model-checked). So this undoes one `into_raw` with the same
+    // metadata type.
     // Exercised by `soundness::queues_under_stealing`.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
     let site = runnable.metadata().site();
     worker.begin_poll(site);
     context.polling.set(Some(NonNull::from(runnable.metadata())));
-    // As `async-task` has it.
+    // `async-task` uses this address as the data of its wakers.
     context.waker_data.set(address.as_ptr());
     context.site.set(Some(site));
     context.budget.refill();
@@ -227,7 +236,7 @@ pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
 
 pin_project! {
     #[project = GoroutineParts]
-    /// The wrapper. The future is dropped before the wrapper completes.
+    /// The wrapper around the future, which it drops before it completes.
     struct Goroutine<F> {
         #[pin]
         future: Option<F>,
@@ -241,8 +250,9 @@ impl<F: Future> Future for Goroutine<F> {
         context::with_inside(|context| {
             let context = context.expect("goroutines are polled by workers");
             let meta = context.polling.get().expect("`run` has set it");
-            // SAFETY: `run` has set it just now, to the metadata of the allocation this future
-            // lies in, which the `Runnable` being run keeps until this poll has returned.
+            // SAFETY: `run` has just set it to the metadata of the allocation that holds this
+            // future. The `Runnable` being run keeps that allocation alive until this poll has
+            // returned.
             // Exercised by `soundness::futures_moved_between_threads`.
             let meta = unsafe { meta.as_ref() };
             let outcome = self.project().poll_or_cancel(context, meta, cx);
@@ -295,7 +305,7 @@ impl<F: Future> GoroutineParts<'_, F> {
         })
     }
 
-    /// Drops the future instead of polling it on.
+    /// Drops the future instead of polling it again.
     #[cold]
     fn cancel(&mut self, context: &Context, meta: &Meta) -> Outcome<F::Output> {
         context.dropping_at_exit.set(context.scheduler.is_closing());
@@ -317,7 +327,7 @@ fn is_cancelled(context: &Context, state: State) -> bool {
     state.is_aborted() || context.scheduler.is_closing()
 }
 
-/// Enters the registry, at the first suspension. `false` if it is closed.
+/// Enters the registry, at the first suspension. Returns `false` if the registry is closed.
 fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
     let worker = context.worker().expect("goroutines are polled by workers");
     match context.scheduler.registry.enter(worker.index, waker.clone()) {
@@ -327,7 +337,7 @@ fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
     true
 }
 
-/// The goroutine has completed: its future is gone.
+/// Removes a completed goroutine, whose future is gone, from the registry and the count.
 #[inline]
 fn leave(context: &Context, meta: &Meta) {
     if let Some(key) = meta.state().key() {

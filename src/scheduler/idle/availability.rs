@@ -1,21 +1,23 @@
-//! Which workers are available, which are away, and which are to spare.
+//! Which workers are available, which are away, and which are spares.
 //!
-//! A worker that blocks, and said so, or that the monitor has *written off*, is away: it is neither
-//! awake nor asleep. There should be as many *available* workers, awake or asleep, as *allowed*. So when
-//! one goes away, a *spare* takes its place: a worker like the others, asleep like them, on a list of
-//! its own where no push finds it. Taking its place is to be moved to the list of sleepers. When one
-//! comes back there is one too many: a sleeper becomes a spare, or if none sleeps, the one that came
-//! back does after its poll. A spare that has not been needed for a while is told to leave.
+//! A worker is away if it announced that it blocks, or if the monitor has *written it off*. It is
+//! then neither awake nor asleep. There should be as many *available* workers, awake or asleep, as
+//! *allowed*. So when a worker goes away, a *spare* takes its place. A spare sleeps like other
+//! workers, but on a list of its own where no push finds it. To take a place, it moves to the list
+//! of sleepers. When a worker comes back, there is one too many: a sleeper becomes a spare or, if
+//! none sleeps, the worker that came back does after its poll. A spare that has not been needed for
+//! a while is told to leave.
 //!
-//! For the argument in `idle/mod.rs`: a sleeper that becomes a spare after a pusher has read that it sleeps is
-//! not woken, and its look (step 2) wakes another, or nobody, if nobody sleeps. That happens only when
-//! all that are allowed are awake, one of them since after the push; then it is the monitor who sees
-//! to the work if they do not, and both the pusher and the look have made sure that it is awake.
+//! The argument in `idle/mod.rs` needs one more case: a pusher reads that a worker sleeps, and then
+//! the sleeper becomes a spare. It is not woken. Its look (step 2) wakes another sleeper, or none
+//! if no worker sleeps. The latter happens only when all allowed workers are awake, one of them
+//! since after the push. If these do not take the work, the monitor sees to it: both the pusher and
+//! the look have made sure that it is awake.
 //!
 //! # Rejected
 //!
-//! - Spares that end at once, or start anew each time: a thread costs 40 µs, a move between two lists
-//!   50 ns.
+//! - Ending each spare at once and starting a new thread each time: a thread costs 40 µs, a move
+//!   between two lists 50 ns.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +25,7 @@ use super::parker::{Availability, Parker, Signal};
 use super::{AWAKE, Idle, Lists, SLEEPING};
 use crate::sync::{Ordering, lock};
 
-/// What the monitor leaves behind when it goes to sleep.
+/// The counts at the moment when the monitor announces its sleep.
 pub(crate) struct IdleSummary {
     pub(crate) awake: usize,
     pub(crate) written_off: usize,
@@ -31,14 +33,14 @@ pub(crate) struct IdleSummary {
 }
 
 impl IdleSummary {
-    /// Nothing happens until somebody is woken.
+    /// Whether nothing happens until a worker is woken.
     pub(crate) fn is_asleep(&self) -> bool {
         self.awake + self.written_off + self.spares == 0
     }
 }
 
 impl Idle {
-    /// A worker is about to start.
+    /// Counts a worker that is about to start.
     pub(crate) fn worker_added(&self) {
         let mut lists = lock(&self.lists);
         self.add_awake(&mut lists);
@@ -46,7 +48,7 @@ impl Idle {
         self.wake_monitor_locked(&mut lists);
     }
 
-    /// A running worker ends, or could not be started.
+    /// Counts out a running worker that ends, or one that could not be started.
     pub(crate) fn worker_removed(&self, parker: &Parker) {
         let mut lists = lock(&self.lists);
         self.count_in(&mut lists, parker);
@@ -54,8 +56,8 @@ impl Idle {
         self.fill(&mut lists);
     }
 
-    /// A running worker will run no goroutines for a while. Its queue is empty. Returns how many
-    /// workers are missing, for want of spares.
+    /// Counts a running worker away, which will run no goroutines for a while. Its queue is empty.
+    /// Returns how many workers are missing, for want of spares.
     pub(crate) fn block(&self, parker: &Parker) -> usize {
         let mut lists = lock(&self.lists);
         self.count_in(&mut lists, parker);
@@ -65,8 +67,8 @@ impl Idle {
         self.fill(&mut lists)
     }
 
-    /// How many workers to start for so many that have gone away without a spare: those that are missing;
-    /// and if they are back already one to spare, for the next time.
+    /// How many workers to start after `wanted` have gone away without a spare: those that are
+    /// still missing. If all are back and there is no spare, it is one, for the next time.
     pub(crate) fn to_start(&self, wanted: usize) -> usize {
         let mut lists = lock(&self.lists);
         let missing = self.fill(&mut lists);
@@ -74,7 +76,7 @@ impl Idle {
         wanted.min(missing.max(usize::from(none_to_spare)))
     }
 
-    /// It runs them again.
+    /// Counts the worker back: it runs goroutines again.
     pub(crate) fn unblock(&self, parker: &Parker) {
         let mut lists = lock(&self.lists);
         lists.blocked -= 1;
@@ -87,7 +89,7 @@ impl Idle {
         });
     }
 
-    /// The monitor writes a worker off, unless it has moved. Says whether it did.
+    /// Writes a worker off, unless it has moved. Returns whether it did. For the monitor.
     pub(crate) fn write_off(&self, parker: &Parker, has_moved: impl Fn() -> bool) -> bool {
         let mut lists = lock(&self.lists);
         let counts_as_available =
@@ -101,7 +103,7 @@ impl Idle {
         is_stuck
     }
 
-    /// These workers check in after their polls.
+    /// Makes these workers check in after their polls.
     pub(crate) fn request_check_in<'a>(&self, parkers: impl Iterator<Item = &'a Parker>) {
         let _lists = lock(&self.lists);
         parkers
@@ -109,8 +111,8 @@ impl Idle {
             .for_each(|parker| parker.set(Availability::CheckInRequested));
     }
 
-    /// A worker that was asked to check in, or written off, is between two polls. Says whether it is one
-    /// too many.
+    /// Counts in a worker that was asked to check in, or written off, and is between two polls.
+    /// Returns whether it is in excess.
     pub(crate) fn check_in(&self, parker: &Parker) -> bool {
         let mut lists = lock(&self.lists);
         self.count_in(&mut lists, parker);
@@ -118,7 +120,7 @@ impl Idle {
     }
 
     /// Changes how many workers may be available. Returns how many are missing, for want of spares.
-    /// Those that are too many find out between two polls.
+    /// Workers in excess learn of it between two polls.
     pub(crate) fn allow<'a>(
         &self,
         allowed: usize,
@@ -134,20 +136,20 @@ impl Idle {
         self.fill(&mut lists)
     }
 
-    /// From now on, nobody is one too many.
+    /// From now on, no worker is in excess.
     pub(crate) fn keep_all(&self) {
         let mut lists = lock(&self.lists);
         lists.keeps_all = true;
         while self.promote_spare(&mut lists) {}
     }
 
-    /// How many workers are available, or away; spares are not among them.
+    /// How many workers are available or away, spares excluded.
     pub(crate) fn working(&self) -> usize {
         let lists = lock(&self.lists);
         lists.available() + lists.blocked + lists.written_off
     }
 
-    /// Tells the spares to leave that have not been needed since the last call.
+    /// Tells those spares to leave that have not been needed since the last call.
     pub(crate) fn let_spares_leave<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let mut lists = lock(&self.lists);
         let unneeded = lists.unneeded;
@@ -170,7 +172,7 @@ impl Idle {
         self.word.fetch_sub(AWAKE, Ordering::SeqCst);
     }
 
-    /// A worker that is not blocked is running: what others have said of it is settled.
+    /// Makes a running worker available again, whatever other threads have set.
     pub(super) fn count_in(&self, lists: &mut Lists, parker: &Parker) {
         if parker.is(Availability::Available) {
             return;
@@ -182,7 +184,7 @@ impl Idle {
         parker.set(Availability::Available);
     }
 
-    /// Makes spares available, up to what is allowed. Returns how many are missing.
+    /// Makes spares available, up to the allowed number. Returns how many workers are missing.
     fn fill(&self, lists: &mut Lists) -> usize {
         while lists.available() < lists.allowed && self.promote_spare(lists) {}
         lists.allowed.saturating_sub(lists.available())
@@ -196,7 +198,7 @@ impl Idle {
         true
     }
 
-    /// Makes spares of sleepers that are too many. Says whether there are still too many available.
+    /// Makes spares of excess sleepers. Returns whether too many workers are still available.
     fn trim(&self, lists: &mut Lists) -> bool {
         while lists.are_too_many_available() {
             let Some(worker) = lists.sleepers.pop() else { return true };

@@ -1,26 +1,28 @@
-//! Who is awake, who sleeps, who searches, whom to wake. (Who is there at all: `availability.rs`.)
+//! Which workers are awake, asleep or searching, and which one to wake. `availability.rs` says
+//! which ones are available at all.
 //!
 //! # The problem
 //!
-//! A push must not be lost: if work is pushed while a worker goes to sleep, either the pusher sees
-//! the sleeper, or the sleeper sees the work. And a push must be cheap: waking a thread costs
-//! microseconds, so a thousand pushes must not wake a thousand times, and a wake-up whose worker
-//! finds nothing is worse than none.
+//! No push may be lost: if a thread pushes work while a worker goes to sleep, either the pusher
+//! sees the sleeper, or the sleeper sees the work. A push must also be cheap. Waking a thread costs
+//! microseconds, so a thousand pushes must not wake a thousand times, and waking a worker that
+//! finds nothing is worse than waking none.
 //!
 //! # Two kinds of work
 //!
 //! - **Shared**: the injector, and a ring that holds two tasks or more. It wakes a sleeper.
 //! - **A single**: a worker's next slot, or the only task of its ring. It belongs to that worker,
-//!   who is awake and about to run it, and wakes nobody. (A chain of tasks that each spawn the
-//!   next would otherwise wake a second worker for every link, in vain.) The exception is a worker
-//!   that keeps computing; for it there is the monitor, below.
+//!   which is awake and about to run it, so it wakes no sleeper. Otherwise each link in a chain of
+//!   tasks that spawn the next would wake a second worker in vain. If the worker keeps computing
+//!   instead, the monitor sees to the single, as described below.
 //!
 //! # Protocol
 //!
 //! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
-//! *sleeping*. One word holds the three counts, and whether the monitor is awake. All of it but the
-//! number of searchers changes under the lock of the lists; the list of sleepers is the only place
-//! where a sleeper can be found, and whoever removes a sleeper from it owes it exactly one signal.
+//! *sleeping*. One word counts the workers that search, are awake and sleep, and says whether the
+//! monitor is awake. All of it but the number of searchers changes under the lock of the lists. A
+//! sleeper can be found only on the list of sleepers, and a thread that removes one owes it exactly
+//! one signal.
 //!
 //! ```text
 //!              begin_search (at most half of those awake)
@@ -31,73 +33,83 @@
 //!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
 //! ```
 //!
-//! 1. A pusher publishes the work and reads the word. If somebody searches it is done. If somebody
-//!    sleeps, it takes one sleeper off the list, counts it as a searcher on its behalf, and signals
-//!    it. Until that searcher has found something, further pushes see it and wake nobody. If nobody
-//!    sleeps, it wakes the monitor, unless that is awake.
-//! 2. A worker going to sleep puts itself on the list and stops counting as a searcher, and looks at
-//!    all queues once more, at the injector with its locks. If it sees shared work it takes itself
-//!    off the list again (if a pusher was faster, the signal is on its way, and it takes that).
-//! 3. The last searcher to find work looks once more, likewise, after it has stopped counting as
-//!    one, and wakes a sleeper if shared work is left.
+//! 1. A pusher publishes the work and reads the word. If a worker searches, the pusher is done. If
+//!    one sleeps, the pusher takes a sleeper off the list, counts it as a searcher on its behalf,
+//!    and signals it. Until that searcher has found something, further pushes see it and wake no
+//!    other. If no worker sleeps, the pusher wakes the monitor, unless that is awake.
+//! 2. A worker that goes to sleep puts itself on the list and stops counting as a searcher. Then it
+//!    looks at all queues once more, at the injector with its locks. If it sees shared work, it
+//!    takes itself off the list again. If a pusher was faster, the signal is on its way, and the
+//!    worker takes that.
+//! 3. The last searcher to find work stops counting as one, then looks once more in the same way,
+//!    and wakes a sleeper if shared work is left.
 //!
 //! # Why no push is lost
 //!
-//! Let a push to the injector be `P: lock, put, unlock; read word`. Whoever looks at the injector with
-//! its locks after a change of the word either comes after P's unlock, and sees the work; or before
-//! P's lock, which then hands P the change. If P read a sleeper and no searcher, somebody is woken:
-//! done. If it read no sleeper, then every worker is awake, or announces its sleep in a change that P
-//! did not see; so it sees the work in step 2. If it read a searcher S, then S stops counting as one
-//! in a change that P did not see: by going to sleep (step 2: sees the work), or as one of several
-//! to find work (then the last searcher does what follows), or as the last (step 3: sees the work,
-//! and passes the duty on). Work that is seen is not lost to somebody who takes it instead.
+//! Let a push to the injector be `P: lock, put, unlock; read word`. Suppose a worker changes the
+//! word and then looks at the injector with its locks. Either this look comes after P's unlock, and
+//! sees the work, or it comes before P's lock, which then hands P the change. There are three
+//! cases:
 //!
-//! A push to one's own ring has no lock: its worker is awake, and takes the work itself if nobody
-//! else does. What such a push can lose is a moment of parallelism, which the monitor restores.
+//! - P read a sleeper and no searcher: P wakes a worker.
+//! - P read no sleeper: every worker is awake, or announces its sleep in a change that P did not
+//!   see. Such a worker sees the work in step 2.
+//! - P read a searcher S: S stops counting as one in a change that P did not see. If S goes to
+//!   sleep, it sees the work in step 2. If S is one of several to find work, this case applies to
+//!   the last searcher. If S is the last to find work, it sees the work in step 3, and passes the
+//!   duty on.
+//!
+//! If another worker takes work that was seen, that work is not lost either.
+//!
+//! A push to the worker's own ring has no lock. Its worker is awake, and takes the work itself if
+//! no other does. Such a push can lose only a moment of parallelism, which the monitor restores.
 //!
 //! # The monitor
 //!
-//! One thread of its own (`monitor/mod.rs`). While it is *awake* it looks every now and then for work
-//! that others neglect, and finds all there is, singles included. It goes to sleep when there is nothing
-//! to see, and whoever pushes a single, or shared work that wakes nobody, wakes it. So an idle program
-//! has no wake-ups, and a busy one pays for no more than a read of the word.
+//! It is a thread of its own (`monitor/mod.rs`). While it is *awake*, it looks periodically for
+//! work that the workers leave waiting, and finds all there is, singles included. It goes to sleep
+//! when there is nothing to see. A thread wakes it when it pushes a single, or shared work that
+//! wakes no worker. So an idle program has no wake-ups, and a busy one pays only for a read of the
+//! word.
 //!
-//! Its going to sleep is like a worker's: it announces that, and looks again. For the injector the argument
-//! above holds. A single is pushed without a lock, so its pusher may still read that the monitor is
-//! awake. Therefore it sleeps with a limit as long as any worker is awake or written off. Without any,
-//! the next worker that pushes a single has been through the lock since, and reads the truth.
+//! The monitor goes to sleep like a worker: it announces its sleep, and looks again. For the
+//! injector, the argument above holds. A single is pushed without a lock, so its pusher may still
+//! read that the monitor is awake. Therefore the monitor sleeps with a limit as long as any worker
+//! is awake or written off. If there is none, the next worker that pushes a single has taken the
+//! lock since, and reads the truth.
 //!
 //! # Tiny goroutines
 //!
-//! Goroutines that run for less time than it takes to carry them to another core (`steal_meter.rs`) are
-//! better left to whoever has them, even if cores idle. A worker that finds what it stole to have been
-//! like that *backs off*, if others are awake and nobody else backs off: it goes to sleep without the
-//! look of step 2, for a short time. While it backs off and others are awake, pushes wake nobody, and
-//! duties are passed on to other sleepers than this one. When its time is up it is an ordinary sleeper,
-//! and takes the look that it left out; if it finds something it is an ordinary searcher.
+//! Some goroutines run for less time than their move to another core takes (`steal_meter.rs`). They
+//! are better left to the worker that has them, even if cores are idle. A worker that has stolen
+//! such goroutines *backs off*, if others are awake and no other worker backs off: it sleeps for a
+//! short time, without the look of step 2. While it backs off and others are awake, pushes wake no
+//! worker, and duties pass to other sleepers. When its time is up, it is an ordinary sleeper, and
+//! takes the look that it left out. If it finds something, it is an ordinary searcher.
 //!
-//! So work that is pushed while somebody backs off is found by those that are awake, when they come to
-//! the end of what they do (they cannot back off, and look in step 2), or, if they compute, by the worker
-//! that backs off, when its time is up. The last worker that is awake never backs off; and a worker that
-//! ends, or goes away, looks after that too (`Scheduler::pass_on_shared_work`).
+//! So if work is pushed during a backoff, the workers that are awake find it when they run out of
+//! work: they cannot back off, and look in step 2. If they compute instead, the worker that backs
+//! off finds it when its time is up. The last worker that is awake never backs off. A worker that
+//! ends or goes away also looks for such work (`Scheduler::pass_on_shared_work`).
 //!
-//! What it brings: `docs/benchmarks.md`.
+//! `docs/benchmarks.md` shows the gain.
 //!
 //! # Rejected
 //!
-//! - A sleeper's state in two places: async-executor 1.9.0 kept wakers in two lists, lost
-//!   wake-ups, and was withdrawn. (A spare is on one of two lists, never on both.)
-//! - Waking for every push (tokio's next slot tried it: a third slower at message passing, twice
-//!   taken back); waking nobody for singles at all (strands them).
-//! - A sleeping worker as the monitor, with a time limit, which this had at first: when all workers
-//!   are stuck there is none, and each time it woke up another one had to begin anew.
-//! - A fence between publishing and reading the word, instead of the injector's locks: 10 ns for each
-//!   push from outside.
-//! - A limit of half of *all* workers for searchers: with eight workers on two cores, four searchers
-//!   kept main from running.
-//! - Deciding by the pusher's own polls whether to wake somebody: what counts is how long the new
-//!   goroutine will run, and the pusher may be in a single long poll that spawns them all.
-//! - Counters of jobs and sleepers as in rayon: needed where tasks wait for tasks on the stack.
+//! - A sleeper's state in two places: async-executor 1.9.0 kept wakers in two lists, lost wake-ups,
+//!   and was withdrawn. A spare here is on one of two lists, never on both.
+//! - Waking for every push: tokio tried that for its next slot. It made message passing a third
+//!   slower, and was taken back twice. Waking for no single at all strands singles.
+//! - A sleeping worker as the monitor, with a time limit, as in the first version: when all workers
+//!   are stuck there is none, and each time it woke up another one had to start anew.
+//! - A fence between publishing and reading the word, instead of the injector's locks: 10 ns for
+//!   each push from outside.
+//! - A limit of half of *all* workers for searchers: with eight workers on two cores, four
+//!   searchers kept main from running.
+//! - Deciding by the pusher's own polls whether to wake a worker: what counts is how long the new
+//!   goroutine will run, and the pusher may spawn them all in a single long poll.
+//! - Counters of jobs and sleepers, as in rayon: they are needed where tasks wait for tasks on the
+//!   stack.
 
 #![forbid(unsafe_code)]
 
@@ -110,7 +122,8 @@ use std::time::Duration;
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 use parker::{Parker, Signal};
 
-/// How long a worker backs off. In practice it is half as long again, the system's slack for timers.
+/// How long a worker backs off. In practice it takes half as long again, because of the system's
+/// slack for timers.
 const BACKOFF: Duration = Duration::from_micros(100);
 
 /// The word: three 16-bit fields and two bits.
@@ -128,38 +141,37 @@ fn field(word: u64, unit: u64) -> usize {
 pub(crate) struct Idle {
     word: AtomicU64,
     lists: Mutex<Lists>,
-    /// The monitor's.
+    /// Where the monitor sleeps.
     monitor: Parker,
-    /// The monitor is to be awake whenever a worker is.
+    /// The monitor must be awake whenever a worker is.
     keeps_monitor_awake: bool,
 }
 
-/// What only changes under the lock. The word mirrors the first four, for a look without it.
+/// State that changes only under the lock. The word mirrors the first four fields, to be read
+/// without the lock.
 struct Lists {
     awake: usize,
-    /// The sleeper that comes first backs off.
+    /// The first of `sleepers` backs off.
     is_backing_off: bool,
-    /// The monitor is awake.
     is_monitor_awake: bool,
-    /// Who fell asleep last is woken first.
+    /// The last to fall asleep is woken first.
     sleepers: Vec<usize>,
-    /// Who came last is needed first.
+    /// The last to come is used first.
     spares: Vec<usize>,
-    /// The least number of spares since the last call of `spares_to_leave`.
+    /// The least number of spares since the last call of `let_spares_leave`.
     unneeded: usize,
-    /// Workers that have said that they block.
+    /// Workers that have announced that they block.
     blocked: usize,
-    /// Those that the monitor has found to be stuck.
+    /// Workers that the monitor has found to be stuck.
     written_off: usize,
     /// How many workers may be available.
     allowed: usize,
-    /// The runtime is closing: nobody is one too many.
+    /// The runtime is closing: no worker is in excess.
     keeps_all: bool,
-    /// The monitor sleeps without a limit.
     monitor_sleeps_without_limit: bool,
 }
 
-/// What a worker that goes to sleep wants to know.
+/// What a worker needs in order to sleep.
 pub(crate) trait Queues {
     /// Whether shared work waits anywhere.
     fn has_shared_work(&self) -> bool;
@@ -167,24 +179,24 @@ pub(crate) trait Queues {
     fn parker(&self, worker: usize) -> &Parker;
 }
 
-/// What a worker that announces its sleep becomes.
+/// What a worker becomes when it announces its sleep.
 enum Sleeper {
     Ordinary,
     BackingOff,
     Spare,
 }
 
-/// What a worker finds that takes its announcement back.
+/// The result of taking the announcement back.
 enum CancelSleep {
     Awake,
-    /// Somebody was faster: the signal is on its way.
+    /// Another thread was faster: its signal is on its way.
     SignalComes,
-    /// It has become a spare.
+    /// Another thread has made it a spare.
     IsSpare,
 }
 
 impl Idle {
-    /// As many workers as `allowed` are to be available.
+    /// `allowed` is how many workers may be available.
     pub(crate) fn new(allowed: usize, keeps_monitor_awake: bool) -> Self {
         Idle {
             word: AtomicU64::new(0),
@@ -206,7 +218,7 @@ impl Idle {
         }
     }
 
-    /// Wakes somebody, if needed, after work was pushed.
+    /// Wakes a worker or the monitor, if needed, after a push.
     #[inline]
     pub(crate) fn notify<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let word = self.word.load(Ordering::Relaxed);
@@ -216,7 +228,8 @@ impl Idle {
         }
     }
 
-    /// Wakes somebody for what a searcher has left, also while one backs off, whom it leaves alone.
+    /// Wakes a sleeper for what a searcher has left, also during a backoff. It does not wake the
+    /// worker that backs off while others are awake.
     pub(crate) fn pass_on<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let word = self.word.load(Ordering::Relaxed);
         if !Idle::is_looked_after(word) {
@@ -225,13 +238,13 @@ impl Idle {
         }
     }
 
-    /// Somebody searches, or nobody sleeps and the monitor is awake.
+    /// Whether a worker searches, or none sleeps and the monitor is awake.
     #[inline]
     fn is_looked_after(word: u64) -> bool {
         field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING
     }
 
-    /// Wakes a sleeper if there are more than are left alone, and the monitor if there are none.
+    /// Wakes a sleeper if there are more than `left_alone`, or the monitor if there are none.
     #[cold]
     fn wake<'a>(&self, word: u64, left_alone: usize, parker: impl Fn(usize) -> &'a Parker) {
         match field(word, SLEEPING) {
@@ -241,7 +254,7 @@ impl Idle {
         }
     }
 
-    /// Wakes a sleeper, unless somebody searches.
+    /// Wakes a sleeper, or the monitor if none sleeps, unless a worker searches.
     #[cold]
     pub(crate) fn wake_one<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let mut lists = lock(&self.lists);
@@ -256,7 +269,7 @@ impl Idle {
         parker(worker).send(Signal::Search);
     }
 
-    /// Wakes all, at exit.
+    /// Wakes all workers and the monitor, at exit.
     pub(crate) fn notify_all<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let mut lists = lock(&self.lists);
         while self.promote_spare(&mut lists) {}
@@ -267,39 +280,40 @@ impl Idle {
         self.monitor.send(Signal::Wake);
     }
 
-    /// Whether others than the calling worker are awake.
+    /// Whether workers other than the calling one are awake.
     pub(crate) fn others_are_awake(&self) -> bool {
         field(self.word.load(Ordering::Relaxed), AWAKE) > 1
     }
 
-    /// Whether somebody is free for what waits: asleep, or searching.
+    /// Whether a worker is free for what waits: asleep, or searching.
     pub(crate) fn somebody_is_idle(&self) -> bool {
         let word = self.word.load(Ordering::Relaxed);
         field(word, SLEEPING) > 0 || field(word, SEARCHING) > 0
     }
 
-    /// A running worker without work asks whether it may search.
+    /// Makes a searcher of a running worker without work; `false` if half of those awake search
+    /// already.
     pub(crate) fn begin_search(&self) -> bool {
         let word = self.word.load(Ordering::Relaxed);
         if 2 * field(word, SEARCHING) >= field(word, AWAKE) {
             return false;
         }
-        // Two may pass the limit together: it bounds waste, and nothing depends on it.
+        // Two workers may pass the limit together: it bounds waste, and nothing depends on it.
         self.word.fetch_add(SEARCHING, Ordering::SeqCst);
         true
     }
 
-    /// A searcher has found work. Says whether it was the last one, who must look again, with the
-    /// injector's locks, and pass the duty on.
+    /// Ends the search of a worker that has found work. Returns whether it was the last searcher,
+    /// which must look again, with the injector's locks, and pass the duty on.
     #[must_use]
     pub(crate) fn end_search(&self) -> bool {
         let before = self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
         field(before, SEARCHING) == 1
     }
 
-    /// Sleeps until there is something to do; `backing_off`, which searchers do not, leaves it for a while
-    /// to others, if they are awake. The caller's own queue is empty. Returns as a searcher, or, with
-    /// `false`, to leave for good.
+    /// Sleeps until there is something to do. The caller's own queue is empty. With `backing_off`,
+    /// which no searcher may pass, it leaves work to other workers for a while if any are awake.
+    /// Returns `true` as a searcher, or `false` if the worker must leave for good.
     pub(crate) fn sleep(
         &self,
         me: usize,
@@ -353,7 +367,7 @@ impl Idle {
         sleeper
     }
 
-    /// A sleeper takes itself off the list, unless somebody else already did.
+    /// Takes a sleeper off the list on its own behalf, unless another thread already did.
     fn cancel_sleep(&self, me: usize) -> CancelSleep {
         let mut lists = lock(&self.lists);
         if lists.spares.contains(&me) {
@@ -376,7 +390,7 @@ impl Idle {
 
     // Under the lock.
 
-    /// A sleeper has been taken off the list and is a searcher now.
+    /// Counts a sleeper that was taken off the list as a searcher.
     fn wakes_up(&self, lists: &mut Lists) {
         lists.awake += 1;
         let change = (AWAKE + SEARCHING).wrapping_sub(SLEEPING);
@@ -387,7 +401,7 @@ impl Idle {
         }
     }
 
-    /// If the one that backed off has been taken off the list, nobody backs off.
+    /// Ends the backoff if its worker has been taken off the list.
     fn settle_backoff(&self, lists: &mut Lists) {
         if lists.is_backing_off && lists.sleepers.is_empty() {
             self.end_backoff(lists);

@@ -1,4 +1,4 @@
-//! How the monitor goes to sleep, and who wakes it. `idle/mod.rs` says why none of this loses a wake-up.
+//! How the monitor goes to sleep, and what wakes it. `idle/mod.rs` shows why no wake-up is lost.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use super::{Idle, Lists, MONITOR_AWAKE};
 use crate::sync::{Ordering, lock};
 
 impl Idle {
-    /// Wakes the monitor, if it sleeps, after the caller has put a single aside.
+    /// Wakes the monitor, if it sleeps, after the caller has pushed a single.
     #[inline]
     pub(crate) fn ensure_monitor_awake(&self) {
         self.ensure_monitor_awake_by(self.word.load(Ordering::Relaxed));
@@ -37,29 +37,29 @@ impl Idle {
         }
     }
 
-    /// Has the monitor look at the timers, and at what others want of it.
+    /// Makes the monitor look at the timers, and at other threads' requests.
     #[cold]
     pub(crate) fn notify_monitor(&self) {
         self.monitor.send(Signal::Wake);
     }
 
-    /// Whether the monitor is to be awake.
+    /// Whether the monitor is awake, or has been signalled.
     pub(crate) fn is_monitor_awake(&self) -> bool {
         self.word.load(Ordering::Relaxed) & MONITOR_AWAKE != 0
     }
 
-    /// The monitor sleeps until it is called, or for `limit`.
+    /// Puts the monitor to sleep until a signal comes, or for `limit`.
     pub(crate) fn park_monitor(&self, limit: Option<Duration>) {
         self.monitor.receive(limit);
     }
 
-    /// The monitor is awake after all.
+    /// Counts the monitor as awake again: it does not go to sleep.
     pub(crate) fn cancel_monitor_sleep(&self) {
         self.set_monitor_awake(&mut lock(&self.lists), true);
     }
 
-    /// The monitor goes to sleep. It must look at the queues after this, and sleep with a limit if any
-    /// worker is awake or written off, or if there are spares.
+    /// Announces that the monitor goes to sleep. It must look at the queues after this. It must
+    /// sleep with a limit if any worker is awake or written off, or if there are spares.
     pub(crate) fn announce_monitor_sleep(&self) -> IdleSummary {
         let mut lists = lock(&self.lists);
         self.set_monitor_awake(&mut lists, false);

@@ -12,27 +12,27 @@ use crate::sync::{AtomicU32, Condvar, Mutex, Ordering, lock};
 pub(crate) enum Availability {
     /// Awake or asleep, or a spare.
     Available,
-    /// The same, and to check in after this poll: perhaps it is one too many, or others wait for it to
-    /// look at the injector.
+    /// Available, and must check in after this poll: it may be in excess, or tasks in the injector
+    /// wait for it to look.
     CheckInRequested,
-    /// Away, by the monitor's decision, until it checks in.
+    /// Away, by decision of the monitor, until it checks in.
     WrittenOff,
-    /// Away, until it says otherwise.
+    /// Away, until it announces its return.
     Blocked,
 }
 
-/// What a sleeper is told.
+/// What a signal tells a sleeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// Taken off the list, and counted as a searcher.
+    /// It was taken off the list, and counts as a searcher.
     Search,
-    /// Taken off the list of spares: not needed any more.
+    /// It was taken off the list of spares, because it is no longer needed.
     Leave,
-    /// To the monitor.
+    /// For the monitor.
     Wake,
 }
 
-/// Where a worker sleeps, with its availability. It has at most one signal waiting.
+/// Where a worker sleeps, with its availability. It holds at most one signal.
 pub(crate) struct Parker {
     availability: AtomicU32,
     signal: Mutex<Option<Signal>>,
@@ -48,17 +48,19 @@ impl Parker {
         }
     }
 
-    /// By the worker itself, after a poll: whether others have asked it to check in, or written it off.
+    /// For the worker itself, after a poll: whether another thread asked it to check in, or wrote
+    /// it off.
     #[inline]
     pub(crate) fn must_check_in(&self) -> bool {
         !self.is(Availability::Available)
     }
 
-    /// By others: perhaps out of date.
+    /// For other threads the answer may be out of date.
     #[inline]
     pub(crate) fn is(&self, availability: Availability) -> bool {
-        // Relaxed: it guards nothing. A worker that learns late of what others have decided pushes
-        // to its own queue meanwhile, where the monitor finds it, or checks in after the next poll.
+        // Relaxed: it guards nothing. If a worker learns late of another thread's decision, it
+        // pushes to its own queue meanwhile, where the monitor finds the tasks, or checks in one
+        // poll later.
         self.availability.load(Ordering::Relaxed) == availability as u32
     }
 
@@ -71,7 +73,7 @@ impl Parker {
         self.changed.notify_one();
     }
 
-    /// Sleeps until a signal comes, or `limit` has passed (then `None`).
+    /// Sleeps until a signal comes. Returns `None` if `limit` passes first.
     pub(crate) fn receive(&self, limit: Option<Duration>) -> Option<Signal> {
         let mut slot = lock(&self.signal);
         loop {

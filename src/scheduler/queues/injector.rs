@@ -1,16 +1,16 @@
-//! The global run queue: what foreign threads push, and what overflows a worker's ring.
+//! The global run queue: tasks that foreign threads push, and tasks that overflow a worker's ring.
 //!
-//! Several deques behind locks. A thread always pushes into the same one, so threads that push at the
-//! same time do so without waiting for each other and without passing a cache line to and fro, and
-//! what one thread pushes stays in order. Workers come for many tasks at a time, as many as their
-//! rings have room for, so the locks are nearly always free.
+//! It is a set of deques, each behind a lock. A thread always pushes to the same one. So threads
+//! that push at the same time mostly use different deques: they neither wait for each other nor
+//! pass a cache line to and fro. The tasks that one thread pushes stay in order. Workers take whole
+//! batches, so the locks are nearly always free.
 //!
-//! Whether there is anything is read without locks, except by a worker that goes to sleep. It takes
-//! each lock after it has announced itself: whoever pushed before it is seen, and whoever pushes
-//! after it has received, with the lock, what it announced (`idle/mod.rs`).
+//! Any thread can read without locks whether there are tasks. Only a worker that goes to sleep
+//! takes each lock, after it has announced its sleep. It sees every task pushed before that, and a
+//! later pusher receives the announcement with the lock (`idle/mod.rs`).
 //!
-//! Rejected: `concurrent-queue`, which this was at first. It has no batch operation, so each task from
-//! outside costs a push and a pop of its own: a fifth more in all (`docs/benchmarks.md`).
+//! Rejected: `concurrent-queue`, which the first version used. It has no batch operation, so each
+//! task from outside costs its own push and pop: a fifth more in all (`docs/benchmarks.md`).
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use super::run_queue::RawTask;
 use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
-/// A deque that was drained keeps no more room than this.
+/// A drained deque keeps at most this capacity.
 const KEPT_CAPACITY: usize = 4096;
 
 /// Any thread may push and take.
@@ -32,11 +32,11 @@ pub(crate) struct Injector<const SHARDS: usize> {
 #[repr(align(128))]
 struct Shard {
     tasks: Mutex<VecDeque<RawTask>>,
-    /// Mirrors the length of `tasks`, for a look without the lock.
+    /// Mirrors the length of `tasks`, to be read without the lock.
     len: AtomicUsize,
 }
 
-/// What [`Injector::take`] hands out: one task to run and others to queue behind it.
+/// The result of [`Injector::take`]: one task to run, and others to queue behind it.
 pub(crate) struct Taken {
     pub(crate) first: RawTask,
     pub(crate) rest: Vec<RawTask>,
@@ -57,7 +57,7 @@ impl<const SHARDS: usize> Injector<SHARDS> {
         self.shards.iter().map(|shard| shard.len.load(Ordering::Relaxed)).sum()
     }
 
-    /// For a worker that goes to sleep, after it has announced that.
+    /// Takes the locks. A worker calls this after it has announced its sleep.
     pub(crate) fn is_empty_locked(&self) -> bool {
         self.shards.iter().all(|shard| lock(&shard.tasks).is_empty())
     }
@@ -70,9 +70,8 @@ impl<const SHARDS: usize> Injector<SHARDS> {
         self.own_shard().change(|tasks| tasks.extend(batch));
     }
 
-    /// Takes a task, and up to `room` more for the caller's ring: its share, one of `sharers`, of
-    /// what there is. Callers that change `first_shard` from time to time let all shards have their
-    /// turn.
+    /// Takes one task, and at most `room` more for the caller's ring: one part in `sharers` of what
+    /// a shard holds. Callers vary `first_shard`, so that every shard has its turn.
     pub(crate) fn take(&self, first_shard: usize, room: usize, sharers: usize) -> Option<Taken> {
         let (before, after) = self.shards.split_at(first_shard % SHARDS);
         let mut filled =
@@ -104,10 +103,10 @@ fn take_share(tasks: &mut VecDeque<RawTask>, room: usize, sharers: usize) -> Opt
     Some(Taken { first, rest })
 }
 
-/// A number of the calling thread's own, to spread threads over shards.
+/// A number unique to the calling thread, which spreads threads over shards.
 #[inline]
 pub(crate) fn thread_number() -> usize {
-    // Not of the models' making: it orders nothing.
+    // Std's atomic, not the modelled one: it orders nothing.
     static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
     thread_local! {
         static NUMBER: Cell<usize> = const { Cell::new(0) };

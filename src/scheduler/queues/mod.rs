@@ -1,4 +1,4 @@
-//! Where tasks wait: a worker's own queue, and the injector for everybody else's pushes.
+//! Where tasks wait: a worker's own run queue, and the injector for pushes from other threads.
 
 pub(crate) mod injector;
 pub(crate) mod prefetch;

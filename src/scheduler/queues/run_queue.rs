@@ -2,7 +2,7 @@
 //!
 //! # The ring
 //!
-//! One owner pushes at the tail and takes at the head; any number of thieves take half from the
+//! One owner pushes at the tail and takes at the head. Any number of thieves take half from the
 //! head. It is the queue of Go's processors (`runqput`, `runqget`, `runqgrab` in `proc.go`).
 //!
 //! ```text
@@ -11,29 +11,30 @@
 //!
 //! - Only the owner writes cells and the tail. It writes a cell, then publishes it by storing the
 //!   tail (Release), which thieves load (Acquire).
-//! - Whoever takes, owner or thief, reads cells first and then claims them by moving the head with
-//!   one compare-and-swap. A failed claim throws away what was read.
+//! - A taker, owner or thief, reads cells first, and then claims them by moving the head with one
+//!   compare-and-swap. If the claim fails, the taker discards what it read.
 //! - The owner reuses a cell only after it has seen the head move past it (Acquire, pairing with
-//!   the taker's Release), so a claim that succeeds has read cells nobody was writing: were one
-//!   of them rewritten before the claim, the head would have moved and the claim failed.
+//!   the taker's Release). So a successful claim has read cells that were not being written: had
+//!   the owner rewritten one of them before the claim, the head would have moved and the claim
+//!   would have failed.
 //!
-//! The head is 32 bits wide, so the last step fails if a thief stops between reading and claiming
-//! while exactly 2^32 tasks pass through. That is minutes at full speed, for a thread preempted
-//! between two instructions, and then only if it hits the very number.
+//! The head is 32 bits wide. So the last step fails if a thief stops between reading and claiming
+//! while exactly 2^32 tasks pass through. At full speed that takes minutes: a thread would have to
+//! be preempted for so long between two instructions, and resume at exactly that number.
 //!
-//! Rejected: a ring without a compare-and-swap on the owner's side (Chase and Lev's deque), which
-//! takes the newest first and starves the oldest; a lock, which a preempted thief would hold.
+//! Rejected: a ring whose owner needs no compare-and-swap (Chase and Lev's deque), because it takes
+//! the newest first and starves the oldest; a lock, because a preempted thief would hold it.
 //!
 //! # The next slot
 //!
-//! One word. The owner exchanges it, and so may a thief, with a task or with nothing, so a task
-//! in it is taken exactly once.
+//! It is one word. The owner and thieves change it by atomic swaps only, so each task in it is
+//! taken exactly once.
 
 #![forbid(unsafe_code)]
 
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 
-/// A task as a queue holds it: the address of its allocation. Zero is no task.
+/// A task as a queue holds it: the address of its allocation. Zero means no task.
 pub(crate) type RawTask = usize;
 
 /// A bounded queue of `N` tasks (a power of two) with one owner and many thieves.
@@ -53,20 +54,20 @@ impl<const N: usize> Ring<N> {
         }
     }
 
-    /// How many tasks wait here, as far as the caller can know.
+    /// An estimate of the number of tasks here: other threads may change it at any time.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.head_and_len().1 as usize
     }
 
-    /// Owner: puts `task` at the back and returns the new length. If the ring is full, moves its
+    /// Owner: puts `task` at the back and returns the new length. If the ring is full, it moves the
     /// older half and `task` into the returned batch instead.
     // Always inline: a call would add a tenth to a wake.
     #[inline(always)]
     pub(crate) fn push(&self, task: RawTask) -> Result<usize, Vec<RawTask>> {
         let tail = self.tail.load(Ordering::Relaxed);
-        // Ordering: Acquire pairs with the Release of the claim in `take`: a cell is overwritten only
-        // after whoever claimed it has read it.
+        // Ordering: Acquire pairs with the Release of the claim in `take`: the owner overwrites a
+        // cell only after its taker has read it.
         let len = tail.wrapping_sub(self.head.load(Ordering::Acquire)) as usize;
         if len == N {
             return self.push_to_full(task);
@@ -89,7 +90,7 @@ impl<const N: usize> Ring<N> {
         self.push(task)
     }
 
-    /// Anybody: takes the oldest task.
+    /// Any thread: takes the oldest task.
     #[inline]
     pub(crate) fn pop(&self) -> Option<RawTask> {
         loop {
@@ -104,7 +105,7 @@ impl<const N: usize> Ring<N> {
         }
     }
 
-    /// Owner: the task that will be taken after `ahead` others, or an old one's address, or zero.
+    /// Owner: the task that comes after `ahead` others, for a prefetch. It may be stale, or zero.
     #[inline]
     pub(crate) fn upcoming(&self, ahead: u32) -> RawTask {
         let head = self.head.load(Ordering::Relaxed);
@@ -116,17 +117,17 @@ impl<const N: usize> Ring<N> {
         std::iter::from_fn(|| self.pop()).collect()
     }
 
-    /// Thief: moves the older half, rounded up, of this ring to the back of `own`, whose owner the
-    /// caller is, and returns one of the moved tasks to run at once, with the number left in
-    /// `own`.
+    /// Thief: moves the older half of this ring, rounded up, to the back of `own`, which the caller
+    /// owns. Returns one of the moved tasks to run at once, and the number left in `own`.
     pub(crate) fn steal_into(&self, own: &Self) -> Option<(RawTask, usize)> {
         let own_tail = own.tail.load(Ordering::Relaxed);
-        // Ordering: Acquire as in `push`: the cells about to be written must have been read.
+        // Ordering: Acquire as in `push`: takers have read the cells that are written below.
         let own_len = own_tail.wrapping_sub(own.head.load(Ordering::Acquire));
         let room = N as u32 - own_len;
         loop {
             let (head, len) = self.head_and_len();
-            // More than half the ring: head and tail are from different moments.
+            // `len` may exceed the ring, because head and tail are from different moments: hence `N
+            // / 2`.
             let count = (len - len / 2).min(N as u32 / 2).min(room);
             if count == 0 {
                 return None;
@@ -152,7 +153,7 @@ impl<const N: usize> Ring<N> {
         let head = self.head.load(Ordering::Relaxed);
         // Ordering: Acquire pairs with the Release of the tail in `push`.
         let tail = self.tail.load(Ordering::Acquire);
-        // The two loads are of different moments, so the tail may be older than the head.
+        // The two loads are from different moments, so the tail may be older than the head.
         (head, (tail.wrapping_sub(head) as i32).max(0) as u32)
     }
 
@@ -163,8 +164,8 @@ impl<const N: usize> Ring<N> {
             each(index, self.cell(head.wrapping_add(index)).load(Ordering::Relaxed));
         }
         // Ordering: Release pairs with the Acquire loads of the head in `push` and `steal_into`:
-        // the reads above are over when the owner sees the cells free. (No model can show that:
-        // in loom's world a load does not return what is stored later.)
+        // the reads above have finished when the owner sees the cells free. No model can show that,
+        // because in loom a load never returns a value that is stored later.
         self.head
             .compare_exchange(head, head.wrapping_add(count), Ordering::Release, Ordering::Relaxed)
             .is_ok()
@@ -192,11 +193,12 @@ impl NextSlot {
     /// Owner: puts `task` in and returns what it displaces.
     #[inline]
     pub(crate) fn replace(&self, task: RawTask) -> Option<RawTask> {
-        // Ordering: Release pairs with the Acquire in `take`. What is displaced is the owner's own.
+        // Ordering: Release pairs with the Acquire in `take`. The displaced task is the owner's
+        // own.
         not_zero(self.0.swap(task, Ordering::Release))
     }
 
-    /// Takes the task out: the owner to run it, a thief to steal it.
+    /// Takes the task out: the owner runs it, a thief steals it.
     #[inline]
     pub(crate) fn take(&self) -> Option<RawTask> {
         if self.is_empty() {

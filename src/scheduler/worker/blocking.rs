@@ -1,12 +1,12 @@
-//! `block_on` inside a runtime: a future driven on a thread that has other duties.
+//! `block_on` inside a runtime: driving a future on a thread that has other duties.
 //!
-//! A worker whose goroutine blocks in `block_on` runs no other goroutines meanwhile, and one of those may
-//! be what it waits for, in its own next slot even. So first its queue is emptied into the injector, then
-//! another worker covers for it; what is spawned or woken here in the meantime goes to the injector as
-//! well. If there is no spare for that the monitor starts a thread (`thread_requests.rs`), and nobody
-//! waits here until it has.
+//! While a goroutine blocks in `block_on`, its worker runs no other goroutines. It may wait for one
+//! of those, even for the one in its worker's next slot. So first the worker moves its queue into
+//! the injector, and then another worker covers for it. What is spawned or woken here meanwhile
+//! goes to the injector as well. If there is no spare to cover, the monitor starts a thread
+//! (`thread_requests.rs`), and the blocking worker does not wait for that.
 //!
-//! Rejected: running other goroutines in here while waiting (rayon's way). The wait would end only
+//! Rejected: running other goroutines here while waiting, as rayon does. The wait would end only
 //! when the innermost of them does, stacks would grow without a bound, and a goroutine that blocks
 //! would hold up all the frames below it.
 
@@ -22,8 +22,8 @@ use crate::scheduler::main::main_guard;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
-/// Drives `future` on the calling thread, inside `scheduler`, to which it may or may not belong
-/// already. Cancels nothing.
+/// Drives `future` on the calling thread, inside `scheduler`, whether or not the thread belongs to
+/// it already. Cancels nothing.
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
     while_blocked(Wait::ForOthers, || {
         let is_inside = context::with_inside(|context| {
@@ -38,28 +38,28 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
     })
 }
 
-/// Drives `future`, on which other goroutines may have to act, on the calling thread, which may
-/// belong to any runtime or to none.
+/// Drives `future` on the calling thread, which may belong to any runtime or to none. The future
+/// may depend on other goroutines.
 pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
     while_blocked(Wait::ForOthers, || drive_to_end(future))
 }
 
 fn drive_to_end<F: Future>(future: F) -> F::Output {
-    // Inside main, a goroutine's unhandled panic is resumed here, since main would not come to an
-    // await of its own before this ends.
+    // Inside main, this resumes a goroutine's unhandled panic, because main reaches no await of its
+    // own before this ends.
     drive(pin!(future), main_guard::must_unwind).unwrap_or_else(|| main_guard::unwind())
 }
 
-/// What a thread does while it blocks.
+/// What a blocked thread waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// It waits for goroutines, perhaps, which at exit will never come.
+    /// Perhaps goroutines, which no longer run at exit.
     ForOthers,
-    /// Something that ends by itself.
+    /// A call that ends by itself.
     ForTheSystem,
 }
 
-/// Runs `f`, which will block the thread. If that is a worker, another one covers for it.
+/// Runs `f`, which will block the thread. If the thread is a worker, another one covers for it.
 pub(crate) fn while_blocked<R>(wait: Wait, f: impl FnOnce() -> R) -> R {
     context::with(|place| match place {
         Place::Inside(context) => {
@@ -72,14 +72,14 @@ pub(crate) fn while_blocked<R>(wait: Wait, f: impl FnOnce() -> R) -> R {
     })
 }
 
-/// A worker that has said that it blocks. Ends that when dropped.
+/// Keeps a worker marked as blocked, until dropped.
 struct Away<'a> {
     scheduler: &'a Arc<Scheduler>,
     worker: &'a Worker,
 }
 
 impl<'a> Away<'a> {
-    /// `None` if the worker has said so already.
+    /// `None` if the worker is marked as blocked already.
     fn new(scheduler: &'a Arc<Scheduler>, worker: &'a Worker) -> Option<Self> {
         if worker.is_blocked() {
             return None;
@@ -96,25 +96,26 @@ impl<'a> Away<'a> {
 
 impl Drop for Away<'_> {
     fn drop(&mut self) {
-        // Before it counts as in a poll again, which would else have lasted all the time.
+        // Step first: once the worker is available again, its poll would seem to have lasted all
+        // this time.
         self.worker.step();
         self.scheduler.idle.unblock(&self.worker.parker);
     }
 }
 
-/// A worker that waits for others, which exit must know. Ends that when dropped.
+/// Tells exit, until dropped, that a worker waits for others.
 struct Waiting<'a> {
     context: &'a Context,
     by_goroutine: bool,
 }
 
 impl<'a> Waiting<'a> {
-    /// `None` if there is nothing that exit does not know.
+    /// `None` if exit has nothing new to learn.
     fn new(context: &'a Context, wait: Wait) -> Option<Self> {
         if wait == Wait::ForTheSystem || context.waits_for_others.replace(true) {
             return None;
         }
-        // A destructor that exit has called is waited for like any other.
+        // Exit waits for a destructor that it has called as for any other.
         let by_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
         context.scheduler.threads.begin_wait(by_goroutine);
         Some(Waiting { context, by_goroutine })

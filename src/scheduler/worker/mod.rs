@@ -1,4 +1,4 @@
-//! A worker, as others see it: its run queue, its counts, its parker. What it does is in `run_loop.rs`.
+//! A worker as other threads see it: its run queue, counts and parker. `run_loop.rs` runs it.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,8 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const RING_CAPACITY: usize = 256;
 
-/// What a step adds to the ticks. It is even, and above as many polls as anybody tells apart.
+/// What a step adds to the ticks. It is even, and larger than any number of polls that readers tell
+/// apart.
 const STEP: u64 = 1 << 40;
 
 pub(crate) struct Worker {
@@ -32,10 +33,10 @@ pub(crate) struct Worker {
     pub(crate) parker: Parker,
     pub(crate) live_count: LiveCount,
     pub(crate) budget: Arc<Budget>,
-    /// Goes up by one when a poll begins and when it ends: odd is inside a poll. The upper bits count
-    /// the steps inside polls.
+    /// Increases by one when a poll begins and when it ends, so it is odd inside a poll. The upper
+    /// bits count the steps inside polls.
     ticks: AtomicU64,
-    /// The address of the spawn site of the goroutine in the last poll.
+    /// The address of the spawn site of the goroutine that was polled last.
     site: AtomicUsize,
     thread: AtomicU32,
 }
@@ -55,7 +56,7 @@ impl Worker {
         }
     }
 
-    /// The calling thread is this worker from now on.
+    /// Notes that the calling thread is this worker from now on.
     pub(crate) fn set_thread(&self) {
         self.thread.store(ThreadNumber::current().0, Ordering::Relaxed);
     }
@@ -64,7 +65,7 @@ impl Worker {
         ThreadNumber(self.thread.load(Ordering::Relaxed))
     }
 
-    /// Whether it has said that it blocks.
+    /// Whether the worker has announced that it blocks.
     #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
         self.parker.is(Availability::Blocked)
@@ -84,21 +85,21 @@ impl Worker {
         (self.ticks.load(Ordering::Relaxed) % STEP).div_ceil(2) as usize
     }
 
-    /// How many steps there were inside polls.
+    /// How many steps the worker made inside polls.
     pub(crate) fn steps(&self) -> u64 {
         self.ticks() / STEP
     }
 
-    /// By the worker's own thread, and the same for what follows.
+    /// Only for the worker's own thread, like the methods down to `step`.
     #[inline]
     pub(crate) fn begin_poll(&self, site: &'static SpawnSite) {
-        // Ordering: Release pairs with the Acquire in `spawn_site`: who reads this site sees that the
-        // poll before has ended.
+        // Ordering: Release pairs with the Acquire in `spawn_site`: a thread that reads this site
+        // sees that the previous poll has ended.
         self.site.store(std::ptr::from_ref(site).addr(), Ordering::Release);
         self.advance(1);
     }
 
-    /// The same for code of a user's that is no goroutine.
+    /// The same for user code that is not a goroutine.
     pub(crate) fn begin_call(&self) {
         self.site.store(0, Ordering::Release);
         self.advance(1);
@@ -109,7 +110,7 @@ impl Worker {
         self.advance(1);
     }
 
-    /// It makes progress inside a poll.
+    /// Records progress inside a poll.
     pub(crate) fn step(&self) {
         self.advance(STEP);
     }
@@ -120,7 +121,7 @@ impl Worker {
         self.ticks.store(ticks.wrapping_add(by), Ordering::Release);
     }
 
-    /// Where the goroutine was spawned that is being polled, if the ticks are still these.
+    /// Where the goroutine being polled was spawned, if the ticks are still `ticks`.
     pub(crate) fn spawn_site(&self, ticks: u64) -> Option<&'static Location<'static>> {
         let address = self.site.load(Ordering::Acquire);
         if self.ticks() != ticks {
@@ -134,12 +135,12 @@ impl Worker {
         (RING_CAPACITY / 2).saturating_sub(self.ring.len())
     }
 
-    /// Takes everything out of the queue, for others to run.
+    /// Takes all tasks out of the queue, for other workers to run.
     pub(crate) fn drain(&self) -> Vec<RawTask> {
         self.next.take().into_iter().chain(self.ring.drain()).collect()
     }
 
-    /// How many tasks wait here, as far as the caller can know.
+    /// An estimate of the number of tasks here: other threads may change it at any time.
     pub(crate) fn tasks_waiting(&self) -> usize {
         usize::from(!self.next.is_empty()) + self.ring.len()
     }
@@ -148,7 +149,7 @@ impl Worker {
         self.tasks_waiting() > 0
     }
 
-    /// Whether others may help themselves here: a single task is this worker's own.
+    /// Whether other workers may take tasks here: a single task belongs to this worker.
     #[inline]
     pub(crate) fn has_shared_work(&self) -> bool {
         self.ring.len() >= 2

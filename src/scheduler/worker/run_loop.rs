@@ -1,14 +1,15 @@
-//! What a worker thread does: find a goroutine, run it; without any, search; without success, sleep.
+//! What a worker thread does: find a goroutine and run it; without any, search; without success,
+//! sleep.
 //!
 //! # A fair turn in time
 //!
-//! What waits in the injector, and what is due at the timers, has its turn every 61 polls. Where polls
-//! are long that would be late, so the monitor, which samples every millisecond, asks each worker to
-//! *check in* that has begun fewer polls than that since its last sample: after its poll the worker looks
-//! at once, then after two polls more, then four, until it is back at 61, or is asked again. Where polls
-//! take a millisecond or more it looks after each of them, and takes an injected goroutine and one of its
-//! own in turn. (And goroutines that a timer wakes go to the injector then, instead of the worker's own
-//! queue.) Where polls are short nobody is asked.
+//! The injector and the timers have their turn every 61 polls. With long polls that would be late.
+//! So the monitor, which samples every millisecond, asks each worker to *check in* that has begun
+//! fewer than 61 polls since the last sample. After its poll the worker looks at once, then after
+//! two polls more, then after four, until it is back at 61 or is asked again. If its polls take a
+//! millisecond or more, it looks after each of them, and alternates between an injected goroutine
+//! and one of its own. Goroutines that a timer wakes then go to the injector, not to the worker's
+//! own queue. If polls are short, the monitor asks no worker.
 
 #![forbid(unsafe_code)]
 
@@ -29,32 +30,33 @@ use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
 
-/// Every so many polls a worker looks at the timers, and at the injector first, so that its own queue
-/// cannot starve them. Go's figure: a prime, lest a periodic program always meets the same task there.
-/// (If polls are long the monitor has it look earlier: "A fair turn in time", below.)
+/// Every so many polls a worker looks at the timers, and at the injector first, so that its own
+/// queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
+/// always meet the same task there. If polls are long, the monitor makes the worker look earlier
+/// (see "A fair turn in time" above).
 const INJECTOR_INTERVAL: u32 = 61;
 
-/// How many times in a row the next slot goes before the ring, while others wait there.
+/// How many times in a row the next slot goes before the ring, while the ring has tasks.
 const MAX_SLOT_STREAK: u32 = 3;
 
-/// How many polls ahead the memory of a goroutine is fetched. Measured: two is better than one, and
-/// four is no better.
+/// How many polls ahead a worker prefetches the memory of a goroutine. Measured: two is better than
+/// one, and four is no better.
 const FETCH_AHEAD: u32 = 2;
 
-/// For how long a worker that is left alone with tiny goroutines lets them come together, at most.
+/// The longest time that a worker lets tiny goroutines accumulate before it takes more.
 const MAX_PAUSE: Duration = Duration::from_micros(100);
 
-/// How many times a searcher goes round all workers before it gives up.
+/// How many times a searcher visits all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
 
-/// What a worker thread does. Ends when the runtime does, or as a spare that is not needed.
+/// Runs a worker until the runtime ends, or until it leaves as a spare that is not needed.
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
     let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| RunLoop::new(&context).run())));
     if ran.is_err() {
-        // Everything of the user's runs under `catch_unwind` inside: this is a defect of gorun, and
-        // the state it left is unknown.
+        // All user code runs under a `catch_unwind` inside. So this is a defect of gorun, and the
+        // state it left is unknown.
         eprintln!("gorun: a worker failed; this is a defect of gorun, please report it");
         std::process::abort();
     }
@@ -66,11 +68,11 @@ struct RunLoop<'a> {
     scheduler: &'a Arc<Scheduler>,
     worker: &'a Worker,
     rng: Rng,
-    /// Until the injector has its turn.
+    /// Polls until the next turn of the injector.
     polls_left: u32,
-    /// How many polls there were to be between the last turn of the injector and the next.
+    /// The planned number of polls between the last turn of the injector and the next.
     check_interval: u32,
-    /// It gave a task in its last turn, and this worker has not checked in since.
+    /// The injector gave a task in its last turn, and this worker has not checked in since.
     took_injected: bool,
     slot_streak: u32,
     steals: StealMeter,
@@ -118,15 +120,15 @@ impl<'a> RunLoop<'a> {
         }
     }
 
-    /// The next goroutine to run; `None` when this worker is to end. When the runtime ends, what is
-    /// still queued is dropped first.
+    /// The next goroutine to run, or `None` when this worker must end. When the runtime ends, the
+    /// worker first drops what is still queued.
     #[inline]
     fn find_task(&mut self) -> Option<RawTask> {
         self.task_at_hand().or_else(|| self.search(false))
     }
 
-    /// By a worker that was asked to check in, or written off, in its last poll. Says whether it is one
-    /// too many; then it has left its queue to others.
+    /// For a worker that was asked to check in, or written off, in its last poll. Returns whether
+    /// it is in excess; then it has left its queue to others.
     #[cold]
     fn check_in(&mut self) -> bool {
         let is_excess = self.scheduler.idle.check_in(&self.worker.parker);
@@ -137,8 +139,8 @@ impl<'a> RunLoop<'a> {
         is_excess
     }
 
-    /// The injector and the timers have the next turn; or the turn after that, if the task that has just
-    /// run was injected. So neither it nor the worker's own queue starves the other.
+    /// Gives the injector and the timers the next turn, or the turn after that if the task that has
+    /// just run was injected. So neither the injector nor the worker's own queue starves the other.
     fn check_soon(&mut self) {
         let took_injected = std::mem::take(&mut self.took_injected);
         let ran_injected = took_injected && self.polls_left == self.check_interval;
@@ -151,7 +153,7 @@ impl<'a> RunLoop<'a> {
         self.local_task().or_else(|| self.injected_task())
     }
 
-    /// Searches, and sleeps, until there is something.
+    /// Searches, and sleeps, until there is a task, or until this worker must end.
     fn search(&mut self, is_excess: bool) -> Option<RawTask> {
         let scheduler = self.scheduler;
         let mut worth = self.steals.end();
@@ -179,10 +181,11 @@ impl<'a> RunLoop<'a> {
             }
             if searching {
                 if let Worth::ManyTiny(took) = worth {
-                    // Somebody makes them one by one. Let some more come together than last time.
+                    // Another worker spawns them one by one. Let more of them accumulate than last
+                    // time.
                     yield_for((2 * took).min(MAX_PAUSE));
                 }
-                // On a busy machine this may take long, and nobody else is woken meanwhile.
+                // On a busy machine this may take long, and meanwhile no push wakes another worker.
                 let came = spin_until(|| self.is_to_end() || scheduler.has_shared_work_or_timers());
                 if came == SpinOutcome::Ready {
                     continue;
@@ -193,7 +196,7 @@ impl<'a> RunLoop<'a> {
                 self.has_left = true;
                 return None;
             }
-            // What it knew is out of date.
+            // What this worker knew before its sleep is out of date.
             (searching, backing_off, worth) = (true, false, Worth::Fair);
         }
     }
@@ -203,8 +206,9 @@ impl<'a> RunLoop<'a> {
         self.scheduler.phase() == Phase::Ended
     }
 
-    /// Wakes whom gorun's own wakers belong to; goroutines come to this worker's own ring. Says whether
-    /// somebody else's are due.
+    /// Fires due timers that have internal wakers. Their goroutines go to this worker's own ring,
+    /// or to the injector while `injects_woken` is set. Returns whether timers with foreign wakers
+    /// are due.
     #[inline]
     fn check_timers(&self) -> bool {
         !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
@@ -214,7 +218,7 @@ impl<'a> RunLoop<'a> {
         self.call_others(|scheduler| scheduler.wake_due(clock::now()));
     }
 
-    /// Foreign wakers are code of the user's, which may block: the monitor, and exit, see this as a poll.
+    /// Foreign wakers are user code and may block, so the monitor and exit see this as a poll.
     #[cold]
     fn call_others(&self, wake: impl FnOnce(&Scheduler)) {
         self.worker.begin_call();
@@ -222,8 +226,8 @@ impl<'a> RunLoop<'a> {
         self.worker.end_poll();
     }
 
-    /// Says whether this worker is a searcher still. While it calls other people's code it is none, lest
-    /// everybody wait for it.
+    /// Returns whether this worker is still a searcher. It stops searching while it calls foreign
+    /// code, because pushes would otherwise rely on it.
     fn check_timers_as_searcher(&self) -> bool {
         if !self.check_timers() {
             return true;
@@ -235,7 +239,7 @@ impl<'a> RunLoop<'a> {
         self.scheduler.idle.begin_search()
     }
 
-    /// From this worker's own queue, or every now and then from the injector.
+    /// A task from this worker's own queue or, at intervals, from the injector.
     #[inline]
     fn local_task(&mut self) -> Option<RawTask> {
         self.polls_left -= 1;
@@ -253,7 +257,7 @@ impl<'a> RunLoop<'a> {
         task
     }
 
-    /// The turn of what belongs to no worker.
+    /// The turn of the timers and the injector, which belong to no worker.
     #[cold]
     fn check_timers_and_injector(&mut self) -> Option<RawTask> {
         self.check_interval = (2 * self.check_interval).min(INJECTOR_INTERVAL);
@@ -268,7 +272,8 @@ impl<'a> RunLoop<'a> {
         task
     }
 
-    /// From the next slot, unless it had its turn too often; then it goes to the back of the ring.
+    /// The task in the next slot. If the slot had too many turns in a row, its task goes to the
+    /// back of the ring instead.
     #[inline]
     fn next_slot_task(&mut self) -> Option<RawTask> {
         let task = self.worker.next.take()?;
@@ -285,7 +290,7 @@ impl<'a> RunLoop<'a> {
         self.scheduler.push_back(self.worker, task);
     }
 
-    /// From the injector, with a batch for the ring.
+    /// A task from the injector, with a batch for the ring.
     #[inline]
     fn injected_task(&mut self) -> Option<RawTask> {
         let (task, batch) = self.scheduler.take_injected(self.worker)?;
@@ -293,7 +298,7 @@ impl<'a> RunLoop<'a> {
         Some(task)
     }
 
-    /// From other workers' rings.
+    /// A task from another worker's ring.
     fn steal(&mut self) -> Option<RawTask> {
         let workers = self.scheduler.threads.slots_in_use();
         let closing = self.scheduler.is_closing();
@@ -308,7 +313,8 @@ impl<'a> RunLoop<'a> {
                     self.steals.add(1 + batch);
                     return Some(task);
                 }
-                // A fresh next slot is its worker's, except that at exit nothing is worth the wait.
+                // A next slot belongs to its worker. At exit thieves take it too, because waiting
+                // gains nothing.
                 if closing && let Some(task) = victim.next.take() {
                     return Some(task);
                 }

@@ -1,12 +1,13 @@
-//! What a worker has taken from others since it last had nothing to do, and whether that was worth
-//! its while.
+//! Measures what a worker has taken from others since it last ran out of work, and whether it was
+//! worth taking.
 //!
-//! A goroutine that moves to another core takes its cache lines along, and so does the memory it
-//! leaves behind: a few hundred nanoseconds, on both cores. One that runs for less is better left
-//! where it is. Nobody can know beforehand how long a goroutine will run, but those that are spawned
-//! together are alike. So a worker measures: the time from its first steal until it has nothing
-//! left, what the stolen have spawned included, by the number of goroutines it took. If they were
-//! tiny, it is in no hurry to take more (`idle/mod.rs`, "Tiny goroutines").
+//! A goroutine that moves to another core takes its cache lines along, and so does the memory that
+//! it leaves behind. That costs a few hundred nanoseconds on both cores, so a goroutine that runs
+//! for less is better left where it is. The scheduler cannot know beforehand how long a goroutine
+//! will run, but goroutines that are spawned together are alike. So a worker measures the time from
+//! its first steal until it has nothing left, including what the stolen goroutines have spawned,
+//! and divides it by the number that it took. If they were tiny, it delays its next steal
+//! (`idle/mod.rs`, "Tiny goroutines").
 
 #![forbid(unsafe_code)]
 
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 
-/// A goroutine that keeps its worker busy for less is not worth taking from another. Measured: with
-/// 500 ns pairs of goroutines (`ping_pong`) stay on one core, and take a fifth longer.
+/// A goroutine that keeps its worker busy for less is not worth taking. Measured: with 500 ns,
+/// pairs of goroutines (`ping_pong`) stay on one core, and take a fifth longer.
 const WORTH_TAKING: Duration = Duration::from_nanos(250);
 
 pub(crate) struct StealMeter {
@@ -25,11 +26,11 @@ pub(crate) struct StealMeter {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Worth {
-    /// Nothing, or what it took was worth it.
+    /// It took nothing, or what it took was worth it.
     Fair,
-    /// A single one, and tiny.
+    /// It took a single goroutine, which was tiny.
     OneTiny,
-    /// Several, which took this long altogether.
+    /// It took several, which kept it busy for this long altogether.
     ManyTiny(Duration),
 }
 
@@ -38,7 +39,7 @@ impl StealMeter {
         StealMeter { taken: 0, since: clock::now() }
     }
 
-    /// The worker has something to do again.
+    /// Starts the clock: the worker has work again.
     pub(crate) fn begin(&mut self) {
         self.since = clock::now();
     }
@@ -48,7 +49,7 @@ impl StealMeter {
         self.taken = self.taken.saturating_add(taken as u32);
     }
 
-    /// The worker has nothing left to do.
+    /// Stops the clock: the worker has run out of work.
     pub(crate) fn end(&mut self) -> Worth {
         let taken = std::mem::take(&mut self.taken);
         if taken == 0 {

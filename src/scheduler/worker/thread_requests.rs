@@ -1,32 +1,35 @@
-//! What others request of the monitor: threads.
+//! What other threads request of the monitor, above all new threads.
 //!
-//! On Linux a thread inherits the cores, the priority, the signal mask and the namespaces of the thread
-//! that starts it, and goroutines, like main, may change all of these for themselves. So that nobody
-//! gets what another one has set, the threads of a runtime are started by the monitor, which runs no code
-//! of the user's. (But for those that the runtime begins with, the monitor among them: they are started
-//! by the thread that calls `block_on`, and take after it.)
+//! On Linux a thread inherits the cores, priority, signal mask and namespaces of the thread that
+//! starts it. Goroutines and main may change all of these for their own threads. So that no thread
+//! inherits such a change, the monitor, which runs no user code, starts the threads of a runtime.
+//! Only the first ones, the monitor among them, are started by the thread that calls `block_on`,
+//! and inherit from it.
 //!
 //! # Protocol
 //!
-//! Whoever wants a thread notes that here, and then calls the monitor, which wakes it wherever it is
-//! (`idle/mod.rs`); it goes on without waiting for an answer. The monitor takes what has been noted whenever
-//! it has been woken, before anything else.
+//! A thread that needs a new one notes that here, and then signals the monitor, which wakes it
+//! wherever it is (`idle/mod.rs`). It goes on without waiting for an answer. Whenever the monitor
+//! has been woken, it takes what has been noted before it does anything else.
 //!
-//! - *Noted is taken.* The call comes after the note, and the monitor takes after it has received the call.
-//!   A call that comes while another one waits is received together with that, still after both notes.
-//! - *A cover comes if its worker is still away.* How many workers are missing is counted when the monitor
-//!   takes, under the lock of the lists. If the worker is back by then, one thread is started all the
-//!   same, unless there is a spare: short calls of `blocking` would each call the monitor otherwise.
-//! - *At the end.* The monitor takes for the last time after the phase is *ended*. Then nobody stands in
-//!   any more, and no one drains; refusals are still reported, and notices are still sent. What is noted
-//!   later is not taken: workers that block by then are waited for by the rules of exit, or left behind.
+//! - *What is noted is taken.* The signal comes after the note, and the monitor takes after it has
+//!   received the signal. If a signal comes while another one waits, the monitor receives them
+//!   together, still after both notes.
+//! - *A cover comes if its worker is still away.* When the monitor takes, it counts the missing
+//!   workers, under the lock of the lists. If the worker is back by then, the monitor still starts
+//!   one thread, unless there is a spare: otherwise each short call of `blocking` would signal the
+//!   monitor.
+//! - *At the end.* The monitor takes for the last time after the phase is *ended*. Then it starts
+//!   no more covers and drainers, but still reports refusals and sends notices. What is noted later
+//!   is not taken: exit waits for workers that block by then according to its rules, or leaves them
+//!   behind.
 //!
 //! # Rejected
 //!
-//! - A thread that is kept for this, as in Go: the monitor is one that sleeps most of the time. It looks
-//!   here first, and what else it does takes less time than a thread takes to start.
-//! - Threads started by whoever needs them, which set themselves right: there is no list of all that they
-//!   inherit, and some of it (a namespace) cannot be set back.
+//! - A thread that is kept for this, as in Go: the monitor sleeps most of the time. It looks here
+//!   first, and its other work takes less time than a thread takes to start.
+//! - Threads started by the thread that needs them, which then undo what they inherited: there is
+//!   no list of all that, and some of it, such as a namespace, cannot be undone.
 
 #![forbid(unsafe_code)]
 
@@ -40,14 +43,15 @@ use crate::panics;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
 
 pub(crate) struct ThreadRequests {
-    /// Threads that are to stand in for workers that have said that they block.
+    /// Threads to start as covers for workers that have announced that they block.
     covers: AtomicUsize,
-    /// Threads that are to drop, at exit, what no worker comes to.
+    /// Threads to start, at exit, that drop what no worker reaches.
     drainers: AtomicUsize,
-    /// Why nobody stands in, and whether that has been said already.
+    /// Why the first cover was refused, until that is reported; and whether a refusal was ever
+    /// noted.
     refusal: Mutex<Option<String>>,
     refusal_noted: AtomicBool,
-    /// Who is to be woken on a thread of its own. `None` when the runtime has ended.
+    /// Wakers to call on a thread of their own. `None` when the runtime has ended.
     notices: Mutex<Option<Vec<Waker>>>,
 }
 
@@ -62,12 +66,12 @@ impl ThreadRequests {
         }
     }
 
-    /// A thread is to stand in.
+    /// Requests a thread that covers for a blocked worker.
     pub(crate) fn add_cover(&self) {
         self.covers.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Says whether this refusal is the first.
+    /// Returns whether this refusal is the first.
     pub(crate) fn note_refusal(&self, error: &io::Error) -> bool {
         let is_first = !self.refusal_noted.swap(true, Ordering::Relaxed);
         if is_first {
@@ -76,12 +80,12 @@ impl ThreadRequests {
         is_first
     }
 
-    /// By the monitor, of the threads that are to stand in.
+    /// For the monitor: takes the number of requested covers.
     pub(crate) fn take_covers(&self) -> usize {
         self.covers.swap(0, Ordering::SeqCst)
     }
 
-    /// How many threads exit still waits for.
+    /// How many drainers exit still waits for: requested, but neither started nor refused.
     pub(crate) fn drainers(&self) -> usize {
         self.drainers.load(Ordering::SeqCst)
     }
@@ -90,7 +94,7 @@ impl ThreadRequests {
         self.drainers.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// By the monitor: a thread that is to drain has been started, or refused.
+    /// For the monitor: counts a drainer that has been started, or refused.
     pub(crate) fn drainer_started(&self) {
         self.drainers.fetch_sub(1, Ordering::SeqCst);
     }
@@ -116,7 +120,7 @@ impl ThreadRequests {
         self.wake_elsewhere(wakers);
     }
 
-    /// On a thread of their own.
+    /// Calls `wakers` on a thread of their own.
     pub(crate) fn wake_elsewhere(&self, wakers: Vec<Waker>) {
         let wakers = Arc::new(Mutex::new(wakers));
         let wake_elsewhere = {
@@ -128,16 +132,16 @@ impl ThreadRequests {
         }
     }
 
-    /// Notices for which there is no thread are main's.
+    /// Returns wakers for which no thread could be started: main calls them.
     fn give_back(&self, wakers: Vec<Waker>) {
         if let Some(notices) = &mut *lock(&self.notices) {
             return notices.extend(wakers);
         }
-        // Main did not wait for the monitor any longer.
+        // Main has stopped waiting for the monitor.
         wake_all(wakers);
     }
 
-    /// By main's thread, after the monitor has ended.
+    /// For main's thread, after the monitor has ended.
     pub(crate) fn deliver_notices(&self) {
         let wakers = lock(&self.notices).take();
         wake_all(wakers.unwrap_or_default());
@@ -156,8 +160,8 @@ fn wake_all(wakers: Vec<Waker>) {
     }
 }
 
-/// Once is enough. On a thread of its own, if there is one: standard error may be slow. And if there is
-/// none, past the lock of standard error, which the goroutine that blocks may hold.
+/// Reports a refusal on a thread of its own, because standard error may be slow. If no thread can
+/// be started, it bypasses the lock of standard error, which the goroutine that blocks may hold.
 fn report_refusal(error: &str) {
     let text = format!(
         "gorun: a goroutine blocks its thread, and no thread could be started to stand in for its \

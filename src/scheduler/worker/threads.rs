@@ -1,13 +1,15 @@
-//! Worker threads: start, wait for their end, leave behind.
+//! Worker threads: starting them, waiting for their end, leaving them behind.
 //!
-//! A worker thread sits on a *slot*, the index of its [`Worker`]. There are as many available
-//! workers as the program asked for (`idle/mod.rs` counts them); where one is away and there is no spare
-//! to stand in for it, another thread is started. When a spare has left its slot is free again.
+//! A worker thread occupies a *slot*, the index of its [`Worker`]. There are as many available
+//! workers as the program asked for (`idle/mod.rs` counts them). If a worker is away and there is
+//! no spare to cover for it, another thread is started. When a spare has left, its slot is free
+//! again.
 //!
-//! # Who starts threads
+//! # Starting threads
 //!
-//! The thread that calls `block_on` starts the workers and the monitor before main begins. All others the
-//! monitor starts (`thread_requests.rs` says why), so one thread does at a time.
+//! The thread that calls `block_on` starts the workers and the monitor before main begins. The
+//! monitor starts all others (`thread_requests.rs` says why). So only one thread at a time starts
+//! threads.
 //!
 //! ```text
 //!                    reserve                      note the handle
@@ -18,19 +20,20 @@
 //!              └─────────────────────────────────────────────────────── or free, if exit has not begun
 //! ```
 //!
-//! The system may take its time, so no lock is held meanwhile. The slot is reserved first, and the thread
-//! counted as alive, under the same lock under which exit takes stock. So a thread is refused, or it is
-//! counted when exit begins to wait, whether or not it has begun to run; and exit waits for it as for any
-//! other. It may end before its handle is noted; then the slot is not free before that. Exit joins those
-//! whose handles are there. They all are when nobody is alive: the monitor, which notes them, is the last
-//! to be waited for.
+//! The system may take its time to start a thread, so the starter holds no lock meanwhile. Before
+//! that, it reserves the slot and counts the thread as alive, under the lock under which exit takes
+//! stock. So a thread is either refused, or counted when exit begins to wait, whether or not it has
+//! begun to run. Exit waits for it as for any other. A thread may end before its handle is noted.
+//! Then its slot stays taken until the handle comes. Exit joins the threads whose handles are
+//! noted. When no thread is alive, all handles are noted: the monitor notes them, and exit waits
+//! for it last.
 //!
 //! # The end of a thread
 //!
-//! A thread has *ended* when the destructors of its thread-locals have run, user code as they are.
-//! For that the first thread-local of a worker thread is ours: destructors run in the reverse
-//! order of first use. (That order is std's practice rather than its promise. Where it is another,
-//! exit may wait for such a destructor without a bound.)
+//! A thread has *ended* when the destructors of its thread-locals have run, which are user code. So
+//! that gorun learns of that, the first thread-local of a worker thread is its own: destructors run
+//! in the reverse order of first use. That order is std's practice rather than its promise. With
+//! another order, exit may wait for such a destructor without a bound.
 
 #![forbid(unsafe_code)]
 
@@ -49,9 +52,9 @@ pub(crate) struct Threads {
     changed: Condvar,
     /// Workers inside a nested `block_on`.
     waiting: AtomicUsize,
-    /// Those of them that a goroutine called in its poll, rather than a destructor after it.
+    /// Those that a goroutine called in its poll, rather than a destructor after the poll.
     waiting_goroutines: AtomicUsize,
-    /// How many slots one must look at to see all workers whose threads have not ended.
+    /// How many slots a reader must look at to see all workers whose threads have not ended.
     in_use: AtomicUsize,
     /// How many slots are not free.
     taken: AtomicUsize,
@@ -59,10 +62,10 @@ pub(crate) struct Threads {
 
 struct State {
     slots: Vec<Slot>,
-    /// Threads that were started and have not ended, the monitor among them.
+    /// Threads that were reserved and have not ended, the monitor included.
     alive: usize,
     monitor: Option<thread::JoinHandle<()>>,
-    /// Threads that end are to be joined.
+    /// Exit has begun to join threads that end.
     ending: bool,
     /// Exit has taken stock: no thread starts any more.
     closed: bool,
@@ -71,7 +74,7 @@ struct State {
 enum Slot {
     Free,
     Starting,
-    /// Its handle has not been noted.
+    /// Its thread has ended, but its handle has not been noted.
     EndedAtOnce,
     Running(thread::JoinHandle<()>),
     Ended(thread::JoinHandle<()>),
@@ -96,8 +99,8 @@ impl Threads {
         }
     }
 
-    /// Reserves a slot for a thread that is to be started, if there are fewer than `limit`. `occupy` is
-    /// told its index before others see the slot in use.
+    /// Reserves a slot for a thread to be started, if there are fewer than `limit`. `occupy`
+    /// receives its index before other threads see the slot in use.
     pub(crate) fn reserve<W>(
         &self,
         limit: usize,
@@ -122,13 +125,14 @@ impl Threads {
         Ok(occupied)
     }
 
-    /// Counts the monitor's thread, which is to be started.
+    /// Counts the monitor's thread, before it is started.
     pub(crate) fn reserve_monitor(&self) {
         lock(&self.state).alive += 1;
     }
 
-    /// Starts the thread that has been counted, at `index` or, without one, the monitor's. Its end is
-    /// signalled when `entry` has returned and the destructors of its thread-locals have run.
+    /// Starts a thread that has been counted: the worker's at `index` or, without one, the
+    /// monitor's. Its end is signalled when `entry` has returned and the destructors of its
+    /// thread-locals have run.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         builder: thread::Builder,
@@ -142,16 +146,16 @@ impl Threads {
         })
     }
 
-    /// The thread that was to be started does not exist.
+    /// Counts out a thread that could not be started.
     pub(crate) fn release(&self, index: Option<usize>) {
         self.end(index, |_, _| Slot::Free);
     }
 
-    /// Notes the handle of a worker that has been started.
+    /// Notes the handle of a worker thread that has been started.
     pub(crate) fn note(&self, index: usize, handle: thread::JoinHandle<()>) {
         let mut state = lock(&self.state);
         let ending = state.ending;
-        // Without a slot exit has not waited any longer: the thread is detached.
+        // Without a slot, exit has stopped waiting: the thread is detached.
         if let Some(slot) = state.slots.get_mut(index) {
             *slot = match slot {
                 Slot::EndedAtOnce if ending => Slot::Ended(handle),
@@ -166,7 +170,7 @@ impl Threads {
         lock(&self.state).monitor = Some(handle);
     }
 
-    /// A worker begins to wait for others.
+    /// Counts a worker that begins to wait for others.
     pub(crate) fn begin_wait(&self, by_goroutine: bool) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.waiting_goroutines.fetch_add(by_goroutine.into(), Ordering::SeqCst);
@@ -198,7 +202,7 @@ impl Threads {
         state.alive
     }
 
-    /// Who ends from now on is joined.
+    /// Makes exit join the threads that end from now on.
     pub(crate) fn start_joining(&self) {
         lock(&self.state).ending = true;
     }
@@ -220,13 +224,13 @@ impl Threads {
         }
     }
 
-    /// How many slots one must look at to see all workers whose threads have not ended.
+    /// How many slots a reader must look at to see all workers whose threads have not ended.
     #[inline]
     pub(crate) fn slots_in_use(&self) -> usize {
         self.in_use.load(Ordering::SeqCst)
     }
 
-    /// How many threads there are, of those that have slots.
+    /// How many slots are not free.
     pub(crate) fn slots_taken(&self) -> usize {
         self.taken.load(Ordering::SeqCst)
     }
@@ -238,8 +242,8 @@ impl Threads {
         self.taken.store(state.slots.iter().filter(is_taken).count(), Ordering::SeqCst);
     }
 
-    /// The thread at `index` is alive no more, or, without one, the monitor's. `left` says what it leaves
-    /// of its slot, and is told whether exit joins.
+    /// Counts out the thread at `index` or, without one, the monitor's. `left` turns its slot into
+    /// what remains of it, and is told whether exit joins.
     fn end(&self, index: Option<usize>, left: impl FnOnce(Slot, bool) -> Slot) {
         let mut state = lock(&self.state);
         state.alive -= 1;
@@ -254,7 +258,7 @@ impl Threads {
 }
 
 impl Slot {
-    /// Its thread has ended.
+    /// The slot after the end of its thread.
     fn after_end(self, ending: bool) -> Slot {
         match self {
             Slot::Starting => Slot::EndedAtOnce,
@@ -265,8 +269,8 @@ impl Slot {
     }
 }
 
-/// It has no reference to the scheduler: the last one might otherwise be dropped in a thread-local's
-/// destructor, where nobody waits for it.
+/// Signals the end of its thread when dropped. It holds no reference to the scheduler: otherwise a
+/// thread-local's destructor might drop the last one, and no thread waits for that.
 struct ThreadEnd {
     threads: Arc<Threads>,
     index: Option<usize>,
