@@ -1,4 +1,4 @@
-//! The decision, without threads: what is seen at which time, and what follows.
+//! The decision, without threads: a table of samples, and what follows from each.
 
 #![forbid(unsafe_code)]
 
@@ -6,7 +6,7 @@ use super::*;
 
 const MILLI: Duration = Duration::from_millis(1);
 
-/// A row of samples in one runtime.
+/// A series of samples in one runtime.
 struct Watch {
     detector: StallDetector,
     start: Instant,
@@ -37,7 +37,7 @@ struct Others {
     somebody_is_idle: bool,
 }
 
-/// Work waits for which nobody is free.
+/// Work waits that no worker is free for.
 const BACKLOG: Others = Others { work_waits: true, somebody_is_idle: false };
 const NOTHING_WAITS: Others = Others { work_waits: false, somebody_is_idle: false };
 const IDLERS: Others = Others { work_waits: false, somebody_is_idle: true };
@@ -47,7 +47,7 @@ impl Watch {
         Watch { detector: StallDetector::new(), start: Instant::now(), asked: Vec::new() }
     }
 
-    /// At so many milliseconds; the workers in `asleep` are.
+    /// A sample at `at` milliseconds, with the workers in `asleep` asleep.
     fn assess(&mut self, at: f64, workers: &[Seen], others: Others, asleep: &[usize]) -> Verdict {
         let sample = Sample {
             now: self.start + MILLI.mul_f64(at),
