@@ -76,7 +76,7 @@ impl Timer {
         // Only now: the thread that stops all timers does so once.
         let has_stopped = self.has_stopped();
         if has_stopped {
-            // Else a thread that drives its future for ever would go on keeping the time.
+            // Otherwise a thread that drives its future for ever would go on keeping time.
             self.cancel();
         }
         has_stopped

@@ -77,7 +77,7 @@ const OVERDUE_NANOS: u64 = OVERDUE.as_nanos() as u64;
 pub(crate) struct TimerQueue<const SHARDS: usize> {
     shards: [Shard; SHARDS],
     drivers: Mutex<Drivers>,
-    /// A driver has not come to a foreign waker that is due: a worker is to call it.
+    /// A driver has not called a foreign waker that is due: a worker must call it.
     drivers_are_late: AtomicBool,
     /// Deadlines are nanoseconds since this moment.
     start: Instant,
