@@ -19,8 +19,8 @@
 //! A clone is often cheap, but only sometimes needed. gorun makes it before it takes the lock, and
 //! passes it to [`let_go`] if the state has changed meanwhile.
 //!
-//! `async-task` handles the wakers of those who await a handle by itself: it ends the process if
-//! one panics (`docs/reliability.md`).
+//! `async-task` itself calls the wakers that await a handle: it ends the process if one panics
+//! (`docs/reliability.md`).
 
 #![forbid(unsafe_code)]
 

@@ -18,8 +18,8 @@
 //!    its next await, even at one that is always ready.
 //! 6. The phase becomes *closed*. An outside thread that spawns from now on drops the future
 //!    itself, and gets a handle that says cancelled, since no worker is left to drop it. If a
-//!    goroutine was spawned at the last moment, exit goes on waiting. Those who await goroutines
-//!    left behind are told.
+//!    goroutine was spawned at the last moment, exit goes on waiting. Code that awaits goroutines
+//!    left behind is told.
 //! 7. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can end.
 //! 8. Main's value is returned, or the winning panic is resumed.
@@ -219,8 +219,8 @@ fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.threads.join_ended();
 }
 
-/// How long `sleep` took, capped at its nominal length: on a machine too busy to run this thread,
-/// no time passes.
+/// How long `sleep` took, capped at its nominal length: time in which the machine is too busy to
+/// run this thread does not count.
 fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
     let start = clock::now();
     sleep();

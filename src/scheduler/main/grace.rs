@@ -59,7 +59,7 @@ pub(crate) struct Observation {
     pub(crate) finished: u64,
     /// How many living goroutines sit in a nested `block_on` that they called in their polls.
     pub(crate) nested: usize,
-    /// Changes when a goroutine begins or ends a block inside a poll.
+    /// Changes when a goroutine starts or stops blocking inside a poll.
     pub(crate) steps: u64,
     /// Workers inside polls.
     pub(crate) in_poll: usize,

@@ -1,11 +1,10 @@
-//! Runtimes that exit ended while goroutines were alive, and the wakers of those who wait for that
-//! news.
+//! Runtimes that exit ended while goroutines were alive, and the wakers that wait for that news.
 //!
-//! A goroutine left behind may never complete, so it would never wake those who await its handle.
-//! Any code that awaits a handle, except a goroutine of the same runtime, therefore leaves a waker
-//! here too, under the addresses of the runtime and the goroutine. A `JoinSet` leaves one waker for
-//! all its goroutines, and is told of every runtime. The scheduler of a goroutine left behind is
-//! never freed, so its address stays unique.
+//! A goroutine left behind may never complete, so it would never wake the code that awaits its
+//! handle. Any code that awaits a handle, except a goroutine of the same runtime, therefore leaves
+//! a waker here too, under the addresses of the runtime and the goroutine. A `JoinSet` leaves one
+//! waker for all its goroutines, and is told of every runtime. The scheduler of a goroutine left
+//! behind is never freed, so its address stays unique.
 //!
 //! A waiter that leaves frees the memory of its entry at once, however many others wait: the maps
 //! are trees.
@@ -119,8 +118,8 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// `address` must be the caller's alone as long as the subscription exists. Returns whether
-    /// there was such news before. The waker is cloned under a lock, so it must not be user code.
+    /// `address` must be the caller's alone as long as `waker` exists. Returns whether there was
+    /// such news before. The waker is cloned under a lock, so it must not be user code.
     pub(crate) fn new(address: usize, waker: Waker) -> (Self, bool) {
         let mut board = lock(board_of(address));
         board.sets.insert(address, waker);

@@ -19,7 +19,7 @@ use std::thread::Thread;
 use crate::panics::{Payload, discard};
 use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 
-/// What happens when a goroutine panics and nobody can observe it.
+/// What happens when a goroutine panics and no code can observe that.
 ///
 /// Go counterpart: an unrecovered panic in any goroutine ends the program; `Crash` is that.
 ///
@@ -44,7 +44,7 @@ pub enum UnhandledPanic {
     /// resumes the panic on its caller's thread.
     #[default]
     Crash,
-    /// The panic is dropped. (The panic hook has reported it, as it reports every panic.)
+    /// The panic is dropped. The panic hook has reported it, as it reports every panic.
     Ignore,
 }
 

@@ -5,7 +5,7 @@
 //!
 //! - It gives other workers the tasks that wait behind a long poll.
 //! - It writes off a stuck worker: the worker counts as away (`idle/mod.rs`), and its queue goes to
-//!   the injector. Thieves take what it pushes from now on, or the monitor moves that at its next
+//!   the injector. Thieves take what it pushes from now on, or the monitor hands it on at its next
 //!   sample. When its poll is over the worker checks in, and is a worker like the others again, or
 //!   a spare if it is one too many. Nothing is handed over, and a late or mistaken decision does no
 //!   harm: other threads can take all that a worker has at any time, so one that is written off
@@ -13,8 +13,8 @@
 //! - For each worker that is away, a spare steps in or a new thread starts.
 //! - It starts the threads that others request (`thread_requests.rs`).
 //! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
-//!   injector and the timers (`run_loop.rs`). It also makes the goroutine give way at its next
-//!   operation (`gate.rs`).
+//!   injector and the timers (`run_loop.rs`). The goroutine of a poll that lasts gives way at its
+//!   next operation (`gate.rs`).
 //! - It lets spares leave that have not been needed for a second.
 //! - It reports goroutines that hold a worker for too long.
 //!

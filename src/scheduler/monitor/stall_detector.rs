@@ -8,13 +8,13 @@
 //!   would only share their cores. We query the kernel only for suspects; on other systems every
 //!   thread counts as computing.
 //!
-//! Another worker steps in for each stuck one. If at least half of the unstuck workers in polls
-//! then sleep, the number of workers that may be available at the same time grows, first by one and
-//! then twofold, until there are enough. If fewer sleep, the others serve what waits; more workers
-//! would crowd the cores, and leave late when they are no longer needed. After 10 ms in which no
-//! worker was found asleep, the configured number holds again. Workers that compute are replaced
-//! one for one: they share the cores, so more of them gain only a turn for what waits, and one
-//! round of replacements every 10 ms gives that turn.
+//! Another worker steps in for each stuck one. If stand-ins fall asleep too, and at least half of
+//! the workers in polls do, the number of workers that may be available at the same time grows,
+//! first by one and then twofold, until there are enough. If fewer sleep, the others serve what
+//! waits; more workers would crowd the cores, and leave late when they are no longer needed. After
+//! 10 ms in which no worker was found asleep, the configured number holds again. Workers that
+//! compute are replaced one for one: they share the cores, so more of them gain only a turn for
+//! what waits, and one round of replacements every 10 ms gives that turn.
 //!
 //! A worker is *slow* if it has begun so few polls since the last sample that tasks in the
 //! injector, or due timers, would not get their turn. It is *overdue* if it has been in one poll
@@ -46,8 +46,8 @@ const CALM: Duration = Duration::from_millis(10);
 /// injector.
 const FEW_POLLS: usize = 61;
 
-/// The interval between samples, while some worker is idle and while none is. The first keeps idle
-/// workers from missing tasks for a millisecond or more, the kernel's timer slack included. Each
+/// The interval between samples, while some worker is idle and while none is. The first keeps tasks
+/// from waiting beside an idle worker for a millisecond, the kernel's timer slack included. Each
 /// sample costs a wake-up.
 const BESIDE_IDLERS: Duration = Duration::from_micros(800);
 const WITHOUT_IDLERS: Duration = Duration::from_millis(1);

@@ -67,7 +67,7 @@ impl Timer {
         if let Some(number) = self.number {
             match self.scheduler.timers.will_wake(self.deadline, number, waker) {
                 Some(true) => return false,
-                // The new entry belongs to the shard of the present waiter.
+                // The new entry goes to the present waiter's shard.
                 Some(false) => self.cancel(),
                 None => return true,
             }
