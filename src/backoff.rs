@@ -1,4 +1,4 @@
-//! Backoff before a thread goes to sleep: spinning on a condition, yielding the core.
+//! Backoff before a thread sleeps: it spins on a condition, and yields its core.
 
 #![forbid(unsafe_code)]
 
@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use crate::clock;
 
-/// About five microseconds where the core is wanted by nobody else. Waking a thread costs as much
-/// on both sides. Yielding, rather than spinning, gives the core to whoever is waited for, if that
-/// thread has none. (With 100 spins of the processor in front, main's round trip took half as long
-/// again on two busy cores.)
+/// About five microseconds if no other thread wants the core. Waking a thread costs as much on both
+/// sides. A yield, unlike a spin, gives the core to the awaited thread if that has none. With 100
+/// processor spins before the yields, main's round trip took half as long again on two busy cores.
 const YIELDS: usize = 16;
 
-/// Lets some time pass, too little to sleep.
+/// Yields until `time` has passed, which is too short for a sleep.
 pub(crate) fn yield_for(time: Duration) {
     let start = clock::now();
     while start.elapsed() < time {
@@ -21,8 +20,8 @@ pub(crate) fn yield_for(time: Duration) {
     }
 }
 
-/// If spinning takes longer, others want the core, and each time that it is yielded they may
-/// keep it for milliseconds.
+/// If spinning takes longer, other threads want the core, and may keep it for milliseconds after
+/// each yield.
 const CONTENDED: Duration = Duration::from_micros(100);
 
 /// How spinning ended.
@@ -31,11 +30,11 @@ pub(crate) enum SpinOutcome {
     /// The condition holds.
     Ready,
     TimedOut,
-    /// It took long, and is over early.
+    /// It took long, and ended early.
     Contended,
 }
 
-/// Waits until `condition` holds, but not for long.
+/// Waits briefly until `condition` holds.
 pub(crate) fn spin_until(condition: impl Fn() -> bool) -> SpinOutcome {
     if condition() {
         return SpinOutcome::Ready;
@@ -46,7 +45,7 @@ pub(crate) fn spin_until(condition: impl Fn() -> bool) -> SpinOutcome {
         if condition() {
             return SpinOutcome::Ready;
         }
-        // Not each time: it takes as long as a yield.
+        // Not each time: the check takes as long as a yield.
         if yields.is_power_of_two() && start.elapsed() > CONTENDED {
             return SpinOutcome::Contended;
         }

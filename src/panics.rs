@@ -1,4 +1,4 @@
-//! What a panic carries, and how it is dropped.
+//! Panic payloads, and how to drop them.
 
 #![forbid(unsafe_code)]
 
@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Says on standard error that a value's destructor panicked where there is no runtime to tell.
+/// Reports on standard error that a value's destructor panicked where there is no runtime to tell.
 pub(crate) fn report_stray(payload: Payload) {
     let _ = writeln!(
         std::io::stderr(),
@@ -17,7 +17,7 @@ pub(crate) fn report_stray(payload: Payload) {
     discard(payload);
 }
 
-/// Drops a payload, whatever its destructor does. One that panics leaves a payload in turn.
+/// Drops a payload, whatever its destructor does. A destructor that panics leaves another payload.
 pub(crate) fn discard(mut payload: Payload) {
     const LIMIT: usize = 16;
     for _ in 0..LIMIT {
@@ -26,6 +26,6 @@ pub(crate) fn discard(mut payload: Payload) {
             Err(another) => payload = another,
         }
     }
-    // This might go on for ever.
+    // This could go on for ever.
     std::mem::forget(payload);
 }

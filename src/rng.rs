@@ -1,7 +1,7 @@
-//! The one source of random choices, and of their seeds.
+//! The only source of random choices, and of their seeds.
 //!
-//! Every generator begins with a seed of its own: [`fresh_seed`]. Those come from one number for the
-//! whole process, which the environment variable `GORUN_SEED` sets, and which otherwise is another one in
+//! Every generator begins with its own seed: [`fresh_seed`]. The seeds derive from one number for
+//! the whole process, which the environment variable `GORUN_SEED` sets. By default it differs in
 //! each run.
 
 #![forbid(unsafe_code)]
@@ -14,14 +14,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The environment variable that sets the seed of all random choices.
 pub(crate) const SEED_VARIABLE: &str = "GORUN_SEED";
 
-/// What `SEED_VARIABLE` says, if it is set and not empty: a number, or something else. Read once.
+/// The value of `SEED_VARIABLE`, if it is set and not empty: `Err` if it is not a number. Read
+/// once.
 pub(crate) fn requested_seed() -> Option<Result<u64, &'static OsStr>> {
     static SET: LazyLock<Option<OsString>> = LazyLock::new(|| std::env::var_os(SEED_VARIABLE));
     let value = SET.as_deref().filter(|value| !value.is_empty())?;
     Some(value.to_str().and_then(|text| text.trim().parse().ok()).ok_or(value))
 }
 
-/// A seed that nobody else in this process gets.
+/// A seed that no other generator in this process gets.
 pub(crate) fn fresh_seed() -> u64 {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| {
         let set = requested_seed().and_then(Result::ok);
@@ -31,7 +32,8 @@ pub(crate) fn fresh_seed() -> u64 {
     mix(PROCESS.wrapping_add(mix(GIVEN.fetch_add(1, Ordering::Relaxed))))
 }
 
-/// Spreads neighbouring numbers over all 64 bits (the last step of Steele, Lea and Flood's SplitMix).
+/// Spreads neighbouring numbers over all 64 bits (the last step of Steele, Lea and Flood's
+/// SplitMix).
 pub(crate) fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,7 +1,7 @@
 //! The locks and atomics that the model-checked files use.
 //!
-//! `tests/models.rs` compiles the same files against a `sync` of the same names made of loom's
-//! types, so the checked code and the shipped code are one text, without a `cfg` in either.
+//! `tests/models.rs` compiles the same files against a `sync` that has the same names, made of
+//! loom's types. So the checked code and the shipped code are one text, without a `cfg` in either.
 
 #![forbid(unsafe_code)]
 
@@ -14,24 +14,25 @@ pub(crate) use std::sync::atomic::{
 };
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
-/// Locks, also after a panic elsewhere: no code of the user runs under our locks, so what a lock
-/// protects is whole whenever it is free.
+/// Locks, also after a panic elsewhere: no user code runs under our locks, so what a lock protects
+/// is consistent whenever it is free.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// How one that finds a lock taken, which is never held for long, waits until it tries again for the
-/// `turn`th time. (`chan/lock.rs` says why so long.)
+/// Backoff before lock attempt `turn`: spin, yield, sleep. For locks that are never held for long
+/// (`chan/lock.rs` says why it waits this long).
 pub(crate) fn wait_a_turn(turn: u32) {
     const SPINS: u32 = 3;
     const YIELDS: u32 = 8;
     if turn < SPINS {
         (0..64 << turn).for_each(|_| hint::spin_loop());
     } else if turn < SPINS + YIELDS {
-        // The holder may have lost its core. Not often: on a busy machine each may take milliseconds.
+        // The holder may have lost its core. Few yields: on a busy machine each may take
+        // milliseconds.
         thread::yield_now();
     } else {
-        // It may have a lower priority, too.
+        // The holder may also have a lower priority.
         thread::sleep(Duration::from_micros(50));
     }
 }

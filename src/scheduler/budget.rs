@@ -1,14 +1,14 @@
-//! How many operations whoever is polled on a thread may still begin in this poll (`gate.rs`).
+//! How many operations may still begin in the poll that runs on a thread (`gate.rs`).
 
 #![forbid(unsafe_code)]
 
 use crate::sync::{AtomicU32, Ordering};
 
-/// At some thirty nanoseconds for each operation, giving way after so many costs two percent.
+/// An operation takes some thirty nanoseconds; giving way after this many costs two percent.
 pub(crate) const FULL: u32 = 128;
 
-/// Spent by its own thread. Others may only exhaust it, and it is no matter if that is lost because the
-/// thread spends at the same moment: they come again.
+/// Its own thread spends it. Others only exhaust it. That may be lost if the thread spends at the
+/// same moment, which does no harm: they try again.
 pub(crate) struct Budget {
     left: AtomicU32,
 }
@@ -18,7 +18,7 @@ impl Budget {
         Budget { left: AtomicU32::new(FULL) }
     }
 
-    /// Says whether there was something to spend.
+    /// Returns whether there was something to spend.
     #[inline]
     pub(crate) fn spend(&self) -> bool {
         let left = self.left.load(Ordering::Relaxed);
@@ -34,7 +34,7 @@ impl Budget {
         self.left.store(FULL, Ordering::Relaxed);
     }
 
-    /// Leaves so much.
+    /// Sets what is left.
     pub(crate) fn set(&self, left: u32) {
         self.left.store(left, Ordering::Relaxed);
     }
@@ -43,7 +43,7 @@ impl Budget {
         self.left.load(Ordering::Relaxed)
     }
 
-    /// By others: the next operation gives way.
+    /// Other threads call this: the next operation gives way.
     pub(crate) fn exhaust(&self) {
         self.left.store(0, Ordering::Relaxed);
     }

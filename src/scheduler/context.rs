@@ -1,8 +1,8 @@
 //! Which runtime the running thread belongs to, and what it does for it.
 //!
 //! A [`Context`] lives in the frame of the function that entered it: a worker's main, the main
-//! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's
-//! frame is gone, because the runtime ends or a spare leaves, destructors of thread-locals may still run
+//! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's frame
+//! is gone, because the runtime ends or a spare leaves, destructors of thread-locals may still run
 //! on its thread; they find [`Place::Ended`].
 
 #![allow(unsafe_code)]
@@ -21,33 +21,36 @@ use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
-/// What a thread does for a runtime.
+/// A thread's state in a runtime.
 pub(crate) struct Context {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) role: Role,
-    /// This worker is inside a `block_on`, which waits for other goroutines, perhaps.
+    /// This worker is inside a `block_on`, which may wait for other goroutines.
     pub(crate) waits_for_others: Cell<bool>,
-    /// The goroutine that is being polled here, until it completes.
+    /// The goroutine whose poll runs here, until it completes.
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
-    /// The data pointer of that goroutine's own waker, and its spawn site, which knows the functions.
+    /// The data pointer of that goroutine's own waker, and its spawn site, which knows the waker's
+    /// functions.
     pub(crate) waker_data: Cell<*const ()>,
     pub(crate) site: Cell<Option<&'static SpawnSite>>,
-    /// The innermost future that this thread drives to its end here, and its waker.
+    /// The innermost future that this thread drives here, and its waker.
     pub(crate) driver: RefCell<Option<Arc<Driver>>>,
     pub(crate) driving: Cell<WakerId>,
-    /// Where the goroutine was spawned whose result is being dropped. Means nothing at other times.
+    /// Where the goroutine was spawned whose result is being dropped. Valid only while a result is
+    /// dropped.
     pub(crate) dropping_result_of: Cell<Option<&'static Location<'static>>>,
-    /// Goroutines that are woken between two polls go to the injector, where their turn comes sooner.
+    /// Goroutines that are woken between two polls go to the injector, where they get their turn
+    /// sooner.
     pub(crate) injects_woken: Cell<bool>,
     /// Exit is dropping a goroutine's future, and the handles in it.
     pub(crate) dropping_at_exit: Cell<bool>,
-    /// What may be done here in this poll (`gate.rs`).
+    /// How many operations this poll may still begin (`gate.rs`).
     pub(crate) budget: Arc<Budget>,
-    /// Chooses among the ready cases of a `select!`.
+    /// Random choices among the ready cases of a `select!`.
     choices: Cell<Rng>,
 }
 
-/// Tells one waker from another, also from one of the user's that has the same data.
+/// Identifies a waker, and distinguishes it from a user's waker with the same data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WakerId {
     data: *const (),
@@ -55,7 +58,7 @@ pub(crate) struct WakerId {
 }
 
 impl WakerId {
-    /// No waker's.
+    /// Matches no waker.
     pub(crate) const NONE: Self = WakerId { data: ptr::null(), vtable: ptr::null() };
 
     #[inline]
@@ -64,7 +67,7 @@ impl WakerId {
     }
 }
 
-/// The part a thread plays in its runtime.
+/// What a thread is in its runtime.
 pub(crate) enum Role {
     /// Runs goroutines.
     Worker(Arc<Worker>),
@@ -77,7 +80,7 @@ pub(crate) enum Role {
 
 /// Where the running code is.
 pub(crate) enum Place<'a> {
-    /// On no thread of a runtime.
+    /// On a thread of no runtime.
     Outside,
     /// On a worker thread that ends, in the destructor of a thread-local.
     Ended,
@@ -86,13 +89,13 @@ pub(crate) enum Place<'a> {
 }
 
 thread_local! {
-    // Without a destructor, so that it can be read while others are destroyed.
+    // Without a destructor, so that it can be read while other thread-locals are destroyed.
     static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) };
-    /// Chooses where there is no runtime.
+    /// Random choices outside runtimes.
     static CHOICES: Cell<Option<Rng>> = const { Cell::new(None) };
 }
 
-/// Marks a worker whose context is gone; never dereferenced.
+/// Marks a worker whose context is gone. It is never dereferenced.
 const ENDED: *const Context = ptr::without_provenance(align_of::<Context>());
 
 impl Context {
@@ -135,7 +138,7 @@ impl Context {
         f()
     }
 
-    /// The worker this thread is, if it is one.
+    /// This thread's worker, if it is one.
     #[inline]
     pub(crate) fn worker(&self) -> Option<&Worker> {
         match &self.role {
@@ -144,7 +147,7 @@ impl Context {
         }
     }
 
-    /// Whether `waker` is that of the goroutine which is being polled here.
+    /// Whether `waker` belongs to the goroutine whose poll runs here.
     #[inline]
     pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
         ptr::eq(self.waker_data.get(), waker.data())
@@ -152,13 +155,13 @@ impl Context {
             && self.site.get().is_some_and(|site| site.makes(waker))
     }
 
-    /// Whether `waker` is that of the goroutine which is being polled here, or of the future which is
-    /// being driven: no code of the user's.
+    /// Whether `waker` belongs to the goroutine whose poll runs here, or to the future that is
+    /// driven here, and so is not user code.
     pub(crate) fn is_internal(&self, waker: &Waker) -> bool {
         self.is_own_waker(waker) || self.driving.get() == WakerId::of(waker)
     }
 
-    /// Whether a future is driven here, by main, a guest, or a goroutine in a nested `block_on`.
+    /// Whether main, a guest, or a goroutine in a nested `block_on` drives a future here.
     pub(crate) fn is_driving(&self) -> bool {
         self.driving.get() != WakerId::NONE
     }
@@ -170,8 +173,8 @@ impl Context {
     }
 }
 
-/// The contexts of a thread are left in the reverse order of entering them, unless somebody switches
-/// stacks in between. Then the thread-local would point at a frame that is gone.
+/// A thread leaves its contexts in the reverse order of entering them, unless code inside switches
+/// stacks. Then the thread-local would point at a frame that is gone.
 #[cold]
 fn left_out_of_turn() -> ! {
     eprintln!(
@@ -187,24 +190,25 @@ pub(crate) fn end_thread() {
     CURRENT.set(ENDED);
 }
 
-/// Calls `f` with the place the calling code is in.
+/// Calls `f` with the place of the calling code.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
     let current = CURRENT.get();
-    // `f` is called in one place, so that it becomes part of its caller.
+    // One call site, so that `f` is inlined.
     f(if current.addr() <= ENDED.addr() {
         if current.is_null() { Place::Outside } else { Place::Ended }
     } else {
-        // SAFETY: only `enter` stores other addresses, that of a context borrowed for the whole of
-        // a call that is still on this thread's stack: it restores the former value on every way
-        // out, and aborts if they are left out of turn. The reference stays in `f`, which is above that
-        // call on the stack. Exercised by `soundness::contexts_nested_and_unwound`.
+        // SAFETY: only `enter` stores other addresses. Each is that of a context borrowed for the
+        // whole of a call that is still on this thread's stack: `enter` restores the former value
+        // on every way out, and aborts if contexts are left out of turn. The reference does not
+        // escape `f`, which is above that call on the stack. Exercised by
+        // `soundness::contexts_nested_and_unwound`.
         Place::Inside(unsafe { &*current })
     })
 }
 
-/// Calls `f`, which drops the result of the goroutine that was spawned there: a panic in a
-/// destructor is that goroutine's.
+/// Calls `f`, which drops the result of the goroutine spawned at `spawned_at`: a panic in a
+/// destructor counts as that goroutine's.
 pub(crate) fn with_result_of<R>(
     spawned_at: &'static Location<'static>,
     f: impl FnOnce() -> R,
@@ -229,7 +233,7 @@ pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
     })
 }
 
-/// Whether `waker` is that of the goroutine which is being polled here.
+/// Whether `waker` belongs to the goroutine whose poll runs here.
 #[inline]
 pub(crate) fn is_own_waker(waker: &Waker) -> bool {
     with_inside(|context| context.is_some_and(|context| context.is_own_waker(waker)))

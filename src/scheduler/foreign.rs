@@ -1,26 +1,26 @@
 //! Wakers belong to their users.
 //!
-//! A waker that gorun was polled with may be anybody's. Its functions may panic, and they may come back in:
-//! poll, send, close, spawn, block. None of this is to cost anybody else anything. So:
+//! A waker that gorun was polled with may be user code. Its functions may panic, and they may call
+//! gorun again: poll, send, close, spawn, block. None of this may harm other users. So:
 //!
-//! 1. gorun clones, wakes and drops wakers outside of every lock, and never on the monitor.
-//! 2. It does so when all state is as it is to stay: whatever such a call does, it finds things whole.
-//! 3. What a waker panics with goes to whoever brought it, or nowhere:
+//! 1. gorun clones, wakes and drops wakers outside every lock, and never on the monitor.
+//! 2. It does so when all state is final: whatever such a call does, it finds consistent state.
+//! 3. A waker's panic goes to the code that brought the waker, or nowhere:
 //!
 //! | the waker panics | the panic |
 //! |---|---|
-//! | when it is cloned, or woken by reference, in the poll that it was given to | goes to who polls: the operation is as it was, or can be polled again |
-//! | when it is woken on somebody else's account: by a send, a receive, a `close`, a `done`, a timer | is an unhandled one of the runtime that the calling thread works for. Where there is none the panic hook has reported it, and that is all |
-//! | when gorun drops its clone: another one takes its place, or nobody needs it any more | likewise |
+//! | when it is cloned, or woken by reference, in the poll that it was given to | goes to the poller: the operation is as it was, or can be polled again |
+//! | when another's action wakes it: a send, a receive, a `close`, a `done`, a timer | is an unhandled one of the runtime that the calling thread works for. Where there is none the panic hook has reported it, and that is all |
+//! | when gorun drops its clone: another one takes its place, or it is no longer needed | likewise |
 //!
-//! So nobody loses an outcome by another's waker: a value that was received arrives, and a send that has
-//! sent says so.
+//! So another's waker never costs an operation its outcome: a value that was received arrives, and
+//! a send that has sent says so.
 //!
-//! A clone may be cheap to make and is only sometimes needed. It is made before the lock is taken, and given
-//! to [`let_go`] if things have changed meanwhile.
+//! A clone is often cheap, but only sometimes needed. gorun makes it before it takes the lock, and
+//! passes it to [`let_go`] if the state has changed meanwhile.
 //!
-//! What `async-task` does with the wakers of those who await a handle is its own: it ends the process if one
-//! panics (`docs/reliability.md`).
+//! `async-task` itself calls the wakers that await a handle: it ends the process if one panics
+//! (`docs/reliability.md`).
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ use std::task::Waker;
 use crate::panics::discard;
 use crate::scheduler::context;
 
-/// Wakes somebody. The caller holds no lock.
+/// Wakes a waker. The caller holds no lock.
 #[inline]
 pub(crate) fn wake(waker: Waker) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
@@ -39,7 +39,7 @@ pub(crate) fn wake(waker: Waker) {
     }
 }
 
-/// Drops a clone of a waker, or what has one in it. The caller holds no lock.
+/// Drops a clone of a waker, or a value that contains one. The caller holds no lock.
 #[inline]
 pub(crate) fn let_go<W>(waker: W) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {

@@ -1,45 +1,48 @@
-//! The gate: what every future of gorun's passes when it is polled.
+//! The gate: every future of gorun passes it when it is polled.
 //!
 //! # The rule
 //!
 //! A future whose awaits are always ready never suspends by itself. So each poll has a budget of
-//! operations. When it is spent, the next operation *gives way*: it wakes its waker, says pending, and
-//! goes through when it is polled again.
+//! operations. After the budget is spent, the next operation *gives way*: it wakes its waker,
+//! returns pending, and proceeds when it is polled again.
 //!
-//! | who polls | when the budget is spent | afterwards |
+//! | polled by | when the budget is spent | afterwards |
 //! |---|---|---|
 //! | a goroutine | gives way: back of the queue | a full budget |
 //! | a goroutine, and its runtime is closing | gives way: the scheduler drops it | one operation |
-//! | main, a guest, a nested `block_on` | gives way: its thread looks at its timers, and polls again | a full budget |
-//! | an executor, or a combinator, inside one of these, with a waker of its own | gives way: it polls again | one operation |
+//! | main, a guest, a nested `block_on` | gives way: its thread fires its timers, and polls again | a full budget |
+//! | an executor, or a combinator, inside one of these, with its own waker | gives way: it polls again | one operation |
 //! | a destructor that exit calls, a waker, a thread outside | goes on | a full budget |
-//! | anybody, with a waker without data, or inside `default` | goes on | unchanged |
+//! | any code, with a waker without data, or inside `default` | goes on | unchanged |
 //!
-//! An executor inside the future polls again at once, so it goes on, one operation at a time; but it has not
-//! brought the future to give way, so the next operation that is polled with the future's own waker does.
+//! An executor inside the future polls again at once, so it proceeds one operation at a time. That
+//! has not made the future give way, so the next operation that is polled with the future's own
+//! waker does.
 //!
-//! The last row is for those who only look: a waker without data (the no-op of `std`, or of `futures`)
-//! cannot have anybody polled again, and a first look must not find nothing because of a budget.
+//! The last row is for code that only looks. A waker without data (the no-op of `std`, or of
+//! `futures`) cannot cause another poll, and a first look must not miss anything because of a
+//! budget.
 //!
-//! The budget ends early for a goroutine that holds its worker for long while others wait, which the
-//! monitor sees, and when the runtime closes, which exit sees to. Both exhaust it from another thread. So
-//! a goroutine that computes between awaits that are always ready gives way in time, too, and none goes
-//! on for long after main has returned.
+//! The budget ends early in two cases: the monitor exhausts it if a goroutine holds its worker for
+//! long while work waits, and exit exhausts it when the runtime closes. Both do so from another
+//! thread. So a goroutine that computes between awaits that are always ready gives way in time,
+//! too, and none goes on for long after main has returned.
 //!
-//! Who polls decides, never whose channel or handle it is.
+//! The poller decides, never the owner of the channel or handle.
 //!
 //! # Withdrawing
 //!
-//! A `timeout` whose time is up polls its future once more, and asks the operations in it to *withdraw*:
-//! each is complete, or out of its line, when that poll returns. So an operation that was committed a
-//! moment before the limit is reported as done, and one that is reported as late has not happened. The
-//! request is for operations that are polled with the very waker of the `timeout`, so an executor
-//! inside the future does not see it. Whoever withdraws wakes that waker, so that a future which somebody
-//! keeps is polled again and joins its line anew.
+//! A `timeout` whose time is up polls its future once more, and asks the operations in it to
+//! *withdraw*: each has completed or left its line when that poll returns. So an operation that was
+//! committed just before the limit is reported as done, and one that is reported as late has not
+//! happened. The request holds only for operations that are polled with the very waker of the
+//! `timeout`, so an executor inside the future does not see it. An operation that withdraws wakes
+//! that waker, so that if the future is kept, it is polled again and joins its line anew.
 //!
-//! Those that have waited do so whatever is left of the budget, which their neighbours may have spent; and so
-//! go on, to reach them, those that poll others and have waited. Each does that once, so it has an end. What
-//! begins in the last poll has a budget more, and gives way then.
+//! Operations that have waited withdraw whatever is left of the budget, which their neighbours may
+//! have spent. To reach them, operations that poll others and have waited proceed too. Each does so
+//! once, so this ends. Operations that begin in the last poll get one more budget, and give way
+//! after that.
 
 #![forbid(unsafe_code)]
 
@@ -50,17 +53,17 @@ use crate::scheduler::budget::{Budget, FULL};
 use crate::scheduler::context::{Context, WakerId, with_inside};
 
 thread_local! {
-    /// How often operations have given way on this thread.
+    /// How many operations have given way on this thread.
     static GIVEN_WAY: Cell<u64> = const { Cell::new(0) };
-    /// Somebody looks, and does not wait.
+    /// The running code looks, and does not wait.
     static LOOKING: Cell<bool> = const { Cell::new(false) };
-    /// The waker of a `timeout` whose time is up, and how many operations may begin with it whatever
-    /// is left of the budget.
+    /// The waker of a `timeout` whose time is up, and how many operations may begin with it
+    /// whatever is left of the budget.
     static WITHDRAWING: Cell<WakerId> = const { Cell::new(WakerId::NONE) };
     static EXTRA: Cell<u32> = const { Cell::new(0) };
 }
 
-/// What somebody waits for. (Nothing depends on it yet.)
+/// The kind of an operation. Nothing depends on it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Receive,
@@ -74,7 +77,7 @@ pub(crate) enum Operation {
     Yield,
 }
 
-/// An operation begins. `false`: it gives way. Its waker has been woken, and it is to say that it is
+/// Begins an operation. `false`: it gives way. Its waker has been woken, and it must return
 /// pending.
 #[inline]
 pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
@@ -84,7 +87,8 @@ pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
     })
 }
 
-/// An operation begins that polls other futures; or goes on, if it has waited. `None`: it gives way.
+/// Begins an operation that polls other futures, or continues it if it has waited. `None`: it gives
+/// way.
 #[inline]
 pub(crate) fn open(operation: Operation, waker: &Waker, has_waited: bool) -> Option<Opened> {
     with_inside(|context| {
@@ -99,14 +103,14 @@ pub(crate) fn open(operation: Operation, waker: &Waker, has_waited: bool) -> Opt
     })
 }
 
-/// What was left of the budget when an operation began that polls others.
+/// The budget left when an operation that polls others began.
 pub(crate) struct Opened {
     left: u32,
 }
 
 impl Opened {
-    /// It is complete. It has its price only if nothing in it had one: so one operation in any number of
-    /// others needs no larger budget than it does by itself.
+    /// The operation is complete. It costs one only if nothing inside it did, so one operation
+    /// inside any number of others needs no larger budget than it does alone.
     #[inline]
     pub(crate) fn close(self) {
         with_inside(|context| {
@@ -146,7 +150,7 @@ fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) 
     false
 }
 
-/// Has whoever is polled with `waker` polled again, after others.
+/// Has the task of `waker` polled again, after others.
 #[inline]
 pub(crate) fn give_way(_operation: Operation, waker: &Waker) {
     waker.wake_by_ref();
@@ -156,12 +160,12 @@ pub(crate) fn times_given_way() -> u64 {
     GIVEN_WAY.get()
 }
 
-/// Whether the calling code only looks. Returns whether it did before.
+/// Sets whether the calling code only looks. Returns the former value.
 pub(crate) fn set_looking(looks: bool) -> bool {
     LOOKING.replace(looks)
 }
 
-/// Calls `look`, which polls without waiting: the budget is no concern of it.
+/// Calls `look`, which polls without waiting. The budget does not apply to it, and stays as it is.
 pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
     with_inside(|context| {
         let budget = context.map(|context| (&*context.budget, context.budget.left()));
@@ -172,7 +176,7 @@ pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
 
 struct EndLooking<'a> {
     was_looking: bool,
-    /// With what was left in it.
+    /// The budget, and what was left in it.
     budget: Option<(&'a Budget, u32)>,
 }
 
@@ -185,12 +189,12 @@ impl Drop for EndLooking<'_> {
     }
 }
 
-/// Calls `poll`, in which operations that are polled with `waker` withdraw.
+/// Calls `poll`. Operations in it that are polled with `waker` withdraw.
 pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
     let own = WakerId::of(waker);
     let former = WITHDRAWING.replace(own);
-    // One inside another, with the same waker, has no more than what is left to that: a loop of such would
-    // never end otherwise.
+    // A nested call with the same waker shares what is left of the outer one's extra budget.
+    // Otherwise a loop of such calls would never end.
     let extra = (former != own).then(|| EXTRA.replace(FULL));
     let _restore = EndWithdrawing { former, extra };
     poll()
@@ -198,7 +202,7 @@ pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
 
 struct EndWithdrawing {
     former: WakerId,
-    /// What was left to the former one.
+    /// What was left of the outer call's extra budget, if this call has its own.
     extra: Option<u32>,
 }
 
@@ -211,7 +215,7 @@ impl Drop for EndWithdrawing {
     }
 }
 
-/// Whether an operation that is polled with `waker` is to withdraw rather than to wait.
+/// Whether an operation that is polled with `waker` must withdraw rather than wait.
 #[inline]
 pub(crate) fn is_withdrawing(waker: &Waker) -> bool {
     WITHDRAWING.get() == WakerId::of(waker)

@@ -1,7 +1,7 @@
-//! Driving one future on the calling thread: poll, park, poll again.
+//! Drives one future on the calling thread: poll, park, poll again.
 //!
-//! The thread keeps the time for its future: what is due among its timers it wakes before each poll, and
-//! it sleeps no longer than to the next deadline (`timer_queue/mod.rs`).
+//! The thread keeps time for its future: before each poll it fires the future's due timers, and it
+//! sleeps no longer than to the next deadline (`timer_queue/mod.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -18,12 +18,12 @@ use crate::scheduler::gate;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::Scheduler;
 
-/// How often the thread goes to sleep at once after it has found that others want its core. Otherwise it
-/// would be late for its own timers.
+/// After the thread finds that others want its core, it skips spinning before this many sleeps.
+/// Spinning would make it late for its own timers.
 const SLEEPS_AFTER_CONTENTION: u32 = 64;
 
-/// Polls `future` until it is ready; `None` if `interrupted` said so first, between two polls.
-/// Who makes `interrupted` true unparks the thread.
+/// Polls `future` until it is ready. Returns `None` if `interrupted` returns true first, between
+/// two polls. The code that makes `interrupted` true unparks the thread.
 pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,
@@ -34,8 +34,8 @@ pub(crate) fn drive<F: Future>(
     let mut contended = 0;
     loop {
         while !driving.driver.take_wake() {
-            // First: what it calls may be anybody's code, which may park this thread, and so take the token
-            // of a wake or an interruption.
+            // First: this may call user code, which may park this thread, and so consume the park
+            // token of a wake or an interruption.
             driving.wake_due();
             if interrupted() {
                 return None;
@@ -65,14 +65,14 @@ pub(crate) fn drive<F: Future>(
     }
 }
 
-/// The calling thread while it drives a future. Ends that when dropped.
+/// The calling thread while it drives a future. Dropping it ends that.
 struct Driving {
     driver: Arc<Driver>,
-    /// The runtime it does that in, if it is in one, and what it drove there before.
+    /// The runtime that the thread is in, if any, and what it drove there before.
     inside: Option<(Arc<Scheduler>, Option<Arc<Driver>>, WakerId)>,
-    /// What was left of the budget of whoever is polled around this.
+    /// The budget left to the outer poll.
     budget: u32,
-    /// Whoever is polled around this only looks. Who drives waits.
+    /// Whether the outer poll only looks. A driver waits.
     around_looks: bool,
 }
 
@@ -89,14 +89,14 @@ impl Driving {
         Driving { driver, inside, budget, around_looks: gate::set_looking(false) }
     }
 
-    /// Wakes what is due among the future's timers.
+    /// Fires the future's due timers.
     fn wake_due(&self) {
         if let (Some(shard), Some((scheduler, ..))) = (self.driver.timers.get(), &self.inside) {
             scheduler.wake_driver_due(shard, clock::now());
         }
     }
 
-    /// Of the poll that begins.
+    /// For the poll that begins.
     fn refill_budget() {
         context::with_inside(|context| {
             if let Some(context) = context {
@@ -105,7 +105,7 @@ impl Driving {
         });
     }
 
-    /// Sleeps until the thread is unparked, or to the next deadline.
+    /// Sleeps until the thread is unparked, or until the next deadline.
     fn sleep(&self) {
         let (Some(shard), Some((scheduler, ..))) = (self.driver.timers.get(), &self.inside) else {
             return thread::park();
@@ -129,7 +129,7 @@ impl Drop for Driving {
             let context = context.expect("it was there before");
             context.driver.replace(former);
             context.driving.set(former_waker);
-            // To whoever is polled around this it was one operation.
+            // For the outer poll this was one operation.
             context.budget.set(self.budget.saturating_sub(1));
         });
         if let Some(shard) = self.driver.timers.get() {

@@ -11,15 +11,15 @@ use crate::sync::{AtomicBool, Ordering};
 
 pub(crate) struct Driver {
     thread: Thread,
-    /// Woken since the last poll began. The thread's park token does not serve for this, since
-    /// the future may park and unpark the thread for purposes of its own.
+    /// A wake since the last poll began. The thread's park token cannot serve for this, since the
+    /// future may park and unpark the thread for purposes of its own.
     woken: AtomicBool,
-    /// Made with the first timer that the future waits for.
+    /// Created with the first timer that the future waits for.
     pub(crate) timers: OnceLock<Arc<Shard>>,
 }
 
 impl Driver {
-    /// The calling thread, with a first poll to be done.
+    /// The calling thread, with a first poll to do.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Driver {
             thread: thread::current(),
@@ -28,7 +28,7 @@ impl Driver {
         })
     }
 
-    /// Says whether there is a poll to be done, and counts it as done.
+    /// Returns whether there is a poll to do, and clears that.
     pub(crate) fn take_wake(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `wake_by_ref`.
         self.woken.swap(false, Ordering::Acquire)

@@ -3,36 +3,37 @@
 //! # The order of exit
 //!
 //! 1. Main's future is dropped, in a live runtime.
-//! 2. The phase becomes *closing*: each goroutine that a worker comes to is dropped instead of polled;
-//!    one that suspends is dropped right after that poll. One that is spawned now goes the same way, so
-//!    nobody drops another's future on the stack on which it was spawned, perhaps under a lock.
-//! 3. The registry closes, and every suspended goroutine is woken, so that a worker comes to it.
+//! 2. The phase becomes *closing*. A worker drops each goroutine that it takes instead of polling
+//!    it, and drops one that suspends right after that poll. Goroutines that are spawned now go the
+//!    same way, so no thread drops a future on the stack that spawned it, perhaps under a lock.
+//! 3. The registry closes and wakes every suspended goroutine, so that a worker takes it.
 //!    Destructors that wake, spawn or send find a runtime that answers.
-//! 4. Main's thread only waits, so it never runs a straggler's destructor. If for a millisecond
-//!    nothing moves, it wakes a worker that sleeps, or, if none is free, has the monitor start one more, which
-//!    finds its way to everything that is queued behind a goroutine that does not suspend; and another one,
-//!    if that one meets a destructor that does not end. If the system refuses the thread, those stay
-//!    where they are.
-//! 5. It waits until no goroutine is alive, or until `grace.rs` says that it has waited long enough.
-//!    Meanwhile it exhausts the budgets of goroutines that run, so that each gives way at its next await,
-//!    be it one that is always ready.
-//! 6. The phase becomes *closed*: whoever spawns from now on, on a thread outside, has the future dropped there
-//!    and gets a handle that says cancelled, since nobody else is left to drop it. If a goroutine was spawned
-//!    at the last moment exit waits on. Who is left behind is told.
+//! 4. Main's thread only waits, so it never runs a straggler's destructor. If nothing moves for a
+//!    millisecond, it wakes a sleeping worker. If no worker is free, it has the monitor start one
+//!    more, which reaches everything that is queued behind a goroutine that does not suspend; and
+//!    another one, if that one meets a destructor that does not end. If the system refuses the
+//!    thread, those goroutines stay where they are.
+//! 5. It waits until no goroutine is alive, or until `grace.rs` decides that it has waited long
+//!    enough. Meanwhile it exhausts the budgets of running goroutines, so that each gives way at
+//!    its next await, even at one that is always ready.
+//! 6. The phase becomes *closed*. An outside thread that spawns from now on drops the future
+//!    itself, and gets a handle that says cancelled, since no worker is left to drop it. If a
+//!    goroutine was spawned at the last moment, exit goes on waiting. Code that awaits goroutines
+//!    left behind is told.
 //! 7. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
-//!    waits for those that can.
-//! 8. Main's value goes back, or the panic that won is resumed.
+//!    waits for those that can end.
+//! 8. Main's value is returned, or the winning panic is resumed.
 //!
-//! //! Goroutines left behind keep the whole scheduler alive for ever (the reference that `block_on`
-//! would drop is leaked), so whatever they do later finds it; what they would need is their thread,
-//! which is detached. Handles of theirs that are awaited from outside are told.
+//! Goroutines left behind keep the whole scheduler alive for ever: the reference that `block_on`
+//! would drop is leaked. So whatever they do later finds it; all they need besides is their thread,
+//! which is detached. Code outside that awaits their handles is told.
 //!
 //! # Why nothing is missed
 //!
-//! A goroutine that is alive when the phase is set is running, queued, or suspended. Suspended: it
-//! is in the registry and woken, or enters it later and is refused (see `registry.rs`). Queued or
-//! woken: a worker comes to it, as long as one can, and looks at the phase. Running: it looks at
-//! the phase when it suspends. That none is left is seen by the counts (`live_count.rs`).
+//! A goroutine that is alive when the phase is set is running, queued, or suspended. If suspended,
+//! it is in the registry and is woken, or it enters later and is refused (see `registry.rs`). If
+//! queued or woken, a worker takes it, as long as one can, and reads the phase. If running, it
+//! reads the phase when it suspends. The counts show when none is left (`live_count.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -55,10 +56,10 @@ use crate::scheduler::main::{left_behind, main_guard};
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 
-/// Who has had a core for so long without coming to the end of its poll makes no progress.
+/// A worker that has run on a core for this long without ending its poll makes no progress.
 const FAIR_CHANCE: Duration = Duration::from_millis(5);
 
-/// Runs main to its end, and everything else with it. `Err` is the panic to resume.
+/// Runs main, and everything else in the runtime, to the end. `Err` is the panic to resume.
 pub(crate) fn run_main<F: Future>(
     scheduler: &Arc<Scheduler>,
     main: F,
@@ -82,7 +83,7 @@ pub(crate) fn run_main<F: Future>(
     result
 }
 
-/// Ends workers that have not been given any work.
+/// Ends workers that have had no work yet.
 pub(crate) fn end_unused(scheduler: &Arc<Scheduler>) {
     end_threads(scheduler, true);
 }
@@ -93,7 +94,7 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
         let main = main.as_mut().as_pin_mut().expect("main is dropped below");
         let output = drive(main, || scheduler.main.crashed() || main_guard::must_unwind());
         if output.is_none() && !scheduler.main.crashed() {
-            // A main that this one is inside of.
+            // An outer main on this thread must stop.
             main_guard::unwind();
         }
         output
@@ -104,7 +105,7 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
     };
     let panics = scheduler.main.main_done(own);
     let dropped = catch_unwind(AssertUnwindSafe(|| main.set(None)));
-    // In the order in which they happened; the first wins.
+    // In the order in which they happened: the first wins.
     let mut panics = panics.chain(dropped.err());
     let Some(first) = panics.next() else {
         return Ok(output.expect("only a panic interrupts main"));
@@ -114,7 +115,7 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
     Err(first)
 }
 
-/// Waits until no goroutine is alive. `false`: some are, and do not come to their next await.
+/// Waits until no goroutine is alive. `false`: some still are, and do not reach their next await.
 fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
     let mut grace = Grace::new(scheduler.config.exit_grace);
     let mut core_times = Vec::new();
@@ -123,7 +124,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
         let seen = scheduler.observe();
         let verdict = grace.assess(&seen, slept, || scheduler.somebody_lacks_a_core(&core_times));
         let limit = match verdict {
-            // Perhaps one more has been spawned meanwhile. It is the last.
+            // A last goroutine may have been spawned meanwhile.
             Verdict::Done if scheduler.phase() < Phase::Closed => {
                 scheduler.enter_phase(Phase::Closed);
                 continue;
@@ -154,8 +155,8 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
     }
 }
 
-/// Says on standard error who is left behind, on a thread of its own, since one of them may have locked it.
-/// Main waits for that, but not for long.
+/// Reports on standard error what is left behind. A thread of its own writes that, since one of the
+/// goroutines may hold the lock of standard error. Main waits for it, but not for long.
 fn report_left_behind(scheduler: &Arc<Scheduler>) {
     const PATIENCE: Duration = Duration::from_millis(100);
     let report = left_behind_sentence(scheduler);
@@ -195,7 +196,7 @@ fn left_behind_sentence(scheduler: &Scheduler) -> String {
     sentence + ". To give them more time use `Builder::exit_grace`"
 }
 
-/// Ends the workers, and waits for those that are not inside a poll that does not end.
+/// Ends the workers, and waits for those that are not in a poll that does not end.
 fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.enter_phase(Phase::Ended);
     scheduler.threads.start_joining();
@@ -218,8 +219,8 @@ fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.threads.join_ended();
 }
 
-/// Says how long `sleep` took. That is no more than its nominal length, so that a machine too busy to
-/// run this thread passes no time.
+/// How long `sleep` took, capped at its nominal length: time in which the machine is too busy to
+/// run this thread does not count.
 fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
     let start = clock::now();
     sleep();
@@ -228,11 +229,12 @@ fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
 
 impl Scheduler {
     fn observe(&self) -> Observation {
-        // One that is to be started is free. First, lest one is missed that has just been.
+        // A drainer that is about to start counts as free. Read first, so that one that starts now
+        // is not missed.
         let starting = self.threads.requests.drainers();
         let living = self.live() as usize;
         if living == 0 {
-            // The rest is no matter.
+            // The rest does not matter.
             return Observation::default();
         }
         Observation {
@@ -245,13 +247,13 @@ impl Scheduler {
         }
     }
 
-    /// Of the workers that are in a poll: how long they have had a core so far.
+    /// For each worker in a poll: how long it has run on a core so far.
     fn core_times(&self) -> Vec<(usize, Duration)> {
         let in_poll = self.workers().filter(|worker| worker.is_in_poll());
         in_poll.filter_map(|worker| Some((worker.index, worker.thread().core_time()?))).collect()
     }
 
-    /// Whether one of those in a poll waits for a core, and has hardly had one since then.
+    /// Whether a worker in a poll waits for a core, and has hardly had one since `since`.
     fn somebody_lacks_a_core(&self, since: &[(usize, Duration)]) -> bool {
         since.iter().any(|&(index, before)| {
             self.worker(index).is_some_and(|worker| {

@@ -1,48 +1,49 @@
-//! Whether exit goes on waiting: a function of what main's thread sees, and of how long it has slept.
+//! Whether exit goes on waiting: a function of what main's thread sees, and of how long it has
+//! slept.
 //!
 //! # The rule
 //!
-//! Exit waits as long as it gets on. It *gets on* when fewer goroutines are alive than ever before since
-//! main returned, or fewer threads. Nothing else counts: not a poll, nor a timer that rings, a wake from
-//! outside, a `block_on` that goes round and round, or a spawn that is refused; any of these may go on
-//! for ever. So exit ends, at the latest, when it has not got on for the limit that [`Observation::limit`]
-//! gives. As the number of goroutines cannot grow any more, that bounds the whole of it.
+//! Exit waits as long as it makes progress. *Progress* is a new minimum of living goroutines since
+//! main returned, or of threads. Nothing else counts: not a poll, a timer that fires, a wake from
+//! outside, a `block_on` in a loop, or a spawn that is refused; any of these may go on for ever. So
+//! exit ends, at the latest, when it has made no progress for the limit that [`Observation::limit`]
+//! gives. As the number of goroutines cannot grow any more, that bounds the whole wait.
 //!
-//! One exception: destructors may start goroutines, which are dropped in turn. As long as goroutines end, a
-//! second in all does not count, so that a chain of a few hundred thousand comes to its end, and an endless one
-//! is cut off.
+//! One exception: destructors may start goroutines, which are dropped in turn. While goroutines
+//! end, up to a second in all does not count, so that a chain of a few hundred thousand finishes,
+//! and an endless one is cut off.
 //!
-//! (Each worker that exit starts, and there are few, gets ten milliseconds to begin.)
+//! Each worker that exit starts gets ten milliseconds to begin. There are at most [`MAX_DRAINERS`].
 //!
-//! The time is main's own sleep, each nap at its nominal length: where the machine is so busy that this
-//! thread does not run, no time passes for the workers either.
+//! The time is main's own sleep, with each nap capped at its nominal length: on a machine too busy
+//! to run this thread, no time passes for the workers either.
 //!
-//! Before the limit exit gives up if all that are alive sit in a `block_on` of their own, for ten
-//! milliseconds in which none of them begins or ends one: what they wait for has been dropped, unless it
-//! is theirs, or comes from outside. (Those whose destructors sit in one are waited for as long as
-//! others: others are there to do what they wait for.)
+//! Exit gives up before the limit if all living goroutines sit in a nested `block_on`, and for ten
+//! milliseconds none of them begins or ends one: what they wait for has been dropped, unless it is
+//! theirs, or comes from outside. A `block_on` in a destructor does not count as nested. Exit waits
+//! for it as long as for others: other goroutines exist that may do what it waits for.
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
-/// Main's thread looks this often at first whether exit gets on. Also how long the workers may be busy
-/// with what they do before a thread is started for the stragglers.
+/// The first nap between two looks. Also how long workers may be busy with other things before a
+/// thread is started for the stragglers.
 pub(crate) const NAP: Duration = Duration::from_millis(1);
 
-/// The longest nap. Who ends the last goroutine unparks main's thread.
+/// The longest nap. The worker that ends the last goroutine unparks main's thread.
 const LONGEST_NAP: Duration = Duration::from_millis(20);
 
-/// The least grace: in less time a thread that makes no progress cannot be told from one that
-/// waits for its turn on a busy machine.
+/// The least grace. In less time a thread that makes no progress looks like one that waits for its
+/// turn on a busy machine.
 pub(crate) const LEAST_GRACE: Duration = Duration::from_millis(10);
 
-/// For how long main's thread waits for a worker that is free to come to what is queued, or for one
-/// that has no core. It comes as soon as the machine lets it; the limit is there so that exit ends
-/// whatever happens.
+/// How long main's thread waits for a free worker to reach what is queued, or for one that has no
+/// core. The worker comes as soon as the machine lets it; the limit ensures that exit ends whatever
+/// happens.
 const WORKER_LIMIT: Duration = Duration::from_secs(1);
 
-/// For how long goroutines may end without there being fewer of them.
+/// How long goroutines may end without their number falling.
 const CHAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
@@ -52,13 +53,13 @@ pub(crate) const MAX_DRAINERS: usize = 64;
 /// What main's thread sees.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Observation {
-    /// Goroutines that are alive.
+    /// How many goroutines are alive.
     pub(crate) living: usize,
     /// How many have ended.
     pub(crate) finished: u64,
-    /// Those of them that sit in a nested `block_on`.
+    /// How many living goroutines sit in a nested `block_on` that they called in their polls.
     pub(crate) nested: usize,
-    /// Changes when a goroutine begins or ends to block inside a poll.
+    /// Changes when a goroutine starts or stops blocking inside a poll.
     pub(crate) steps: u64,
     /// Workers inside polls.
     pub(crate) in_poll: usize,
@@ -75,12 +76,12 @@ impl Observation {
         self.living <= self.nested
     }
 
-    /// Some goroutine waits for a worker that is free for it.
+    /// Some goroutine waits, and a worker is free for it.
     fn awaits_a_worker(&self) -> bool {
         self.has_free_worker() && self.in_poll < self.living
     }
 
-    /// For how long exit may fail to get on.
+    /// How long exit waits without progress.
     fn limit(&self, grace: Duration) -> Duration {
         if self.awaits_a_worker() { grace.max(WORKER_LIMIT) } else { grace }
     }
@@ -89,15 +90,16 @@ impl Observation {
 /// What main's thread does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nobody is alive.
+    /// No goroutine is alive.
     Done,
-    /// Sleeps for so long, at most, and looks again.
+    /// Sleep for at most this long, and look again.
     Wait(Duration),
-    /// Wakes a worker that sleeps, perhaps, beside what somebody who does not suspend has queued.
+    /// Also wake a sleeping worker: a goroutine that does not suspend may have tasks queued behind
+    /// it.
     WakeWorker(Duration),
-    /// Starts one more worker: all there are do not come to the end of their polls.
+    /// Also start one more worker: none of the others ends its poll.
     StartWorker(Duration),
-    /// Leaves behind who is alive.
+    /// Leave behind the goroutines that are alive.
     GiveUp,
 }
 
@@ -105,13 +107,13 @@ pub(crate) enum Verdict {
 pub(crate) struct Grace {
     grace: Duration,
     least: usize,
-    /// For how long exit has not got on.
+    /// How long exit has made no progress.
     stalled_for: Duration,
     finished: u64,
-    /// For how long goroutines have ended without there being fewer.
+    /// How long goroutines have ended without their number falling.
     chained_for: Duration,
     steps: u64,
-    /// For how long all that are alive have sat in a nested `block_on`, without a step.
+    /// How long all living goroutines have sat in a nested `block_on`, without a step.
     nested_for: Duration,
     drainers: usize,
 }
@@ -130,8 +132,8 @@ impl Grace {
         }
     }
 
-    /// After main's thread has slept for so long. `lacks_a_core` says whether a worker in a poll waits for
-    /// a core; it is asked when the limit has come.
+    /// Decides after main's thread has slept for `slept`. `lacks_a_core` says whether a worker in a
+    /// poll waits for a core; it is called when the limit is reached.
     pub(crate) fn assess(
         &mut self,
         seen: &Observation,
@@ -156,7 +158,7 @@ impl Grace {
             Verdict::WakeWorker(nap)
         } else if self.drainers < MAX_DRAINERS && !seen.all_are_nested() {
             self.drainers += 1;
-            // Time for it to begin.
+            // Gives it time to begin.
             self.stalled_for = self.stalled_for.min(self.grace - LEAST_GRACE).max(NAP);
             Verdict::StartWorker(nap)
         } else {
@@ -182,12 +184,12 @@ impl Grace {
         }
     }
 
-    /// The longer nothing happens, the less often main's thread looks.
+    /// The longer nothing happens, the longer the naps.
     fn nap(&self) -> Duration {
         (self.stalled_for / 8).clamp(NAP, LONGEST_NAP)
     }
 
-    /// For how long exit has not got on.
+    /// How long exit has made no progress.
     pub(crate) fn stalled_for(&self) -> Duration {
         self.stalled_for
     }

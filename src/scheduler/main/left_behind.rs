@@ -1,17 +1,17 @@
-//! Runtimes that exit ended without some of their goroutines, and who waits for news of that.
+//! Runtimes that exit ended while goroutines were alive, and the wakers that wait for that news.
 //!
-//! Such a goroutine may never complete, so nobody would ever wake those who await its handle. A
-//! handle that is awaited by anybody but a goroutine of the same runtime therefore leaves a waker
-//! here too, under the addresses of its runtime and its goroutine. A `JoinSet` leaves one for all its
-//! goroutines, and is told of every runtime. The scheduler of a goroutine left behind is never
-//! freed, so its address names it for ever.
+//! A goroutine left behind may never complete, so it would never wake the code that awaits its
+//! handle. Any code that awaits a handle, except a goroutine of the same runtime, therefore leaves
+//! a waker here too, under the addresses of the runtime and the goroutine. A `JoinSet` leaves one
+//! waker for all its goroutines, and is told of every runtime. The scheduler of a goroutine left
+//! behind is never freed, so its address stays unique.
 //!
-//! Who leaves gives back the memory that its waker took here, beside whatever others wait: the maps
+//! A waiter that leaves frees the memory of its entry at once, however many others wait: the maps
 //! are trees.
 //!
-//! Rejected: `event-listener`, which calls wakers under its lock. A waker is the user's code, and
-//! may drop or poll other handles. A slab, which keeps the room for as many as ever waited at once.
-//! A list of those who wait in the scheduler itself: a handle may outlive it.
+//! Rejected: `event-listener`, which calls wakers under its lock. A waker is user code, and may
+//! drop or poll other handles. A slab, which keeps room for the largest number that ever waited at
+//! once. A list in the scheduler itself: a handle may outlive it.
 
 #![forbid(unsafe_code)]
 
@@ -24,15 +24,16 @@ use crate::scheduler::foreign;
 use crate::scheduler::shared::Scheduler;
 use crate::sync::lock;
 
-/// One of several, so that goroutines that await many handles through a combinator do not all wait
+/// One of several, so that goroutines that await many handles through a combinator do not contend
 /// for one lock.
 #[repr(align(128))]
 struct Board {
-    /// The addresses of schedulers, on every board.
+    /// The addresses of schedulers; each board has them all.
     left: HashSet<usize, BuildHasherDefault<DefaultHasher>>,
-    /// Handles, by the addresses of scheduler and goroutine. `None` once it has been told.
+    /// Handles' wakers, by the addresses of scheduler and goroutine. `None` after the waker has
+    /// been called.
     handles: BTreeMap<(usize, usize), Option<Waker>>,
-    /// Sets, by their own addresses.
+    /// Sets' wakers, by the sets' addresses.
     sets: BTreeMap<usize, Waker>,
 }
 
@@ -54,13 +55,13 @@ impl Board {
     }
 }
 
-/// The board of who waits at this address.
+/// The board for waiters at this address.
 fn board_of(address: usize) -> &'static Mutex<Board> {
     &BOARD[address / 128 % BOARDS]
 }
 
-/// Notes that goroutines of `scheduler` are left behind, keeps it for ever, and wakes all who wait
-/// for such news.
+/// Records that goroutines of `scheduler` are left behind, leaks a reference to it, and wakes all
+/// who wait for that news.
 pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
     std::mem::forget(scheduler.clone());
     let address = Arc::as_ptr(scheduler).addr();
@@ -70,7 +71,7 @@ pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
         board.left.insert(address);
         let told = board.handles.range_mut((address, 0)..=(address, usize::MAX));
         wakers.extend(told.filter_map(|(_, waker)| waker.take()));
-        // Those are none of the user's. They go on waiting, for other runtimes.
+        // These are not user code. Sets go on waiting, for other runtimes.
         wakers.extend(board.sets.values().cloned());
     }
     if !wakers.is_empty() {
@@ -78,9 +79,8 @@ pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
     }
 }
 
-/// Whether goroutines of the runtime at `scheduler` were left behind. If not, news of that will
-/// wake `waker`, in place of the one that was given before, until the goroutine at `address` is
-/// [forgotten](forget).
+/// Whether goroutines of the runtime at `scheduler` were left behind. If not, that news will wake
+/// `waker`, which replaces the former one, until the goroutine at `address` is [forgotten](forget).
 pub(crate) fn is_announced_or_wait(
     scheduler: *const Scheduler,
     address: usize,
@@ -104,22 +104,22 @@ pub(crate) fn is_announced(scheduler: *const Scheduler, near: usize) -> bool {
     lock(board_of(near)).is_left(scheduler)
 }
 
-/// Nobody waits for news of the goroutine at `address` any more. It still has to have that address:
-/// later another one may wait under it.
+/// Ends the wait for news of the goroutine at `address`. The goroutine must still have that
+/// address: later another one may wait under it.
 pub(crate) fn forget(scheduler: *const Scheduler, address: usize) {
     let waker = lock(board_of(address)).handles.remove(&(scheduler.addr(), address));
     // Outside the lock.
     foreign::let_go(waker);
 }
 
-/// Has a waker called whenever goroutines are left behind, of whatever runtime, until it is dropped.
+/// Calls a waker whenever goroutines of any runtime are left behind, until it is dropped.
 pub(crate) struct Subscription {
     address: usize,
 }
 
 impl Subscription {
-    /// For whoever is alone at `address` as long as `waker` exists. Says whether there was such news
-    /// before. The waker is cloned under a lock, so it is none of the user's.
+    /// `address` must be the caller's alone as long as `waker` exists. Returns whether there was
+    /// such news before. The waker is cloned under a lock, so it must not be user code.
     pub(crate) fn new(address: usize, waker: Waker) -> (Self, bool) {
         let mut board = lock(board_of(address));
         board.sets.insert(address, waker);
@@ -148,7 +148,7 @@ mod tests {
     use crate::scheduler::context;
     use crate::{Builder, JoinSet, spawn};
 
-    /// How many wait for news of the caller's runtime alone.
+    /// How many handles of the caller's runtime wait for the news.
     fn handles_waiting() -> usize {
         let address = context::with_inside(|c| Arc::as_ptr(&c.unwrap().scheduler).addr());
         let on = |board: &Mutex<Board>| {

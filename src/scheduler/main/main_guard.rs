@@ -1,11 +1,11 @@
-//! The main guard's memory: whether main is done, and the first panic nobody could observe.
+//! The main guard's state: whether main is done, and the first panic that no code can observe.
 //!
-//! A panic goes to whoever takes the result from the goroutine's handle. If nobody can any more
-//! (there is no handle, or it went without its result having been taken) the panic is
-//! *unhandled*: the first one before main's result is kept here and main is interrupted, so that
-//! `block_on` can resume it on the caller's thread. Later ones are reported and dropped. That a
-//! goroutine panicked at all has been said by the panic hook, with message and place; the line
-//! written here adds where the goroutine was spawned and what follows.
+//! A panic goes to the code that takes the result from the goroutine's handle. If none can any
+//! more, because there is no handle, or the handle was dropped with the result untaken, the panic
+//! is *unhandled*. The first one before main's result is kept here, and main is interrupted, so
+//! that `block_on` can resume the panic on the caller's thread. Later ones are reported and
+//! dropped. The panic hook has already reported each panic, with message and place; the line
+//! written here adds where the goroutine was spawned, and what follows.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ use std::thread::Thread;
 use crate::panics::{Payload, discard};
 use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 
-/// What happens when a goroutine panics and nobody can observe it.
+/// What happens when a goroutine panics and no code can observe that.
 ///
 /// Go counterpart: an unrecovered panic in any goroutine ends the program; `Crash` is that.
 ///
@@ -44,7 +44,7 @@ pub enum UnhandledPanic {
     /// resumes the panic on its caller's thread.
     #[default]
     Crash,
-    /// The panic is dropped. (The panic hook has reported it, as it reports every panic.)
+    /// The panic is dropped. The panic hook has reported it, as it reports every panic.
     Ignore,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct MainGuard {
     policy: UnhandledPanic,
     thread: Thread,
     state: Mutex<State>,
-    /// Mirrors `state`, for looking without the lock: main must stop.
+    /// Main must stop. Mirrors `state`, for reading without the lock.
     crashed: AtomicBool,
 }
 
@@ -60,7 +60,7 @@ enum State {
     Running,
     Crashed {
         payload: Payload,
-        /// Main's own unwinding brought it about, by dropping a handle.
+        /// Main's own unwinding caused it, by dropping a handle.
         after_mains_own: bool,
     },
     /// The payload has been resumed inside a nested `block_on` of main's.
@@ -79,7 +79,7 @@ impl MainGuard {
         }
     }
 
-    /// Takes note of a panic that nobody can observe.
+    /// Handles a panic that no code can observe.
     pub(crate) fn unhandled(
         &self,
         payload: Payload,
@@ -110,13 +110,13 @@ impl MainGuard {
         }
     }
 
-    /// Whether main must stop for an unhandled panic.
+    /// Whether main must stop because of an unhandled panic.
     pub(crate) fn crashed(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `unhandled`.
         self.crashed.load(Ordering::Acquire)
     }
 
-    /// Takes the panic out, to resume it in the middle of main.
+    /// Takes the panic, to resume it in the middle of main.
     fn take_for_resumption(&self) -> Payload {
         let mut state = lock(&self.state);
         match std::mem::replace(&mut *state, State::CrashResumed) {
@@ -125,8 +125,8 @@ impl MainGuard {
         }
     }
 
-    /// Main has returned, been interrupted, or panicked with `own`: panics are only reported from
-    /// now on. Returns those there were, the first one first.
+    /// Main has returned, been interrupted, or panicked with `own`. From now on panics are only
+    /// reported. Returns the earlier ones, in order.
     pub(crate) fn main_done(&self, own: Option<Payload>) -> impl Iterator<Item = Payload> + use<> {
         let state = std::mem::replace(&mut *lock(&self.state), State::Done);
         self.crashed.store(false, Ordering::Release);
@@ -149,20 +149,20 @@ impl MainGuard {
         self.thread.id() == std::thread::current().id()
     }
 
-    /// Makes main's thread look again, at whatever it waits for.
+    /// Makes main's thread check again whatever it waits for.
     pub(crate) fn unpark(&self) {
         self.thread.unpark();
     }
 }
 
 thread_local! {
-    /// The mains that run on this thread, one inside the other. Without a destructor, so that a main
-    /// can run while others are destroyed; between mains it owns nothing.
+    /// The mains that run on this thread, outermost first. Without a destructor, so that a main can
+    /// run while other thread-locals are destroyed; between mains it owns nothing.
     static MAINS: ManuallyDrop<RefCell<Vec<Arc<MainGuard>>>> =
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
-/// Runs `main` as that of `guard`.
+/// Runs `main` as the main of `guard`.
 pub(crate) fn run_as_main<R>(guard: &Arc<MainGuard>, main: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {
@@ -182,12 +182,12 @@ pub(crate) fn run_as_main<R>(guard: &Arc<MainGuard>, main: impl FnOnce() -> R) -
 }
 
 /// Whether the caller, which keeps a main on this thread waiting, must unwind it for an unhandled
-/// panic. It need not while main unwinds already: a second panic would abort the process.
+/// panic. It need not if main already unwinds: a second panic would abort the process.
 pub(crate) fn must_unwind() -> bool {
     !std::thread::panicking() && must_stop()
 }
 
-/// Whether a main on this thread is to be dropped at its next await.
+/// Whether a main on this thread must be dropped at its next await.
 pub(crate) fn must_stop() -> bool {
     crashed_here().is_some()
 }
@@ -202,14 +202,14 @@ fn crashed_here() -> Option<Arc<MainGuard>> {
     MAINS.with(|mains| mains.borrow().iter().find(|guard| guard.crashed()).cloned())
 }
 
-/// The payload when main caught the real one and went on.
+/// The payload if main caught the real one and went on.
 fn already_resumed() -> Payload {
     Box::new(
         "a goroutine's panic was resumed in main, which caught it; a panic nobody handles ends main",
     )
 }
 
-/// Says on standard error what became of a panic. Nobody can be told that this failed.
+/// Reports on standard error what became of a panic. A failure to write is ignored.
 fn report(spawned_at: Option<&'static Location<'static>>, consequence: &str) {
     let mut stderr = std::io::stderr();
     let _ = match spawned_at {

@@ -10,7 +10,7 @@ use crate::scheduler::monitor;
 use crate::scheduler::shared::{Config, Scheduler};
 
 impl Scheduler {
-    /// A scheduler with its workers, whose main is the calling thread.
+    /// Creates a scheduler, and starts its workers. The calling thread becomes main's.
     pub(crate) fn start(config: Config) -> io::Result<Arc<Self>> {
         let scheduler = Scheduler::new(config);
         let workers = scheduler.config.workers;

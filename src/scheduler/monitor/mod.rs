@@ -1,26 +1,28 @@
-//! The monitor: the one thread that notices a worker that makes no progress, and sees to it that the
-//! others do.
+//! The monitor: the one thread that notices a worker that makes no progress, and keeps the others
+//! going.
 //!
-//! It takes a sample of all workers, lets `stall_detector.rs` decide, and acts:
+//! It samples all workers, lets `stall_detector.rs` decide, and acts:
 //!
-//! - What a worker neglects, others get.
-//! - A worker that is stuck is written off: it counts as away (`idle/mod.rs`), and its queue goes to the
-//!   injector. What it pushes from now on it neglects, too, unless thieves are faster. When its poll is
-//!   over it checks in, and is a worker like the others again, or a spare if it is one too many. Nothing
-//!   is handed over, and it is no matter if the decision comes late or is mistaken: all that a worker
-//!   has can be taken by others at any time, so one that is written off while its poll ends runs on as
-//!   it pleases.
-//! - For each that is away a spare steps in, or a new thread.
+//! - It gives other workers the tasks that wait behind a long poll.
+//! - It writes off a stuck worker: the worker counts as away (`idle/mod.rs`), and its queue goes to
+//!   the injector. Thieves take what it pushes from now on, or the monitor hands it on at its next
+//!   sample. When its poll is over the worker checks in, and is a worker like the others again, or
+//!   a spare if it is one too many. Nothing is handed over, and a late or mistaken decision does no
+//!   harm: other threads can take all that a worker has at any time, so one that is written off
+//!   while its poll ends simply runs on.
+//! - For each worker that is away, a spare steps in or a new thread starts.
 //! - It starts the threads that others request (`thread_requests.rs`).
-//! - A worker whose polls are long is asked to check in: after this one it looks at the injector and the
-//!   timers (`run_loop.rs`). And the goroutine in it gives way at its next operation (`gate.rs`).
-//! - Spares that have not been needed for a second leave.
-//! - Who held a worker for too long is reported.
+//! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
+//!   injector and the timers (`run_loop.rs`). The goroutine of a poll that lasts gives way at its
+//!   next operation (`gate.rs`).
+//! - It lets spares leave that have not been needed for a second.
+//! - It reports goroutines that hold a worker for too long.
 //!
-//! Besides it keeps the time for the timers (`timer_queue/mod.rs`), for which it wakes up at their deadlines.
+//! It also keeps time for the timers (`timer_queue/mod.rs`), and wakes at their deadlines.
 //!
-//! Samples are taken every 800 µs while anything moves, or every millisecond if nobody is idle. When nothing
-//! waits and nothing has moved since the last one, it goes to sleep (`idle/mod.rs`).
+//! It takes a sample every 800 µs while anything moves, or every millisecond if no worker is idle.
+//! When nothing waits and nothing has moved since the last sample, it goes to sleep
+//! (`idle/mod.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -41,28 +43,29 @@ use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector};
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 
-/// As std's default, whatever `RUST_MIN_STACK` says: the monitor runs no code of the user's.
+/// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.
 const STACK_SIZE: usize = 2 << 20;
 
-/// A poll that lasts longer beside somebody idle neglects what its worker has. It costs less to wait
-/// for this than to come back.
+/// A poll that lasts longer than this, beside an idle worker, keeps its worker's tasks waiting.
+/// Waiting this long costs less than coming back.
 const MOMENT: Duration = Duration::from_micros(50);
 
-/// How long it sleeps while a worker is awake or written off, at first. The next sample finds what
-/// was pushed without a lock beside the first; after that every pusher sees that it must be called.
+/// The first sleep while a worker is awake or written off. The next sample finds a task that was
+/// pushed without a lock at the same moment; later pushers see that they must wake the monitor.
 const SHORT_SLEEP: Duration = Duration::from_millis(10);
 
-/// How long it sleeps if there is nothing to see but spares, or workers that are written off.
+/// The sleep when all workers are spares or written off.
 const LONG_SLEEP: Duration = Duration::from_secs(1);
 
-/// So much of the time between two looks counts, at most. More has passed if the process was stopped, or
-/// the machine too busy to run this thread; then the others have not run either, and held nobody up.
+/// Caps the time credited between samples. More passes only if the process was stopped, or the
+/// machine was too busy to run this thread; the workers did not run either, so they delayed
+/// nothing.
 const LONGEST_STEP: Duration = Duration::from_millis(20);
 
-/// A spare that has not been needed for this long, or up to twice as long, leaves.
+/// A spare leaves when it has not been needed for this long, or up to twice as long.
 const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 
-/// How long nobody asks for threads after the system has refused one.
+/// The pause after the system has refused a thread.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<()> {
@@ -81,11 +84,11 @@ struct Monitor {
     detector: StallDetector,
     reports: Reports,
     seen: Vec<Seen>,
-    /// How many workers may be available, as `Idle` was last told.
+    /// How many workers may be available, as last told to `Idle`.
     allowed: usize,
     next_sleep: Duration,
     sampled_last: Instant,
-    /// When that was by a clock that stands still while the process does.
+    /// The time of that sample, on a clock that stops while the process is stopped.
     counted: Instant,
     spares_left_at: Instant,
     refused_until: Option<Instant>,
@@ -123,10 +126,10 @@ impl Monitor {
                         inspect_at = self.inspect(now).map(|after| clock::now() + after);
                     }
                 }
-                // Exit looks after stragglers itself.
+                // Exit takes care of stragglers itself.
                 Phase::Closing | Phase::Closed => inspect_at = None,
                 Phase::Ended => {
-                    // What was requested before the phase was set.
+                    // Requests made before the phase was set.
                     self.serve();
                     return self.scheduler.stop_internal_timers();
                 }
@@ -134,7 +137,7 @@ impl Monitor {
         }
     }
 
-    /// Starts the threads that others want.
+    /// Starts the threads that others have requested.
     fn serve(&mut self) {
         let scheduler = self.scheduler.clone();
         let requested = scheduler.threads.requests.take_covers();
@@ -147,21 +150,21 @@ impl Monitor {
         scheduler.threads.requests.send_notices();
     }
 
-    /// Starts the threads that drop, at exit, what no worker comes to.
+    /// Starts the threads that drop, at exit, what no worker reaches.
     fn start_drainers(&self) {
         let scheduler = &self.scheduler;
         if scheduler.phase() == Phase::Ended {
             return;
         }
         while scheduler.threads.requests.drainers() > 0 {
-            // If the system refuses it, those it was for stay where they are.
+            // If the system refuses the thread, the goroutines it was for stay where they are.
             let _ = scheduler.start_worker(scheduler.config.max_threads + MAX_DRAINERS);
-            // Now that it is counted as a worker.
+            // Only now: it is counted as a worker.
             scheduler.threads.requests.drainer_started();
         }
     }
 
-    /// Says whether timers are due which workers have to see to.
+    /// Fires due timers that have internal wakers. Returns whether workers must fire others.
     fn keep_time(&self, now: Instant) -> bool {
         let scheduler = &self.scheduler;
         scheduler.timers.check_drivers(now);
@@ -172,7 +175,7 @@ impl Monitor {
         some_are_overdue
     }
 
-    /// Takes a sample, and acts. Returns how long to sleep.
+    /// Takes a sample, and acts on it. Returns how long to sleep.
     fn inspect(&mut self, now: Instant) -> Option<Duration> {
         let scheduler = self.scheduler.clone();
         self.seen.clear();
@@ -218,7 +221,7 @@ impl Monitor {
         Some(verdict.next_sample)
     }
 
-    /// Which of these workers do not come to the end of their polls, which have just begun, soon.
+    /// Which of these workers, whose polls have just begun, do not end them soon.
     fn give_a_moment(&self, workers: &[usize]) -> Vec<usize> {
         let start = clock::now();
         let mut left = workers.to_vec();
@@ -230,12 +233,12 @@ impl Monitor {
             if left.is_empty() || start.elapsed() >= MOMENT {
                 return left;
             }
-            // To yield would give the core away for milliseconds, if the poll happens to be on it.
+            // A yield would give the core away for milliseconds if the poll runs on it.
             hint::spin_loop();
         }
     }
 
-    /// Sees to it that there are enough workers.
+    /// Makes enough workers available.
     fn cover(&mut self, extra: usize, now: Instant) {
         let scheduler = &self.scheduler;
         self.allowed = scheduler.config.workers + extra;
@@ -258,7 +261,7 @@ impl Monitor {
         }
     }
 
-    /// Starts one more worker, to stand in for one that is away. Says whether that worked.
+    /// Starts one more worker, to stand in for one that is away. Returns whether that succeeded.
     fn start_cover(&self) -> bool {
         let scheduler = &self.scheduler;
         let Err(error) = scheduler.start_worker(scheduler.config.max_threads) else { return true };
@@ -281,7 +284,7 @@ impl Monitor {
         self.reports.send();
     }
 
-    /// There is nothing to see. Returns how long to sleep.
+    /// Prepares to sleep, since there is nothing to see. Returns for how long.
     fn announce_sleep(&mut self, next_sample: Duration) -> Option<Duration> {
         let scheduler = &self.scheduler;
         let summary = scheduler.idle.announce_monitor_sleep();

@@ -1,8 +1,8 @@
-//! What the system says of a thread: is it asleep? How long has it run?
+//! What the operating system says of a thread: whether it is asleep, and how long it has run.
 //!
-//! Linux says so in `/proc`. Elsewhere nobody is asked, and every thread counts as computing.
+//! Linux reports both in `/proc`. On other systems every thread counts as computing.
 //!
-//! Rejected: a crate for it. `rustix` or `libc` would serve for the thread's number alone, `procfs`
+//! Rejected: a crate for it. `rustix` or `libc` would provide only the thread's number, `procfs`
 //! parses fifty fields, and the standard library reads files and links.
 
 #![forbid(unsafe_code)]
@@ -10,7 +10,7 @@
 use std::fs;
 use std::time::Duration;
 
-/// A thread's number as the system has it; zero if it has none.
+/// The operating system's number of a thread; zero if there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ThreadNumber(pub(crate) u32);
 
@@ -24,7 +24,7 @@ impl ThreadNumber {
         ThreadNumber(name.and_then(|name| name.parse().ok()).unwrap_or(0))
     }
 
-    /// Whether it waits for something in the system, be it a lock, a file, or time to pass.
+    /// Whether the thread waits in the kernel, for a lock, a file, or time to pass.
     pub(crate) fn is_asleep(self) -> bool {
         if self.0 == 0 {
             return false;
@@ -33,7 +33,7 @@ impl ThreadNumber {
         fs::read(path).is_ok_and(|line| matches!(state(&line), Some(b'S' | b'D')))
     }
 
-    /// How long it has had a core so far.
+    /// How long it has run on a core so far.
     pub(crate) fn core_time(self) -> Option<Duration> {
         let text = fs::read_to_string(format!("/proc/self/task/{}/schedstat", self.0)).ok()?;
         Some(Duration::from_nanos(text.split_whitespace().next()?.parse().ok()?))
@@ -41,7 +41,7 @@ impl ThreadNumber {
 }
 
 /// The state in a line of `/proc/<process>/task/<thread>/stat`: the letter after the name, which is
-/// in parentheses and may contain some itself.
+/// in parentheses and may itself contain some.
 fn state(line: &[u8]) -> Option<u8> {
     let name_ends = line.iter().rposition(|&byte| byte == b')')?;
     line.get(name_ends + 2).copied()

@@ -1,8 +1,8 @@
-//! Telling the user who blocks.
+//! Reports to the user about goroutines that block.
 //!
-//! Callbacks are the user's code: they may block, on a lock that the reported goroutine holds even,
-//! and panic. So each batch of reports has a thread of its own, and if the system refuses one they
-//! wait for the next look. There are few: a spawn site is reported once.
+//! Callbacks are user code: they may panic, or block, even on a lock that the reported goroutine
+//! holds. So each batch of reports runs on its own thread. If the system refuses one, the reports
+//! wait for the monitor's next sample. Reports are few: a spawn site is reported once.
 
 #![forbid(unsafe_code)]
 
@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use crate::panics;
 
-/// A goroutine that held its worker for long in a single poll, without
+/// A goroutine that held its worker for too long in a single poll, without
 /// [`blocking`](crate::blocking): see [`Builder::on_blocked`](crate::Builder::on_blocked).
 ///
 /// It displays as a sentence.
 ///
-/// Go counterpart: none; there every function may block.
+/// Go counterpart: none; in Go every function may block.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ use crate::panics;
 pub struct Blocked {
     /// Where the goroutine was spawned.
     pub spawned_at: &'static Location<'static>,
-    /// For how long it had held its worker when that was noticed.
+    /// How long it had held its worker when the monitor noticed.
     pub held_for: Duration,
 }
 
@@ -65,20 +65,20 @@ impl fmt::Display for Blocked {
 #[derive(Clone)]
 pub(crate) struct Callback(pub(crate) Arc<dyn Fn(&Blocked) + Send + Sync>);
 
-/// Its panics are caught, and what it leaves behind then is its own affair.
+/// gorun catches its panics; the callback answers for any state it leaves behind.
 impl UnwindSafe for Callback {}
 impl RefUnwindSafe for Callback {}
 
-/// Who wants to know.
+/// A callback, and its threshold.
 #[derive(Clone)]
 pub(crate) struct Listener {
-    /// Of polls that last longer.
+    /// It wants to know of polls that last longer than this.
     pub(crate) after: Duration,
     pub(crate) tell: Callback,
 }
 
 impl Listener {
-    /// Standard error. Nobody can be told that it cannot be written to.
+    /// Writes to standard error, and ignores a failure to do so.
     pub(crate) fn standard_error(after: Duration) -> Self {
         let tell = |blocked: &Blocked| {
             let _ = writeln!(std::io::stderr(), "gorun: {blocked}");
@@ -99,7 +99,7 @@ impl Reports {
         Reports { listeners: listeners.collect(), due: Vec::new() }
     }
 
-    /// Whether anybody wants to know of a poll that has lasted this long.
+    /// Whether any listener wants to know of a poll that has lasted this long.
     pub(crate) fn concern(&self, held_for: Duration) -> bool {
         self.listeners.iter().any(|(listener, _)| held_for > listener.after)
     }
@@ -113,7 +113,7 @@ impl Reports {
         }
     }
 
-    /// Tells them what has been noted.
+    /// Sends what has been noted.
     pub(crate) fn send(&mut self) {
         if self.due.is_empty() {
             return;
@@ -131,7 +131,7 @@ impl Reports {
     }
 }
 
-/// The panic hook says what a callback's panic said.
+/// Calls one listener. If it panics, the panic hook reports that.
 fn tell((listener, blocked): &(Listener, Blocked)) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (listener.tell.0)(blocked))) {
         panics::discard(payload);

@@ -1,65 +1,67 @@
-//! Which workers are stuck, and what to do about it: a function of what the monitor sees, and when.
+//! Which workers are stuck, and what to do about it: a function of samples and time.
 //!
-//! A worker is *stuck* if it is in one and the same poll, while work waits and nobody is free for it,
+//! A worker is *stuck* if it stays in one poll, while work waits and no worker is free for it,
 //!
-//! - for a millisecond, and the system says that its thread is asleep, or
-//! - for 10 ms, Go's time slice, if it computes and nobody else that is available has begun a poll in
-//!   that time either. (While somebody does, what waits is seen to, and one more thread would only share
-//!   the cores that they have. The system's word is asked for suspects only. Where it has none,
-//!   everybody computes.)
+//! - for a millisecond, and the kernel says that its thread is asleep, or
+//! - for 10 ms, Go's time slice, if it computes and no other available worker has begun a poll in
+//!   that time either. While another worker begins polls, it serves what waits, and one more thread
+//!   would only share their cores. We query the kernel only for suspects; on other systems every
+//!   thread counts as computing.
 //!
-//! For each that is stuck another worker steps in. If those get stuck in turn, asleep, and most of them
-//! do, the number of workers that may be available at the same time grows, at first by one and then
-//! twofold, until there are enough. (If most do not, they see to what waits. More would crowd the cores,
-//! and be late to leave when they are not needed any more.) When none has been found asleep for 10 ms it
-//! is the configured one again. Workers that compute are replaced and no more: they share the cores there
-//! are, so more of them at once bring nothing but a turn for what waits, which one round of replacements
-//! every 10 ms gives.
+//! Another worker steps in for each stuck one. If stand-ins fall asleep too, and at least half of
+//! the workers in polls do, the number of workers that may be available at the same time grows,
+//! first by one and then twofold, until there are enough. If fewer sleep, the others serve what
+//! waits; more workers would crowd the cores, and leave late when they are no longer needed. After
+//! 10 ms in which no worker was found asleep, the configured number holds again. Workers that
+//! compute are replaced one for one: they share the cores, so more of them gain only a turn for
+//! what waits, and one round of replacements every 10 ms gives that turn.
 //!
-//! A worker is *slow* if it has begun so few polls since the last look that what waits in the injector, or is
-//! due at the timers, would not have its turn. It is *overdue* if it has been in one poll since then and
-//! something waits: the goroutine there is to give way at its next operation.
+//! A worker is *slow* if it has begun so few polls since the last sample that tasks in the
+//! injector, or due timers, would not get their turn. It is *overdue* if it has been in one poll
+//! since then and something waits: its goroutine must give way at its next operation.
 //!
-//! A worker *neglects* what is in its own queue if it stays in a poll while others are idle.
+//! A worker is *neglecting* its own queue if it stays in a poll while others are idle.
 //!
 //! # Rejected
 //!
-//! - The thread's CPU clock, to tell who sleeps: with more threads than cores it also stands still for
-//!   one that waits for its turn.
-//! - An own, adaptive number of workers (hill climbing, as in .NET): it takes hundreds of milliseconds
-//!   to find what is known here, that somebody is asleep who need not be waited for.
+//! - The thread's CPU clock, to tell which threads sleep: with more threads than cores it also
+//!   stands still for a thread that waits for a core.
+//! - An adaptive number of workers (hill climbing, as in .NET): it takes hundreds of milliseconds
+//!   to find what the kernel tells us at once, that a worker is asleep.
 
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
 
-/// A poll that has slept this long, at least, is stuck.
+/// A poll that has slept for this long is stuck.
 const ASLEEP: Duration = Duration::from_millis(1);
 
-/// Polls that keep others waiting this long, computing, are stuck.
+/// Polls that compute for this long while work waits are stuck.
 const COMPUTING: Duration = Duration::from_millis(10);
 
-/// For so long after somebody was found asleep as many workers are allowed as were needed then.
+/// For this long after a worker was found asleep, as many workers are allowed as were needed then.
 const CALM: Duration = Duration::from_millis(10);
 
-/// A worker that has begun fewer polls than this since the last look has not looked at the injector.
+/// A worker that has begun fewer polls than this since the last sample has not looked at the
+/// injector.
 const FEW_POLLS: usize = 61;
 
-/// How often to look: while somebody is idle whom neglected work could go to, which keeps neglect below
-/// a millisecond, the system's slack included, and while nobody is. Each look costs a wake-up.
+/// The interval between samples, while some worker is idle and while none is. The first keeps tasks
+/// from waiting beside an idle worker for a millisecond, the kernel's timer slack included. Each
+/// sample costs a wake-up.
 const BESIDE_IDLERS: Duration = Duration::from_micros(800);
 const WITHOUT_IDLERS: Duration = Duration::from_millis(1);
 
 /// A worker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Changes with each step; odd is inside a poll.
+    /// Changes with each step; odd inside a poll.
     pub(crate) ticks: u64,
-    /// It has said so, and somebody has taken its place.
+    /// It has announced that it blocks, and another worker has taken its place.
     pub(crate) is_blocked: bool,
     /// Tasks wait in its own queue.
     pub(crate) has_tasks: bool,
-    /// How many polls have begun.
+    /// How many polls it has begun.
     pub(crate) polls: usize,
 }
 
@@ -69,12 +71,12 @@ impl Seen {
     }
 }
 
-/// All of them at one moment.
+/// All workers at one moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample<'a> {
     pub(crate) now: Instant,
     pub(crate) workers: &'a [Seen],
-    /// Work waits that is in no worker's queue.
+    /// Work waits outside the workers' own queues.
     pub(crate) work_waits: bool,
     /// Some worker has nothing to do.
     pub(crate) somebody_is_idle: bool,
@@ -82,28 +84,28 @@ pub(crate) struct Sample<'a> {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Whose tasks others should have.
+    /// Workers whose tasks must go to others.
     pub(crate) neglecting: Vec<usize>,
-    /// Whose tasks others should have if the poll that has begun lasts.
+    /// Workers whose tasks must go to others if the poll that has just begun lasts.
     pub(crate) perhaps_neglecting: Vec<usize>,
-    /// Who is stuck, and was not before.
+    /// Workers that have become stuck since the last sample.
     pub(crate) stuck: Vec<usize>,
-    /// Whose polls take so long that the injector and the timers would wait for their turn.
+    /// Workers whose polls are so long that the injector and the timers would miss their turn.
     pub(crate) slow: Vec<usize>,
-    /// Who has been in one poll since the last look, while something waits.
+    /// Workers that have been in one poll since the last sample, while something waits.
     pub(crate) overdue: Vec<usize>,
-    /// So many more workers than configured may be available.
+    /// How many more workers than configured may be available.
     pub(crate) extra: usize,
-    /// Whether there may be more to see soon.
+    /// Nothing waits, nothing has moved, and no extra worker is allowed.
     pub(crate) is_quiet: bool,
-    /// When to look again.
+    /// The time to the next sample.
     pub(crate) next_sample: Duration,
 }
 
 /// What the monitor remembers.
 pub(crate) struct StallDetector {
     polls: Vec<Poll>,
-    /// Since when work has been waiting that nobody is free for.
+    /// Since when work has waited that no worker is free for.
     waits_since: Option<Instant>,
     extra: usize,
     slept_last: Option<Instant>,
@@ -114,9 +116,9 @@ struct Poll {
     /// When it was first seen.
     since: Instant,
     is_stuck: bool,
-    /// How many polls had begun at the last look.
+    /// How many polls had begun at the last sample.
     polls: usize,
-    /// Not to be asked for earlier: asking costs some microseconds.
+    /// We do not query the kernel earlier: a query costs some microseconds.
     ask_after: Duration,
 }
 
@@ -125,12 +127,12 @@ impl StallDetector {
         StallDetector { polls: Vec::new(), waits_since: None, extra: 0, slept_last: None }
     }
 
-    /// For how long a worker has been seen in its present poll.
+    /// How long a worker has been seen in its present poll.
     pub(crate) fn held_for(&self, worker: usize, now: Instant) -> Duration {
         self.polls.get(worker).map_or(Duration::ZERO, |poll| now - poll.since)
     }
 
-    /// `is_asleep` asks the system about a worker's thread.
+    /// `is_asleep` queries the kernel about a worker's thread.
     pub(crate) fn assess(
         &mut self,
         sample: &Sample<'_>,
@@ -196,7 +198,7 @@ impl StallDetector {
         }
     }
 
-    /// Says whether anybody has moved since the last look.
+    /// Returns whether any worker has moved since the last sample.
     fn note_progress(&mut self, workers: &[Seen], now: Instant) -> bool {
         let mut has_moved = false;
         self.polls.truncate(workers.len());
@@ -213,14 +215,14 @@ impl StallDetector {
         has_moved
     }
 
-    /// When the last poll of one that is available was first seen.
+    /// When the latest poll of an available worker was first seen.
     fn newest(&self, workers: &[Seen]) -> Option<Instant> {
         let available = workers.iter().zip(&self.polls);
         let available = available.filter(|(seen, poll)| !seen.is_blocked && !poll.is_stuck);
         available.map(|(_, poll)| poll.since).max()
     }
 
-    /// Of so many workers that were in polls, and not stuck before, so many sleep.
+    /// Of `polling` workers in polls, not stuck before, `slept` are asleep.
     fn adapt(&mut self, now: Instant, polling: usize, slept: usize) {
         let is_calm = self.slept_last.is_none_or(|last| now - last >= CALM);
         if is_calm {

@@ -1,4 +1,4 @@
-//! Timers: all of them, and one as its owner has it.
+//! Timers: one as its owner holds it, and the queue of all of them.
 
 #![forbid(unsafe_code)]
 

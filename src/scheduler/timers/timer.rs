@@ -1,4 +1,4 @@
-//! A timer, as its owner has it: a deadline, and who waits for it.
+//! One timer as its owner holds it: a deadline, and the task that waits for it.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ use crate::scheduler::timers::timer_queue::{Home, Number, Shard};
 pub(crate) struct Timer {
     scheduler: Arc<Scheduler>,
     deadline: Instant,
-    /// While it waits.
+    /// `Some` while it waits.
     number: Option<Number>,
 }
 
@@ -31,7 +31,7 @@ impl Timer {
         self.deadline
     }
 
-    /// Whether it has been waited for.
+    /// Whether `wait` has been called, since the last `reset` or `cancel`.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.number.is_some()
     }
@@ -40,12 +40,12 @@ impl Timer {
         clock::now() >= self.deadline
     }
 
-    /// Whether the runtime that keeps its time is this one.
+    /// Whether the timer belongs to this context's runtime.
     pub(crate) fn belongs_to(&self, context: &Context) -> bool {
         context.belongs_to(Arc::as_ptr(&self.scheduler))
     }
 
-    /// The runtime has ended: nobody keeps the time any more.
+    /// Whether the runtime has ended, so that no thread keeps time for it.
     pub(crate) fn has_stopped(&self) -> bool {
         self.scheduler.phase() == Phase::Ended
     }
@@ -62,21 +62,21 @@ impl Timer {
         }
     }
 
-    /// Has `waker` woken when the timer is due, or has stopped. Says whether it already is, or has.
+    /// Wakes `waker` when the timer is due, or has stopped. Returns whether it already is, or has.
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
         if let Some(number) = self.number {
             match self.scheduler.timers.will_wake(self.deadline, number, waker) {
                 Some(true) => return false,
-                // It goes where whoever waits for it now is.
+                // The new entry goes to the present waiter's shard.
                 Some(false) => self.cancel(),
                 None => return true,
             }
         }
         self.number = Some(self.add(waker));
-        // Only now: whoever stops all timers does not come again.
+        // Only now: the thread that stops all timers does so once.
         let has_stopped = self.has_stopped();
         if has_stopped {
-            // Else a thread that drives its future for ever would go on keeping the time.
+            // Otherwise a thread that drives its future for ever would go on keeping time.
             self.cancel();
         }
         has_stopped
@@ -112,36 +112,36 @@ impl Drop for Timer {
 }
 
 impl Scheduler {
-    /// Wakes by wakers that are no code of the user's. Says whether others are due.
+    /// Fires due timers that have internal wakers. Returns whether others are due.
     pub(crate) fn wake_internal_due(&self, now: Instant) -> bool {
         self.timers.take_internal_due(now, |waker| self.wake(waker));
         self.timers.are_foreign_due(now)
     }
 
-    /// By a worker, which may block in one of the wakers.
+    /// Fires all due timers. Workers call this, since a foreign waker may block.
     pub(crate) fn wake_due(&self, now: Instant) {
         self.timers.take_internal_due(now, |waker| self.wake(waker));
         self.timers.take_foreign_due(now, |waker| self.wake(waker));
     }
 
-    /// By a thread that drives a future: what that future waits for.
+    /// Fires the due timers of the future that the calling thread drives.
     pub(crate) fn wake_driver_due(&self, shard: &Shard, now: Instant) {
         self.timers.take_driver_due(shard, now, |waker| self.wake(waker));
     }
 
-    /// Nobody keeps the time from now on: tells goroutines, and threads that drive futures.
+    /// Wakes all goroutines and drivers that wait for timers: no thread keeps time from now on.
     pub(crate) fn stop_internal_timers(&self) {
         self.timers.take_internal().into_iter().for_each(|waker| self.wake(waker));
     }
 
-    /// Tells all others. By a worker.
+    /// Calls all foreign wakers. Workers call this.
     pub(crate) fn stop_foreign_timers(&self) {
         while let Some(waker) = self.timers.take_foreign() {
             self.wake(waker);
         }
     }
 
-    /// Tells those to whom no worker has come.
+    /// Has the foreign wakers called that no worker has reached.
     pub(crate) fn stop_timers_left(&self) {
         let left: Vec<_> = std::iter::from_fn(|| self.timers.take_foreign()).collect();
         if !left.is_empty() {
@@ -173,7 +173,7 @@ mod tests {
         context::with_inside(|inside| inside.expect("in main").scheduler.timers.len())
     }
 
-    /// Polls `future` once, and drops it.
+    /// Polls `future` once, and then drops it.
     async fn touch(future: impl Future) {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! The decision, without threads: what main's thread sees after which nap, and what follows.
+//! The decision, without threads: what main's thread sees after each nap, and what follows.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// So many goroutines, each in a poll on a worker of its own.
+/// `living` goroutines, each in a poll on a worker of its own.
 fn running(living: usize) -> Observation {
     Observation { living, finished: 0, nested: 0, steps: 0, in_poll: living, workers: living }
 }
@@ -19,7 +19,8 @@ fn nested(living: usize) -> Observation {
     Observation { nested: living, ..running(living) }
 }
 
-/// Looks as main's thread does, nap after nap, until it does not wait any more. Says how long it has slept.
+/// Looks as main's thread does, nap after nap, until the verdict is to stop. Returns how long it
+/// slept.
 fn wait(grace: &mut Grace, mut seen: impl FnMut(Duration) -> Observation) -> (Verdict, Duration) {
     let (mut at, mut slept) = (Duration::ZERO, Duration::ZERO);
     loop {

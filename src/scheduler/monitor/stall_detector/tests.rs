@@ -1,4 +1,4 @@
-//! The decision, without threads: what is seen at which time, and what follows.
+//! The decision, without threads: a table of samples, and what follows from each.
 
 #![forbid(unsafe_code)]
 
@@ -6,7 +6,7 @@ use super::*;
 
 const MILLI: Duration = Duration::from_millis(1);
 
-/// A row of samples in one runtime.
+/// A series of samples in one runtime.
 struct Watch {
     detector: StallDetector,
     start: Instant,
@@ -37,7 +37,7 @@ struct Others {
     somebody_is_idle: bool,
 }
 
-/// Work waits for which nobody is free.
+/// Work waits that no worker is free for.
 const BACKLOG: Others = Others { work_waits: true, somebody_is_idle: false };
 const NOTHING_WAITS: Others = Others { work_waits: false, somebody_is_idle: false };
 const IDLERS: Others = Others { work_waits: false, somebody_is_idle: true };
@@ -47,7 +47,7 @@ impl Watch {
         Watch { detector: StallDetector::new(), start: Instant::now(), asked: Vec::new() }
     }
 
-    /// At so many milliseconds; the workers in `asleep` are.
+    /// A sample at `at` milliseconds, with the workers in `asleep` asleep.
     fn assess(&mut self, at: f64, workers: &[Seen], others: Others, asleep: &[usize]) -> Verdict {
         let sample = Sample {
             now: self.start + MILLI.mul_f64(at),
@@ -137,7 +137,7 @@ fn a_worker_between_two_polls_or_that_has_said_it_blocks_is_not_stuck() {
 fn while_somebody_sees_to_what_waits_nobody_that_computes_is_replaced() {
     let mut watch = Watch::new();
     for at in 0..100 {
-        // The second one's polls take five milliseconds each.
+        // The second worker's polls take five milliseconds each.
         let workers = [polling(1), polling(at / 5)];
         assert_eq!(watch.assess(at as f64, &workers, BACKLOG, &[]).stuck, [], "at {at} ms");
     }
@@ -201,7 +201,7 @@ fn when_those_that_step_in_fall_asleep_in_turn_more_and_more_may() {
     let mut watch = Watch::new();
     let mut extra = Vec::new();
     for at in 0..6_u64 {
-        // Whoever was awake at the last look is asleep now.
+        // The workers that were awake at the last sample are asleep now.
         let asleep: Vec<_> = (0..=at as usize).collect();
         let workers = vec![polling(1); at as usize + 2];
         extra.push(watch.assess(at as f64, &workers, BACKLOG, &asleep).extra);
@@ -213,7 +213,7 @@ fn when_those_that_step_in_fall_asleep_in_turn_more_and_more_may() {
 fn while_most_of_those_that_step_in_go_on_no_more_than_those_may() {
     let mut watch = Watch::new();
     for at in 0..50_u64 {
-        // Three move, and one more is asleep at each look.
+        // Three move, and one more is asleep at each sample.
         let mut workers = vec![polling(at); 3];
         workers.extend(vec![polling(1); at as usize + 1]);
         let asleep: Vec<_> = (3..workers.len()).collect();
@@ -296,7 +296,7 @@ fn workers_come_and_go() {
     let mut watch = Watch::new();
     watch.assess(0.0, &[polling(1), polling(1), polling(1)], BACKLOG, &[]);
     assert_eq!(watch.assess(5.0, &[polling(1)], BACKLOG, &[]).stuck, []);
-    // A place that was empty in between has a poll that has just begun.
+    // After a slot was empty in between, its poll counts as new.
     assert_eq!(watch.assess(10.0, &[polling(1), polling(1)], BACKLOG, &[]).stuck, []);
     assert_eq!(watch.assess(20.0, &[polling(1), polling(1)], BACKLOG, &[]).stuck, [0, 1]);
 }

@@ -1,58 +1,61 @@
-//! Timers: who is to be woken, and when. (One of them, as its owner has it: `timer.rs`.)
+//! The timers of a runtime: which wakers to wake, and when. `timer.rs` has one timer as its owner
+//! holds it.
 //!
 //! # Protocol
 //!
-//! A timer is an entry in an ordered map. Beside each map stands its earliest deadline, for a look
-//! without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and of futures
-//! that a thread drives, and one for *foreign* wakers, which may be anybody's code.
+//! A timer is an entry in an ordered map. Each map publishes its earliest deadline, which threads
+//! read without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and
+//! of futures that a thread drives, and one for *foreign* wakers, which may be user code.
 //!
-//! - Timers that goroutines wait for are in one of the shared shards; a thread always uses the same one.
-//!   Workers wake what is due every few dozen polls, and when they have nothing to do; and so does the
-//!   monitor, which alone waits for a deadline: before it sleeps it says until when at the latest, and
-//!   looks at the deadlines once more; who adds an earlier one calls it.
-//! - A thread that drives a future (`drive.rs`), as main's does, has a shard of its own for what that
-//!   future waits for. It wakes what is due there itself, before each poll, and sleeps no longer than to
-//!   the earliest deadline. So main's timers ring on time whatever the workers do, without a second
-//!   thread, and also inside a combinator that has wakers of its own.
+//! - Goroutines' timers are in the shared shards; a thread always uses the same one. Workers fire
+//!   due timers every few dozen polls, and when they have nothing to do. The monitor does so too,
+//!   and it alone waits for deadlines. Before it sleeps it publishes when it will wake at the
+//!   latest, and looks at the deadlines once more. A thread that adds an earlier deadline wakes it.
+//! - A thread that drives a future (`drive.rs`), such as main's, has its own shard for that
+//!   future's timers. It fires them before each poll, and sleeps no longer than to the earliest
+//!   deadline. So main's timers fire on time whatever the workers do, without a second thread, and
+//!   also inside a combinator that has its own wakers.
 //!
-//! A foreign waker may block, so the monitor never calls one. It calls a worker, to which that is a poll
-//! like any other: it does not search meanwhile, and if it gets stuck it is replaced. What is due counts
-//! as work that waits, so that stuck workers get cover for it. The same goes for a foreign waker in a
-//! driver's shard if its thread does not come to it within a millisecond: it may be busy with something
-//! else while a goroutine waits for that timer, to which the future has moved. (An internal waker there is
-//! the driver's own. A future that is polled elsewhere has a waker from there, and moves its timer along.)
+//! A foreign waker may block, so the monitor never calls one. It wakes a worker, which treats the
+//! call as a poll: the worker does not search meanwhile, and is replaced if it gets stuck. Due
+//! timers count as work that waits, so stuck workers are covered for them. The same holds for a
+//! foreign waker in a driver's shard that the driver does not call within a millisecond: the driver
+//! may be busy while a goroutine waits for that timer, because the future has moved there. An
+//! internal waker in that shard is the driver's own. A future that is polled elsewhere has a waker
+//! from there, and moves its timer along.
 //!
-//! When the runtime ends nobody keeps the time any more, and who waits is to be told. The monitor wakes
-//! by the internal wakers that are left; each worker calls foreign ones, one after the other, before it
-//! ends; and if workers are stuck the last of them have a thread of their own (`thread_requests.rs`). A
-//! timer that is added later finds that the runtime has ended.
+//! When the runtime ends, no thread keeps time any more, and all waiters must be told. The monitor
+//! wakes the internal wakers that are left. Each worker calls foreign ones, one after the other,
+//! before it ends. If workers are stuck, a separate thread calls the last of them
+//! (`thread_requests.rs`). A timer that is added later finds that the runtime has ended.
 //!
 //! # Why none is forgotten
 //!
-//! Adding what becomes the earliest of its map: `store the deadline; fence; load when the monitor
-//! looks`. The monitor: `store when it looks; fence; load the deadlines`. So one of the two sees what the
-//! other has stored: the monitor sleeps no longer than to that deadline, or it is called. (It lowers what
-//! it has stored to the deadline it has found, and who calls it lowers that to zero. A later deadline
-//! needs no call: the monitor looks again when it wakes.)
+//! A thread that adds the earliest deadline of a map: `store the deadline; fence; load when the
+//! monitor wakes`. The monitor: `store when it wakes; fence; load the deadlines`. So at least one
+//! of the two sees what the other has stored: the monitor sleeps no longer than to that deadline,
+//! or the thread wakes it. The monitor lowers its stored time to the deadline it has found, and the
+//! thread that wakes it lowers that to zero. A later deadline needs no call: the monitor rescans
+//! when it wakes.
 //!
-//! A driver's internal timers need no monitor: only its own thread adds them, and looks at them before it
-//! sleeps.
+//! A driver's internal timers need no monitor: only its own thread adds them, and looks at them
+//! before it sleeps.
 //!
-//! A timer that has been woken, or is removed, leaves nothing behind. Whether it is due its owner asks
-//! the clock.
+//! A timer that has fired or was removed leaves nothing behind. Its owner asks the clock whether it
+//! is due.
 //!
 //! # Rejected
 //!
-//! - An idle worker that sleeps until the next deadline, as in Go, instead of the monitor. It saves a
-//!   change of threads for each deadline that finds all of them asleep. But while workers compute or
-//!   block nobody waits for the deadline: the monitor has to be woken for that whenever somebody adds a
-//!   timer while it sleeps, which costs what was saved.
-//! - A wheel of slots (tokio's, and Go's once): adding is cheaper by a hundred nanoseconds, and each
+//! - An idle worker that sleeps until the next deadline, as in Go, instead of the monitor. It saves
+//!   a thread switch for each deadline at which all workers sleep. But while all workers compute or
+//!   block, none waits for the deadline, so each timer added while the monitor sleeps would have to
+//!   wake it, which costs what was saved.
+//! - A timer wheel (tokio's, and Go's once): adding is cheaper by a hundred nanoseconds, but each
 //!   deadline is rounded up to a millisecond.
-//! - A heap per worker (Go): a timer is removed by whoever drops it, on any thread, and in a heap that
-//!   leaves a corpse behind.
-//! - One map for internal and foreign wakers: whoever may call only the former has to pass over the latter
-//!   each time.
+//! - A heap per worker (Go): any thread may drop a timer, and removing one from a heap leaves a
+//!   dead entry behind.
+//! - One map for internal and foreign wakers: a thread that may call only the former would have to
+//!   skip the latter each time.
 
 #![forbid(unsafe_code)]
 
@@ -66,41 +69,41 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence, lock};
 use shard::{BATCH, INDEX_BITS, Key, Map, NEVER, earliest_of};
 pub(crate) use shard::{Number, Shard};
 
-/// How soon the monitor looks again if others are still to wake what is due; and how long it leaves a
-/// driver's timers to a driver that sleeps until they are due.
+/// How soon the monitor looks again if other threads still have to fire what is due. Also how long
+/// it leaves a driver's timers to a driver that sleeps until they are due.
 const OVERDUE: Duration = Duration::from_millis(1);
 const OVERDUE_NANOS: u64 = OVERDUE.as_nanos() as u64;
 
 pub(crate) struct TimerQueue<const SHARDS: usize> {
     shards: [Shard; SHARDS],
     drivers: Mutex<Drivers>,
-    /// A driver has not come to a foreign waker that is due: a worker is to call it.
+    /// A driver has not called a foreign waker that is due: a worker must call it.
     drivers_are_late: AtomicBool,
-    /// Deadlines are counted from here, in nanoseconds.
+    /// Deadlines are nanoseconds since this moment.
     start: Instant,
-    /// When the monitor looks next, at the latest.
+    /// When the monitor wakes, at the latest.
     monitor_wakes_at: AtomicU64,
 }
 
-/// The shards of threads that drive futures. They are kept for the next driver.
+/// The shards of threads that drive futures. A shard is reused by the next driver.
 struct Drivers {
     shards: Vec<Arc<Shard>>,
-    /// The indices of those without a driver. Timers may be left in some of them.
+    /// The indices of shards without a driver. Some may still hold timers.
     free: Vec<usize>,
 }
 
-/// Where a timer goes.
+/// Where to add a timer.
 pub(crate) enum Home<'a> {
-    /// To a shared shard, which the number chooses.
+    /// In a shared shard, which the number chooses.
     Shared(usize),
-    /// To that of the thread that drives the future.
+    /// In the shard of the thread that drives the future.
     Driver(&'a Shard),
 }
 
 /// A timer that has been added.
 pub(crate) struct Added {
     pub(crate) number: Number,
-    /// The monitor sleeps for too long, and must be called.
+    /// The monitor would sleep past the deadline, and must be woken.
     pub(crate) is_early: bool,
 }
 
@@ -115,7 +118,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         }
     }
 
-    /// `is_internal`: the waker is no code of the user's.
+    /// `is_internal`: the waker is not user code.
     #[inline]
     pub(crate) fn add(
         &self,
@@ -143,7 +146,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         Added { number, is_early }
     }
 
-    /// Asks whether the timer will wake `waker`. `None`: it has been woken.
+    /// Whether the timer will wake `waker`. `None`: it has fired.
     pub(crate) fn will_wake(
         &self,
         deadline: Instant,
@@ -154,7 +157,8 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         self.with_map(number, |map| Some(lock(&map.pending).wakers.get(&key)?.will_wake(waker)))
     }
 
-    /// Removes a timer, if it has not been woken. Returns its waker, to be dropped without a lock.
+    /// Removes a timer that has not fired. Returns its waker, which the caller drops without a
+    /// lock.
     #[inline]
     pub(crate) fn remove(&self, deadline: Instant, number: Number) -> Option<Waker> {
         let key = self.key(deadline, number);
@@ -168,7 +172,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         })
     }
 
-    /// How many there are.
+    /// The number of pending timers.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let drivers = lock(&self.drivers).shards.clone();
@@ -176,36 +180,36 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         shards.flat_map(Shard::maps).map(|map| lock(&map.pending).wakers.len()).sum()
     }
 
-    /// Whether workers have nothing to look at, as far as can be seen without a lock.
+    /// Whether workers have no timers to look at, judged without a lock.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.shared_maps().all(|map| map.earliest.load(Ordering::Relaxed) == NEVER)
             && !self.drivers_are_late.load(Ordering::Relaxed)
     }
 
-    /// Whether a worker has something to do.
+    /// Whether a worker has timers to fire.
     pub(crate) fn are_due(&self, now: Instant) -> bool {
         let internal = self.shards.iter().map(|shard| &shard.internal);
         earliest_of(internal) <= self.nanoseconds(now) || self.are_foreign_due(now)
     }
 
-    /// Whether foreign wakers are due that a worker has to call.
+    /// Whether foreign wakers are due, which a worker must call.
     pub(crate) fn are_foreign_due(&self, now: Instant) -> bool {
         let foreign = self.shards.iter().map(|shard| &shard.foreign);
         earliest_of(foreign) <= self.nanoseconds(now)
             || self.drivers_are_late.load(Ordering::Relaxed)
     }
 
-    /// Gives the internal wakers that are due to `wake`, without a lock.
+    /// Passes the due internal wakers to `wake`, without a lock.
     pub(crate) fn take_internal_due(&self, now: Instant, mut wake: impl FnMut(Waker)) {
         let now = self.nanoseconds(now);
         self.shards.iter().for_each(|shard| shard.internal.take_due(now, BATCH, &mut wake));
     }
 
-    /// Likewise the foreign ones, also of drivers that are late.
+    /// Passes the due foreign wakers to `wake`, also those of late drivers.
     pub(crate) fn take_foreign_due(&self, now: Instant, mut wake: impl FnMut(Waker)) {
         let now = self.nanoseconds(now);
-        // They may block: nothing is to wait behind one that others could wake.
+        // One at a time, since each may block: the others stay where other workers find them.
         self.shards.iter().for_each(|shard| shard.foreign.take_due(now, 1, &mut wake));
         if self.drivers_are_late.swap(false, Ordering::Relaxed) {
             let drivers = lock(&self.drivers).shards.clone();
@@ -220,7 +224,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         shards.flat_map(|shard| shard.internal.take_all()).collect()
     }
 
-    /// One foreign waker, due or not: others can take the next one while this one blocks.
+    /// One foreign waker, due or not. Other workers can take the next while this one blocks.
     pub(crate) fn take_foreign(&self) -> Option<Waker> {
         let drivers = lock(&self.drivers).shards.clone();
         let mut shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
@@ -229,7 +233,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
 
     // Drivers.
 
-    /// A shard for a thread that drives a future, until it gives that back with `detach`.
+    /// A shard for a thread that drives a future, until the thread returns it with `detach`.
     pub(crate) fn attach(&self) -> Arc<Shard> {
         let mut drivers = lock(&self.drivers);
         let is_usable = |&index: &usize| drivers.shards[index].has_no_foreign();
@@ -250,14 +254,14 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         lock(&self.drivers).free.push(shard.index as usize - SHARDS);
     }
 
-    /// For a driver, before it sleeps: how long it may, until its next deadline.
+    /// How long a driver may sleep, until its next deadline.
     pub(crate) fn driver_limit(&self, shard: &Shard, now: Instant) -> Option<Duration> {
         let earliest = earliest_of(shard.maps().into_iter());
         let now = self.nanoseconds(now);
         (earliest != NEVER).then(|| Duration::from_nanos(earliest.saturating_sub(now)))
     }
 
-    /// For a driver: gives the wakers that are due in its shard to `wake`, without a lock.
+    /// Passes the due wakers of a driver's shard to `wake`, without a lock.
     pub(crate) fn take_driver_due(&self, shard: &Shard, now: Instant, mut wake: impl FnMut(Waker)) {
         let now = self.nanoseconds(now);
         shard.internal.take_due(now, BATCH, &mut wake);
@@ -266,8 +270,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
 
     // The monitor.
 
-    /// How long the monitor may sleep, which wants to look at something else at `look_at`, so as to be
-    /// in time for the next deadline.
+    /// How long the monitor may sleep, so as to be in time for the next deadline and for `wake_at`.
     pub(crate) fn limit(&self, now: Instant, wake_at: Option<Instant>) -> Option<Duration> {
         let wake_at = wake_at.map_or(NEVER, |at| self.nanoseconds(at));
         self.monitor_wakes_at.store(wake_at, Ordering::Relaxed);
@@ -281,14 +284,14 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         (until != NEVER).then(|| Duration::from_nanos(until.saturating_sub(now)))
     }
 
-    /// Takes note of drivers that do not come to what is due.
+    /// Notes whether drivers are late with due foreign wakers.
     pub(crate) fn check_drivers(&self, now: Instant) {
         if self.earliest_of_drivers() <= self.nanoseconds(now) {
             self.drivers_are_late.store(true, Ordering::Relaxed);
         }
     }
 
-    /// When the first driver is late with a foreign waker.
+    /// When the first driver will be late with a foreign waker.
     fn earliest_of_drivers(&self) -> u64 {
         let drivers = lock(&self.drivers);
         let late_at = |shard: &Arc<Shard>| {
@@ -299,13 +302,13 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         drivers.shards.iter().map(late_at).min().unwrap_or(NEVER)
     }
 
-    /// For a deadline that has just become the earliest of its map.
+    /// Whether to wake the monitor for `deadline`, which has just become the earliest of its map.
     fn must_notify_monitor(&self, deadline: u64) -> bool {
         // Ordering: pairs with the fence in `limit`, see the top of this file.
         fence(Ordering::SeqCst);
         let oversleeps = deadline < self.monitor_wakes_at.load(Ordering::Relaxed);
         if oversleeps {
-            // One call is enough for all.
+            // One call serves all.
             self.monitor_wakes_at.store(0, Ordering::Relaxed);
         }
         oversleeps
@@ -321,11 +324,11 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         let driver = |index: usize| lock(&self.drivers).shards[index].clone();
         let of_driver = index.checked_sub(SHARDS).map(driver);
         let shard = of_driver.as_deref().unwrap_or_else(|| &self.shards[index]);
-        // In one place, so that it becomes part of its caller.
+        // One call site, so that `f` is inlined.
         f(shard.map(number.is_internal()))
     }
 
-    /// What is out of reach never comes.
+    /// Saturates: a time beyond the range never comes.
     fn nanoseconds(&self, time: Instant) -> u64 {
         u64::try_from(time.saturating_duration_since(self.start).as_nanos()).unwrap_or(NEVER)
     }

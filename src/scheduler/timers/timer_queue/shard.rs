@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
 
-/// How many are taken out before others may use the map.
+/// How many timers are taken out before other threads may use the map.
 pub(super) const BATCH: usize = 128;
 
 /// No deadline.
@@ -16,7 +16,7 @@ pub(super) const NEVER: u64 = u64::MAX;
 
 #[repr(align(128))]
 pub(crate) struct Shard {
-    /// Among the shared shards, and then the drivers'.
+    /// Counts the shared shards first, and then the drivers'.
     pub(super) index: u64,
     pub(super) internal: Map,
     pub(super) foreign: Map,
@@ -26,7 +26,7 @@ pub(crate) struct Shard {
 
 pub(super) struct Map {
     pub(super) pending: Mutex<Pending>,
-    /// The deadline of the first of them.
+    /// The earliest deadline in `pending`.
     pub(super) earliest: AtomicU64,
 }
 
@@ -41,12 +41,12 @@ pub(super) struct Key {
     pub(super) number: Number,
 }
 
-/// Tells a pending timer from others with the same deadline, and says where it is. Those of one map are
-/// woken in the order in which they were added.
+/// Distinguishes a pending timer from others with the same deadline, and says where it is. Timers
+/// of one map with equal deadlines fire in the order in which they were added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Number(NonZeroU64);
 
-/// The number of a timer: a count, the index of its shard, and whether its waker is foreign.
+/// A timer's number holds a count, the index of its shard, and whether its waker is foreign.
 pub(super) const INDEX_BITS: u32 = 16;
 const FOREIGN: u64 = 1;
 
@@ -85,14 +85,15 @@ impl Shard {
         [&self.internal, &self.foreign]
     }
 
-    /// Another driver may have it. Wakers of the former one that are left do nothing.
+    /// Whether another driver may use it. Internal wakers of the former driver that are left do
+    /// nothing.
     pub(super) fn has_no_foreign(&self) -> bool {
         self.foreign.earliest.load(Ordering::Relaxed) == NEVER
     }
 
-    /// By its driver, around its sleep.
+    /// The driver calls this around its sleep.
     pub(crate) fn set_driver_asleep(&self, is_driver_asleep: bool) {
-        // Relaxed: the monitor that learns of it late wakes a moment too soon, or too late.
+        // Relaxed: if the monitor learns of it late, it wakes a moment too early or too late.
         self.is_driver_asleep.store(is_driver_asleep, Ordering::Relaxed);
     }
 }
@@ -110,7 +111,7 @@ impl Map {
         self.earliest.store(first.map_or(NEVER, |(key, _)| key.deadline), Ordering::Relaxed);
     }
 
-    /// Takes out what is due, so many at a time, and gives it to `wake` without the lock.
+    /// Takes out what is due, at most `batch` at a time, and passes it to `wake` without the lock.
     pub(super) fn take_due(&self, now: u64, batch: usize, wake: &mut impl FnMut(Waker)) {
         while self.earliest.load(Ordering::Relaxed) <= now {
             let mut pending = lock(&self.pending);
