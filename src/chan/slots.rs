@@ -11,9 +11,9 @@
 
 use crate::chan::waiters::{Key, give_back};
 
-/// The largest value that is not boxed, in bytes. A box costs a wait 170 instructions, which makes a
-/// round trip with two waits a quarter longer. A slot of this size costs an idle receiver 136 bytes,
-/// less than its goroutine takes.
+/// The largest value that is not boxed, in bytes. A box costs a wait 170 instructions, which makes
+/// a round trip with two waits a quarter longer. A slot of this size costs an idle receiver 136
+/// bytes, less than its goroutine takes.
 const LARGEST_INLINE: usize = 128;
 
 /// The size of `T` selects one of the two; the other stays empty.
