@@ -202,7 +202,7 @@ macro_rules! select {
 /// For a pattern that may fail to match, rustc quotes the line of the `let`, comment included.
 ///
 /// A statement's temporaries live to its end: those of `let chosen = ..` live through the wait, but
-/// not into a body. An `if` ends them earlier, so cases without a condition have none.
+/// not into a body. An `if` ends them earlier, so a case without a condition expands without one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select_cases {
