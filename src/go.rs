@@ -75,8 +75,8 @@ pub mod dispatch;
 ///
 /// Each argument is put in a variable before the call. So a closure among the arguments does not
 /// get its parameter types from the callee, as it would in a plain call. Write the types,
-/// `go!(each(list, |x: &Item| x.print()))`, or write the call in a block, `go!(async move {
-/// each(list, |x| x.print()).await })`.
+/// `go!(each(list, |x: &Item| x.print()))`, or write the call in a block,
+/// `go!(async move { each(list, |x| x.print()).await })`.
 ///
 /// ## Method calls
 ///
@@ -141,9 +141,9 @@ pub mod dispatch;
 /// evaluates it: `go!(if fast { a() } else { b() })` calls `a` or `b` in the caller, and awaits the
 /// returned future in the goroutine.
 ///
-/// A macro call is an error, because `go!` cannot tell its arguments apart: write `go!(async {
-/// println!(..) })`. If another macro passes on a call as one `$call:expr`, `go!` sees an
-/// expression instead of a call; that macro should take it as `$($call:tt)*`.
+/// A macro call is an error, because `go!` cannot tell its arguments apart: write
+/// `go!(async { println!(..) })`. If another macro passes on a call as one `$call:expr`, `go!` sees
+/// an expression instead of a call; that macro should take it as `$($call:tt)*`.
 ///
 /// # The result
 ///
@@ -151,9 +151,9 @@ pub mod dispatch;
 /// `IntoFuture`), the goroutine awaits it first. It does not await a future inside another type,
 /// such as an `Option`.
 ///
-/// A dropped `Result` gives the warning `unused_must_use` at the line of `go!`, whether an `async
-/// fn`, a plain `fn`, a closure or a block returns it. The same holds for every `#[must_use]` type
-/// that a future returns. Handle it in the goroutine:
+/// A dropped `Result` gives the warning `unused_must_use` at the line of `go!`, whether an
+/// `async fn`, a plain `fn`, a closure or a block returns it. The same holds for every
+/// `#[must_use]` type that a future returns. Handle it in the goroutine:
 ///
 /// ```
 /// # use gorun::go;

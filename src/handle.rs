@@ -124,8 +124,9 @@ impl Handle {
     /// their handles report that; a timer panics. If a goroutine calls this, it blocks a worker,
     /// and another thread stands in for it.
     ///
-    /// Calls that need a runtime belong inside the future: `block_on(async { sleep(limit).await
-    /// })`, because `block_on(sleep(limit))` calls `sleep` first.
+    /// Calls that need a runtime belong inside the future:
+    /// `block_on(async { sleep(limit).await })`, because `block_on(sleep(limit))` calls `sleep`
+    /// first.
     ///
     /// Go counterpart: none; see [`Handle`].
     ///

@@ -1,9 +1,10 @@
 //! The cases of a `select!`, as a list of types.
 //!
-//! `And<And<Nil, A>, B>` holds the cases `A` and `B`, numbered from 0. `Choice<Choice<Never,
-//! A::Output>, B::Output>` says which of them happened, and has its value. Each method walks to the
-//! case with a number. An array of `dyn` cases would have to keep the values of different types
-//! beside the cases. Then one value that is not `Send` would make the whole future not `Send`.
+//! `And<And<Nil, A>, B>` holds the cases `A` and `B`, numbered from 0.
+//! `Choice<Choice<Never, A::Output>, B::Output>` says which of them happened, and has its value.
+//! Each method walks to the case with a number. An array of `dyn` cases would have to keep the
+//! values of different types beside the cases. Then one value that is not `Send` would make the
+//! whole future not `Send`.
 
 #![forbid(unsafe_code)]
 #![allow(missing_docs)] // Public for the macro only, and hidden.
