@@ -1,4 +1,4 @@
-//! `block_on`, main's entry.
+//! `block_on`, the entry point of a program.
 
 #![forbid(unsafe_code)]
 
@@ -9,35 +9,35 @@ use crate::scheduler::context::{self, Place};
 use crate::scheduler::worker::blocking;
 use crate::spawn::MAX_UNBOXED;
 
-/// Runs a program: `main` on the calling thread, goroutines on one worker thread per usable core.
-/// When `main` ends, the other goroutines are cancelled, and its value comes back.
+/// Runs a program: `main` on the calling thread, and goroutines on one worker thread per usable
+/// core. When `main` ends, this cancels the other goroutines and returns main's value.
 ///
-/// `main` may borrow from its surroundings and need not be `Send`. It never waits for a worker.
+/// `main` may borrow from its environment and need not be `Send`. It never waits for a worker.
 ///
-/// At its end each suspended goroutine is dropped, on a worker, before this returns. One that does
-/// not come to its next await is waited for as long as [`Builder::exit_grace`] says, 100 ms, and
-/// then left behind: its thread goes on until the process ends, or until it does come to an
-/// await, where it is dropped.
+/// When `main` ends, a worker drops each suspended goroutine before this returns. If a goroutine
+/// does not reach its next await, this waits for it as long as [`Builder::exit_grace`] says, 100 ms
+/// by default, and then leaves it behind. Its thread goes on until the process ends, or until the
+/// goroutine reaches an await and is dropped there.
 ///
-/// **Inside a runtime** (in a goroutine, or in main) it only drives the future on the calling
-/// thread: spawns go to the surrounding runtime, and its end cancels nothing. While a goroutine is
-/// blocked in it, another thread stands in for its worker. (If there are as many threads as
-/// [`Builder::max_threads`] says, or the system refuses one, standard error says so, and the other
-/// goroutines have a worker less.)
+/// **Inside a runtime**, in a goroutine or in main, this only drives the future on the calling
+/// thread. Spawns go to the surrounding runtime, and the end of the future cancels nothing. While
+/// it blocks a goroutine, another thread stands in for the goroutine's worker. If there are already
+/// [`Builder::max_threads`] threads, or the system refuses one, the other goroutines have a worker
+/// less, and the runtime reports that on standard error.
 ///
-/// A `main` larger than 1 KiB goes to the heap first. In a debug build two copies of it are on the stack
-/// until then, so on a thread of 2 MiB it may have 900 KiB; optimised, more.
+/// A `main` larger than 1 KiB is moved to the heap first. A debug build has two copies of it on the
+/// stack until then. So on a thread with a stack of 2 MiB it may have 900 KiB; optimised, more.
 ///
 /// Go counterpart: `func main`, and the program's end when it returns.
 ///
 /// # Panics
 ///
 /// - With the panic of `main`, after cancelling the goroutines.
-/// - With the first panic of a goroutine that nobody can observe: see
+/// - With the first panic of a goroutine that no code can observe: see
 ///   [`UnhandledPanic`](crate::UnhandledPanic). `main` is then dropped at its next await.
-/// - When the environment variable `GORUN_WORKER_THREADS` is not a number between 1 and 4096, or
-///   `GORUN_BLOCKED` not a duration, or `GORUN_SEED` not a number, or the system refuses a thread.
-///   [`Builder::block_on`] returns these as errors.
+/// - When the environment variable `GORUN_WORKER_THREADS` is not a number from 1 to 4096, when
+///   `GORUN_BLOCKED` is not a duration or `GORUN_SEED` not a number, or when the system refuses a
+///   thread. [`Builder::block_on`] returns these as errors.
 ///
 /// # Examples
 ///

@@ -1,31 +1,33 @@
-//! `blocking`: telling the scheduler before a goroutine blocks its thread.
+//! `blocking`: tells the scheduler before a goroutine blocks its thread.
 
 #![forbid(unsafe_code)]
 
 use crate::scheduler::worker::blocking::{Wait, while_blocked};
 
-/// Calls `f`, which will block the thread, here and now, and returns what it returns. Another worker
-/// takes over meanwhile.
+/// Calls `f`, which may block the thread, on the calling thread, and returns its result. Another
+/// worker takes over meanwhile.
 ///
-/// A goroutine may block its thread anyway: the scheduler notices after one to two milliseconds, or
-/// ten if it computes, and another worker steps in. This says it beforehand, so nobody waits at all.
-/// It costs some hundred nanoseconds, or a few microseconds if others wait whom somebody must be woken
-/// for (the first time the monitor, which starts a thread), so it is for calls that take longer than
-/// that: files, name resolution, locks that are held for long, foreign libraries, long computations.
+/// A goroutine may also block its thread without this. The scheduler then notices after one to two
+/// milliseconds, or ten if the goroutine computes, and another worker steps in. With this call no
+/// goroutine has to wait that long. A call costs about 100 ns, or a few microseconds if another
+/// worker must be woken; the first one may also wake the monitor, which starts a thread. So use it
+/// for calls that take longer than that: files, name resolution, locks held for long, foreign
+/// libraries, long computations.
 ///
-/// What the goroutine had just woken or spawned runs elsewhere at once, and so does what `f` wakes and
-/// spawns. It works anywhere, in any number of layers, also in main or outside a runtime, where nobody
-/// has to take over and it only calls `f`. Unlike a spawned task of its own, `f` may borrow, and need
-/// not be `Send`.
+/// Goroutines that the caller has just woken or spawned run elsewhere at once, and so do those that
+/// `f` wakes and spawns. Calls may be nested to any depth. In main and outside a runtime no worker
+/// has to take over, and this only calls `f`. Unlike the future of a spawned goroutine, `f` may
+/// borrow, and need not be `Send`.
 ///
 /// There are at most [`Builder::max_threads`](crate::Builder::max_threads) threads. If all of them
-/// block, the others wait until one is back; standard error says so, once.
+/// block, the other goroutines wait until one is free; the runtime reports that on standard error,
+/// once.
 ///
-/// **Cancellation**: a goroutine that is aborted while it is inside is dropped at its next await; `f`
-/// is not interrupted. When main ends, it is waited for as any other goroutine, for as long as
-/// [`Builder::exit_grace`](crate::Builder::exit_grace) says, and then left behind.
+/// **Cancellation**: a goroutine that is aborted inside this call is dropped at its next await; `f`
+/// is not interrupted. When main ends, exit waits for the goroutine as for any other, for as long
+/// as [`Builder::exit_grace`](crate::Builder::exit_grace) says, and then leaves it behind.
 ///
-/// Go counterpart: none needed by its users; it is what the runtime does around a system call
+/// Go counterpart: none in Go programs; Go's runtime does the same around a system call
 /// (`entersyscall`, `exitsyscall`).
 ///
 /// # Panics

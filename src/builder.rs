@@ -22,19 +22,19 @@ use crate::scheduler::worker::blocking::{self, Wait};
 use crate::spawn::MAX_UNBOXED;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
-/// More workers than any machine has cores; a larger number is a mistake.
+/// More than any machine has cores; a larger number is a mistake.
 const MAX_WORKERS: usize = 4096;
 
-/// How long a goroutine may hold its worker before `on_blocked` is told.
+/// How long a goroutine may hold its worker before `on_blocked` is called.
 const BLOCKED_AFTER: Duration = Duration::from_millis(100);
 
-/// Workers and spares together, unless the program says otherwise.
+/// The default limit for workers and spares together.
 const DEFAULT_MAX_THREADS: usize = 512;
 
-/// As many as the scheduler can tell apart.
+/// The largest number of threads that the scheduler can tell apart.
 const MOST_THREADS: usize = 1 << 15;
 
-/// Settings of a runtime, and [`block_on`](Builder::block_on) with them.
+/// The settings of a runtime. [`block_on`](Builder::block_on) runs a program with them.
 ///
 /// Go counterpart: environment variables such as `GOMAXPROCS`, and functions of package `runtime`.
 ///
@@ -88,17 +88,17 @@ impl Builder {
         Self::default()
     }
 
-    /// How many goroutines run at the same time: the number of worker threads, from 1 to 4096.
+    /// Sets the number of worker threads, from 1 to 4096: how many goroutines run at the same time.
     ///
-    /// By default what the environment variable `GORUN_WORKER_THREADS` says, or, if it is not set or
-    /// empty, [`std::thread::available_parallelism`], which respects affinity masks and the CPU
-    /// limits of containers. Main has its own thread on top of these.
+    /// The default is the environment variable `GORUN_WORKER_THREADS`. If that is not set or empty,
+    /// it is [`std::thread::available_parallelism`], which respects affinity masks and the CPU
+    /// limits of containers. Main has its own thread in addition.
     ///
     /// Go counterpart: `GOMAXPROCS`.
     ///
     /// # Panics
     ///
-    /// If `n` is 0. (More than 4096 is an error of [`block_on`](Self::block_on).)
+    /// If `n` is 0. More than 4096 is an error of [`block_on`](Self::block_on).
     ///
     /// # Examples
     ///
@@ -117,7 +117,8 @@ impl Builder {
         self
     }
 
-    /// What worker threads are called: the prefix, a dash and a number. "gorun" by default.
+    /// Sets the name of worker threads: this prefix, a dash and a number. The default prefix is
+    /// "gorun".
     ///
     /// # Panics
     ///
@@ -142,10 +143,10 @@ impl Builder {
         self
     }
 
-    /// The stack size of worker threads, in bytes. By default std's: 2 MiB, or what the environment
-    /// variable `RUST_MIN_STACK` says. The system may round it up.
+    /// Sets the stack size of worker threads, in bytes. The default is std's: 2 MiB, or the
+    /// environment variable `RUST_MIN_STACK`. The system may round it up.
     ///
-    /// A goroutine's own state is on the heap; this is for the calls inside one poll.
+    /// A goroutine's own state is on the heap. The stack only holds the calls inside one poll.
     ///
     /// # Examples
     ///
@@ -157,15 +158,17 @@ impl Builder {
         self
     }
 
-    /// How long the end of main waits while no goroutine ends. 100 ms by default.
+    /// Sets how long the end of main waits while no goroutine ends. The default is 100 ms.
     ///
-    /// It bounds the wait for goroutines that do not come to their next await, not the whole
-    /// exit: dropping five million suspended goroutines may take its second. Whatever else goes on
-    /// (timers that ring, wakes from outside, goroutines that are waited for by nobody) does not extend it.
-    /// Less than 10 ms counts as 10 ms, because in less time a thread that does not move cannot be
-    /// told from one that waits for its turn on a busy machine. For the same reason one whose thread
-    /// has hardly had a core in that time is given a second. `Duration::MAX` waits for every
-    /// goroutine, however long, except those that stay inside a `block_on` of their own.
+    /// This limits the wait for goroutines that do not reach their next await, not the whole exit:
+    /// dropping five million suspended goroutines may take a second. Other activity does not extend
+    /// the wait, such as timers that fire, wakes from outside, or goroutines that are not waited
+    /// for.
+    ///
+    /// Less than 10 ms counts as 10 ms, because in less time a thread that is stuck looks like one
+    /// that waits for its turn on a busy machine. For the same reason, a goroutine whose thread has
+    /// hardly had a core in that time gets a second. `Duration::MAX` waits for every goroutine,
+    /// however long, except those that stay inside a `block_on` of their own.
     ///
     /// Go counterpart: none; a Go program ends without running anything of its goroutines.
     ///
@@ -188,11 +191,12 @@ impl Builder {
         self
     }
 
-    /// Whether the end of main says on standard error whom it leaves behind: how many goroutines have not
-    /// ended, so that their destructors are cut off or do not run, and where those were spawned that are
-    /// on a thread then. `true` by default.
+    /// Sets whether the end of main reports the goroutines it leaves behind, on standard error. The
+    /// report says how many goroutines have not ended, so that their destructors are interrupted or
+    /// do not run, and where those that are on a thread at that time were spawned. The default is
+    /// `true`.
     ///
-    /// Go counterpart: none; destructors are what Go has not.
+    /// Go counterpart: none; Go has no destructors.
     ///
     /// # Examples
     ///
@@ -212,8 +216,8 @@ impl Builder {
         self
     }
 
-    /// What a goroutine's panic does when nobody can observe it. [`UnhandledPanic::Crash`] by
-    /// default.
+    /// Sets what a goroutine's panic does when no code can observe it. The default is
+    /// [`UnhandledPanic::Crash`].
     ///
     /// # Examples
     ///
@@ -228,22 +232,22 @@ impl Builder {
         self
     }
 
-    /// How many threads the runtime may use for goroutines: workers, and those that stand in for workers
-    /// whose goroutines block. 512 by default, or the number of workers if that is more.
+    /// Limits the threads for goroutines: workers, and spares that stand in for workers whose
+    /// goroutines block. The default is 512, or the number of workers if that is more.
     ///
-    /// A goroutine that blocks its thread, in [`blocking`](crate::blocking), in a nested `block_on`, or
-    /// without a word, takes a thread away from the others, and the runtime starts another one. When
-    /// there are as many as this, it does not, and standard error says so, once.
-    /// Threads that are not needed any more end after one to two seconds.
+    /// A goroutine that blocks its thread takes the thread from the others, in
+    /// [`blocking`](crate::blocking), in a nested `block_on`, or without notice. The runtime then
+    /// starts another thread. At the limit it does not, and reports that on standard error, once. A
+    /// thread that is not needed any more ends after one to two seconds.
     ///
-    /// Main's thread and the monitor's are not counted.
+    /// Main's thread and the monitor's do not count.
     ///
     /// Go counterpart: `debug.SetMaxThreads`, which ends the program instead.
     ///
     /// # Panics
     ///
-    /// If `n` is 0. (More than 32,768, or fewer than there are to be workers, is an error of
-    /// [`block_on`](Self::block_on).)
+    /// If `n` is 0. More than 32,768, or fewer than the number of workers, is an error of
+    /// [`block_on`](Self::block_on).
     ///
     /// # Examples
     ///
@@ -262,18 +266,19 @@ impl Builder {
         self
     }
 
-    /// Has `f` called the first time a spawn site holds a worker for longer than 100 ms: a goroutine
-    /// spawned there computed or blocked that long without an await, and without
+    /// Calls `f` the first time a spawn site holds a worker for longer than 100 ms. That is, a
+    /// goroutine spawned there computed or blocked that long without an await, and without
     /// [`blocking`](crate::blocking) or a nested `block_on`.
     ///
-    /// It is called while the goroutine still blocks, on a thread that is there for it alone, so it may
-    /// take its time; exit does not wait for it. A panic in it is caught. Looks are taken every ten
-    /// milliseconds or more often, so a poll may be reported a little later, and one that ends meanwhile
-    /// not at all. Time in which the process is stopped does not count; time in which a busy machine keeps
-    /// the worker's thread from its core does. Without this setting nothing is measured.
+    /// The runtime calls `f` while the goroutine still blocks, on a thread of its own, so `f` may
+    /// take its time. Exit does not wait for it, and a panic in it is caught. The runtime samples
+    /// the workers at least every ten milliseconds. So it may report a poll a little later, and may
+    /// miss one that ends meanwhile. Time in which the process is stopped does not count. Time in
+    /// which a busy machine keeps the worker's thread from a core does. Without this setting the
+    /// runtime measures nothing.
     ///
-    /// Without a change to the program the environment variable `GORUN_BLOCKED` prints the same to
-    /// standard error: `GORUN_BLOCKED=100ms` for all that block longer than 100 ms.
+    /// The environment variable `GORUN_BLOCKED` prints the same to standard error, without a change
+    /// to the program: `GORUN_BLOCKED=100ms` reports goroutines that block longer than 100 ms.
     ///
     /// Go counterpart: none; the execution tracer shows it.
     ///
@@ -289,21 +294,23 @@ impl Builder {
         self
     }
 
-    /// Runs `main` as the free [`block_on`](crate::block_on) does outside a runtime. This one always starts a
-    /// runtime of its own, also inside another, where it blocks the calling goroutine, for whose
-    /// worker another thread stands in.
+    /// Runs `main` as the free [`block_on`](crate::block_on) does outside a runtime. It always
+    /// starts its own runtime, even inside another one. There it blocks the calling goroutine, and
+    /// another thread stands in for the goroutine's worker.
     ///
     /// # Errors
     ///
     /// - `InvalidInput`: the number of workers, set here or in the environment variable
-    ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or more than [`max_threads`](Self::max_threads),
-    ///   which may be up to 32,768; or the environment variable `GORUN_BLOCKED` is not a duration, or
-    ///   `GORUN_SEED`, the seed of all random choices, not a number.
-    /// - The system's error, if it refuses a thread. Those already started have ended.
+    ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or is more than
+    ///   [`max_threads`](Self::max_threads); or `max_threads` is more than 32,768; or the
+    ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_SEED`, the seed of all
+    ///   random choices, is not a number.
+    /// - The system's error, if it refuses a thread. The threads that were already started have
+    ///   ended.
     ///
     /// # Panics
     ///
-    /// With the panic of `main`, or an unhandled one of a goroutine.
+    /// With the panic of `main`, or with a goroutine's unhandled panic.
     ///
     /// # Examples
     ///

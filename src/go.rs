@@ -1,4 +1,4 @@
-//! `go!`: the forms it takes, and what they become.
+//! `go!`: its syntax and its expansion.
 
 #![forbid(unsafe_code)]
 
@@ -6,13 +6,13 @@ pub mod dispatch;
 
 /// Starts a goroutine: Go's `go` statement.
 ///
-/// `go!(f(x))` evaluates `f` and `x` here and now, and makes the call `f(x)` in a new goroutine. What
-/// `f` returns is dropped there, and nothing waits for it: there is no handle. To have one, use
-/// [`spawn`](crate::spawn()).
+/// `go!(f(x))` evaluates `f` and `x` in the calling goroutine, and makes the call `f(x)` in a new
+/// goroutine. The result of the call is dropped there. There is no handle, so no code can wait for
+/// it; use [`spawn`](crate::spawn()) for that.
 ///
-/// Go's own statement is described in <https://go.dev/ref/spec#Go_statements>. As there, the
-/// function value and the arguments are evaluated in the calling goroutine, and the result of the
-/// call is discarded.
+/// The Go specification describes the statement: <https://go.dev/ref/spec#Go_statements>. As in Go,
+/// the calling goroutine evaluates the function value and the arguments, and the result of the call
+/// is discarded.
 ///
 /// ```
 /// use futures::StreamExt;
@@ -44,15 +44,15 @@ pub mod dispatch;
 /// | `go!(future)` | the expression `future` | the future |
 /// | `go!(f)` | the expression `f` | the call `f()`, and its future if it returns one |
 ///
-/// `?`, `return` and `.await` in what is evaluated in the caller act on the caller. Everything that
-/// goes to the goroutine is moved, and has to be `Send` and `'static`, as for
+/// `?`, `return` and `.await` in the parts that the caller evaluates act on the caller. All values
+/// that go to the goroutine are moved, and have to be `Send` and `'static`, as for
 /// [`spawn`](crate::spawn()).
 ///
 /// ## Calls
 ///
-/// The callee is any expression that can be called: `f`, `module::f::<T>`, `Type::new`,
-/// `<T as Trait>::f`, `(self.handler)`, `handlers[i]`, `make()`, `(|x| ..)`. Its body runs in the
-/// goroutine, for an `async fn` and for a plain `fn` alike:
+/// The callee is any callable expression: `f`, `module::f::<T>`, `Type::new`, `<T as Trait>::f`,
+/// `(self.handler)`, `handlers[i]`, `make()`, `(|x| ..)`. Its body runs in the goroutine, for an
+/// `async fn` and for a plain `fn` alike:
 ///
 /// ```
 /// # use gorun::go;
@@ -70,19 +70,19 @@ pub mod dispatch;
 /// });
 /// ```
 ///
-/// The callee is moved too. Where it cannot be, in a field behind `&self` or in a `Vec`, it has to be
-/// `Copy`, as a function pointer is, or cloned: `go!(self.handler.clone()(x))`.
+/// The callee is moved too. If it cannot be moved, from a field behind `&self` or out of a `Vec`,
+/// it has to be `Copy`, as a function pointer is, or cloned: `go!(self.handler.clone()(x))`.
 ///
-/// Each argument is put in a variable before the call. That makes one difference to a call written
-/// out: a closure among the arguments does not learn the types of its parameters from the callee.
-/// Write them, `go!(each(list, |x: &Item| x.print()))`, or write the call in a block,
+/// Each argument is put in a variable before the call. So a closure among the arguments does not
+/// get its parameter types from the callee, as it would in a plain call. Write the types,
+/// `go!(each(list, |x: &Item| x.print()))`, or write the call in a block,
 /// `go!(async move { each(list, |x| x.print()).await })`.
 ///
 /// ## Method calls
 ///
-/// The receiver is any expression. It is evaluated in the caller and moved, and the method is called
-/// in the goroutine. A method that takes `&self` borrows from the receiver there, so it does not
-/// matter how long the caller lives; but the receiver is gone for the caller. To keep it, share it:
+/// The receiver is any expression. The caller evaluates it, and moves it into the goroutine, which
+/// calls the method. A method that takes `&self` borrows from the receiver there, so it does not
+/// matter how long the caller lives. But the caller loses the receiver. To keep it, share it:
 ///
 /// ```
 /// # use gorun::go;
@@ -136,22 +136,23 @@ pub mod dispatch;
 /// });
 /// ```
 ///
-/// Any expression is taken whose value is a future or can become one
-/// ([`IntoFuture`](core::future::IntoFuture)), or can be called without arguments. It is evaluated in
-/// the caller: `go!(if fast { a() } else { b() })` calls `a` or `b` in the caller, and awaits what
-/// they return in the goroutine.
+/// The form may be any expression whose value is a future or can become one
+/// ([`IntoFuture`](core::future::IntoFuture)), or can be called without arguments. The caller
+/// evaluates it: `go!(if fast { a() } else { b() })` calls `a` or `b` in the caller, and awaits the
+/// returned future in the goroutine.
 ///
 /// A macro call is an error, because `go!` cannot tell its arguments apart: write
-/// `go!(async { println!(..) })`. A call which another macro passes on as one `$call:expr` is no
-/// call any more for `go!`, but an expression; take it as `$($call:tt)*`.
+/// `go!(async { println!(..) })`. If another macro passes on a call as one `$call:expr`, `go!` sees
+/// an expression instead of a call; that macro should take it as `$($call:tt)*`.
 ///
-/// # What becomes of the result
+/// # The result
 ///
-/// It is dropped in the goroutine, and need not be `Send`. A future (or `IntoFuture`) that a call
-/// returns is awaited first; a future inside something else, in an `Option` for example, is not.
+/// The goroutine drops the result, which need not be `Send`. If a call returns a future (or
+/// `IntoFuture`), the goroutine awaits it first. It does not await a future inside another type,
+/// such as an `Option`.
 ///
-/// A `Result` that is dropped gives the warning `unused_must_use` where `go!` stands, whether it is
-/// returned by an `async fn`, a plain `fn`, a closure or a block. The same holds for every
+/// A dropped `Result` gives the warning `unused_must_use` at the line of `go!`, whether an
+/// `async fn`, a plain `fn`, a closure or a block returns it. The same holds for every
 /// `#[must_use]` type that a future returns. Handle it in the goroutine:
 ///
 /// ```
@@ -175,10 +176,10 @@ pub mod dispatch;
 ///
 /// # Generic code
 ///
-/// Whether a call returns a future is decided where `go!` is written, by what is known there. In a
-/// generic function that is what the bounds say. Without a bound that makes the result a future it is
-/// a plain value: it is dropped, and if it was a future it never ran. State the bound, or await the
-/// result yourself, which does not compile without it:
+/// The compiler decides at the line of `go!` whether a call returns a future. In a generic function
+/// it only knows the bounds. Without a bound that makes the result a future, the result is a plain
+/// value: it is dropped, and if it is a future it never runs. State the bound, or await the result
+/// yourself, which does not compile without the bound:
 ///
 /// ```
 /// # use gorun::go;
@@ -202,7 +203,7 @@ pub mod dispatch;
 /// # Recursion
 ///
 /// An `async fn` that starts itself does not compile: whether its future is `Send` depends on its
-/// own body. A plain `fn` that returns the future can say that it is:
+/// own body. A plain `fn` that returns the future can state it:
 ///
 /// ```
 /// # use gorun::go;
@@ -229,21 +230,22 @@ pub mod dispatch;
 /// # Panics
 ///
 /// Outside a runtime, at the line of `go!`. The message names [`block_on`](crate::block_on) and
-/// [`Handle`](crate::Handle), the ways into one.
+/// [`Handle`](crate::Handle), which enter a runtime.
 ///
 /// # Errors of the goroutine
 ///
-/// Nobody holds a handle, so nobody can ask how the goroutine ended. If it panics, the panic is
+/// There is no handle, so no code can observe how the goroutine ended. If it panics, the panic is
 /// unhandled, and cancels main: see [`UnhandledPanic`](crate::UnhandledPanic).
 ///
 /// # Cancellation
 ///
-/// When main ends, the goroutine is dropped at its next await, or before it has run at all.
+/// When main ends, the goroutine is dropped at its next await, or without having run.
 ///
 /// # Limits
 ///
-/// The expansion takes one step for each argument and for each token of the callee or receiver, with
-/// anything in brackets as one token, and rustc's `recursion_limit` bounds them: about 120 together.
+/// The expansion takes one step for each argument and for each token of the callee or receiver;
+/// anything in brackets is one token. rustc's `recursion_limit` bounds the steps: about 120
+/// together.
 #[macro_export]
 macro_rules! go {
     () => {
@@ -257,26 +259,26 @@ macro_rules! go {
     };
 }
 
-/// The working half of [`go!`], apart so that its rules stay out of the documentation.
+/// The implementation of [`go!`], a separate macro so that its rules stay out of the documentation.
 ///
 /// The rules go from the form as written to one `detach(async { .. })`:
 ///
-/// * `@form` looks at the first tokens. It gets the form twice, in parentheses to pass it on whole,
-///   and bare to match on.
-/// * `@split` walks to the last token. A form that ends in `( .. )` is a call, and what stands
-///   before those parentheses is the callee, or `receiver.method`, or `receiver.method::<..>`
-///   (`@generics` looks whether what follows the `<` is that).
-/// * `@args` gives each argument a variable. All of them are called `arg`, but each comes from an
-///   expansion of its own, and so is a variable of its own.
-/// * `@call` and `@value` evaluate what is evaluated in the caller.
+/// * `@form` looks at the first tokens. It gets the form twice: in parentheses, to pass it on
+///   whole, and bare, to match on.
+/// * `@split` walks to the last token. A form that ends in `( .. )` is a call, and the part before
+///   those parentheses is the callee, or `receiver.method`, or `receiver.method::<..>` (`@generics`
+///   checks whether the part after the `<` is that).
+/// * `@args` gives each argument a variable. All of them are called `arg`, but each comes from its
+///   own expansion, so the variables are distinct.
+/// * `@call` and `@value` evaluate the parts that the caller evaluates.
 /// * `@goroutine` is the body of the new goroutine.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __go_form {
-    // An async block is not put in a variable first: a captured variable that is awaited is stored
-    // twice in the goroutine, as captured and as awaited, and here that would be all of the block,
-    // not only what it captures. The user's own `async` serves a second time, for errors to point
-    // to it.
+    // An async block is not put in a variable first. A captured variable that is awaited is stored
+    // twice in the goroutine, as captured and as awaited; that would store the whole block twice,
+    // not only its captures. The user's own `async` appears a second time so that errors point to
+    // it.
     (@form ($async:tt $block:tt $(,)?) async { $($body:tt)* } $(,)?) => {
         $crate::__go_form!(@goroutine ($async) ($async $block))
     };
@@ -307,7 +309,7 @@ macro_rules! __go_form {
         )
     };
 
-    // A unary operator applies to the whole form: `*f(x)` is no call of `*f`.
+    // A unary operator applies to the whole form: `*f(x)` is not a call of `*f`.
     (@form ($($form:tt)+) & $($rest:tt)+) => { $crate::__go_form!(@value $($form)+) };
     (@form ($($form:tt)+) * $($rest:tt)+) => { $crate::__go_form!(@value $($form)+) };
     (@form ($($form:tt)+) ! $($rest:tt)+) => { $crate::__go_form!(@value $($form)+) };
@@ -398,9 +400,9 @@ macro_rules! __go_form {
 
     (@goroutine ($($mode:tt)+) ($($call:tt)+) $($target:ident)?) => {
         $crate::__go::detach($($mode)+ {
-            // A future may borrow from what it was called on.
+            // The returned future may borrow from the receiver or callee.
             $(#[allow(unused_mut)] let mut $target = $target;)?
-            // In a block, so that a result which is not `Send` is gone before the await.
+            // In a block, so that a result that is not `Send` is dropped before the await.
             let task = {
                 let out = $($call)+;
                 #[allow(unreachable_code)]
@@ -410,9 +412,8 @@ macro_rules! __go_form {
                     returns.into_task(out)
                 }
             };
-            // A statement, so that rustc warns if it drops a `Result`; in a tuple, because then the
-            // warning does not come with the advice to write `let _ = go!(..)`, which changes
-            // nothing.
+            // A statement, so that rustc warns if it drops a `Result`. In a tuple, because
+            // otherwise the warning would advise `let _ = go!(..)`, which changes nothing.
             #[allow(unreachable_code)]
             {
                 (task.await,);

@@ -1,4 +1,4 @@
-//! A runtime seen from any thread.
+//! A handle to a runtime, for any thread.
 
 #![forbid(unsafe_code)]
 
@@ -13,10 +13,11 @@ use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::blocking;
 use crate::spawn::{MAX_UNBOXED, spawn_on};
 
-/// A runtime, for threads that are not its own: spawn goroutines on it, or wait for them.
+/// A handle to a runtime, for threads outside it: they can spawn goroutines there and wait for
+/// them.
 ///
-/// It does not keep the runtime going: after main has ended, [`spawn`](Self::spawn) drops the future
-/// and returns a handle that says cancelled.
+/// It does not keep the runtime alive. After main has ended, [`spawn`](Self::spawn) drops the
+/// future and returns a handle that reports it as cancelled.
 ///
 /// Go counterpart: none; every thread of a Go program belongs to its only runtime.
 ///
@@ -37,11 +38,11 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The runtime the calling code is in.
+    /// The runtime of the calling code.
     ///
     /// # Panics
     ///
-    /// If it is in none. See [`try_current`](Self::try_current).
+    /// If the calling code is in no runtime. See [`try_current`](Self::try_current).
     ///
     /// # Examples
     ///
@@ -62,7 +63,7 @@ impl Handle {
         }
     }
 
-    /// The runtime the calling code is in, if it is in one.
+    /// The runtime of the calling code, or `None` if it is in none.
     ///
     /// # Examples
     ///
@@ -80,7 +81,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// Never; after the end of main the future is dropped, and the handle says cancelled.
+    /// Never. After the end of main the future is dropped, and the handle reports it as cancelled.
     ///
     /// # Examples
     ///
@@ -115,21 +116,23 @@ impl Handle {
         context::with_inside(|context| spawn_on(&self.scheduler, context, future, spawned_at))
     }
 
-    /// Drives a future on the calling thread, with this runtime as the current one: what it spawns
-    /// goes there. Neither the future nor its output need be `Send`.
+    /// Drives a future on the calling thread, with this runtime as the current one: the future's
+    /// spawns go there. Neither the future nor its output need be `Send`.
     ///
-    /// It is a wait, not a main: its end cancels nothing, and the end of main does not interrupt
-    /// it. (What it waits for may be cancelled by that, and then says so; a timer panics.) Called by a
-    /// goroutine it blocks a worker, for which another thread stands in.
+    /// This is a wait, not a main: the end of the future cancels nothing, and the end of main does
+    /// not interrupt it. The end of main may cancel the goroutines that the future waits for, and
+    /// their handles report that; a timer panics. If a goroutine calls this, it blocks a worker,
+    /// and another thread stands in for it.
     ///
-    /// What has to be called inside a runtime has to be called inside the future:
-    /// `block_on(async { sleep(limit).await })`, because `block_on(sleep(limit))` calls `sleep` first.
+    /// Calls that need a runtime belong inside the future:
+    /// `block_on(async { sleep(limit).await })`, because `block_on(sleep(limit))` calls `sleep`
+    /// first.
     ///
     /// Go counterpart: none; see [`Handle`].
     ///
     /// # Panics
     ///
-    /// With the future's own panic. On main's thread also with the unhandled panic of a goroutine.
+    /// With the future's own panic. On main's thread also with a goroutine's unhandled panic.
     ///
     /// # Examples
     ///
@@ -150,8 +153,8 @@ impl Handle {
         }
     }
 
-    /// How many goroutines this runtime has, as [`num_goroutines`](crate::num_goroutines) says of
-    /// the current one. Main counts until it ends.
+    /// The number of goroutines in this runtime, as [`num_goroutines`](crate::num_goroutines)
+    /// returns it for the current one. Main counts until it ends.
     ///
     /// # Examples
     ///

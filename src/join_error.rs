@@ -10,11 +10,11 @@ use std::panic::Location;
 use crate::panics::Payload;
 use crate::sync::{Mutex, lock};
 
-/// Why awaiting a [`JoinHandle`](crate::JoinHandle) gave no value: the goroutine panicked, or it
-/// was cancelled.
+/// Why a [`JoinHandle`](crate::JoinHandle) gave no value: the goroutine panicked, or it was
+/// cancelled.
 ///
-/// It is cancelled by [`abort`](crate::JoinHandle::abort), by the end of main, or because it was
-/// spawned after main had ended.
+/// [`abort`](crate::JoinHandle::abort) and the end of main cancel a goroutine. One that is spawned
+/// after main has ended counts as cancelled, too.
 ///
 /// Go counterpart: none. In Go a goroutine cannot be joined, and its panic ends the program.
 ///
@@ -35,7 +35,7 @@ pub struct JoinError {
 
 enum Reason {
     Cancelled,
-    /// The lock makes the error `Sync`, which a payload need not be.
+    /// The mutex makes the error `Sync`, although a payload may not be.
     Panicked(Mutex<Payload>),
 }
 
@@ -80,7 +80,8 @@ impl JoinError {
     ///
     /// # Panics
     ///
-    /// If the goroutine was cancelled; [`try_into_panic`](Self::try_into_panic) does not.
+    /// If the goroutine was cancelled; [`try_into_panic`](Self::try_into_panic) does not panic
+    /// then.
     ///
     /// # Examples
     ///
@@ -104,7 +105,7 @@ impl JoinError {
     ///
     /// # Errors
     ///
-    /// The error comes back if [`is_cancelled`](Self::is_cancelled).
+    /// Returns the error itself if [`is_cancelled`](Self::is_cancelled).
     ///
     /// # Examples
     ///
@@ -125,7 +126,7 @@ impl JoinError {
         }
     }
 
-    /// Where the goroutine was spawned: the line of `spawn`.
+    /// The line of the `spawn` that started the goroutine.
     ///
     /// # Examples
     ///
@@ -137,7 +138,7 @@ impl JoinError {
         self.spawned_at
     }
 
-    /// The panic's message, if it has one as a text.
+    /// The panic's message, if its payload is a string.
     fn message(&self) -> Option<String> {
         let Reason::Panicked(payload) = &self.reason else { return None };
         let payload = lock(payload);

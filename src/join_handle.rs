@@ -1,4 +1,4 @@
-//! What `spawn` returns: a goroutine seen from outside.
+//! The handle that `spawn` returns.
 
 #![forbid(unsafe_code)]
 
@@ -16,26 +16,25 @@ use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::goroutine::task::{Spawned, TaskRef};
 use crate::scheduler::main::left_behind;
 
-/// A goroutine, seen by whoever spawned it: a future of its result.
+/// A handle to a goroutine: a future of its result.
 ///
-/// Awaiting it gives `Ok` with the goroutine's value, or a [`JoinError`] if it panicked or was
-/// cancelled. That happens only after the goroutine's future has been dropped. Any executor and
-/// any thread may await a handle, also after the runtime has ended: goroutines that exit left
-/// behind count as cancelled.
+/// Awaiting it gives `Ok` with the goroutine's value, or a [`JoinError`] if the goroutine panicked
+/// or was cancelled. It gives the result only after the goroutine's future has been dropped. Any
+/// executor and any thread may await a handle, even after the runtime has ended; a goroutine that
+/// exit left behind counts as cancelled.
 ///
-/// Dropping the handle, or [`detach`](Self::detach), lets the goroutine run on by itself. If it then
-/// panics, or has panicked, nobody can observe that any more, and the panic is *unhandled*: see
-/// [`UnhandledPanic`](crate::UnhandledPanic).
+/// Dropping the handle, or [`detach`](Self::detach), detaches the goroutine, which runs on. If it
+/// then panics, or has panicked, no code can observe that any more, and the panic is *unhandled*:
+/// see [`UnhandledPanic`](crate::UnhandledPanic).
 ///
-/// **Cancellation**: dropping the handle in the middle of awaiting it loses nothing but the
-/// result. The waker it was polled with goes with it: nothing keeps it, and only a completion that is
-/// calling it already goes on.
+/// **Cancellation**: dropping the handle while it is awaited loses only the result. It also drops
+/// the waker it was polled with, unless a completion is calling that waker at this moment.
 ///
 /// Go counterpart: none; a Go program passes a channel to the goroutine for this.
 ///
 /// # Panics
 ///
-/// When it is polled again after it gave its result.
+/// When it is polled again after it has given its result.
 ///
 /// # Examples
 ///
@@ -51,9 +50,9 @@ pub struct JoinHandle<T>(State<T>);
 
 enum State<T> {
     Waiting(Waiting<T>),
-    /// Spawned there when its runtime was over.
+    /// Spawned at this line after its runtime had ended.
     Cancelled(&'static Location<'static>),
-    /// Spawned there; the result has been given.
+    /// Spawned at this line; the result has been taken.
     Taken(&'static Location<'static>),
 }
 
@@ -62,14 +61,15 @@ struct Waiting<T> {
     awaited: Awaited,
 }
 
-/// Where the waker is that the last poll gave.
+/// Where the waker of the last poll is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Awaited {
-    /// There was none.
+    /// There is no waker.
     Never,
     /// The goroutine has it, for its completion.
     Near,
-    /// So has `left_behind`, since who awaits is not a goroutine of the same runtime.
+    /// `left_behind` has it as well, because the awaiting task is not a goroutine of the same
+    /// runtime.
     Outside,
 }
 
@@ -84,13 +84,13 @@ impl<T> JoinHandle<T> {
         JoinHandle(State::Cancelled(spawned_at))
     }
 
-    /// Cancels the goroutine: its future is dropped at its next await (or, if it has not been
-    /// polled yet, without being polled), and awaiting the handle says cancelled.
+    /// Cancels the goroutine: its future is dropped at its next await, or without being polled if
+    /// it has not run yet. Awaiting the handle then reports it as cancelled.
     ///
     /// Returns at once; await the handle to wait until the future has been dropped. A goroutine
-    /// that completes before its next await is not cancelled, and a completed one not affected.
-    /// One inside a `block_on` of its own comes to its next await when that has ended. A goroutine
-    /// may abort itself. Repeating it does nothing.
+    /// that completes before its next await is not cancelled, and a completed one is not affected.
+    /// A goroutine inside a nested `block_on` reaches its next await when that has ended. A
+    /// goroutine may abort itself. Further calls do nothing.
     ///
     /// Go counterpart: none; a Go program passes a `context.Context`.
     ///
@@ -109,7 +109,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// What can abort the goroutine, but not await it, and may be kept elsewhere.
+    /// A handle that can abort the goroutine but not await it, and may be stored elsewhere.
     ///
     /// # Examples
     ///
@@ -130,7 +130,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Whether the goroutine has completed, or was cancelled, and its future been dropped.
+    /// Whether the goroutine has completed or was cancelled, and its future has been dropped.
     ///
     /// # Examples
     ///
@@ -150,7 +150,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Lets the goroutine run on by itself, as dropping the handle does, but says so.
+    /// Detaches the goroutine, which runs on. Dropping the handle does the same, but less visibly.
     ///
     /// # Examples
     ///
@@ -168,7 +168,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Polls for the result, which is not observed yet: dropped, it is one that nobody took.
+    /// Polls for the result, without observing it: if the caller drops it, it counts as not taken.
     #[track_caller]
     #[inline]
     pub(crate) fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
@@ -176,7 +176,7 @@ impl<T> JoinHandle<T> {
         self.poll_or(waker, |waiting| waiting.is_left_behind(waker))
     }
 
-    /// The same for a member of a set, which waits for news of exit by itself.
+    /// As `poll_outcome`, for a member of a set. The set itself waits for the news of exit.
     #[track_caller]
     pub(crate) fn poll_outcome_in_set(&mut self, waker: &Waker) -> Poll<Outcome<T>> {
         self.poll_or(waker, |waiting| {
@@ -185,7 +185,8 @@ impl<T> JoinHandle<T> {
         })
     }
 
-    /// `is_left_behind` is asked while the goroutine has not completed, and notes who awaits it.
+    /// Calls `is_left_behind` while the goroutine has not completed. That also records where the
+    /// waker is.
     #[track_caller]
     #[inline]
     fn poll_or(
@@ -204,7 +205,7 @@ impl<T> JoinHandle<T> {
                         return Poll::Pending;
                     }
                     match waiting.give_up() {
-                        // It has completed at this moment.
+                        // It has just completed.
                         Poll::Ready(outcome) => outcome,
                         Poll::Pending => Outcome::cancelled(waiting.task.meta().spawned_at()),
                     }
@@ -222,16 +223,16 @@ impl<T> JoinHandle<T> {
 }
 
 impl<T> Waiting<T> {
-    /// Whether exit has left the goroutine behind. If not, news of that will wake `waker`, unless that
-    /// is of a goroutine of the same runtime, which exit drops or leaves behind as well. (A combinator
-    /// with a waker of its own may be moved out of that goroutine, and outlive it.)
+    /// Whether exit has left the goroutine behind. If not, the news of that will wake `waker`,
+    /// unless `waker` belongs to a goroutine of the same runtime, which exit drops or leaves behind
+    /// as well. A combinator with its own waker may be moved out of that goroutine, and outlive it.
     fn is_left_behind(&mut self, waker: &Waker) -> bool {
         let scheduler = self.task.meta().scheduler();
         let by_goroutine = context::with_inside(|context| {
             context.is_some_and(|c| c.belongs_to(scheduler) && c.is_own_waker(waker))
         });
         if by_goroutine {
-            // Perhaps it was awaited elsewhere before.
+            // The handle may have been awaited elsewhere before.
             self.forget_news();
             self.awaited = Awaited::Near;
             return false;
@@ -240,7 +241,7 @@ impl<T> Waiting<T> {
         left_behind::is_announced_or_wait(scheduler, self.address(), waker)
     }
 
-    /// Lets go of the waker. The result may have come meanwhile.
+    /// Drops the waker. The result may have arrived meanwhile.
     #[cold]
     fn give_up(&mut self) -> Poll<Outcome<T>> {
         let outcome = self.task.let_go_of_waker();
@@ -248,7 +249,8 @@ impl<T> Waiting<T> {
         outcome
     }
 
-    /// While this has the goroutine, whose address is free for others after that.
+    /// Must run while this still owns the goroutine, because other goroutines may reuse its address
+    /// later.
     #[inline]
     fn forget_news(&mut self) {
         let awaited = std::mem::replace(&mut self.awaited, Awaited::Never);
@@ -268,7 +270,7 @@ impl<T> Drop for Waiting<T> {
         if self.awaited != Awaited::Never
             && let Poll::Ready(outcome) = self.give_up()
         {
-            // Nobody took the result, and nobody can any more.
+            // The result was not taken, and cannot be any more.
             context::with_result_of(self.task.meta().spawned_at(), || drop(outcome));
         }
     }
@@ -296,13 +298,13 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Aborts a goroutine, from anywhere and as often as you like.
+/// Aborts a goroutine, from any thread and any number of times.
 ///
-/// Got from [`JoinHandle::abort_handle`]. It keeps the goroutine's memory, but not the goroutine,
-/// alive.
+/// [`JoinHandle::abort_handle`] makes it. It keeps the goroutine's memory alive, but not the
+/// goroutine.
 ///
-/// Go counterpart: the `cancel` function of a `context.Context`, except that the goroutine need not
-/// cooperate beyond awaiting something.
+/// Go counterpart: the `cancel` function of a `context.Context`. Here the goroutine only has to
+/// await something to be cancelled.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Goroutines that are awaited together, in the order in which they complete.
+//! A set of goroutines whose results arrive in the order of completion.
 
 #![forbid(unsafe_code)]
 
@@ -24,22 +24,21 @@ use crate::sync::{Mutex, lock};
 use finished::Finished;
 use news::{Announce, EVERY, News};
 
-/// A set of goroutines with results of one type, which come out in the order in which the goroutines
-/// complete.
+/// A set of goroutines with results of one type. It returns the results in the order in which the
+/// goroutines complete.
 ///
-/// The set owns its goroutines: dropping it aborts them all. [`shutdown`](Self::shutdown) also waits
-/// until they are gone, [`detach_all`](Self::detach_all) lets them run on.
+/// The set owns its goroutines: dropping it aborts them all. [`shutdown`](Self::shutdown) also
+/// waits until they have ended; [`detach_all`](Self::detach_all) lets them run on.
 ///
-/// A goroutine's panic is observed by whoever takes its result. A result that is not taken, because
-/// the set is dropped, shut down, or detached, is like that of a dropped
-/// [`JoinHandle`]: if it is a panic, the panic is *unhandled*, see
-/// [`UnhandledPanic`](crate::UnhandledPanic).
+/// The code that takes a goroutine's result observes its panic. If the set is dropped, shut down or
+/// detached, the results that were not taken are treated like those of a dropped [`JoinHandle`]: a
+/// panic among them is *unhandled*, see [`UnhandledPanic`](crate::UnhandledPanic).
 ///
-/// Awaiting the next one costs the same however many there are. Any executor and any thread may do
-/// it, also after the runtime has ended.
+/// Awaiting the next result costs the same for any number of goroutines. Any executor and any
+/// thread may await it, even after the runtime has ended.
 ///
-/// tokio counterpart: `JoinSet`, where a panic that nobody takes is lost. Go counterpart: none; a Go
-/// program has a channel of results.
+/// tokio counterpart: `JoinSet`, where a panic that is not taken is lost. Go counterpart: none; a
+/// Go program uses a channel of results.
 ///
 /// # Examples
 ///
@@ -63,16 +62,16 @@ use news::{Announce, EVERY, News};
 pub struct JoinSet<T> {
     entries: Slab<Entry<T>>,
     news: Arc<Mutex<News>>,
-    /// Made when the set first finds that nothing has finished.
+    /// Made when the set first finds that no goroutine has finished.
     exits: Option<left_behind::Subscription>,
 }
 
 struct Entry<T> {
     handle: JoinHandle<T>,
-    /// A result that was there when the entry was made. The lock is never waited for: it makes the
-    /// set `Sync`, which a result need not be.
+    /// A result that was ready when the entry was made. The mutex is never contended. It makes the
+    /// set `Sync`, although a result may not be.
     early: Mutex<Option<Finished<T>>>,
-    /// Puts the entry's key among the news.
+    /// Adds the entry's key to the news.
     waker: Waker,
 }
 
@@ -89,8 +88,8 @@ impl<T> JoinSet<T> {
         JoinSet { entries: Slab::new(), news: Arc::default(), exits: None }
     }
 
-    /// How many goroutines are in the set: those whose result has not been taken, be they still
-    /// running or not.
+    /// How many goroutines are in the set: those whose results have not been taken, whether they
+    /// still run or not.
     ///
     /// # Examples
     ///
@@ -107,7 +106,7 @@ impl<T> JoinSet<T> {
         self.entries.len()
     }
 
-    /// Whether no result is left to be taken.
+    /// Whether the set holds no goroutine.
     ///
     /// # Examples
     ///
@@ -131,8 +130,8 @@ impl<T> JoinSet<T> {
     ///
     /// # Cancellation
     ///
-    /// If main has already ended, a worker drops the future without polling it, and its result says
-    /// cancelled.
+    /// If main has already ended, a worker drops the future without polling it, and its result
+    /// reports it as cancelled.
     ///
     /// # Examples
     ///
@@ -150,7 +149,8 @@ impl<T> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        // A large one goes to the heap here, so that it is on the stack of no more functions.
+        // Moves a large future to the heap here, so that no further function copies it on its
+        // stack.
         let handle = if const { size_of::<F>() > MAX_UNBOXED } {
             spawn(Box::pin(future))
         } else {
@@ -164,7 +164,7 @@ impl<T> JoinSet<T> {
         let place = self.entries.vacant_entry();
         let waker = Waker::from(Arc::new(Announce { news: self.news.clone(), key: place.key() }));
         let mut entry = Entry { handle, early: Mutex::new(None), waker };
-        // Leaves the waker with the goroutine.
+        // The poll leaves the waker with the goroutine.
         if let Poll::Ready(finished) = entry.poll() {
             entry.early = Mutex::new(Some(finished));
             entry.waker.wake_by_ref();
@@ -173,10 +173,11 @@ impl<T> JoinSet<T> {
         abort_handle
     }
 
-    /// Waits for the next goroutine to complete, takes it out of the set, and gives its result: the
-    /// value, or a [`JoinError`] if it panicked or was cancelled. `None` if the set is empty.
+    /// Waits for the next goroutine to complete, removes it from the set, and returns its result:
+    /// the value, or a [`JoinError`] if it panicked or was cancelled. Returns `None` if the set is
+    /// empty.
     ///
-    /// **Cancellation**: nothing is lost if the future is dropped; the result stays in the set.
+    /// **Cancellation**: dropping the future loses nothing; the result stays in the set.
     ///
     /// # Examples
     ///
@@ -198,7 +199,7 @@ impl<T> JoinSet<T> {
         Next { set: self }.await.map(Finished::take)
     }
 
-    /// The result of a goroutine that has completed, or `None` if there is no such one.
+    /// The result of a goroutine that has completed, or `None` if there is none.
     ///
     /// # Examples
     ///
@@ -219,14 +220,14 @@ impl<T> JoinSet<T> {
         self.take_finished().map(Finished::take)
     }
 
-    /// Waits for all, and gives their values in the order in which they completed.
+    /// Waits for all goroutines, and returns their values in the order in which they completed.
     ///
     /// **Cancellation**: dropping the future drops the set, which aborts the goroutines.
     ///
     /// # Panics
     ///
-    /// With the panic of a goroutine, as soon as one panics; or if one was cancelled. The others are
-    /// aborted then. To go on with the others, use [`join_next`](Self::join_next).
+    /// With a goroutine's panic, as soon as one panics, or if a goroutine was cancelled. The other
+    /// goroutines are aborted then. To go on with them, use [`join_next`](Self::join_next).
     ///
     /// # Examples
     ///
@@ -255,8 +256,8 @@ impl<T> JoinSet<T> {
         values
     }
 
-    /// Cancels all that have not completed, as [`JoinHandle::abort`] does. They stay in the set, and
-    /// [`join_next`](Self::join_next) says of each what it came to.
+    /// Cancels all goroutines that have not completed, as [`JoinHandle::abort`] does. They stay in
+    /// the set, and [`join_next`](Self::join_next) returns the result of each.
     ///
     /// # Examples
     ///
@@ -274,7 +275,8 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// Lets all run on by themselves: the set is empty afterwards. A panic among them is unhandled.
+    /// Detaches all goroutines, which run on. The set is empty afterwards. A panic among them is
+    /// unhandled.
     ///
     /// # Examples
     ///
@@ -287,20 +289,21 @@ impl<T> JoinSet<T> {
     /// });
     /// ```
     pub fn detach_all(&mut self) {
-        // Some may still tell their old news.
+        // Detached goroutines may still announce themselves to the former news.
         self.exits = None;
         self.news = Arc::default();
         drop(std::mem::take(&mut self.entries));
     }
 
-    /// Cancels all, and waits until their futures have been dropped. The set is empty afterwards.
+    /// Cancels all goroutines, and waits until their futures have been dropped. The set is empty
+    /// afterwards.
     ///
-    /// Nobody takes their results, so a panic among them is unhandled, as it is when the set is
-    /// dropped. To do something else with it, [`abort_all`](Self::abort_all) and then
+    /// Their results are not taken, so a panic among them is unhandled, as when the set is dropped.
+    /// To handle panics yourself, call [`abort_all`](Self::abort_all) and then
     /// [`join_next`](Self::join_next).
     ///
-    /// **Cancellation**: if the future is dropped, all are cancelled, and those it has not yet waited
-    /// for are still in the set.
+    /// **Cancellation**: if the future is dropped, all goroutines are cancelled. Those it has not
+    /// yet waited for are still in the set.
     ///
     /// # Examples
     ///
@@ -320,7 +323,7 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// Takes out the first of which there is news, if it is that it has finished.
+    /// Removes the first finished goroutine of those in the news.
     fn take_finished(&mut self) -> Option<Finished<T>> {
         loop {
             let key = lock(&self.news).keys.pop_front();
@@ -342,7 +345,8 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// From now on it is news, too, that goroutines were left behind, as some may have been already.
+    /// From now on, goroutines that exit leaves behind are news, too; some may have been left
+    /// already.
     fn watch_exits(&mut self) {
         let tell = Waker::from(Arc::new(Announce { news: self.news.clone(), key: EVERY }));
         let address = Arc::as_ptr(&self.news).addr();
@@ -361,7 +365,7 @@ impl<T> JoinSet<T> {
             if self.is_empty() {
                 return Poll::Ready(None);
             }
-            // A waker is the user's code: cloned, and dropped, outside the lock.
+            // Cloning and dropping a waker may run user code, so both happen outside the lock.
             let waker = cx.waker().clone();
             let mut news = lock(&self.news);
             if news.keys.is_empty() {
@@ -376,11 +380,11 @@ impl<T> JoinSet<T> {
     }
 }
 
-/// Results are moved, never pinned.
+/// A set moves its results, and never pins them.
 impl<T> Unpin for JoinSet<T> {}
 
 impl<T> Drop for JoinSet<T> {
-    /// Aborts all. Those that have panicked are unhandled.
+    /// Aborts all goroutines. Panics that were not taken are unhandled.
     fn drop(&mut self) {
         self.abort_all();
     }
@@ -410,7 +414,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// The next one to finish; `None` if there is none left.
+/// The next goroutine to finish; `None` if the set is empty.
 struct Next<'a, T> {
     set: &'a mut JoinSet<T>,
 }

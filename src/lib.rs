@@ -1,4 +1,4 @@
-// Of a link's definitions the first counts: in rustdoc the README's links lead to the pages here.
+// The first definition of a link counts: in rustdoc, the README's links lead to the pages here.
 //! [from Go]: _docs::from_go
 //! [from tokio]: _docs::from_tokio
 //! [Semantics]: _docs::semantics
@@ -12,20 +12,20 @@
 //!
 //! # Map
 //!
-//! | to | there is |
+//! | to | use |
 //! |---|---|
-//! | run a program | [`block_on`], with settings [`Builder`] |
+//! | run a program | [`block_on`], or [`Builder`] for settings |
 //! | start a goroutine | [`go!`], [`spawn`] |
 //! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
-//! | wait for many | [`JoinSet`], for their results; [`WaitGroup`], for their end |
-//! | give way to others | [`yield_now`] |
+//! | wait for many | [`JoinSet`] for their results, [`WaitGroup`] for their end |
+//! | yield to other goroutines | [`yield_now`] |
 //! | communicate | [`channel`], [`Sender`], [`Receiver`] |
-//! | wait for one of several things | [`select!`] |
-//! | wait for a time, or no longer than that | [`time`] |
-//! | block | [`blocking`]; find out who does: [`Blocked`] |
+//! | wait for one of several events | [`select!`] |
+//! | wait for a time, or limit a wait | [`time`] |
+//! | block the thread | [`blocking`]; [`Blocked`] reports goroutines that block without it |
 //! | reach a runtime from any thread | [`Handle`] |
-//! | decide about panics nobody observes | [`UnhandledPanic`] |
-//! | look | [`num_goroutines`] |
+//! | handle panics that no code observes | [`UnhandledPanic`] |
+//! | count goroutines | [`num_goroutines`] |
 
 #![deny(unsafe_code)]
 
@@ -70,7 +70,7 @@ pub use select::dispatch as __select;
 pub use spawn::{num_goroutines, spawn, yield_now};
 pub use wait_group::{Wait, WaitGroup};
 
-/// A page of the project, with links that work in rustdoc, too.
+/// A page of the project's documents, with links that also work in rustdoc.
 #[cfg(doc)]
 macro_rules! page {
     ($name:ident, $file:literal) => {
@@ -84,7 +84,7 @@ macro_rules! page {
     };
 }
 
-/// The project's documents, to be read in rustdoc. Nothing to use in programs.
+/// The project's documents, to read in rustdoc. Programs do not use this module.
 #[cfg(doc)]
 pub mod _docs {
     page!(from_go, "../docs/from_go.md");

@@ -1,4 +1,4 @@
-//! `select!`: the forms it takes, and what they become.
+//! `select!`: its syntax and its expansion.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ pub(crate) mod future;
 pub(crate) mod locks;
 pub(crate) mod order;
 
-/// Waits until one of several things can happen, and does that one: Go's `select` statement.
+/// Waits until one of several cases can happen, and runs that one: Go's `select` statement.
 ///
 /// ```
 /// use gorun::{block_on, channel, go, select};
@@ -52,55 +52,57 @@ pub(crate) mod order;
 /// |---|---|---|
 /// | `rx.recv()` | when a value is received, or the channel is closed and empty | `Some(value)`, or `None` |
 /// | `tx.send(value)` | when the value is sent, or the channel is closed | `Ok(())`, or the error with the value |
-/// | `tx.send_from(&mut option)` | likewise; if another case happens the value stays in the option | `Ok(())`, or an error |
-/// | any other (anything that is [`IntoFuture`](std::future::IntoFuture)) | when it is ready | its output |
+/// | `tx.send_from(&mut option)` | as for `send`; if another case happens the value stays in the option | `Ok(())`, or an error |
+/// | any other [`IntoFuture`](std::future::IntoFuture) | when it is ready | its output |
 ///
-/// If several cases can happen, one of them is chosen at random, each with the same chance. If none
-/// can, the `select!` waits for the first that can.
+/// If several cases can happen, the `select!` chooses one at random, each with the same chance. If
+/// none can, it waits for the first that can.
 ///
-/// The pattern is any that a `let` takes, `ref`, `mut` and `name @ ..` included, where a reference lives
-/// as long as the body. It has to match always: of one that may not, `Some(n) = rx.recv() => f(n)`,
-/// make `n = rx.recv() => match n { .. }`. A body is any expression; all bodies have the type of
-/// the `select!`. In them `break`, `continue`, `return`, `?` and `.await` act on what is around the
-/// `select!`. The comma after a body in braces may be left out (but not if another macro has parsed the
-/// body already, as a `$body:block`).
+/// The pattern is any that a `let` takes, including `ref`, `mut` and `name @ ..`; its references
+/// live as long as the body. It has to match always. Instead of `Some(n) = rx.recv() => f(n)`,
+/// which may not match, write `n = rx.recv() => match n { .. }`. A body is any expression; all
+/// bodies have the type of the `select!`. In a body, `break`, `continue`, `return`, `?` and
+/// `.await` act on the code around the `select!`. The comma after a body in braces is optional,
+/// unless another macro has already parsed the body, as a `$body:block`.
 ///
-/// With a `default` the `select!` does not wait: if no case can happen at once, the body of `default` is
-/// run. Then it has no `.await` in it, and can be used in a plain `fn` (where other futures than those
-/// of channels are polled once, with a waker that does nothing).
+/// With a `default` the `select!` does not wait: if no case can happen at once, it runs the body of
+/// `default`. Such a `select!` contains no `.await`, so a plain `fn` can use it. It polls futures
+/// other than those of channels once, with a waker that does nothing.
 ///
 /// # Evaluation
 ///
-/// First all conditions, in order; then the futures of the enabled cases, in order; a case whose
-/// condition is `false` is disabled, and its future not made. What the expressions create on the way,
-/// as the receiver in `time::after(d).recv()`, lives until the `select!` has chosen, save in cases with
-/// a condition, where it has to be put in a variable before. Before the body runs all the futures are
-/// dropped, so it may use what they borrowed.
+/// The `select!` evaluates all conditions first, in order. Then it evaluates the futures of the
+/// enabled cases, in order. A case whose condition is `false` is disabled, and its future is not
+/// made. Temporaries of a future's expression, such as the receiver in `time::after(d).recv()`,
+/// live until the `select!` has chosen. In a case with a condition they do not: put them in a
+/// variable before. All futures are dropped before the body runs, so the body may use what they
+/// borrowed.
 ///
 /// If all cases are disabled, or there are none, the `select!` waits for ever, as in Go, or runs
 /// `default`.
 ///
 /// # Exactly one
 ///
-/// Exactly one case happens: a value is taken from one channel only, and sent into one channel only,
-/// also if several `select!`s face each other. This holds for cases written as calls of `recv`, `send`
-/// and `send_from`, in whose place the macro sees the types [`Recv`](crate::chan::Recv),
-/// [`Send`](crate::chan::Send) and [`SendFrom`](crate::chan::SendFrom). Any other future, also an
-/// `async fn` that receives, is merely dropped if another case happens; what it has done stays done.
+/// Exactly one case happens: a value is taken from one channel only, and sent into one channel
+/// only, even if several `select!`s face each other. This holds for cases written as calls of
+/// `recv`, `send` and `send_from`, because the macro recognises the types
+/// [`Recv`](crate::chan::Recv), [`Send`](crate::chan::Send) and
+/// [`SendFrom`](crate::chan::SendFrom). Any other future, even an `async fn` that receives, is only
+/// dropped if another case happens; its effects remain.
 ///
-/// A `Recv` or `Send` that was polled before gives up its place in the line. To keep it, pass it
-/// by reference, pinned: it is a future like any other then.
+/// A `Recv` or `Send` that was polled before gives up its place in the queue. To keep the place,
+/// pass the future by reference, pinned: it is then a future like any other.
 ///
 /// # Fairness
 ///
-/// A goroutine that could go on for ever gives way to others every now and then, as with the
-/// operations of channels themselves. `default` has nothing to do with that.
+/// A goroutine that could go on for ever yields to others every now and then, as with the
+/// operations of channels. A `default` does not affect that.
 ///
 /// # Cancellation
 ///
-/// A `select!` that is dropped while it waits leaves all the lines. If a case had been committed by
-/// then, it has happened: a value that was sent is sent, and one that was received goes to the next
-/// receiver, or back to the head of its channel.
+/// A `select!` that is dropped while it waits leaves all wait queues. If a case was committed by
+/// then, it has happened: a sent value stays sent, and a received one goes to the next receiver, or
+/// back to the head of its channel.
 ///
 /// # Panics
 ///
@@ -115,18 +117,18 @@ pub(crate) mod order;
 /// | `case ch <- v:` | `_ = tx.send(v) =>`; an unsent `v` is dropped, `send_from` keeps it |
 /// | a `nil` channel disables a case | `, if false` does |
 /// | a send on a closed channel panics | the case happens, with an error |
-/// | the channel expressions and values of all cases are evaluated | of all that are enabled |
-/// | `time.After(d)` | a future, for example a timer's, is a case itself |
+/// | the channel expressions and values of all cases are evaluated | those of the enabled cases are |
+/// | `time.After(d)` | any future can be a case, for example a timer |
 ///
 /// # Limits
 ///
-/// A hundred cases or so, by rustc's `recursion_limit`; there can be 128 at most.
+/// About a hundred cases, by rustc's `recursion_limit`; the hard limit is 128.
 ///
 /// Go counterpart: <https://go.dev/ref/spec#Select_statements>.
 ///
 /// # Examples
 ///
-/// Without waiting, outside of everything:
+/// Without waiting, outside a runtime:
 ///
 /// ```
 /// use gorun::{Receiver, channel, select};
@@ -183,19 +185,24 @@ macro_rules! select {
     };
 }
 
-/// The working half of [`select!`].
+/// The implementation of [`select!`].
 ///
-/// `@next` takes one case off the front for each step. What it has got so far stands before, each in
-/// parentheses (a step for each case and no more, or the limit on recursion would come too soon; that
-/// is why the six rules for cases repeat themselves): the name of the variable with the outcome, which
-/// has to be the same in all steps; the conditions, each in a variable from an expansion of its own, and
-/// so of its own; the list of the futures, each case wrapped around those before it; the `match` on the
-/// outcome, likewise; and the body of `default`. When none is left the last two rules put them together.
+/// Each step of `@next` takes one case off the front. There is exactly one step for each case, or
+/// the recursion limit would come too soon; that is why the six rules for cases repeat themselves.
+/// The state precedes the remaining cases, each part in parentheses:
+///
+/// * the name of the variable with the outcome, which has to be the same in all steps;
+/// * the conditions, each in a variable from its own expansion, so that the variables are distinct;
+/// * the list of the futures, each case wrapped around those before it;
+/// * the `match` on the outcome, nested likewise;
+/// * the body of `default`.
+///
+/// When no case is left, the last two rules combine these parts.
 ///
 /// For a pattern that may fail to match, rustc quotes the line of the `let`, comment included.
 ///
-/// A statement's temporaries live to its end: that of `let chosen = ..` covers the wait, and no body.
-/// An `if` ends them earlier, so cases without a condition do without.
+/// A statement's temporaries live to its end: those of `let chosen = ..` live through the wait, but
+/// not into a body. An `if` ends them earlier, so a case without a condition expands without one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select_cases {

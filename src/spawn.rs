@@ -14,24 +14,24 @@ use crate::scheduler::context::{self, Context, Place};
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::shared::Scheduler;
 
-/// Futures above this size (in bytes) are moved to the heap before anything else happens to them,
-/// because every function they pass through would copy them on its stack.
+/// Larger futures (in bytes) are moved to the heap first, because each function that takes one by
+/// value would copy it on its stack.
 pub(crate) const MAX_UNBOXED: usize = 1024;
 
-/// Starts a goroutine: the future runs on the runtime's worker threads, at the same time as the
-/// caller. The handle gives its result; dropping the handle lets it run on by itself.
+/// Starts a goroutine: the future runs on the runtime's worker threads, concurrently with the
+/// caller. The handle gives its result; dropping the handle detaches the goroutine, which runs on.
 ///
-/// Nothing is said about when it first runs, nor in which order goroutines run. When main ends it
-/// is cancelled: dropped at its next await, or without ever having run.
+/// The order in which goroutines run, and when a goroutine first runs, are unspecified. The end of
+/// main cancels the goroutine: it is dropped at its next await, or without having run.
 ///
-/// It costs one allocation. A future larger than 1 KiB is boxed, which is a second one.
+/// A spawn costs one allocation. A future larger than 1 KiB is boxed, which is a second one.
 ///
-/// A future is moved here by value, and a debug build keeps a copy of it on the stack of each
-/// function it passes through: two at once, here. On the 2 MiB stack of a worker that limits it to
-/// about 900 KiB in a debug build, to 500 KiB inside a [`timeout`](crate::time::timeout), and to 250
-/// where [`go!`](crate::go!) makes the call that returns it; an optimised build, or a larger
-/// [`thread_stack_size`](crate::Builder::thread_stack_size), raises the limit. A large array in a
-/// future is better kept in a `Vec`.
+/// The future is passed by value, and a debug build keeps a copy of it on the stack of each
+/// function it passes through: two at once, here. On a worker's stack of 2 MiB that limits a future
+/// to about 900 KiB in a debug build, to 500 KiB inside a [`timeout`](crate::time::timeout), and to
+/// 250 where [`go!`](crate::go!) makes the call that returns it. An optimised build, or a larger
+/// [`thread_stack_size`](crate::Builder::thread_stack_size), raises the limit. Better keep a large
+/// array in a `Vec`.
 ///
 /// Go counterpart: the `go` statement, plus a handle. [`go!`](crate::go!) takes a call, as `go` does.
 ///
@@ -40,13 +40,13 @@ pub(crate) const MAX_UNBOXED: usize = 1024;
 /// When called on a thread that belongs to no runtime. A `std::thread` started by a goroutine is
 /// such a thread: give it a [`Handle`](crate::Handle).
 ///
-/// A panic inside the future goes to whoever awaits the handle; if nobody can, see
+/// A panic inside the future goes to the code that awaits the handle. If none can, see
 /// [`UnhandledPanic`](crate::UnhandledPanic).
 ///
 /// # Cancellation
 ///
-/// If main has already ended, a worker drops the future without polling it, and the handle says
-/// cancelled. (If the workers have ended, too, it is dropped here.)
+/// If main has already ended, a worker drops the future without polling it, and the handle reports
+/// it as cancelled. If the workers have ended too, this call drops it.
 ///
 /// # Examples
 ///
@@ -64,8 +64,8 @@ pub(crate) const MAX_UNBOXED: usize = 1024;
 /// assert_eq!(sum, 385);
 /// ```
 ///
-/// An `async fn` that spawns itself does not compile: its future's type would have to know whether
-/// it is `Send` before it is known. Return the future instead:
+/// An `async fn` that spawns itself does not compile: to know whether its future is `Send`, the
+/// compiler would have to know it already. Return the future instead:
 ///
 /// ```
 /// use gorun::{block_on, spawn};
@@ -88,8 +88,8 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    // In a debug build each value of the future's type is a place of its own on this function's
-    // stack, so there is one only: the argument of the call.
+    // A debug build gives each value of the future's type its own room on this function's stack, so
+    // there is only one such value: the argument of the call.
     let spawned = if const { size_of::<F>() > MAX_UNBOXED } {
         spawn_here(Box::pin(future), spawned_at)
     } else {
@@ -113,7 +113,7 @@ where
     })
 }
 
-/// Starts a goroutine on `scheduler`, from wherever the caller is.
+/// Starts a goroutine on `scheduler`; the caller may be on any thread.
 pub(crate) fn spawn_on<F>(
     scheduler: &Arc<Scheduler>,
     context: Option<&Context>,
@@ -130,7 +130,7 @@ where
     }
 }
 
-/// Starts a goroutine nobody has a handle of: `spawn(future).detach()`, a little cheaper.
+/// Starts a goroutine without a handle: `spawn(future).detach()`, a little cheaper.
 #[track_caller]
 pub fn detach<F>(future: F)
 where
@@ -163,8 +163,9 @@ where
     })
 }
 
-/// Drops a future that nobody can run. `false` outside a runtime. Otherwise that runtime is over, and the
-/// caller is in the destructor of a thread-local, where a panic would abort the process.
+/// Drops a future that no runtime can run. `false` outside a runtime. Otherwise the runtime is
+/// over, and the caller is in the destructor of a thread-local, where a panic would abort the
+/// process.
 #[cold]
 fn refuse<F>(future: F) -> bool {
     let is_outside = context::with(|place| matches!(place, Place::Outside));
@@ -189,22 +190,23 @@ fn panic_outside() -> ! {
     )
 }
 
-/// Lets others go first: the calling goroutine goes to the back of its worker's queue, behind all
-/// that it has spawned or woken. What other threads have spawned or woken has its turn too, after a
-/// millisecond or so, or as soon as the goroutine that then runs gives way.
+/// Yields: the calling goroutine goes to the back of its worker's queue, behind all goroutines it
+/// has spawned or woken. Goroutines that other threads have spawned or woken get their turn after a
+/// millisecond or so, or as soon as the goroutine that runs next yields.
 ///
-/// A goroutine that computes for long does others a favour by awaiting this now and then; they
-/// cannot run on its thread otherwise. In main, which has its own thread, the thread yields.
+/// A goroutine that computes for long should await this now and then, because no other goroutine
+/// can run on its thread otherwise. In main, which has its own thread, the thread yields.
 ///
-/// Go counterpart: `runtime.Gosched`. (Go also interrupts goroutines that do not call it.)
+/// Go counterpart: `runtime.Gosched`. Go also preempts goroutines that do not call it.
 ///
 /// # Cancellation
 ///
-/// An await like any other: an aborted goroutine, or one whose main has ended, is dropped here.
+/// This is an await like any other: an aborted goroutine, or one whose main has ended, is dropped
+/// here.
 ///
 /// # Panics
 ///
-/// Never, also outside a runtime.
+/// Never, not even outside a runtime.
 ///
 /// # Examples
 ///
@@ -254,10 +256,11 @@ impl Future for YieldNow {
     }
 }
 
-/// How many goroutines there are, main among them; 0 outside a runtime.
+/// The number of goroutines, including main; 0 outside a runtime.
 ///
-/// A goroutine counts from its spawn until its future has been dropped: one whose handle has given
-/// its result does not count any more. While goroutines start and end the figure is a little old.
+/// A goroutine counts from its spawn until its future has been dropped: once its handle has given
+/// its result, it does not count any more. While goroutines start and end, the number may be
+/// slightly out of date.
 ///
 /// Go counterpart: `runtime.NumGoroutine`.
 ///

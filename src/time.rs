@@ -1,18 +1,19 @@
 //! Time: sleeping, deadlines, ticks.
 //!
-//! Timers belong to a runtime, which keeps the time for them; no thread exists for them alone. They
-//! work in main, in goroutines, and in [`Handle::block_on`](crate::Handle::block_on). Elsewhere there
-//! is a panic that says so. They follow the monotonic clock, which nobody sets.
+//! A runtime drives its timers itself, without a thread for them. Timers work in main, in
+//! goroutines, and in [`Handle::block_on`](crate::Handle::block_on); elsewhere, making one panics
+//! with a message that says so. They follow the monotonic clock, which is never set.
 //!
-//! They are never early. How late they are is up to the system: on an idle machine about a tenth of a
-//! millisecond. They do not wait for a goroutine that computes or blocks: main's are on time whatever
-//! the workers do, and goroutines' as soon as somebody can run them. What goroutines wait for through a
-//! waker that is not gorun's, as in [`after`], [`tick`] or `join_all`, needs a worker to call that: if all of
-//! them compute or block it waits for one to step in, and if
-//! [`max_threads`](crate::Builder::max_threads) are there already, until one is free. `sleep` and
-//! `timeout`, also as cases of `select!`, do not.
+//! A timer never fires early. The system decides how late it fires: on an idle machine about a
+//! tenth of a millisecond. A goroutine that computes or blocks does not delay timers: main's fire
+//! on time whatever the workers do, and a goroutine's as soon as a worker can run it. A goroutine
+//! may also wait through a waker that is not gorun's, as in [`after`], [`tick`] or `join_all`. A
+//! worker has to call such a waker. If all workers compute or block, the call waits for another
+//! thread to step in, or for a free worker if there are
+//! [`max_threads`](crate::Builder::max_threads) threads already. `sleep` and `timeout` do not need
+//! that, even as cases of `select!`.
 //!
-//! A million of them are fine. One that is dropped leaves nothing behind.
+//! A million timers are fine. A dropped timer leaves nothing behind.
 //!
 //! Go counterpart: package `time`.
 
@@ -33,7 +34,7 @@ pub use timeout::{Elapsed, Timeout, timeout};
 
 use crate::clock;
 
-/// The present, on the clock that timers follow.
+/// The present time, on the clock that timers follow.
 ///
 /// Go counterpart: `time.Now`.
 ///

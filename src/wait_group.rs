@@ -1,4 +1,4 @@
-//! Waiting until a number of goroutines are done.
+//! Waits until a number of goroutines are done.
 
 #![forbid(unsafe_code)]
 
@@ -20,16 +20,17 @@ use crate::scheduler::main::main_guard;
 use crate::spawn::{MAX_UNBOXED, detach};
 use counter::{Counter, Negative, Overflow, Ticket};
 
-/// A counter of what is still to be done, and a wait until that is nothing.
+/// A counter of outstanding work, and a wait until it is zero.
 ///
-/// [`add`](Self::add) says that there is more to do, [`done`](Self::done) that one thing is, and
-/// [`wait`](Self::wait) waits for zero. [`go`](Self::go) starts a goroutine and does the counting.
+/// [`add`](Self::add) counts up, [`done`](Self::done) counts down by one, and [`wait`](Self::wait)
+/// waits for zero. [`go`](Self::go) starts a goroutine and does the counting.
 ///
-/// Clones count together. Any thread and any executor may use one, also outside a runtime and after
-/// it has ended. It may be used again at once when it has come to zero, by those who still wait too.
+/// Clones share one counter. Any thread and any executor may use it, even outside a runtime and
+/// after one has ended. The group can be reused as soon as it reaches zero, even by tasks that
+/// still wait.
 ///
-/// Go counterpart: `sync.WaitGroup`, which must not be copied and is used through a pointer: here it
-/// is cloned. tokio counterpart: `TaskTracker` in `tokio-util`.
+/// Go counterpart: `sync.WaitGroup`, which must not be copied and is used through a pointer; here
+/// it is cloned. tokio counterpart: `TaskTracker` in `tokio-util`.
 ///
 /// # Examples
 ///
@@ -58,7 +59,7 @@ pub struct WaitGroup {
 }
 
 impl WaitGroup {
-    /// Nothing is to be done yet.
+    /// A group whose counter is zero.
     ///
     /// # Examples
     ///
@@ -69,14 +70,14 @@ impl WaitGroup {
         WaitGroup { counter: Arc::new(Counter::new()) }
     }
 
-    /// So many more are to be done. Say so *before* somebody may wait for them: usually before the
-    /// goroutine is spawned that will call [`done`](Self::done).
+    /// Adds `more` to the counter. Call it *before* any task may wait for the work: usually before
+    /// the spawn of the goroutine that will call [`done`](Self::done).
     ///
-    /// Go counterpart: `WaitGroup.Add`, which also takes negative numbers: that is `done` here.
+    /// Go counterpart: `WaitGroup.Add`. It also takes negative numbers; use `done` here.
     ///
     /// # Panics
     ///
-    /// If the counter would exceed `usize::MAX`. It has not changed then.
+    /// If the counter would exceed `usize::MAX`. The counter does not change then.
     ///
     /// # Examples
     ///
@@ -102,14 +103,14 @@ impl WaitGroup {
         }
     }
 
-    /// One is done. At zero all who wait go on.
+    /// Counts down by one. At zero, all waiting tasks go on.
     ///
     /// Go counterpart: `WaitGroup.Done`.
     ///
     /// # Panics
     ///
-    /// If the counter is zero already: `done` was called more often than `add` had said. It stays
-    /// zero, and the group remains usable.
+    /// If the counter is zero already: `done` was called more often than `add` had announced. The
+    /// counter stays zero, and the group remains usable.
     ///
     /// # Examples
     ///
@@ -130,23 +131,24 @@ impl WaitGroup {
         }
     }
 
-    /// Starts a goroutine, as [`go!`](crate::go!) does, and counts it: up before it is spawned, and
+    /// Starts a goroutine, as [`go!`](crate::go!) does, and counts it: up before the spawn, and
     /// down when its end is known.
     ///
-    /// That is when it has completed and its future been dropped; likewise when it was cancelled,
-    /// by the end of main, or at once because main has ended already. If it panics, the panic is
-    /// unhandled *first*: under [`UnhandledPanic::Crash`](crate::UnhandledPanic) main does not get
-    /// past a [`wait`](Self::wait) for it. Under `Ignore` the wait completes. A goroutine left behind
-    /// by exit counts down if it ever comes to an await.
+    /// The end is known when the goroutine has completed, or was cancelled, and its future has been
+    /// dropped. If main has already ended, that is at once. If the goroutine panics, the panic is
+    /// handled as unhandled *first*: under [`UnhandledPanic::Crash`](crate::UnhandledPanic), main
+    /// does not get past a [`wait`](Self::wait) for it. Under `Ignore` the wait completes. A
+    /// goroutine left behind by exit counts down if it ever reaches an await.
     ///
     /// Go counterpart: `WaitGroup.Go`. There the function must not panic; here it may.
     ///
     /// # Panics
     ///
     /// When called on a thread that belongs to no runtime, as [`spawn`](crate::spawn) does. The
-    /// counter is then what it was.
+    /// counter is unchanged then.
     ///
-    /// If somebody has called `done` for the goroutine, its own is one too many: that is its panic.
+    /// If the program calls `done` for the goroutine, the goroutine's own count is one too many,
+    /// and the goroutine panics.
     ///
     /// # Examples
     ///
@@ -186,14 +188,14 @@ impl WaitGroup {
 
     /// Waits until the counter is zero.
     ///
-    /// It completes if the counter was zero at any moment since it was first polled, be it for so
-    /// short a time that the waiter did not run in between. Many may wait at once.
+    /// It completes if the counter was zero at any moment since the first poll, even if the waiting
+    /// task did not run in between. Any number of tasks may wait at once.
     ///
-    /// In a main that is about to be dropped because of an unhandled panic it gives way once before
-    /// it completes, so that main ends here. (Not if it is polled with a waker that does nothing, as in
-    /// a `select!` with `default`: that is no await.)
+    /// In a main that is about to be dropped because of an unhandled panic, it yields once before
+    /// it completes, so that main ends here. It does not if it is polled with a waker that does
+    /// nothing, as in a `select!` with `default`: that is not an await.
     ///
-    /// **Cancellation**: dropping the future forgets its waker, and changes nothing for others.
+    /// **Cancellation**: dropping the future drops its waker, and does not affect other waits.
     ///
     /// Go counterpart: `WaitGroup.Wait`.
     ///
@@ -229,11 +231,11 @@ impl fmt::Debug for WaitGroup {
     }
 }
 
-/// Waits until a [`WaitGroup`] is at zero: the future that [`WaitGroup::wait`] returns.
+/// The future of [`WaitGroup::wait`]: waits until the group's counter is zero.
 ///
-/// Polled again after it has completed, it waits again.
+/// If it is polled again after it has completed, it waits again.
 ///
-/// **Cancellation**: dropping it forgets its waker.
+/// **Cancellation**: dropping it drops its waker.
 ///
 /// # Examples
 ///
@@ -246,7 +248,7 @@ impl fmt::Debug for WaitGroup {
 pub struct Wait<'a> {
     counter: &'a Counter,
     ticket: Option<Ticket>,
-    /// For main to end, although the counter was at zero.
+    /// It has yielded to let main end, although the counter was zero.
     gave_way: bool,
 }
 
@@ -264,10 +266,10 @@ impl Future for Wait<'_> {
         if !this.counter.poll(&mut this.ticket, cx.waker()) {
             return Poll::Pending;
         }
-        // Who looks with a waker that does nothing (`default`, `now_or_never`) does not await: main would
-        // not end there, and perhaps looks until it is told that the counter is at zero.
+        // A poll with a waker that does nothing (`default`, `now_or_never`) is not an await. Main
+        // would not end there, and may poll until it sees the zero.
         if main_guard::must_stop() && !cx.waker().data().is_null() {
-            // Once: an executor that is not ours, on main's thread, does not drop this.
+            // Only once: a foreign executor on main's thread does not drop this future.
             this.gave_way = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -293,11 +295,12 @@ impl fmt::Debug for Wait<'_> {
 pin_project! {
     /// The future of a goroutine that counts itself down.
     ///
-    /// Its output does that, since an output that nobody takes is dropped last, when the goroutine
-    /// has been counted out. A future that is dropped before it has completed does it by itself.
+    /// Its output counts down. The scheduler drops an output that is not taken last, after it has
+    /// removed the goroutine from its own count. A future that is dropped before it has completed
+    /// counts down by itself.
     ///
-    /// A panic must be known before, so this catches it and says so, instead of leaving that to the
-    /// scheduler, which would drop what counts down first.
+    /// A panic must be reported before that. So this future catches and reports it, instead of
+    /// leaving it to the scheduler, which would drop the output that counts down first.
     #[project = CountedProjection]
     struct Counted<F> {
         #[pin]
@@ -330,11 +333,11 @@ impl<F: Future<Output = ()>> Future for Counted<F> {
 }
 
 impl<F> CountedProjection<'_, F> {
-    /// Drops the future, and makes its panics known. What is left to do is to count down.
+    /// Drops the future, and reports its panics. The caller then only has to count down.
     fn end(mut self, panic: Option<Payload>) -> Option<CountDown> {
         let dropped = catch_unwind(AssertUnwindSafe(|| self.future.set(None)));
         let count_down = self.count_down.take()?;
-        // The first panic is the goroutine's, as everywhere.
+        // The first panic counts as the goroutine's, as everywhere.
         let mut panics = panic.into_iter().chain(dropped.err());
         if let Some(first) = panics.next() {
             unhandled(first, count_down.spawned_at);

@@ -12,15 +12,17 @@ use crate::rng::{SEED_VARIABLE, requested_seed};
 /// The environment variable that sets the number of workers.
 pub(super) const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
 
-/// The environment variable that has goroutines reported that block their workers for longer.
+/// The environment variable that enables reports of goroutines that block a worker longer than
+/// this.
 pub(super) const BLOCKED_VARIABLE: &str = "GORUN_BLOCKED";
 
-/// An environment variable that is set and not empty.
+/// The value of an environment variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whoever needs a random choice reads the seed itself, without a way to say that it is none.
+/// Checks the seed at the start, because the code that draws a random choice cannot report an
+/// error.
 pub(super) fn check_seed() -> io::Result<()> {
     match requested_seed() {
         Some(Err(value)) => Err(invalid(format!(

@@ -1,4 +1,4 @@
-//! Who decides a `select!`: one word, so that exactly one case happens.
+//! The decision of a `select!`: one word, so that exactly one case happens.
 //!
 //! ```text
 //!   BUSY ── wait, under the locks of all its channels ──► WAITING ── commit, by a partner ──► case
@@ -6,12 +6,12 @@
 //!    └────────────── take_over, by the select ───────────────┘
 //! ```
 //!
-//! While it says `BUSY` the select itself looks at its cases, and nobody else can decide it; while
-//! it says `WAITING` whoever serves one of its slots, under the lock of that channel, may. The
-//! argument why no partner is missed in between stands in `select/future.rs`.
+//! While it says `BUSY`, the select itself tries its cases, and no partner can decide it. While it
+//! says `WAITING`, any partner that serves one of its slots may, under the lock of that channel.
+//! `select/future.rs` argues why the select misses no partner in between.
 //!
-//! A partner that cannot commit is told why. A select that is busy may wait again, so it keeps its
-//! place in the line; one that has been decided never does, so the partner takes its slot out.
+//! A partner that cannot commit learns why. A busy select may wait again, so it keeps its place in
+//! the queue; a decided one never does, so the partner takes its slot out.
 
 #![forbid(unsafe_code)]
 
@@ -21,29 +21,31 @@ use std::task::Waker;
 use crate::scheduler::foreign;
 use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
-/// Not a case.
+/// Not a number of a case.
 const WAITING: usize = usize::MAX;
 const BUSY: usize = usize::MAX - 1;
 
 pub struct Claim {
     state: AtomicUsize,
-    /// For all the slots of the select. Held for a moment, by those who hold a channel's lock too.
+    /// One waker for all slots of the select. Its lock is held briefly, also by holders of a
+    /// channel's lock.
     waker: Mutex<Option<Waker>>,
 }
 
 impl Claim {
-    /// The select's own, for now.
+    /// A claim that starts out `BUSY`, so the select has it.
     pub(crate) fn new(waker: Waker) -> Arc<Self> {
         Arc::new(Claim { state: AtomicUsize::new(BUSY), waker: Mutex::new(Some(waker)) })
     }
 
-    /// Decides for `case`. `Err` if it is not for the caller to decide; else whom to wake. The caller
-    /// holds the lock of the channel.
+    /// Decides for `case`, and returns the waker to wake. `Err` if the caller cannot decide. The
+    /// caller holds the lock of the channel.
     #[inline]
     pub(crate) fn commit(&self, case: usize) -> Result<Option<Waker>, Unavailable> {
-        // Ordering: AcqRel; Release pairs with the Acquire in `take_over`. What the partner does to
-        // the channel afterwards is seen through the channel's lock. Relaxed for a failure: a case is
-        // for good, so an old value that says so is true still; and whoever sees BUSY does nothing.
+        // Ordering: AcqRel; Release pairs with the Acquire in `take_over`. The channel's lock
+        // publishes what the partner does to the channel afterwards. Relaxed for a failure: a
+        // decision is final, so an old value that shows one is still true; and a partner that sees
+        // BUSY does nothing.
         match self.state.compare_exchange(WAITING, case, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => Ok(self.take_waker()),
             Err(BUSY) => Err(Unavailable::Busy),
@@ -51,7 +53,8 @@ impl Claim {
         }
     }
 
-    /// The select looks itself from now on; `Err` with the case that has been decided.
+    /// Sets `BUSY`: the select tries its cases itself from now on. `Err` with the case if one has
+    /// been decided.
     pub(crate) fn take_over(&self) -> Result<(), usize> {
         // Ordering: Acquire pairs with the Release in `commit`.
         self.state
@@ -60,14 +63,15 @@ impl Claim {
             .or_else(|state| if state == BUSY { Ok(()) } else { Err(state) })
     }
 
-    /// Anybody may decide from now on. The caller holds the locks of all its channels.
+    /// Any partner may decide from now on. The caller holds the locks of all the select's channels.
     pub(crate) fn wait(&self) {
-        // Ordering: Release, though who commits comes through a lock that the caller still holds.
+        // Ordering: Release, although a partner commits only after it has taken a lock that the
+        // caller still holds.
         self.state.store(WAITING, Ordering::Release);
     }
 
-    /// Whom to wake from now on. The caller has taken over. Returns the former one, if it is another,
-    /// to be dropped.
+    /// Sets the waker to wake from now on. The caller has taken over. Returns the replaced waker,
+    /// if any, which the caller drops.
     pub(crate) fn set_waker(&self, waker: &Waker) -> Option<Waker> {
         if lock(&self.waker).as_ref().is_some_and(|own| own.will_wake(waker)) {
             return None;
@@ -76,15 +80,15 @@ impl Claim {
         lock(&self.waker).replace(waker)
     }
 
-    /// The select is dropped: nobody can decide any more.
+    /// The select is dropped: no partner can decide from now on.
     pub(crate) fn retire(&self) {
         // Ordering: Acquire pairs with the Release in `commit`.
         self.state.swap(BUSY, Ordering::Acquire);
-        // Here, since whoever drops the claim last may hold a lock.
+        // Dropped here, since the thread that drops the claim last may hold a lock.
         foreign::let_go(self.take_waker());
     }
 
-    /// Nobody is to be woken any more: the caller drops this.
+    /// Takes the waker, so that it is not woken any more. The caller drops it.
     fn take_waker(&self) -> Option<Waker> {
         lock(&self.waker).take()
     }
@@ -93,8 +97,8 @@ impl Claim {
 /// Why a partner cannot decide.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unavailable {
-    /// The select looks at its cases itself, or is being dropped. It may wait again.
+    /// The select tries its cases itself, or is being dropped. It may wait again.
     Busy,
-    /// Another partner has decided. It never waits again.
+    /// Another partner has decided. The select never waits again.
     Decided,
 }

@@ -1,20 +1,20 @@
-//! A channel: one lock, a buffer, and two lines of those who wait.
+//! A channel: one lock, a buffer, and two wait queues.
 //!
 //! # Protocol
 //!
-//! Everything happens under the channel's lock (`inside.rs`), one step after the other:
+//! Each operation runs as one step under the channel's lock (`inside.rs`):
 //!
 //! ```text
 //! send     closed: failed  │ a receiver waits: its slot gets the value  │ room: to the buffer  │ wait
-//! receive  the buffer's first; a sender that waits puts its value into the room this makes
+//! receive  take from the buffer; a waiting sender puts its value into the room this makes
 //!          │ a sender waits: its value  │ closed: nothing more  │ wait
-//! leave    waiting: out of the line, a sender with its value
+//! leave    waiting: out of the queue, a sender with its value
 //!          served: a receiver's value goes to the next receiver, else back to the buffer's head
-//! close    all who wait are served, with nothing: a sender finds its value, a receiver finds none
+//! close    serves all waiters, with nothing: a sender finds its value, a receiver finds none
 //! ```
 //!
-//! A waiter owns a slot from when it joins a line until it comes to look, or leaves. It is *served*
-//! once, by a partner, and finds the outcome in `State::slots`:
+//! A waiter owns a slot from when it joins a queue until it collects the outcome, or leaves. A
+//! partner *serves* it once. The waiter then finds the outcome in `State::slots`:
 //!
 //! | slot of a | waiting | served by a partner | served by close |
 //! |---|---|---|---|
@@ -22,63 +22,65 @@
 //! | receiver | none | a value | none |
 //! | notice | none | none | none |
 //!
-//! A *notice* stands in the line of senders without a value: it wants to know when the buffer's value is
-//! taken. It is for a channel that has one sender, an alarm (`time/alarm.rs`), and joins under the lock
-//! under which there was a value in the buffer. Values leave an open channel's buffer only through
-//! `receive`, which serves the line of senders when it has made room. So a notice waits only while there
-//! is a value in the buffer, and is served by whoever takes the last one.
+//! A *notice* waits in the queue of senders without a value. It is served when the buffer's value
+//! has been taken. Only an alarm uses one (`time/channels.rs`), as the one sender of its channel,
+//! and it joins under the lock under which it saw a value in the buffer. Values leave an open
+//! channel's buffer only through `receive`, which serves the queue of senders when it has made
+//! room. So a notice waits only while there is a value in the buffer, and the receive that takes
+//! the last value serves it.
 //!
-//! A case of a `select!` that was decided at another channel may be taken out of the line without being
-//! served (`waiters.rs`). Its slot stays as it was while it waited, until its owner leaves: a sender
-//! still has its value there, and gets it back.
+//! A case of a `select!` that was decided at another channel may be taken out of the queue without
+//! being served (`waiters.rs`). Its slot does not change until its owner leaves: a sender still has
+//! its value there, and gets it back.
 //!
 //! # Memory
 //!
-//! A large value lies in a box, so that a slot without one is a word (`slots.rs`). Slots are given back when
-//! they are not needed any more (`waiters.rs`), by whoever leaves his. A buffer grows as values come, to
-//! the double each time. A receiver that finds nothing, and waits or says so (`try_recv`), gives it back,
-//! but for 16 KiB or one value: so many values had to come that it costs each of them little. No look
-//! at each value that is received is needed for this; a buffer that never runs empty is as large as it has
-//! ever been.
+//! A large value lies in a box, so an empty slot takes one word (`slots.rs`). Each waiter that
+//! leaves frees its slot, and unused slots are released (`waiters.rs`). The buffer doubles as
+//! values arrive. A receive that finds it empty, and waits or fails (`try_recv`), shrinks it to 16
+//! KiB or one value. So many values had to arrive before that the cost for each is small, and
+//! receiving a value needs no check for this. A buffer that never becomes empty keeps its largest
+//! size.
 //!
 //! # Invariant
 //!
-//! Whenever the lock is free: if a receiver waits that a partner could serve, the buffer is empty and
-//! no sender waits that could be served; if such a sender waits, the buffer has no room; and after
-//! `close` nobody waits that could be served. "Could be served": it is no case of a `select!`, or of
-//! one that waits (see `claim.rs`).
+//! Whenever the lock is free: if a receiver waits that a partner can serve, the buffer is empty and
+//! no servable sender waits; if a servable sender waits, the buffer has no room; and after `close`
+//! no servable waiter is left. A waiter is *servable* unless it is a case of a `select!` that is
+//! not waiting (see `claim.rs`).
 //!
-//! *Sketch.* Joining: only after an attempt under the same lock found nothing. Sending and returning
-//! a value: to a receiver first, and to the buffer only if none can be served. Receiving: makes room
-//! for one, which the first sender fills. A `select!` begins to wait under the locks of all its
-//! channels, after attempts that found nothing. And passing over one that is busy changes nothing,
-//! because it does not count.
+//! *Sketch.* A waiter joins only after an attempt under the same lock found nothing. A send, and a
+//! value that is returned, serve a receiver first, and use the buffer only if no receiver can be
+//! served. A receive makes room for one value, which the first sender fills. A `select!` begins to
+//! wait under the locks of all its channels, after attempts that found nothing. Passing over a busy
+//! `select!` changes nothing, because a busy one is not servable.
 //!
-//! So a receiver need not look at the line of senders before it takes from the buffer, nor the other
-//! way round, and values arrive in the order in which sends were committed, save those that came back
-//! from a receive that was dropped.
+//! So a receive need not check the queue of senders before it takes from the buffer, nor a send the
+//! buffer before it serves a receiver. Values arrive in the order in which sends were committed,
+//! except those that a dropped receive returned.
 //!
 //! # Rejected
 //!
-//! - A slot's state in an atomic of its own, so that a waiter looks without the lock: it has to free
-//!   the slot anyway, which takes the lock.
-//! - A list node inside the future, as `tokio` has it: no slot to free, but unsafe code, and futures
-//!   that are not `Unpin`.
-//! - Counting a value that was given to a waiting receiver into the buffer, and only waking the
-//!   receiver (`async-channel`): somebody else may take it first, so a rendezvous could not be told
-//!   from a buffer of one, and the line is not first come, first served.
-//! - A sender's value that waits in its future: the partner would have to reach into it. So `Send` has room
-//!   for the value, which is empty while it waits; `send_from` has none.
-//! - A box from the beginning in a `Send` of a large value: without unsafe code there is room for the
-//!   value itself, too, and a send that need not wait would allocate.
-//! - A lock-free ring for the buffer: `select!` needs to hold several channels still at once.
+//! - An atomic state for each slot, so that a waiter finds the outcome without the lock: the waiter
+//!   has to free the slot anyway, which takes the lock.
+//! - A list node inside the future, as in `tokio`: there would be no slot to free, but it needs
+//!   unsafe code, and the futures are not `Unpin`.
+//! - Putting the value for a waiting receiver into the buffer, and only waking the receiver
+//!   (`async-channel`): another receiver may take the value first. Then a rendezvous would look
+//!   like a buffer of one, and the queue would not be first come, first served.
+//! - Keeping a waiting sender's value in its future: the partner would have to reach into the
+//!   future. So `Send` has room for the value, which is empty while it waits; `send_from` has none.
+//! - Boxing a large value in a `Send` from the start: without unsafe code the future needs room for
+//!   the value itself as well, and a send that does not wait would allocate.
+//! - A lock-free ring as the buffer: `select!` has to stop several channels at once.
 //!
-//! No code of the user runs under the lock: wakers are cloned, woken and dropped, and values dropped,
-//! outside. The one exception is a clone of the polled goroutine's own waker, which is ours.
+//! No user code runs under the lock: wakers are cloned, woken and dropped outside, and values are
+//! dropped outside. The one exception is the clone of the polled goroutine's own waker, which is
+//! gorun's code.
 //!
-//! Each of these calls comes when all state is as it is to stay, since it may panic, or come back in. What
-//! becomes of a waker's panic says `scheduler/foreign.rs`: it keeps no outcome back, and nobody from being
-//! woken.
+//! Each call into user code comes after the state is final, because that code may panic, or use the
+//! channel again. `scheduler/foreign.rs` says what happens to a waker's panic: it withholds no
+//! outcome, and every other waiter is still woken.
 
 #![forbid(unsafe_code)]
 
@@ -96,21 +98,22 @@ pub(crate) struct Core<T> {
     pub(crate) capacity: usize,
 }
 
-/// What became of an alarm's value.
+/// The outcome of an alarm's send.
 pub(crate) struct Rung {
-    /// Who waits for somebody to take what is in the buffer.
+    /// Waits until the value in the buffer has been taken.
     pub(crate) notice: Option<Key>,
-    /// To be woken.
+    /// The caller wakes it.
     pub(crate) wake: Option<Waker>,
 }
 
 impl<T> Core<T> {
-    /// With one sender and one receiver.
+    /// Counts one sender and one receiver.
     pub(crate) fn new(capacity: usize) -> Self {
         Core { state: Locked::new(State::new()), capacity }
     }
 
-    /// Without the type of the values, so that a `select!` can hold those of all its channels.
+    /// Returns the lock, which does not carry the type of the values: a `select!` holds the locks
+    /// of all its channels.
     #[inline]
     pub(crate) fn lock(&self) -> &Lock {
         self.state.lock()
@@ -121,17 +124,17 @@ impl<T> Core<T> {
         self.lock().hold()
     }
 
-    /// The lock that is held is this channel's.
+    /// `held` must hold this channel's lock.
     #[inline]
     pub(crate) fn inside<'g>(&'g self, held: &'g mut Held<'_>) -> Inside<'g, T> {
         Inside { state: self.state.get(held), capacity: self.capacity }
     }
 
-    /// What one that waits finds when it is polled: its slot, if it has been served, which it owns no
-    /// more; or `None`, and `waker` is woken in time.
+    /// Returns the content of a waiter's slot if it has been served, and frees the slot. Otherwise
+    /// returns `None`, and `waker` will be woken.
     #[inline]
     pub(crate) fn look(&self, key: Key, waker: &Waker) -> Option<Option<T>> {
-        // The way of most is short, and saves no registers for calls.
+        // Most keys are kept ones. Their path is short, and saves no registers for calls.
         if key.is_kept() { self.look_into(key, waker) } else { self.look_beyond(key, waker) }
     }
 
@@ -152,7 +155,7 @@ impl<T> Core<T> {
             return None;
         }
         drop(held);
-        // It may be anybody's, and do anything when it is cloned.
+        // A foreign waker's clone runs user code.
         self.look_with(key, waker.clone())
     }
 
@@ -166,7 +169,7 @@ impl<T> Core<T> {
             foreign::let_go(former);
             return None;
         }
-        // Served while it was cloned.
+        // A partner served it during the clone.
         let found = inside.finish(key);
         drop(held);
         foreign::let_go(waker);
@@ -194,13 +197,13 @@ impl<T> Core<T> {
         wakes.into_iter().for_each(foreign::wake);
     }
 
-    /// For a channel that is open.
+    /// The channel must be open.
     pub(crate) fn wake_when_closed(&self, watcher: Waker) {
         self.inside(&mut self.hold()).state.watcher = Some(watcher);
     }
 
-    /// Sends a value of an alarm, if there is room, and otherwise drops it. If there is one in the buffer
-    /// then, `notice` waits for somebody to take it, with the key that comes back.
+    /// Sends an alarm's value if there is room, and drops it otherwise. If a value is in the buffer
+    /// afterwards, `notice` joins the queue to wait until it is taken; its key is in the result.
     pub(crate) fn ring(&self, value: T, notice: Option<Waker>) -> Rung {
         let mut value = Some(value);
         let mut held = self.hold();
@@ -217,7 +220,7 @@ impl<T> Core<T> {
         Rung { notice, wake }
     }
 
-    /// Whether a notice has been served. It is gone then.
+    /// Whether a notice has been served. If so, frees it.
     pub(crate) fn is_taken(&self, notice: Key) -> bool {
         self.inside(&mut self.hold()).finish(notice).is_some()
     }
@@ -228,7 +231,7 @@ impl<T> Core<T> {
         *count = count.checked_add(1).expect("fewer than usize::MAX senders");
     }
 
-    /// The last one closes the channel.
+    /// Closes the channel when the last sender goes.
     pub(crate) fn remove_sender(&self) {
         let mut wakes = Vec::new();
         let mut held = self.hold();
@@ -247,7 +250,7 @@ impl<T> Core<T> {
         *count = count.checked_add(1).expect("fewer than usize::MAX receivers");
     }
 
-    /// The last one closes the channel, and drops what is in it.
+    /// Closes the channel when the last receiver goes, and drops the values in it.
     pub(crate) fn remove_receiver(&self) {
         let mut wakes = Vec::new();
         let mut unwanted = VecDeque::new();
@@ -260,7 +263,7 @@ impl<T> Core<T> {
         }
         drop(held);
         wakes.into_iter().for_each(foreign::wake);
-        // Last, since a value may panic.
+        // Last, since a value's destructor may panic.
         drop(unwanted);
     }
 }

@@ -1,11 +1,11 @@
-//! What can go wrong at a channel.
+//! The errors of channel operations.
 
 #![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::fmt;
 
-/// The value could not be sent, because the channel is closed. Here it is back.
+/// The channel is closed. The value that was not sent is in the error.
 ///
 /// Go counterpart: none, a send on a closed channel panics.
 ///
@@ -50,7 +50,7 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> Error for SendError<T> {}
 
-/// Why [`Sender::try_send`](crate::Sender::try_send) did not send. The value is in it.
+/// Why [`Sender::try_send`](crate::Sender::try_send) did not send. The value is in the error.
 ///
 /// # Examples
 ///
@@ -65,7 +65,7 @@ impl<T> Error for SendError<T> {}
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// The buffer is full, or, at a rendezvous channel, no receiver waits.
+    /// The buffer is full or, in a rendezvous channel, no receiver waits.
     Full(T),
     /// The channel is closed.
     Closed(T),
@@ -86,7 +86,7 @@ impl<T> TrySendError<T> {
         }
     }
 
-    /// Whether it might work later.
+    /// Whether another attempt may succeed later.
     ///
     /// # Examples
     ///
@@ -98,7 +98,7 @@ impl<T> TrySendError<T> {
         matches!(self, TrySendError::Full(_))
     }
 
-    /// Whether it can never work again.
+    /// Whether every later attempt fails too.
     ///
     /// # Examples
     ///
@@ -150,9 +150,9 @@ impl<T> From<SendError<T>> for TrySendError<T> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// There is nothing at present.
+    /// The channel has no value at present.
     Empty,
-    /// The channel is closed, and nothing is left in it.
+    /// The channel is closed and empty.
     Closed,
 }
 

@@ -1,4 +1,4 @@
-//! What is behind a channel's lock, and the steps of the protocol in `core.rs`.
+//! The state behind a channel's lock, and the steps of the protocol in `core.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -12,16 +12,16 @@ use crate::scheduler::foreign;
 pub(crate) struct State<T> {
     pub(crate) waiters: Waiters,
     pub(crate) buffer: VecDeque<T>,
-    /// With the numbers of the slots of `waiters`.
+    /// Indexed by the numbers of the slots of `waiters`.
     pub(crate) slots: Slots<T>,
     pub(crate) senders: usize,
     pub(crate) receivers: usize,
     pub(crate) is_closed: bool,
-    /// To be woken when it is closed.
+    /// Woken when the channel is closed.
     pub(crate) watcher: Option<Waker>,
 }
 
-/// As much as an empty buffer keeps, or one value.
+/// An empty buffer keeps this many bytes, or one value.
 const KEPT_BYTES: usize = 16 << 10;
 
 /// A channel whose lock is held.
@@ -30,33 +30,33 @@ pub(crate) struct Inside<'g, T> {
     pub(crate) capacity: usize,
 }
 
-/// What became of an attempt to send. Unless it is `Sent` the value is where it was.
+/// The outcome of an attempt to send. Unless it is `Sent`, the value is where it was.
 pub(crate) enum Sending {
-    /// Whom to wake.
+    /// The waker to wake.
     Sent(Option<Waker>),
     Full,
     Closed,
 }
 
-/// What became of an attempt to receive.
+/// The outcome of an attempt to receive.
 pub(crate) enum Receiving<T> {
-    /// A value, and whom to wake.
+    /// A value, and the waker to wake.
     Received(T, Option<Waker>),
     Empty,
     Closed,
 }
 
-/// What a waiter that leaves hands to its owner, for when the lock is free.
+/// What a leaving waiter returns to its owner, which handles it after it has released the lock.
 #[must_use]
 pub(crate) struct Left<T> {
     value: Option<T>,
-    /// To be woken.
+    /// The owner wakes it.
     wake: Option<Waker>,
     waiter: Waiter,
 }
 
 impl<T> Left<T> {
-    /// Lets go of the waker, and wakes who is to be woken. The lock is free.
+    /// Drops the waiter's waker, and wakes the partner. The lock must be free.
     #[inline]
     pub(crate) fn settle(self) -> Option<T> {
         foreign::let_go(self.waiter);
@@ -68,7 +68,7 @@ impl<T> Left<T> {
 }
 
 impl<T> State<T> {
-    /// With one sender and one receiver.
+    /// Counts one sender and one receiver.
     pub(crate) fn new() -> Self {
         State {
             waiters: Waiters::new(),
@@ -81,7 +81,7 @@ impl<T> State<T> {
         }
     }
 
-    /// So many values have room in an empty buffer.
+    /// An empty buffer keeps room for this many values.
     const KEPT: usize = match size_of::<T>() {
         0 => usize::MAX,
         1..KEPT_BYTES => KEPT_BYTES / size_of::<T>(),
@@ -94,7 +94,7 @@ impl<T> State<T> {
         self.buffer.shrink_to(Self::KEPT);
     }
 
-    /// Frees the slot of one that was served. Returns what is in it.
+    /// Frees a served waiter's slot, and returns its content.
     #[inline(always)]
     pub(crate) fn free_served(&mut self, key: Key) -> Option<T> {
         self.waiters.leave_served(key);
@@ -141,7 +141,8 @@ impl<T> Inside<'_, T> {
         Some(wake)
     }
 
-    /// Likewise, of a sender that waits. The value is in its slot, and stays there unless it is `Sent`.
+    /// As `send`, for a waiting sender. Its value is in its slot, and stays there unless it is
+    /// `Sent`.
     pub(crate) fn send_waiting(&mut self, sender: Key) -> Sending {
         if self.state.is_closed {
             return Sending::Closed;
@@ -170,10 +171,10 @@ impl<T> Inside<'_, T> {
         }
     }
 
-    /// A value was received from the buffer while senders wait.
+    /// Receives a value from the buffer while senders wait.
     #[inline(never)]
     fn receive_and_refill(&mut self, value: T) -> Receiving<T> {
-        // It may still be full, with a value that came back.
+        // The buffer may still be full, because of a value that was put back.
         if self.state.buffer.len() < self.capacity
             && let Some((next, wake)) = self.take_next()
         {
@@ -186,7 +187,7 @@ impl<T> Inside<'_, T> {
         Receiving::Received(value, None)
     }
 
-    /// The buffer is empty, and senders wait.
+    /// Receives while the buffer is empty and senders wait.
     #[inline(never)]
     fn receive_from_sender(&mut self) -> Receiving<T> {
         match self.take_next() {
@@ -197,14 +198,14 @@ impl<T> Inside<'_, T> {
         }
     }
 
-    /// The first sender that can be served, with its value; a notice has none.
+    /// Serves the first sender that can be served, and takes its value; a notice has no value.
     #[inline(always)]
     fn take_next(&mut self) -> Option<(Option<T>, Option<Waker>)> {
         let (sender, wake) = self.state.waiters.serve(Side::Senders)?;
         Some((self.state.slots.take(sender), wake))
     }
 
-    /// Joins a line, after an attempt under the same lock: a sender with its value, a `select!` with
+    /// Joins a queue, after an attempt under the same lock. A sender brings its value, a `select!`
     /// the number of its case.
     #[inline(always)]
     pub(crate) fn join(&mut self, side: Side, value: Option<T>, waiter: Waiter, case: u8) -> Key {
@@ -216,7 +217,7 @@ impl<T> Inside<'_, T> {
         key
     }
 
-    /// After an attempt that found the buffer empty.
+    /// Shrinks the buffer. The caller found it empty.
     #[inline(always)]
     pub(crate) fn give_back_buffer(&mut self) {
         if self.state.buffer.capacity() > State::<T>::KEPT {
@@ -224,8 +225,8 @@ impl<T> Inside<'_, T> {
         }
     }
 
-    /// What one that waited has in its slot after it has been served; it owns the slot no more.
-    /// `None` if it waits still.
+    /// Returns a waiter's slot content if it has been served, and frees the slot. `None` if it
+    /// still waits.
     #[inline(always)]
     pub(crate) fn finish(&mut self, key: Key) -> Option<Option<T>> {
         if !self.state.waiters.is_out(key) {
@@ -234,8 +235,8 @@ impl<T> Inside<'_, T> {
         Some(self.state.free_served(key))
     }
 
-    /// Leaves, served or not, without looking. A sender gets its value back, unless it was sent; what
-    /// a receiver was given goes to the next one, or back to where it came from.
+    /// Leaves, served or not. A sender gets its value back unless it was sent. A value that a
+    /// receiver was given goes to the next receiver, or back to the buffer's head.
     pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
         let waiter = self.state.waiters.leave(side, key);
         let mut left = Left { value: None, wake: None, waiter };
@@ -261,7 +262,7 @@ impl<T> Inside<'_, T> {
         left
     }
 
-    /// Takes the value back from one that waits. It keeps its place.
+    /// Takes the value back from a waiting sender, which keeps its place.
     pub(crate) fn take_back(&mut self, sender: Key) -> Option<T> {
         self.state.slots.take(sender)
     }

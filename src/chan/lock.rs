@@ -1,47 +1,49 @@
-//! The lock of a channel, and what it protects.
+//! The lock of a channel, and the value it protects.
 //!
-//! `std`'s `Mutex<V>` would do, but for two things. `select!` holds the locks of channels of different
-//! types at once, so what is held must not have the type in it: [`Held`] has not, and opens a [`Locked`]
-//! of any type whose lock it is. And the lock is held for twenty nanoseconds, so that taking it and
-//! giving it back were half of the cost of a value.
+//! `std`'s `Mutex<V>` would do, except for two things. First, `select!` holds the locks of channels
+//! of different types at once, so a guard must not carry the type: [`Held`] does not, and opens a
+//! [`Locked`] of any type whose lock it holds. Second, the lock is held for about twenty
+//! nanoseconds, so taking and releasing a `Mutex` was half of the cost of a value.
 //!
 //! # Protocol
 //!
 //! ```text
-//! take        false → true, one compare-exchange; whoever has made it has the lock
-//! give back   false, a plain store: nobody is to be woken, because nobody sleeps until he is woken
-//! wait        spin, then yield, then sleep for moments, and try again after each (`sync::wait_a_turn`)
+//! take        false → true, one compare-exchange; the thread that makes it has the lock
+//! release     false, a plain store: it wakes no thread, because none sleeps until it is woken
+//! wait        spin, then yield, then sleep briefly, and try again after each (`sync::wait_a_turn`)
 //! ```
 //!
-//! A waiter that finds the lock taken keeps away for a microsecond or two, a hundred times as long as it
-//! is held, and twice as long the next time. That is what makes a channel fast between two cores:
-//! meanwhile the other one goes on by itself, with all of the channel in its cache, until the buffer is
-//! full or empty. And if the holder has lost its core the waiters give up theirs, also to a thread of a
-//! lower priority, since they end up sleeping.
+//! A waiter that finds the lock taken backs off for a microsecond or two, a hundred times as long
+//! as the lock is held, and twice as long the next time. That makes a channel fast between two
+//! cores: the other core meanwhile goes on alone, with all of the channel in its cache, until the
+//! buffer is full or empty. If the holder has lost its core, the waiters give up theirs, even to a
+//! thread of lower priority, since they end up sleeping.
 //!
-//! It is not fair. Who waits for *values* is served first come, first served; the lock decides
-//! only whose turn it is to join the line.
+//! The lock is not fair. Waiters for *values* are served first come, first served; the lock only
+//! decides which one joins the queue next.
 //!
 //! # Why it is sound
 //!
-//! - At most one `Held` of a lock exists: it is made after false → true, and only its drop makes it false
-//!   again. (Forgotten, it stays taken.)
-//! - Two locks that are alive are at different addresses, as they are not of size zero, and a `Held`
-//!   borrows its lock. So a `Held` that shows the address of the lock in a `Locked` is of that lock.
-//! - `get` borrows the `Held` mutably for as long as the reference it gives out, so there is one such
+//! - At most one `Held` of a lock exists: it is made after false → true, and only its drop stores
+//!   false again. A forgotten `Held` leaves the lock taken.
+//! - Two live locks have different addresses, because they are not zero-sized, and a `Held` borrows
+//!   its lock. So a `Held` with the address of the lock in a `Locked` belongs to that lock.
+//! - `get` borrows the `Held` mutably for as long as the reference it returns, so there is one such
 //!   reference at a time.
-//! - What the former holder did happens before what the next one does: Release in `drop`, Acquire in
+//! - The former holder's accesses happen before the next one's: Release in `drop`, Acquire in
 //!   `try_take`.
 //!
 //! Modelled in `tests/models/lock.rs`.
 //!
 //! # Rejected
 //!
-//! - `std::sync::Mutex`: a swap to give back, and a flag for panics; 80 instructions more for each value.
-//! - `parking_lot::Mutex`: a second read-modify-write, to give back, which tells it of sleepers. With the
-//!   same way of waiting a value from four goroutines to four took 1.17 times as long, one to one 1.4 times.
-//! - Spinning for a moment only before the second attempt, as if to be quick: twice the time, four to
-//!   four. 256 turns of it: 1.5 times the time, one to one.
+//! - `std::sync::Mutex`: it needs a swap to release, and a flag for panics; 80 instructions more
+//!   for each value.
+//! - `parking_lot::Mutex`: it needs a second read-modify-write, to release, to learn of sleepers.
+//!   With the same backoff, a value took 1.17 times as long from four goroutines to four, and 1.4
+//!   times one to one.
+//! - A short spin before the second attempt, instead of the long one: twice the time, four to four.
+//!   A spin of 256 turns: 1.5 times the time, one to one.
 
 #![allow(unsafe_code)]
 
@@ -55,10 +57,10 @@ pub struct Lock {
     is_held: AtomicBool,
 }
 
-/// A lock that is held, until this is dropped.
+/// A guard: the lock is held until this is dropped.
 pub struct Held<'a>(&'a Lock);
 
-/// A value that is only for whoever holds its lock.
+/// A value that only the holder of its lock may access.
 pub(crate) struct Locked<V> {
     lock: Lock,
     value: UnsafeCell<V>,
@@ -107,11 +109,11 @@ impl Drop for Held<'_> {
     }
 }
 
-// SAFETY: shared, it gives out the value to one thread at a time (see above), which takes no more than
-// `V: Send`, as for a `Mutex<V>`.
+// SAFETY: a shared `Locked` lends the value to one thread at a time (see above). That requires no
+// more than `V: Send`, as for a `Mutex<V>`.
 unsafe impl<V: Send> Sync for Locked<V> {}
 
-// No code of the user runs under the lock, so there is no panic that could leave things half done.
+// No user code runs under the lock, so no panic can leave the value half changed.
 impl<V> UnwindSafe for Locked<V> {}
 impl<V> RefUnwindSafe for Locked<V> {}
 
@@ -128,11 +130,11 @@ impl<V> Locked<V> {
 
     /// # Panics
     ///
-    /// If another lock is held than the one of this value.
+    /// If `held` holds another lock than this value's.
     #[inline]
     pub(crate) fn get<'g>(&'g self, held: &'g mut Held<'_>) -> &'g mut V {
         assert!(held.is_of(&self.lock), "a lock opens its own value only");
-        // SAFETY: `held` is the one `Held` of the lock of this value (see above), and is borrowed mutably
+        // SAFETY: `held` is the one `Held` of this value's lock (see above). It is borrowed mutably
         // for as long as the reference made here, so there is no other. Exercised by
         // `soundness::values_behind_the_locks_of_channels`.
         unsafe { &mut *self.value.get() }

@@ -1,10 +1,10 @@
-//! Channels: their futures.
+//! Channels and their futures.
 //!
-//! [`channel`](crate::channel()) makes one, with its [`Sender`] and
-//! [`Receiver`]. The types here are what their methods return, for those who have to
-//! name them; the crate's root does not export them, so that `Send` stays what it is.
+//! [`channel`](crate::channel()) makes a channel and returns its [`Sender`] and [`Receiver`]. This
+//! module exports the futures that their methods return, for code that has to name them. The
+//! crate's root does not export them, so that `Send` keeps its usual meaning there.
 
-// The parts, from the bottom up.
+// The parts, bottom up.
 pub(crate) mod claim;
 pub(crate) mod core;
 pub(crate) mod error;
@@ -28,42 +28,44 @@ use self::core::Core;
 use receiver::Receiver;
 use sender::Sender;
 
-/// Makes a channel that holds up to `capacity` values which nobody has received yet. With 0 it is a
+/// Makes a channel whose buffer holds up to `capacity` values. With capacity 0 it is a
 /// *rendezvous*: a send completes when a receive takes its value.
 ///
 /// Both halves can be cloned, shared and sent to other threads. Any number of goroutines may send
-/// and receive at the same time. They work without a runtime, on plain threads and with other
-/// executors too, and go on working when a runtime has ended.
+/// and receive at the same time. Channels need no runtime: they work on plain threads and with
+/// other executors, and keep working after a runtime has ended.
 ///
 /// # Order
 ///
-/// Values are received in the order in which they were sent. Senders that wait are served first come,
-/// first served, and so are receivers; a value that is sent while a receiver waits goes straight to
-/// it. (A receive that is dropped after it was given a value, and before it looked, puts it back at
-/// the head. With several receivers another value may have overtaken it by then.)
+/// Receivers get values in the order in which they were sent. Waiting senders are served first
+/// come, first served, and so are waiting receivers. A value sent while a receiver waits goes
+/// straight to that receiver. There is one exception: a receive that is dropped after it was given
+/// a value, and before it was polled again, puts the value back at the head. With several
+/// receivers, another value may have overtaken it by then.
 ///
 /// # Closing
 ///
-/// Either half can [`close`](Sender::close) the channel. It is closed too when all senders are gone,
-/// or all receivers. Then sends fail and give their value back; receives get what is in the buffer
-/// and then `None`. When all receivers are gone, what is in the buffer is dropped.
+/// Either half can [`close`](Sender::close) the channel. Dropping the last sender or the last
+/// receiver closes it too. After that, sends fail and return their value; receives return what is
+/// in the buffer, and then `None`. Dropping the last receiver also drops the values in the buffer.
 ///
 /// # Capacity
 ///
-/// Memory is allocated as values come. With `usize::MAX` a send never waits. When a receive finds the
-/// channel empty most of it is given back.
+/// The buffer allocates memory as values arrive. With `usize::MAX` a send never waits. A receive
+/// that finds the channel empty gives most of the memory back.
 ///
-/// Whoever waits takes some dozens of bytes at the channel. A value of more than 128 bytes takes none
-/// there before it comes: it is on the heap while it waits for its sender or receiver. (The future of a send
-/// has room for its value all the time; that of [`send_from`](Sender::send_from) borrows it.)
+/// Each waiting operation takes some dozens of bytes in the channel. Values of more than 128 bytes
+/// lie on the heap while they wait for a sender or receiver, so a waiting receiver reserves no room
+/// for one. The future of a send always has room for its value; the future of
+/// [`send_from`](Sender::send_from) borrows the value instead.
 ///
 /// # Cancellation
 ///
-/// Sends and receives can be dropped at any time. See [`Sender::send`] and [`Receiver::recv`] for
-/// what becomes of the value.
+/// Sends and receives can be dropped at any time. [`Sender::send`] and [`Receiver::recv`] say what
+/// happens to the value.
 ///
-/// Go counterpart: `make(chan T, capacity)`. There, a send on a closed channel panics, and a channel
-/// that nobody can receive from any more makes its senders wait for ever.
+/// Go counterpart: `make(chan T, capacity)`. In Go, a send on a closed channel panics, and senders
+/// wait for ever on a channel that has no receiver left.
 ///
 /// # Examples
 ///

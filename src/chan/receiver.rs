@@ -18,14 +18,14 @@ use crate::sync::{AtomicU32, Ordering};
 
 /// Receives values from a channel, made by [`channel`](crate::channel()).
 ///
-/// Clones receive from the same channel: each value goes to one of them. When the last one is
-/// dropped the channel is closed, and what is in it dropped.
+/// Clones receive from the same channel: each value goes to one of them. Dropping the last one
+/// closes the channel and drops the values in it.
 ///
-/// It is a [`Stream`] as well, for the combinators of the `futures` crate. A stream's `next()` cannot
-/// tell the channel that it is dropped. So one that was polled, and dropped before it was ready, keeps
-/// its place in the line, and the value it may have been given, until this receiver is used again or
-/// dropped; with other receivers at the same channel, and wherever a receive may be dropped, use
-/// [`recv`](Receiver::recv).
+/// A receiver is also a [`Stream`], for the combinators of the `futures` crate. A stream's `next()`
+/// cannot tell the channel that it is dropped. If it was polled and is dropped before it was ready,
+/// it keeps its place in the queue, and the value it may have been given, until this receiver is
+/// used again or dropped. Use [`recv`](Receiver::recv) where a receive may be dropped, and where
+/// the channel has other receivers.
 ///
 /// Go counterpart: `<-chan T`.
 ///
@@ -48,9 +48,9 @@ use crate::sync::{AtomicU32, Ordering};
 /// ```
 pub struct Receiver<T> {
     core: Arc<Core<T>>,
-    /// The slot in which this waits as a stream, plus one. Only one thread at a time has to do with
-    /// it: `poll_next` has the receiver to itself, and where others share it there is no stream that
-    /// somebody still waits for.
+    /// The slot in which this waits as a stream, plus one. Only one thread at a time uses it:
+    /// `poll_next` has the receiver to itself, and when threads share the receiver, no stream is
+    /// being awaited.
     stream: AtomicU32,
 }
 
@@ -59,10 +59,10 @@ impl<T> Receiver<T> {
         Receiver { core, stream: AtomicU32::new(0) }
     }
 
-    /// The channel, for another use than as a stream.
+    /// The channel, for any use but as a stream.
     #[inline]
     fn core(&self) -> &Core<T> {
-        // Ordering: Relaxed, because whoever has set it had the receiver to itself.
+        // Ordering: Relaxed, because the thread that set it had the receiver to itself.
         if self.stream.load(Ordering::Relaxed) != 0 {
             self.leave_stream();
         }
@@ -71,21 +71,21 @@ impl<T> Receiver<T> {
 
     #[cold]
     fn leave_stream(&self) {
-        // Ordering: Relaxed; the swap gives the slot to one thread, and the rest is behind the lock.
+        // Ordering: Relaxed; the swap gives the slot to one thread, and the lock protects the rest.
         if let Some(key) = self.stream.swap(0, Ordering::Relaxed).checked_sub(1) {
             recv::leave(&self.core, Key(key));
         }
     }
 
-    /// Receives a value, and waits until there is one. `None` if the channel is closed and nothing is
-    /// left in it.
+    /// Receives a value, and waits until there is one. Returns `None` if the channel is closed and
+    /// empty.
     ///
     /// # Cancellation
     ///
-    /// No value is lost. A receive that is dropped after it was given a value, and before it was
-    /// polled again, passes it to the next receiver that waits; if there is none it is the first in
-    /// the channel again, even in one that is closed or has no capacity. That may be after others have
-    /// found a closed channel empty, and got `None`.
+    /// No value is lost. If a receive was given a value, and is dropped before it was polled again,
+    /// the value goes to the next waiting receiver. If there is none, the value is put back at the
+    /// head of the channel, even if the channel is closed or has no capacity. Other receivers may
+    /// have found a closed channel empty before that, and got `None`.
     ///
     /// Go counterpart: `value, ok := <-ch`.
     ///
@@ -107,7 +107,7 @@ impl<T> Receiver<T> {
         Recv::new(self.core())
     }
 
-    /// Receives a value if there is one: in the buffer, or with a sender that waits.
+    /// Receives a value without waiting, from the buffer or from a waiting sender.
     ///
     /// # Errors
     ///
@@ -129,15 +129,15 @@ impl<T> Receiver<T> {
         recv::try_recv(self.core())
     }
 
-    /// Receives a value, and blocks the thread until there is one. `None` if the channel is closed and
-    /// nothing is left in it.
+    /// Receives a value, and blocks the thread until there is one. Returns `None` if the channel is
+    /// closed and empty.
     ///
-    /// For threads that are not the runtime's. In a goroutine it works too: another worker takes over
-    /// meanwhile, as for [`block_on`](crate::block_on) inside one. `recv` is cheaper there.
+    /// For threads outside the runtime. It also works in a goroutine: another worker takes over
+    /// meanwhile, as for a nested [`block_on`](crate::block_on). `recv` is cheaper there.
     ///
     /// # Panics
     ///
-    /// In main, with the panic of a goroutine that nobody handles: it would not reach main otherwise.
+    /// In main, with a goroutine's unhandled panic, which could not reach main otherwise.
     ///
     /// # Examples
     ///
@@ -158,11 +158,11 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Closes the channel: sends fail from now on, those that wait included, and receives get what is
-    /// in the buffer, and then `None`. If it is closed already this does nothing.
+    /// Closes the channel. Sends fail from now on, waiting ones included. Receives return what is
+    /// in the buffer, and then `None`. Closing a closed channel does nothing.
     ///
-    /// Go counterpart: none, only senders should close there. A receiver that wants no more tells its
-    /// senders so in this way, or by being dropped.
+    /// Go counterpart: none; in Go only senders should close. Here a receiver that wants no more
+    /// values closes the channel, or is dropped, to tell its senders.
     ///
     /// # Examples
     ///
@@ -179,7 +179,7 @@ impl<T> Receiver<T> {
         self.core().close();
     }
 
-    /// Whether the channel is closed, by whichever half. Values may still be in it.
+    /// Whether either half has closed the channel. Values may still be in it.
     ///
     /// # Examples
     ///
@@ -193,8 +193,8 @@ impl<T> Receiver<T> {
         self.core().is_closed()
     }
 
-    /// How many values are in the channel that nobody has received: those in the buffer, and those
-    /// that a receive gave back. The values of senders that wait do not count.
+    /// How many values are in the channel: those in the buffer, and those that a receive put back.
+    /// The values of waiting senders do not count.
     ///
     /// Go counterpart: `len(ch)`.
     ///
@@ -223,7 +223,7 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// The capacity with which the channel was made.
+    /// The capacity the channel was made with.
     ///
     /// Go counterpart: `cap(ch)`.
     ///
@@ -238,7 +238,7 @@ impl<T> Receiver<T> {
     }
 }
 
-/// Receives until the channel is closed and nothing is left in it.
+/// Receives until the channel is closed and empty.
 impl<T> Stream for Receiver<T> {
     type Item = T;
 

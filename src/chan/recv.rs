@@ -1,4 +1,4 @@
-//! Receiving: the future, and what it shares with the stream and with `select!`.
+//! Receiving: the future, and the code it shares with the stream and with `select!`.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::{context, foreign};
 
 /// Receives, or waits with the slot `key`.
-// Always inline: the way of a receive that need not wait is short, and a call would add a fifth to it.
+// Always inline: a receive that does not wait is short, and a call would add a fifth to it.
 #[inline(always)]
 pub(crate) fn poll<T>(
     core: &Core<T>,
@@ -48,7 +48,7 @@ pub(crate) fn poll<T>(
     Poll::Ready(settle(received))
 }
 
-/// Leaves the line, unless it has been served; then that is the outcome.
+/// Leaves the queue, unless a partner has served it; then returns that outcome.
 #[cold]
 fn withdraw<T>(core: &Core<T>, key: &mut Option<Key>, waker: &Waker) -> Poll<Option<T>> {
     let waiting = key.take().expect("it waits");
@@ -64,7 +64,7 @@ fn withdraw<T>(core: &Core<T>, key: &mut Option<Key>, waker: &Waker) -> Poll<Opt
     Poll::Pending
 }
 
-/// Waits, after an attempt that found nothing.
+/// Joins the queue, after an attempt that found nothing.
 #[inline(never)]
 fn wait<'a, T>(
     core: &'a Core<T>,
@@ -80,7 +80,7 @@ fn wait<'a, T>(
     let waiter = if context::is_own_waker(waker) {
         Waiter::Alone(waker.clone())
     } else {
-        // It may be anybody's, and do anything when it is cloned.
+        // A foreign waker's clone runs user code.
         drop(held);
         let clone = waker.clone();
         held = core.hold();
@@ -96,7 +96,8 @@ fn wait<'a, T>(
     Poll::Pending
 }
 
-/// What an attempt came to that found something, or the end. The lock is free.
+/// Turns the result of an attempt that was not `Empty` into the outcome, and wakes the partner. The
+/// lock must be free.
 #[inline]
 fn settle<T>(received: Receiving<T>) -> Option<T> {
     match received {
@@ -110,7 +111,7 @@ fn settle<T>(received: Receiving<T>) -> Option<T> {
     }
 }
 
-/// Gives up waiting. What was received meanwhile goes to the next receiver, or back.
+/// Stops waiting. A value that was received meanwhile goes to the next receiver, or back.
 pub(crate) fn leave<T>(core: &Core<T>, key: Key) {
     let left = core.inside(&mut core.hold()).leave(Side::Receivers, key);
     left.settle();
@@ -146,7 +147,7 @@ impl<'a, T> Recv<'a, T> {
         self.core
     }
 
-    /// Gives up waiting, and begins anew.
+    /// Stops waiting; the next poll starts anew.
     #[inline]
     pub(crate) fn leave(&mut self) {
         if let Some(key) = self.key.take() {
@@ -154,8 +155,8 @@ impl<'a, T> Recv<'a, T> {
         }
     }
 
-    /// As a case of a `select!`: an attempt, under the lock, also when it waits already. Whoever is
-    /// to be woken comes back with the result.
+    /// As a case of a `select!`: tries to receive, under the lock, also when it already waits. The
+    /// caller wakes the waker in the result.
     pub(crate) fn attempt(&mut self, held: &mut Held<'_>) -> Option<(Option<T>, Option<Waker>)> {
         match self.core.inside(held).receive() {
             Receiving::Received(value, waker) => Some((Some(value), waker)),
@@ -164,7 +165,7 @@ impl<'a, T> Recv<'a, T> {
         }
     }
 
-    /// As a case of a `select!`: waits, after an attempt under the same lock.
+    /// As a case of a `select!`: joins the queue, after an attempt under the same lock.
     pub(crate) fn join(&mut self, held: &mut Held<'_>, claim: &Arc<Claim>, case: u8) {
         if self.key.is_none() {
             let waiter = Waiter::Case(Some(claim.clone()));
@@ -172,7 +173,7 @@ impl<'a, T> Recv<'a, T> {
         }
     }
 
-    /// As a case of a `select!`: a partner has decided for it.
+    /// As a case of a `select!`: collects the outcome that a partner has decided.
     pub(crate) fn finish(&mut self) -> Option<T> {
         let key = self.key.take().expect("it waited");
         let mut held = self.core.hold();

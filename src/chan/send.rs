@@ -1,4 +1,4 @@
-//! Sending: the futures, and what they share.
+//! Sending: the futures, and the code they share.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ use crate::scheduler::{context, foreign};
 /// The channel was closed.
 pub(crate) struct Closed;
 
-/// An operation that sends, without its value.
+/// A send operation, without its value.
 pub(crate) struct Sends<'a, T> {
     core: &'a Core<T>,
     state: State,
@@ -29,9 +29,9 @@ pub(crate) struct Sends<'a, T> {
 #[derive(Clone, Copy)]
 enum State {
     New,
-    /// The value is in the channel.
+    /// The channel has the value.
     Waits(Key),
-    /// It was sent although nobody has asked yet.
+    /// It was committed, but has not returned that yet.
     Sent,
     Done,
 }
@@ -45,7 +45,7 @@ impl<'a, T> Sends<'a, T> {
         self.core
     }
 
-    // Always inline: the way of a send that need not wait is short, and a call would add a fifth to it.
+    // Always inline: a send that does not wait is short, and a call would add a fifth to it.
     #[inline(always)]
     fn poll(&mut self, value: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let waker = cx.waker();
@@ -63,7 +63,7 @@ impl<'a, T> Sends<'a, T> {
         Poll::Ready(self.settle(sent))
     }
 
-    /// Waits, after an attempt that found no room.
+    /// Joins the queue, after an attempt that found no room.
     #[inline(never)]
     fn wait(
         &mut self,
@@ -79,7 +79,7 @@ impl<'a, T> Sends<'a, T> {
         let waiter = if context::is_own_waker(waker) {
             Waiter::Alone(waker.clone())
         } else {
-            // It may be anybody's, and do anything when it is cloned.
+            // A foreign waker's clone runs user code.
             drop(held);
             let clone = waker.clone();
             held = self.core.hold();
@@ -119,7 +119,8 @@ impl<'a, T> Sends<'a, T> {
         Poll::Ready(if value.is_none() { Ok(()) } else { Err(Closed) })
     }
 
-    /// What an attempt came to that was decided. The lock is free.
+    /// Turns the result of an attempt that was not `Full` into the outcome, and wakes the partner.
+    /// The lock must be free.
     #[inline]
     fn settle(&mut self, sent: Sending) -> Result<(), Closed> {
         self.state = State::Done;
@@ -134,7 +135,7 @@ impl<'a, T> Sends<'a, T> {
         }
     }
 
-    /// Gives up waiting: the value is back, or was sent.
+    /// Stops waiting. Afterwards the value is back, or was sent.
     #[inline]
     pub(crate) fn leave(&mut self, value: &mut Option<T>) {
         if let State::Waits(key) = self.state {
@@ -145,7 +146,7 @@ impl<'a, T> Sends<'a, T> {
     fn leave_line(&mut self, key: Key, value: &mut Option<T>) {
         self.state = State::New;
         let left = self.core.inside(&mut self.core.hold()).leave(Side::Senders, key);
-        // A case of a `select!` may have taken it back itself.
+        // A case of a `select!` may have taken it back already.
         if let Some(returned) = left.settle() {
             *value = Some(returned);
         }
@@ -154,8 +155,8 @@ impl<'a, T> Sends<'a, T> {
         }
     }
 
-    /// As a case of a `select!`: an attempt, under the lock, also when it waits already. Whoever is
-    /// to be woken comes back with the result.
+    /// As a case of a `select!`: tries to send, under the lock, also when it already waits. The
+    /// caller wakes the waker in the result.
     pub(crate) fn attempt(
         &mut self,
         value: &mut Option<T>,
@@ -178,7 +179,7 @@ impl<'a, T> Sends<'a, T> {
         }
     }
 
-    /// As a case of a `select!`: waits, after an attempt under the same lock.
+    /// As a case of a `select!`: joins the queue, after an attempt under the same lock.
     pub(crate) fn join(
         &mut self,
         value: &mut Option<T>,
@@ -193,7 +194,7 @@ impl<'a, T> Sends<'a, T> {
         }
     }
 
-    /// As a case of a `select!`: a partner has decided for it.
+    /// As a case of a `select!`: collects the outcome that a partner has decided.
     pub(crate) fn finish(&mut self, value: &mut Option<T>) -> Result<(), Closed> {
         if let State::Waits(key) = self.state {
             let mut held = self.core.hold();
@@ -233,7 +234,7 @@ impl<'a, T> Send<'a, T> {
     }
 }
 
-// Nobody is given a pinned reference to the value.
+// This future never pins its value.
 impl<T> Unpin for Send<'_, T> {}
 
 impl<T> Future for Send<'_, T> {

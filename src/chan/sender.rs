@@ -14,7 +14,7 @@ use crate::scheduler::worker::blocking;
 
 /// Sends values into a channel, made by [`channel`](crate::channel()).
 ///
-/// Clones send into the same channel. When the last one is dropped the channel is closed.
+/// Clones send into the same channel. Dropping the last one closes the channel.
 ///
 /// Go counterpart: `chan<- T`.
 ///
@@ -48,18 +48,18 @@ impl<T> Sender<T> {
         Sender { core }
     }
 
-    /// Sends a value, and waits until there is room for it. At a rendezvous channel, waits until a
-    /// receive takes it.
+    /// Sends a value, and waits until the buffer has room for it. In a rendezvous channel it waits
+    /// until a receive takes the value.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the value in it, if the channel is closed, or is closed while this waits.
+    /// [`SendError`], with the value in it, if the channel is closed, or closes while this waits.
     ///
     /// # Cancellation
     ///
-    /// A send that is dropped before it was committed drops its value, which nobody has seen. Once it
-    /// is committed the value is in the buffer, or with a receiver, and stays there even if the send
-    /// is dropped before it was polled again. To keep the value of a send that is dropped use
+    /// A send that is dropped before it was committed drops its value; no receiver has seen it.
+    /// After the commit the value is in the buffer, or with a receiver. It stays there even if the
+    /// send is dropped before it was polled again. To keep the value of a dropped send, use
     /// [`send_from`](Sender::send_from).
     ///
     /// Go counterpart: `ch <- value`.
@@ -82,23 +82,23 @@ impl<T> Sender<T> {
         Send::new(&self.core, value)
     }
 
-    /// Sends the value in `value`, which is taken out of it only when the send is committed. Else, if
-    /// the send fails, is dropped, or is a case of a [`select!`](crate::select!) that chooses another,
-    /// it is still there afterwards.
+    /// Sends the value in `value`, and takes it out only when the send is committed. If the send
+    /// fails, is dropped, or is a case of a [`select!`](crate::select!) that chooses another case,
+    /// the value is still there afterwards.
     ///
     /// # Errors
     ///
-    /// [`SendError`] if the channel is closed, or is closed while this waits.
+    /// [`SendError`] if the channel is closed, or closes while this waits.
     ///
     /// # Panics
     ///
-    /// At the caller's line, if there is no value.
+    /// At the caller's line, if `value` is empty.
     ///
     /// Go counterpart: `case out <- head:`, where the program keeps `head` if another case happens.
     ///
     /// # Examples
     ///
-    /// A queue without a bound between two channels:
+    /// An unbounded queue between two channels:
     ///
     /// ```
     /// use std::collections::VecDeque;
@@ -138,11 +138,12 @@ impl<T> Sender<T> {
         SendFrom::new(&self.core, value)
     }
 
-    /// Sends a value if that can be done at once: if there is room, or a receiver waits.
+    /// Sends a value without waiting: the buffer has room, or a receiver waits.
     ///
     /// # Errors
     ///
-    /// [`TrySendError`], with the value in it, if it cannot, or if the channel is closed.
+    /// [`TrySendError`], with the value in it, if that is not possible, or if the channel is
+    /// closed.
     ///
     /// Go counterpart: a `select` with this one case and a `default`.
     ///
@@ -161,19 +162,19 @@ impl<T> Sender<T> {
         send::try_send(&self.core, value)
     }
 
-    /// Sends a value, and blocks the thread until there is room for it or, at a rendezvous channel,
-    /// until a receive takes it.
+    /// Sends a value, and blocks the thread until the buffer has room for it or, in a rendezvous
+    /// channel, until a receive takes it.
     ///
-    /// For threads that are not the runtime's. In a goroutine it works too: another worker takes over
-    /// meanwhile, as for [`block_on`](crate::block_on) inside one. `send` is cheaper there.
+    /// For threads outside the runtime. It also works in a goroutine: another worker takes over
+    /// meanwhile, as for a nested [`block_on`](crate::block_on). `send` is cheaper there.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the value in it, if the channel is closed, or is closed while this waits.
+    /// [`SendError`], with the value in it, if the channel is closed, or closes while this waits.
     ///
     /// # Panics
     ///
-    /// In main, with the panic of a goroutine that nobody handles: it would not reach main otherwise.
+    /// In main, with a goroutine's unhandled panic, which could not reach main otherwise.
     ///
     /// # Examples
     ///
@@ -194,8 +195,8 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Closes the channel: sends fail from now on, those that wait included, and receives get what is
-    /// in the buffer, and then `None`. If it is closed already this does nothing.
+    /// Closes the channel. Sends fail from now on, waiting ones included. Receives return what is
+    /// in the buffer, and then `None`. Closing a closed channel does nothing.
     ///
     /// Go counterpart: `close(ch)`, which panics if it is closed already.
     ///
@@ -213,7 +214,7 @@ impl<T> Sender<T> {
         self.core.close();
     }
 
-    /// Whether the channel is closed, by whichever half. Values may still be in it.
+    /// Whether either half has closed the channel. Values may still be in it.
     ///
     /// # Examples
     ///
@@ -227,8 +228,8 @@ impl<T> Sender<T> {
         self.core.is_closed()
     }
 
-    /// How many values are in the channel that nobody has received: those in the buffer, and those
-    /// that a receive gave back. The values of senders that wait do not count.
+    /// How many values are in the channel: those in the buffer, and those that a receive put back.
+    /// The values of waiting senders do not count.
     ///
     /// Go counterpart: `len(ch)`.
     ///
@@ -257,7 +258,7 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// The capacity with which the channel was made.
+    /// The capacity the channel was made with.
     ///
     /// Go counterpart: `cap(ch)`.
     ///
@@ -280,7 +281,7 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Has `watcher` woken when the channel is closed. It is open, and nobody watches it.
+    /// Wakes `watcher` when the channel is closed. The channel must be open, and have no watcher.
     pub(crate) fn wake_when_closed(&self, watcher: Waker) {
         self.core.wake_when_closed(watcher);
     }

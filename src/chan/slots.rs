@@ -1,22 +1,22 @@
-//! What those who wait at a channel gave or got, by the numbers of their slots (`waiters.rs`).
+//! The values of a channel's waiters, by slot number (`waiters.rs`).
 //!
-//! Most slots are empty: those of receivers, until they are served. So a large value lies in a box, which
-//! is there as long as the value, and an empty slot takes a word. Small ones lie in the slots themselves,
-//! since a box for each wait would cost them more than the room does.
+//! Most slots are empty: a receiver's slot is, until it is served. So a large value lies in a box,
+//! which exists as long as the value, and an empty slot takes one word. Small values lie in the
+//! slots themselves, since a box for each wait would cost more than the room does.
 //!
-//! A value goes from slot to slot, and from an attempt of a `select!` back to its own, without leaving its
-//! box.
+//! A value keeps its box when it moves from slot to slot, or from an attempt of a `select!` back to
+//! its own slot.
 
 #![forbid(unsafe_code)]
 
 use crate::chan::waiters::{Key, give_back};
 
-/// In bytes, the largest value that is not boxed. A wait with a box takes 170 instructions more, a
-/// quarter more for a round trip with two; an idle receiver with a slot of this size 136 bytes, less than its
-/// goroutine.
+/// The largest value that is not boxed, in bytes. A box costs a wait 170 instructions, which makes
+/// a round trip with two waits a quarter longer. A slot of this size costs an idle receiver 136
+/// bytes, less than its goroutine takes.
 const LARGEST_INLINE: usize = 128;
 
-/// One of the two stays empty, whichever values these are.
+/// The size of `T` selects one of the two; the other stays empty.
 pub(crate) struct Slots<T> {
     inline: Vec<Option<T>>,
     boxed: Vec<Option<Box<T>>>,
@@ -29,7 +29,7 @@ impl<T> Slots<T> {
         Slots { inline: Vec::new(), boxed: Vec::new() }
     }
 
-    /// For one that joins: the slot is empty, or the next one.
+    /// Fills the slot of a joining waiter: an empty slot, or a new one at the end.
     #[inline(always)]
     pub(crate) fn open(&mut self, key: Key, value: Option<T>) {
         if Self::ARE_BOXED {
@@ -65,7 +65,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Moves what is in a slot to an empty one.
+    /// Moves the content of a slot to an empty one.
     pub(crate) fn pass(&mut self, from: Key, to: Key) {
         if Self::ARE_BOXED {
             self.boxed.swap(from.0 as usize, to.0 as usize);
@@ -74,7 +74,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Gives back the slots from `len` on, which are empty.
+    /// Releases the slots from `len` on, which are empty.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.boxed.truncate(len);
         self.inline.truncate(len);

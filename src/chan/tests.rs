@@ -1,6 +1,7 @@
-//! The lines of a channel, without anybody who runs.
+//! The wait queues of a channel, without threads.
 //!
-//! Not in `waiters.rs`: that file is also compiled into the models, where locks are loom's.
+//! These tests are not in `waiters.rs`, because the models compile that file too, with loom's
+//! locks.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +15,7 @@ use crate::chan::waiters::{Key, Side, Waiter, Waiters};
 
 const SIDES: [Side; 2] = [Side::Senders, Side::Receivers];
 
-/// Cases of selects, one of each, that wait in a line.
+/// Cases of different selects that wait in one queue.
 fn selects(waiters: &mut Waiters, side: Side, count: usize) -> Vec<(Key, Arc<Claim>)> {
     let join = |_| {
         let claim = Claim::new(Waker::noop().clone());
@@ -25,8 +26,8 @@ fn selects(waiters: &mut Waiters, side: Side, count: usize) -> Vec<(Key, Arc<Cla
     (0..count).map(join).collect()
 }
 
-/// Each call of `serve` walks along the line from its beginning, so what it leaves there is what the
-/// next one has to pass over.
+/// Each call of `serve` walks the queue from its beginning, so a decided case that it leaves there
+/// would be passed over again.
 #[test]
 fn selects_that_were_decided_elsewhere_are_passed_over_once() {
     for side in SIDES {
@@ -63,7 +64,7 @@ fn a_busy_select_keeps_its_place_in_the_line() {
     }
 }
 
-/// A slot that was taken out of the line is freed once, and no other is disturbed by that.
+/// A slot that was taken out of the queue is freed once, and that disturbs no other slot.
 #[test]
 fn a_decided_select_that_was_passed_over_leaves_the_line_whole() {
     for side in SIDES {
@@ -74,12 +75,12 @@ fn a_decided_select_that_was_passed_over_leaves_the_line_whole() {
         assert!(waiters.serve(side).unwrap().0 == cases[3].0, "passes over the two between");
         let late = waiters.join(side, Waiter::Alone(Waker::noop().clone()), 0);
         for (key, claim) in &cases {
-            // As a select that is dropped does.
+            // As a dropped select does.
             claim.retire();
             drop(waiters.leave(side, *key));
         }
         assert_eq!(waiters.line(side), [late.0]);
-        // All four can be used again.
+        // All four slots can be used again.
         let again = selects(&mut waiters, side, 4);
         let mut numbers: Vec<_> = again.iter().map(|(key, _)| key.0).collect();
         numbers.sort();
@@ -107,7 +108,8 @@ fn a_sender_that_was_passed_over_gets_its_value_back() {
     }
 }
 
-/// Joins, leaves and services in any order, beyond the slots that are kept, beside a list.
+/// Joins, leaves and serves in random order, with more waiters than kept slots, and compares with a
+/// list.
 #[test]
 fn slots_that_are_given_back_belong_to_nobody() {
     let mut random = 1_u64;
@@ -122,7 +124,7 @@ fn slots_that_are_given_back_belong_to_nobody() {
         let (mut line, mut served) = (Vec::<Key>::new(), Vec::<Key>::new());
         let mut most = 0;
         for step in 0..2_000 {
-            // More come than go, then the other way round, again, and at last they all go.
+            // First more join than leave, then more leave than join, again, and at last all leave.
             let joins = match step {
                 0..500 | 650..800 => below(10) < 8,
                 500..650 => below(10) < 2,
@@ -162,7 +164,8 @@ fn slots_that_are_given_back_belong_to_nobody() {
 
 type Large = [u64; 512];
 
-/// It goes on to the next receiver, and from there back into the channel, in its box and out of it.
+/// The value goes to the next receiver, and from there back into the channel, in its box and out of
+/// it.
 #[test]
 fn a_large_value_that_a_receiver_leaves_is_not_lost() {
     let core = Core::<Large>::new(0);
@@ -177,7 +180,7 @@ fn a_large_value_that_a_receiver_leaves_is_not_lost() {
     assert!(matches!(inside.receive(), Receiving::Empty));
 }
 
-/// A case that looks again while it waits.
+/// A case that is attempted again while it waits.
 #[test]
 fn a_large_value_that_waits_is_sent_from_its_slot_once() {
     for capacity in [0, 1] {

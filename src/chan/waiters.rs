@@ -1,35 +1,36 @@
-//! Those who wait at a channel, senders and receivers, first come, first served.
+//! The senders and receivers that wait at a channel, first come, first served.
 //!
-//! Two lists of slots in one `Vec`, linked by their numbers. To join, to be served and to leave from
-//! the middle take the same few steps however many wait, with no allocation for each and no unsafe
-//! code. A waiter that has been served keeps its slot until it comes to look, so its number stays
-//! its own; what it gave or got lies in a `Vec` of the same numbers, in `core.rs`, which knows the
-//! type.
+//! Two lists of slots share one `Vec`, linked by slot numbers. To join, to be served and to leave
+//! from the middle take a constant number of steps, with no allocation for each and no unsafe code.
+//! A served waiter keeps its slot, and so its number, until it collects the outcome. The values lie
+//! in a `Vec` with the same numbers, in `slots.rs`, which knows their type.
 //!
-//! # Who is passed over
+//! # Passing over
 //!
-//! A `select!` stands in several lines, and may have been decided at another channel when its turn
-//! comes here. Thousands of those may stand in one line, since each stays until its goroutine runs. So
-//! whoever meets a decided one takes it out of the line: each is passed over once. One that is busy
-//! keeps its place, because it may wait again; of those there are no more than threads that poll.
+//! A `select!` waits in several queues, and may have been decided at another channel when its turn
+//! comes here. Thousands of decided cases may be in one queue, since each stays until its goroutine
+//! runs. So a partner that meets a decided case takes it out of the queue: each is passed over
+//! once. A busy one keeps its place, because it may wait again; there are no more busy ones than
+//! threads that poll.
 //!
-//! A slot that is *out* of the line has been served, or belongs to a `select!` that was decided at
-//! another channel. Which of the two its claim says, and the owner does not need to ask: `finish` is
-//! called only for the case that was decided, and `leave` does the same for both. It frees the slot and
-//! hands back what is in it. In the slot of a sender that was passed over that is its own value, and in
-//! that of a receiver nothing.
+//! A slot that is *out* of the queue has been served, or belongs to a `select!` that was decided at
+//! another channel. The claim says which, and the owner does not need to ask: it calls `finish`
+//! only for the case that was decided, and `leave` does the same for both. `leave` frees the slot
+//! and returns its content. A sender that was passed over gets its own value; a receiver gets
+//! nothing.
 //!
 //! # Memory
 //!
-//! The first 64 slots are kept, in a list that is linked one way, as short as can be: few channels have more.
-//! The others are *spare* when they are free, in a list that is linked both ways, so that one at the end is
-//! taken out of it in a few steps. Whoever frees the last slot gives it back, with the spare ones before
-//! it: each slot goes once for each time it came. Who joins takes a kept one if there is one, so that those few
-//! who wait after many have gone are not in the way. One that waits at the end keeps those before it: its
-//! number is its own.
+//! The first 64 slots are kept for good. Their free list is linked one way, which keeps its
+//! operations short: few channels have more waiters. Other free slots are *spare*. Their list is
+//! linked both ways, so that the slot at the end can be unlinked in constant time. Freeing the last
+//! slot pops it, and all spare slots before it: each slot is popped once for each time it was
+//! pushed. A joining waiter prefers a kept slot, so that a few waiters do not block the release of
+//! many freed slots. A waiter in the last slot keeps those before it, because its number must not
+//! change.
 //!
-//! A slot takes 24 bytes, since there may be a million: 16 for whom to wake, and two links that carry
-//! the number of a `select!`'s case in the bits they do not need.
+//! A slot takes 24 bytes, since there may be a million: 16 for the waker, and two links, which
+//! carry the number of a `select!`'s case in their unused bits.
 
 #![forbid(unsafe_code)]
 
@@ -39,12 +40,12 @@ use std::task::Waker;
 
 use crate::chan::claim::{Claim, Unavailable};
 
-/// The number of a slot. Whoever joined frees it.
+/// The number of a slot. The waiter that joined frees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
 
 impl Key {
-    /// Whether its slot is never given back.
+    /// Whether its slot is never released.
     #[inline(always)]
     pub(crate) fn is_kept(self) -> bool {
         self.0 < KEPT
@@ -53,10 +54,10 @@ impl Key {
 
 /// No slot.
 const END: u32 = (1 << NUMBER_BITS) - 1;
-/// In place of the next slot: it is in no line any more.
+/// In place of the next slot: the slot is out of its queue.
 const OUT: u32 = END - 1;
 
-/// So many slots are never given back, and used before others.
+/// The first slots, which are never released, and are used before others.
 const KEPT: u32 = 64;
 
 #[derive(Clone, Copy)]
@@ -67,9 +68,9 @@ pub(crate) enum Side {
 
 pub(crate) struct Waiters {
     slots: Vec<Slot>,
-    /// The first of those that are not in use, and are kept.
+    /// The first free slot among the kept ones.
     free: u32,
-    /// The first of the others, which are linked both ways. The last slot is never among them.
+    /// The first spare slot. The last slot is never spare.
     spare: u32,
     lists: [List; 2],
 }
@@ -83,18 +84,18 @@ struct List {
 struct Slot {
     waiter: Waiter,
     previous: Link,
-    /// Also of those that are not in use.
+    /// Also links the free lists.
     next: Link,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Slot>() == 24);
 
-/// Who waits in a slot. No larger than a waker.
+/// What to wake for a slot. No larger than a waker.
 pub(crate) enum Waiter {
-    /// Somebody by himself, until he is served.
+    /// A single operation, until it is served.
     Alone(Waker),
-    /// A case of a `select!`; without a claim, nobody.
+    /// A case of a `select!`; `None` if the slot has no waiter.
     Case(Option<Arc<Claim>>),
 }
 
@@ -159,7 +160,7 @@ impl Waiters {
         Waiters { slots: Vec::new(), free: END, spare: END, lists: [empty; 2] }
     }
 
-    /// Joins at the end of a list; `case` is for a `select!`.
+    /// Joins the end of a list; `case` is used for a `select!` only.
     #[inline(always)]
     pub(crate) fn join(&mut self, side: Side, waiter: Waiter, case: u8) -> Key {
         let slot = Slot::new(waiter, case, self.lists[side as usize].last);
@@ -181,16 +182,17 @@ impl Waiters {
         Key(number)
     }
 
-    /// Whether anybody is in a list.
+    /// Whether a list has a waiter.
     #[inline]
     pub(crate) fn any(&self, side: Side) -> bool {
         self.lists[side as usize].first != END
     }
 
-    /// Takes the first off a list that can be served. Its waker is to be woken, without the lock.
+    /// Takes the first servable waiter off a list. The caller wakes the waker after it has released
+    /// the lock.
     ///
-    /// A `select!` that looks at its cases itself is passed over: before it waits again it looks at
-    /// this channel. One that has been decided is taken off as well.
+    /// Passes over a busy `select!`: it looks at this channel before it waits again. Takes a
+    /// decided one off the list as well.
     #[inline(always)]
     pub(crate) fn serve(&mut self, side: Side) -> Option<(Key, Option<Waker>)> {
         let mut number = self.lists[side as usize].first;
@@ -215,7 +217,7 @@ impl Waiters {
         None
     }
 
-    /// Returns the number of the next one.
+    /// Returns the number of the next slot.
     #[cold]
     fn pass_over(&mut self, side: Side, number: u32, why: Unavailable) -> u32 {
         let next = self.slots[number as usize].next.number();
@@ -245,14 +247,14 @@ impl Waiters {
         }
     }
 
-    /// Another waker for one that waits by itself. Returns the former one, to be dropped without
-    /// the lock.
+    /// Replaces the waker of a single operation. Returns the former one, which the caller drops
+    /// without the lock.
     pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Waiter {
         mem::replace(&mut self.slots[key.0 as usize].waiter, Waiter::Alone(waker))
     }
 
-    /// Frees a slot, of one that is out of the line or gives up. Returns what is to be dropped without
-    /// the lock.
+    /// Frees the slot of a waiter that is out of the queue or gives up. Returns what the caller
+    /// drops without the lock.
     #[inline]
     pub(crate) fn leave(&mut self, side: Side, key: Key) -> Waiter {
         if !self.is_out(key) {
@@ -263,8 +265,8 @@ impl Waiters {
         waiter
     }
 
-    /// Frees the slot of one that has been served. There is nothing in it to be dropped without the lock: who
-    /// served it took the waker, and a `select!` has a reference of its own to its claim.
+    /// Frees the slot of a served waiter. It holds nothing that has to be dropped without the lock:
+    /// the partner took the waker, and a `select!` has its own reference to the claim.
     #[inline(always)]
     pub(crate) fn leave_served(&mut self, key: Key) {
         match &mut self.slots[key.0 as usize].waiter {
@@ -284,7 +286,7 @@ impl Waiters {
         }
     }
 
-    /// Puts one that joins into a slot that is not kept, or into another one.
+    /// Puts a joining waiter into a spare slot, or into a new one.
     #[inline(never)]
     fn put_beyond(&mut self, slot: Slot) -> u32 {
         if self.spare != END {
@@ -299,7 +301,7 @@ impl Waiters {
         number as u32
     }
 
-    /// Frees a slot that is not kept, and gives back those at the end that are not in use.
+    /// Frees a slot that is not kept, and releases unused slots at the end.
     #[cold]
     #[inline(never)]
     fn free_beyond(&mut self, number: u32) {
@@ -336,7 +338,7 @@ impl Waiters {
         self.slots.len()
     }
 
-    /// The numbers of those in a list, in order.
+    /// The slot numbers of a list, in order.
     #[cfg(test)]
     pub(crate) fn line(&self, side: Side) -> Vec<u32> {
         let number = |number| (number != END).then_some(number);
@@ -360,9 +362,9 @@ impl Waiters {
     }
 }
 
-/// Gives memory back when three quarters of a list are not in use, or only the slots that are kept are left.
-/// Half of what stays is room to grow, so that as many have to come or go as are in the list before it is
-/// moved again.
+/// Shrinks a list when three quarters of it are unused, or only the kept slots are left. It keeps
+/// as much room again as is in use, so the next move comes only after that many waiters have joined
+/// or left.
 pub(crate) fn give_back<S>(slots: &mut Vec<S>) {
     let len = slots.len();
     if len == KEPT as usize || slots.capacity() >= 4 * len {

@@ -1,16 +1,16 @@
-//! What the expansion of [`go!`](crate::go!) calls.
+//! The functions that the expansion of [`go!`](crate::go!) calls.
 //!
-//! `go!` acts on types which it meets only as the type of an expression: the value that was called
-//! may have returned a future or not. Each question is put as a method call on `&&&Type<T>`,
-//! which several traits answer: method lookup takes first the trait that is implemented for more
-//! references, if its bounds hold. It is done where `go!` stands, with the bounds known there.
+//! `go!` depends on types that it meets only as the type of an expression: a call may or may not
+//! have returned a future. Each question is a method call on `&&&Type<T>`, which several traits
+//! answer. Method lookup prefers the trait that is implemented for more references, if its bounds
+//! hold. The lookup happens at the line of `go!`, with the bounds known there.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)] // Public for the macro only, and hidden.
 
 use core::future::{Ready, ready};
 use core::marker::PhantomData;
 
-// The seam with the scheduler.
+// The interface to the scheduler.
 pub use crate::spawn::detach;
 
 pub struct Type<T>(PhantomData<fn() -> T>);
@@ -21,7 +21,7 @@ impl<T> Type<T> {
     }
 }
 
-// What is a form that is no call?
+// Is a form that is not a call a future, a closure, or something else?
 
 pub trait FormFuture {
     fn form(&self) -> Awaitable;
@@ -100,7 +100,7 @@ impl<T, E> ReturnsResult for &Type<Result<T, E>> {
     }
 }
 impl AResult {
-    /// The `Result` may not be `Send`. One that says no more is left, for the warning.
+    /// The `Result` may not be `Send`. Only a placeholder remains, for the warning.
     pub fn into_task<T>(self, result: T) -> Ready<Result<(), ()>> {
         drop(result);
         ready(Ok(()))
@@ -123,11 +123,11 @@ impl AValue {
     }
 }
 
-/// What a call returned that may be a future.
+/// The result of a call, which may be a future.
 ///
-/// Where nothing says what a call returns, as in `|| panic!()`, method lookup takes it for a
-/// future, and only later does it become `!`, in editions before 2024 `()`. These two are tasks
-/// too, therefore. `By` keeps the three implementations apart.
+/// Where the result type is not determined, as in `|| panic!()`, method lookup takes it for a
+/// future. Only later does it become `!`, or `()` in editions before 2024. So these two are tasks
+/// as well. `By` keeps the three implementations apart.
 pub trait Task<By> {
     type Task: Future;
     fn into_task(self) -> Self::Task;
@@ -154,7 +154,7 @@ impl Task<ByNever> for Never {
     }
 }
 
-// `!` has no name yet in stable Rust.
+// Stable Rust cannot name `!` yet.
 type Never = <fn() -> ! as Function>::Output;
 pub trait Function {
     type Output;

@@ -8,7 +8,7 @@ use crate::join_error::JoinError;
 use crate::scheduler::context;
 use crate::scheduler::goroutine::outcome::Outcome;
 
-/// Dropped, it is one that nobody took.
+/// The result. Dropping this counts as not taking the result.
 pub(super) struct Finished<T> {
     outcome: Option<Outcome<T>>,
     spawned_at: &'static Location<'static>,

@@ -1,4 +1,4 @@
-//! What a set is told of its goroutines.
+//! The news that a set gets of its goroutines.
 
 #![forbid(unsafe_code)]
 
@@ -9,19 +9,19 @@ use std::task::{Wake, Waker};
 use crate::scheduler::foreign;
 use crate::sync::{Mutex, lock};
 
-/// Of which goroutines there is news, and who waits for it.
+/// The goroutines with news, and the waker of the task that waits for it.
 #[derive(Default)]
 pub(super) struct News {
-    /// In the order of completion. A key may come twice, or be that of an entry that is gone or has
-    /// been replaced: who takes it has to look. [`EVERY`] stands for all there are.
+    /// In the order of completion. A key may occur twice, or belong to an entry that has been
+    /// removed or replaced, so the set checks the entry. [`EVERY`] stands for all entries.
     pub(super) keys: VecDeque<usize>,
     pub(super) waiting: Option<Waker>,
 }
 
-/// Goroutines of some runtime were left behind.
+/// The key for all entries: some runtime has left goroutines behind.
 pub(super) const EVERY: usize = usize::MAX;
 
-/// Tells the set that there is news of the goroutine with this key, or of [`EVERY`] one.
+/// Adds a goroutine's key, or [`EVERY`], to the news.
 pub(super) struct Announce {
     pub(super) news: Arc<Mutex<News>>,
     pub(super) key: usize,

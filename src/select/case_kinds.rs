@@ -1,7 +1,7 @@
-//! The kinds of cases: receiving, sending, and any other future.
+//! The kinds of cases: a receive, a send, and any other future.
 //!
-//! `select!` writes `Kind(expression).case()`. For the futures of channels that is a method of
-//! `Kind` itself, which goes before the one of the trait that serves all others.
+//! `select!` writes `Kind(expression).case()`. For the futures of channels that is an inherent
+//! method of `Kind`, which takes precedence over the trait method for all other futures.
 
 #![forbid(unsafe_code)]
 #![allow(missing_docs)] // Public for the macro only, and hidden.
@@ -20,7 +20,7 @@ use crate::chan::recv::Recv;
 use crate::chan::send::{Closed, Send, SendFrom, unsent};
 use crate::select::cases::Case;
 
-/// What stands behind the `=`.
+/// The future behind the `=` of a case.
 pub struct Kind<F>(F);
 
 #[inline]
@@ -29,7 +29,7 @@ pub fn kind<F: Awaitable>(future: F) -> Kind<F> {
 }
 
 impl<'a, T> Kind<Recv<'a, T>> {
-    /// It may have been polled already, and then gives up its place.
+    /// A future that was polled already gives up its place in the queue.
     #[inline]
     pub fn case(mut self) -> Receives<'a, T> {
         self.0.leave();
@@ -106,7 +106,7 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
     }
 }
 
-/// A sending case: `$failed` is what the error holds.
+/// A sending case; `$failed` is the content of its error.
 macro_rules! sends {
     ($name:ident of $future:ident, $error:ty, |$value:ident| $failed:expr) => {
         pub struct $name<'a, T>($future<'a, T>);

@@ -1,10 +1,10 @@
 //! The cases of a `select!`, as a list of types.
 //!
-//! `And<And<Nil, A>, B>` are the cases `A` and `B`, numbered from 0, and
-//! `Choice<Choice<Never, A::Output>, B::Output>` is which of them happened, with its value. Each
-//! method walks to the case with a number. (An array of `dyn` cases has nowhere to put values of
-//! different types, except beside each case, and then a value that is not `Send` would make the
-//! whole future so that waits for it.)
+//! `And<And<Nil, A>, B>` holds the cases `A` and `B`, numbered from 0.
+//! `Choice<Choice<Never, A::Output>, B::Output>` says which of them happened, and has its value.
+//! Each method walks to the case with a number. An array of `dyn` cases would have to keep the
+//! values of different types beside the cases. Then one value that is not `Send` would make the
+//! whole future not `Send`.
 
 #![forbid(unsafe_code)]
 #![allow(missing_docs)] // Public for the macro only, and hidden.
@@ -23,10 +23,10 @@ use crate::chan::lock::{Held, Lock};
 pub struct Nil;
 
 pin_project! {
-    /// Some cases, and one more, which may be disabled.
+    /// The cases before, and one more, which may be disabled.
     ///
-    /// Never `Unpin`, since the optimiser asks, and would find out only by going through all of the list:
-    /// two steps for each case, which `recursion_limit` does not allow for as many as 64.
+    /// Never `Unpin`: the optimiser asks, and could find out only by a walk through the whole list.
+    /// That takes two steps for each case, more than `recursion_limit` allows for 64 cases.
     #[project(!Unpin)]
     pub struct And<R, C> {
         #[pin]
@@ -42,25 +42,25 @@ pub enum Choice<R, T> {
     Last(T),
 }
 
-/// A case. The methods from `attempt` on are for those at a channel, and with its lock held.
+/// A case. The methods from `attempt` on are for cases at a channel.
 pub trait Case<'a> {
-    /// Whether it is at no channel.
+    /// Whether the case is not at a channel.
     const IS_OTHER: bool;
     type Output;
 
-    /// The lock of the channel, if this is a case at one.
+    /// The channel's lock, if the case is at a channel.
     fn channel(&self) -> Option<&'a Lock>;
 
-    /// Polls a future that is no operation at a channel.
+    /// Polls a future that is not a channel operation.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output>;
 
-    /// Does it if that is possible at once. Whoever is to be woken comes with the result.
+    /// Makes the case happen if that is possible at once. The caller wakes the waker in the result.
     fn attempt(self: Pin<&mut Self>, held: &mut Held<'_>) -> Option<(Self::Output, Option<Waker>)>;
 
-    /// Gets in line, with `claim` and its number, if it is not there yet.
+    /// Joins the channel's queue with `claim` and its number, unless it is there already.
     fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8);
 
-    /// What a partner has done for it. Takes the lock itself.
+    /// Collects the outcome that a partner has decided. Takes the lock itself.
     fn finish(self: Pin<&mut Self>) -> Self::Output;
 }
 

@@ -1,4 +1,4 @@
-//! What the expansion of [`select!`](crate::select!) names.
+//! The names that the expansion of [`select!`](crate::select!) uses.
 #![forbid(unsafe_code)]
 
 pub use super::case_kinds::{OtherFuture, kind};

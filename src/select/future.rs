@@ -2,60 +2,61 @@
 //!
 //! # Protocol
 //!
-//! A poll, by the select (the *owner*); its partners are who sends, receives or closes at its channels:
+//! One poll, by the select (the *owner*). Its partners send, receive or close at its channels.
 //!
 //! ```text
-//! 1  it has waited: claim WAITING → BUSY. Decided by a partner? That case happens.
-//! 2  each case in random order: one at a channel is attempted, under that channel's lock;
-//!    any other future is polled, with no lock held. The first that is ready happens.
+//! 1  if it has waited: claim WAITING → BUSY. Decided by a partner? That case happens.
+//! 2  try each case in random order: attempt one at a channel, under that channel's lock;
+//!    poll any other future, with no lock held. The first that is ready happens.
 //! 3  lock all its channels, in the order of their addresses
 //! 4  attempt each case at a channel again. One that succeeds happens.
-//! 5  join the lines (once), claim := WAITING, unlock: pending
-//! drop   claim := BUSY; then each case leaves its line, under its channel's lock
+//! 5  join the queues (once), claim := WAITING, unlock: pending
+//! drop   claim := BUSY; then each case leaves its queue, under its channel's lock
 //! ```
 //!
-//! A partner that comes to a slot of a select, under the channel's lock, commits WAITING → case, and
-//! passes it over if that fails (`claim.rs`, `Waiters::serve`). One that is busy keeps its place, since it may
-//! wait again; one that has been decided is taken out of the line then, and its case only leaves: a sender's
-//! slot still has its value, a receiver's has none.
+//! A partner that reaches a slot of a select, under the channel's lock, commits WAITING → case. If
+//! that fails it passes the slot over (`claim.rs`, `Waiters::serve`). A busy select keeps its
+//! place, since it may wait again. The partner takes a decided one out of the queue, and its case
+//! only leaves: a sender's slot still has its value, a receiver's has none.
 //!
 //! # Why exactly one case happens
 //!
-//! - Not two: the owner makes a case happen (2, 4) only while the claim says BUSY, when no partner can
-//!   commit; and after WAITING → case nobody can commit again, and the owner finds that in 1. A foreign
-//!   future is polled while it says BUSY, so whatever happens meanwhile, it may be taken if it is
-//!   ready.
-//! - Not none, although a partner was passed over: from 3 to 5 no channel of the select changes. So the
-//!   select begins to wait at a moment when none of its cases at channels is possible, and that is what
-//!   the invariant in `core.rs` asks of those who can be served. Who comes to one of the channels
-//!   later finds it waiting; who came earlier has left there what it could not hand over, which 4
-//!   finds, or waits in the line there, where 4 finds it.
-//! - Two selects that face each other: each passes the other over while both are in 2. Both come to 3,
-//!   and the one that gets the locks second finds the other waiting, in 4, and commits it.
-//! - Nobody waits for ever for a lock: 3 takes them in one order, everybody else holds one at a time,
-//!   and a claim's waker is behind a lock under which no other is taken.
+//! - Not two: the owner makes a case happen (2, 4) only while the claim says BUSY, when no partner
+//!   can commit. After WAITING → case no partner can commit again, and the owner finds the decision
+//!   in 1. The owner polls other futures while the claim says BUSY. So it may take one that is
+//!   ready, whatever happens meanwhile.
+//! - Not none, although a partner was passed over: from 3 to 5 no channel of the select changes. So
+//!   the select begins to wait at a moment when none of its cases at channels is possible, which is
+//!   what the invariant in `core.rs` requires of servable waiters. A partner that reaches one of
+//!   the channels later finds the select waiting. A partner that came earlier has left the value or
+//!   the room in the channel, or waits in its queue; 4 finds it in either place.
+//! - Two selects that face each other pass each other over while both are in 2. Both reach 3. The
+//!   one that gets the locks second finds the other waiting, in 4, and commits it.
+//! - No deadlock: 3 takes the locks in one order, all other code holds one at a time, and a claim's
+//!   waker is behind a lock under which no other is taken.
 //!
-//! A select that is dropped: if a partner has decided, its case was committed and is dropped as a
-//! committed `recv` or `send` is, in `Core::leave`: a value that was received goes back to the head. It
-//! need not ask which case that was. The swap to BUSY before the first line is left is a courtesy: nothing
-//! would be lost without it, but a partner could still commit to a select that is on its way out.
+//! A dropped select: if a partner has decided, the case was committed, and is dropped as a
+//! committed `recv` or `send` is, in `Inside::leave`: a received value goes back to the head. The
+//! select need not ask which case that was. The swap to BUSY before it leaves the first queue is
+//! not needed for correctness: without it a partner could still commit to a select that is being
+//! dropped, but nothing would be lost.
 //!
-//! When nobody has decided, 2 need not attempt cases at channels again if the select has waited: none
-//! was possible while it could be served. What became possible since is found in 4.
+//! If the select has waited and no partner has decided, 2 need not attempt cases at channels again:
+//! none was possible while the select was servable. 4 finds what has become possible since.
 //!
-//! A `timeout` whose time is up asks a select to withdraw (`gate.rs`). Then it does not go on to 5, but stays
-//! BUSY: nobody can commit it, wherever it is in line, and when it is polled again it looks anew.
+//! A `timeout` that is due asks a select to withdraw (`gate.rs`). Then the select skips 5 and stays
+//! BUSY: no partner can commit it, wherever it is queued, and its next poll tries all cases anew.
 //!
-//! `default` is taken after 3 and 4, not after 2: at one moment no case was possible, not each of
-//! them at a moment of its own. Go's tests ask for that (`TestNonblockSelectRace`).
+//! `default` is taken after 3 and 4, not after 2. So at one moment no case was possible, instead of
+//! each of them at a different moment. Go's tests require that (`TestNonblockSelectRace`).
 //!
 //! # Rejected
 //!
-//! - Claiming the partner's select and one's own together, without the locks of all channels: two
-//!   words to be changed at once, and a way to back out when the second fails.
-//! - Polling foreign futures while others may commit, and then finding out who was first: a future
-//!   that was ready has happened, and cannot be taken back.
-//! - Leaving all lines for each poll, as Go does for each `select`: a select with a foreign future is
+//! - Claiming the partner's select and the own one together, without the locks of all channels:
+//!   that changes two words at once, and has to undo the first when the second fails.
+//! - Polling other futures while partners may commit, and finding out afterwards which was first: a
+//!   future that was ready has happened, and cannot be taken back.
+//! - Leaving all queues at each poll, as Go does for each `select`: a select with other futures is
 //!   polled often, and would lose its place each time.
 
 #![forbid(unsafe_code)]
@@ -80,7 +81,7 @@ pin_project! {
     /// Waits for one of the cases.
     #[must_use]
     pub struct Select<'a, C> {
-        // Dropped before the cases, each of which leaves its line by itself.
+        // Dropped before the cases, each of which leaves its queue by itself.
         claim: Claimed,
         has_waited: bool,
         #[pin]
@@ -140,7 +141,7 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
             return Poll::Ready(this.cases.finish(case));
         }
         let mut order = Order::new(C::COUNT, |number| this.cases.is_enabled(number));
-        // While it waited no partner could come without being served.
+        // While the select waited, each partner that came has served it.
         let has_waited = claim.is_some();
         if let Some(output) = look(this.cases.as_mut(), &mut order, cx, has_waited) {
             return Poll::Ready(output);
@@ -150,7 +151,7 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
             return Poll::Pending;
         }
         let withdraws = gate::is_withdrawing(cx.waker());
-        // With no lock held.
+        // Cloning and dropping a waker may run user code, so no lock is held here.
         match claim {
             Some(claim) => foreign::let_go(claim.set_waker(cx.waker())),
             None => *claim = Some(Claim::new(cx.waker().clone())),
@@ -179,12 +180,12 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
     }
 }
 
-/// Whether a case is possible now; with `default`.
+/// Tries each case once, for a `select!` with `default`.
 pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
     let mut cases = pin!(cases);
     let mut order = Order::new(C::COUNT, |number| cases.is_enabled(number));
     let mut cx = Context::from_waker(Waker::noop());
-    // If all are at channels the second look is enough, and most who ask in this way find none ready.
+    // If all cases are at channels, the second attempt suffices: most such calls find none ready.
     let are_all_at_channels =
         (0..C::COUNT).all(|number| !cases.is_enabled(number) || cases.channel(number).is_some());
     let first = match are_all_at_channels {
@@ -194,7 +195,7 @@ pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
     first.or_else(|| look_at_once(cases, &order, |_, _| {}))
 }
 
-/// Each case by itself, or only those that are not at channels.
+/// Tries the cases one by one, or only those that are not at channels.
 #[inline]
 fn look<'a, C: Cases<'a>>(
     mut cases: Pin<&mut C>,
@@ -224,7 +225,7 @@ fn look<'a, C: Cases<'a>>(
     None
 }
 
-/// All cases at channels, at one moment. `none` is called at that moment if none is possible.
+/// Tries all cases at channels at one moment. Calls `none` at that moment if none is possible.
 #[inline]
 fn look_at_once<'a, C: Cases<'a>>(
     mut cases: Pin<&mut C>,

@@ -6,7 +6,7 @@ use std::ptr;
 
 use crate::chan::lock::{Held, Lock};
 
-/// So many need no allocation.
+/// Up to this many locks need no allocation.
 const INLINE: usize = 6;
 
 pub(crate) struct Locks<'a> {
@@ -15,13 +15,13 @@ pub(crate) struct Locks<'a> {
 }
 
 impl<'a> Locks<'a> {
-    /// Locks each of them once, in the order of their addresses, so that two who do that never wait
-    /// for each other.
+    /// Locks each channel once, in the order of their addresses, so that two callers cannot
+    /// deadlock.
     pub(crate) fn take(channels: impl Iterator<Item = &'a Lock> + Clone) -> Self {
         let mut locks = Locks { inline: [const { None }; INLINE], more: Vec::new() };
         let mut last = 0;
         let mut count = 0;
-        // Selection, since they are few. Addresses are not zero.
+        // Finds the next by selection, since channels are few. Addresses are not zero.
         while let Some(next) = channels
             .clone()
             .filter(|channel| ptr::from_ref(*channel).addr() > last)

@@ -1,14 +1,14 @@
-//! In which order the cases of a `select!` are tried.
+//! The order in which the cases of a `select!` are tried.
 
 #![forbid(unsafe_code)]
 
 use crate::scheduler::context::random_below;
 
-/// More cases than any `select!` can have: the compiler's limit on recursion comes first.
+/// More cases than any `select!` has: the compiler's recursion limit comes first.
 const MOST: usize = 128;
 
-/// A random permutation of the enabled cases, drawn as it is used, so that whichever of them are
-/// ready, each is as likely to be the first.
+/// A random permutation of the enabled cases, drawn step by step. Whichever cases are ready, each
+/// is equally likely to come first.
 pub(crate) struct Order {
     numbers: [u8; MOST],
     count: usize,
@@ -41,7 +41,7 @@ impl Order {
         Some(self.numbers[self.drawn - 1].into())
     }
 
-    /// Those drawn, which are all when `next` has said so.
+    /// The cases drawn so far: all of them, once `next` has returned `None`.
     #[inline]
     pub(crate) fn drawn(&self) -> impl Iterator<Item = usize> + Clone {
         self.numbers[..self.drawn].iter().map(|&number| number.into())

@@ -1,27 +1,27 @@
 //! `after` and `tick`: time as a channel.
 //!
-//! The channel's one sender belongs to an *alarm*, which is what the timer wakes, and what the channel
-//! wakes when nobody receives any more. Whatever woke it, it looks what there is to do.
+//! An *alarm* owns the channel's one sender. The timer wakes the alarm, and so does the channel
+//! when it is closed. Whatever woke it, the alarm checks what there is to do.
 //!
-//! The channel owns the alarm, and the alarm the channel, by its sender. That ends when there are no
-//! receivers any more, or when the runtime ends before the alarm has rung.
+//! The channel owns the alarm, and the alarm owns the channel, through its sender. The cycle ends
+//! when the channel has no receiver left, or when the runtime ends before the alarm has rung.
 //!
-//! # A tick that nobody takes
+//! # A tick that is not taken
 //!
-//! A ticker that nobody listens to costs nothing. When a tick stays in the channel, or finds another one
-//! there, the alarm leaves a notice in the line of senders, under the same lock, and sets its timer for a
-//! time that never comes (that it is set at all is for the end of the runtime, which wakes all timers).
-//! Whoever takes the tick serves the notice, and so wakes the alarm, which sets the timer for the next
-//! multiple of the period.
+//! A ticker without a listener costs nothing. When a tick stays in the channel, or finds another
+//! one there, the alarm puts a notice into the queue of senders, under the same lock. It also sets
+//! its timer to a time that never comes, because the end of the runtime wakes all timers that are
+//! set. The receive that takes the tick serves the notice, and so wakes the alarm, which sets the
+//! timer for the next multiple of the period.
 //!
 //! ```text
-//!   set for the next tick ── rings, somebody waits: he has the tick ──► set for the next tick
+//!   set for the next tick ── rings, a receiver waits and gets the tick ──► set for the next tick
 //!   set for the next tick ── rings, the tick is left ──► notice, never due
 //!   notice, never due     ── the tick is taken ──► set for the next tick
 //! ```
 //!
-//! None of this is missed, although the alarm may be woken while it rings and finds nothing to do then:
-//! it looks again when it has been armed.
+//! A wake that comes while the alarm rings finds nothing to do. It is not lost, because the alarm
+//! checks again when it has been armed.
 
 #![forbid(unsafe_code)]
 
@@ -40,13 +40,14 @@ use crate::scheduler::foreign;
 use crate::scheduler::timers::timer::Timer;
 use crate::sync::{Mutex, lock};
 
-/// A channel that gets the time, once, when `duration` has passed.
+/// Returns a channel that gets the time once, when `duration` has passed.
 ///
-/// What is sent is the time at which it is. After that the channel stays open and empty, so one that
-/// was made before a loop of `select!`s is chosen once. Dropping the receiver, or closing it, removes
-/// the timer, so one may be made in each turn. If the runtime ends first the channel is closed.
+/// The value is the time at which it is sent. After that the channel stays open and empty, so a
+/// loop of `select!`s that uses one channel chooses it once. Dropping or closing the receiver
+/// removes the timer, so a loop may make a new one in each iteration. If the runtime ends first,
+/// the channel is closed.
 ///
-/// Go counterpart: `time.After`. (`len` is 1 here when the time has come, and always 0 there.)
+/// Go counterpart: `time.After`. Here `len` is 1 when the time has come; in Go it is always 0.
 ///
 /// # Panics
 ///
@@ -72,13 +73,14 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
     set(deadline(duration), None)
 }
 
-/// A channel that gets the time every `period`, for the first time when one has passed.
+/// Returns a channel that gets the time every `period`, for the first time after one period.
 ///
-/// It holds one tick: while nobody takes that, there are no others, and the ticker costs nothing. So a
-/// slow receiver misses ticks, and does not delay them: the next one comes at a multiple of the period.
-/// Dropping the receiver, or closing it, removes the timer. When the runtime ends the channel is closed.
+/// The channel holds one tick. Until it is taken there are no others, and the ticker costs nothing.
+/// So a slow receiver misses ticks, but does not delay them: the next one comes at a multiple of
+/// the period. Dropping or closing the receiver removes the timer. When the runtime ends, the
+/// channel is closed.
 ///
-/// Go counterpart: `time.Tick`. [`interval`](super::interval) is without a channel, and ticks at once.
+/// Go counterpart: `time.Tick`. [`interval`](super::interval) uses no channel, and ticks at once.
 ///
 /// # Panics
 ///
@@ -125,17 +127,17 @@ fn make(due: Instant, period: Option<Duration>) -> (Arc<Alarm>, Receiver<Instant
 }
 
 struct Alarm {
-    /// `None` while it rings, and when it is over.
+    /// `None` while the alarm rings, and when it is over.
     armed: Mutex<Option<Armed>>,
 }
 
 struct Armed {
-    /// `None` when it has rung for the last time.
+    /// `None` when the alarm has rung for the last time.
     timer: Option<Timer>,
-    /// When it rings next; while nobody has taken the last tick, when that was due.
+    /// When the alarm rings next. While the last tick is in the channel, when that tick was due.
     due: Instant,
     period: Option<Duration>,
-    /// In the channel, while it waits for somebody to take the last tick.
+    /// In the channel's queue, until the last tick is taken.
     notice: Option<Key>,
     sender: Sender<Instant>,
 }
@@ -149,26 +151,26 @@ impl Armed {
         self.timer.as_ref().is_some_and(Timer::is_due)
     }
 
-    /// Somebody has taken the tick. Says so once.
+    /// Whether the tick has been taken. Says so once.
     fn is_taken(&mut self) -> bool {
         let notice = self.notice.take_if(|notice| self.sender.is_taken(*notice));
         notice.is_some()
     }
 
-    /// Sends the time. Returns whom to wake.
+    /// Sends the time. Returns the waker to wake.
     fn ring(&mut self, now: Instant, alarm: &Arc<Alarm>) -> Option<Waker> {
         let notice = self.period.map(|_| Waker::from(alarm.clone()));
         let rung = self.sender.ring(now, notice);
         self.notice = rung.notice;
         match (&mut self.timer, self.notice) {
-            // It stays where the end of the runtime finds it.
+            // The timer stays set, so that the end of the runtime wakes it.
             (Some(timer), Some(_)) => timer.reset(now + FAR),
             _ => self.wind(now),
         }
         rung.wake
     }
 
-    /// For the next tick, if there is one, after the present.
+    /// Sets the timer for the next tick after `now`, if there is one.
     fn wind(&mut self, now: Instant) {
         match (&mut self.timer, self.period) {
             (Some(timer), Some(period)) => {
@@ -189,8 +191,8 @@ impl Alarm {
         }
         *slot = Some(armed);
         drop(slot);
-        // Whoever ended it, or took the tick, while there was nothing in the slot has found nothing to
-        // do.
+        // A close, an end of the runtime, or a receive that came while the slot was empty found
+        // nothing to do.
         self.end_if_over();
         self.wind_if_taken();
     }
@@ -213,7 +215,7 @@ impl Alarm {
         let Some(mut armed) = due else { return };
         let wake = armed.ring(clock::now(), self);
         self.arm(armed);
-        // Last, since it may be anybody's.
+        // Last, since a foreign waker may run any code.
         if let Some(waker) = wake {
             foreign::wake(waker);
         }
@@ -241,12 +243,12 @@ mod tests {
     const MILLI: Duration = Duration::from_millis(1);
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
-    /// For when its timer is set; nothing while somebody has it in hand.
+    /// The timer's deadline; `None` while another thread uses the alarm.
     fn deadline_of(alarm: &Alarm) -> Option<Instant> {
         lock(&alarm.armed).as_ref().map(|armed| armed.timer.as_ref().unwrap().deadline())
     }
 
-    /// The alarm is woken by a worker.
+    /// A worker wakes the alarm.
     fn wait_until(mut condition: impl FnMut() -> bool) {
         let start = Instant::now();
         while !condition() {
@@ -272,7 +274,7 @@ mod tests {
         });
     }
 
-    /// A receive is given a tick and puts it back, before the next one or after it.
+    /// A receive is given a tick and puts it back, before the next tick or after it.
     #[test]
     fn a_tick_that_was_given_back_stops_the_ticker_too() {
         for after_another in [false, true] {
@@ -317,7 +319,7 @@ mod tests {
                     drop(other);
                 }
                 assert!(lock(&alarm.armed).is_none(), "its timer is still there");
-                // A worker that woke it may not have let go of it yet.
+                // The worker that woke the alarm may not have dropped it yet.
                 wait_until(|| Arc::strong_count(&alarm) == 1);
             }
         });

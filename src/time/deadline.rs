@@ -1,4 +1,4 @@
-//! When a timer is due, and which runtime keeps its time.
+//! A timer's deadline, and the runtime that drives it.
 
 #![forbid(unsafe_code)]
 
@@ -9,16 +9,16 @@ use crate::clock;
 use crate::scheduler::context;
 use crate::scheduler::shared::Scheduler;
 
-/// As far in the future as makes no difference: thirty years.
+/// A deadline that never comes in practice: thirty years.
 pub(super) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
-/// `after` from now. What is too far for the clock is far enough.
+/// `after` from now. A time beyond the clock's range becomes `FAR`.
 pub(super) fn deadline(after: Duration) -> Instant {
     let now = clock::now();
     now.checked_add(after).unwrap_or_else(|| now + FAR)
 }
 
-/// The runtime that keeps the time for the calling thread.
+/// The runtime that drives the calling thread's timers.
 #[track_caller]
 pub(super) fn scheduler() -> Arc<Scheduler> {
     let scheduler = context::with_inside(|inside| inside.map(|inside| inside.scheduler.clone()));

@@ -1,4 +1,4 @@
-//! `interval`: ticks that come regularly.
+//! `interval`: ticks at regular times.
 
 #![forbid(unsafe_code)]
 
@@ -9,12 +9,13 @@ use super::deadline::FAR;
 use super::sleep::{Sleep, sleep_until};
 use crate::clock;
 
-/// Ticks every `period`: the first time at once, then each `period` later.
+/// Ticks every `period`: the first time at once, then once each period.
 ///
-/// Ticks nobody waited for are skipped: the next one comes at the next multiple of the period.
+/// If the program is not waiting, ticks are skipped: the next one comes at the next multiple of the
+/// period.
 ///
-/// Go counterpart: `time.NewTicker`, whose first tick comes after a period. With a channel:
-/// [`tick`](super::tick).
+/// Go counterpart: `time.NewTicker`, whose first tick comes after one period. [`tick`](super::tick)
+/// uses a channel.
 ///
 /// # Panics
 ///
@@ -81,7 +82,7 @@ impl Interval {
     }
 }
 
-/// Lets go of the waker when nobody waits for the tick any more.
+/// Drops the waker when the tick is not awaited any more.
 struct LetGo<'a>(&'a mut Sleep);
 
 impl Drop for LetGo<'_> {
@@ -90,7 +91,7 @@ impl Drop for LetGo<'_> {
     }
 }
 
-/// The first tick after `now`, when there was one at `due`.
+/// The first tick after `now`, given that one was due at `due`.
 pub(super) fn next_tick(due: Instant, period: Duration, now: Instant) -> Instant {
     let late = now.saturating_duration_since(due).as_nanos();
     let missed = late / period.as_nanos();

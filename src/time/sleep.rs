@@ -1,4 +1,4 @@
-//! `sleep`: a future that is ready at a point in time.
+//! `sleep`: a future that is ready at a given time.
 
 #![forbid(unsafe_code)]
 
@@ -13,10 +13,10 @@ use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::timers::timer::Timer;
 
-/// Waits until `duration` has passed. It is not ready earlier; zero is ready at once.
+/// Waits until `duration` has passed. It is never ready early; zero is ready at once.
 ///
-/// The time counts from this call, not from the first poll. A duration beyond the clock's reach does
-/// not end.
+/// The duration counts from this call, not from the first poll. A duration beyond the clock's range
+/// never ends.
 ///
 /// **Cancellation**: dropping the future, or aborting its goroutine, removes the timer.
 ///
@@ -24,8 +24,8 @@ use crate::scheduler::timers::timer::Timer;
 ///
 /// # Panics
 ///
-/// Here, on a thread that belongs to no runtime. When polled after its runtime has ended, before it
-/// is due, since nobody keeps the time then.
+/// In this call, on a thread that belongs to no runtime. When the future is polled before its
+/// deadline but after its runtime has ended, since no runtime drives it then.
 ///
 /// # Examples
 ///
@@ -44,7 +44,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     sleep_until(deadline(duration))
 }
 
-/// Waits until `deadline`. One that has passed is ready at once.
+/// Waits until `deadline`. A deadline that has passed is ready at once.
 ///
 /// Otherwise like [`sleep`].
 ///
@@ -78,7 +78,7 @@ pub struct Sleep {
 }
 
 impl Sleep {
-    /// When it is ready.
+    /// The time at which it becomes ready.
     ///
     /// # Examples
     ///
@@ -94,12 +94,12 @@ impl Sleep {
         self.timer.deadline()
     }
 
-    /// Makes it ready at another time.
+    /// Changes the deadline.
     pub(super) fn reset(&mut self, deadline: Instant) {
         self.timer.reset(deadline);
     }
 
-    /// Nobody is woken until it is polled again.
+    /// Wakes no task until it is polled again.
     pub(super) fn cancel(&mut self) {
         self.timer.cancel();
     }
@@ -112,7 +112,7 @@ impl Sleep {
         self.timer.is_due()
     }
 
-    /// As part of another future, which passes the gate itself.
+    /// For a future that contains this one and passes the gate itself.
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = &mut self.timer;
         if timer.is_due() {
@@ -137,7 +137,8 @@ impl Future for Sleep {
     }
 }
 
-/// The runtime has ended. A goroutine that it has left behind stays where it is; others must know.
+/// The runtime has ended. A goroutine that exit left behind stays pending; other callers must learn
+/// that the timer never fires.
 #[cold]
 fn never(timer: &Timer) -> Poll<()> {
     let is_left_behind = context::with_inside(|inside| {

@@ -1,4 +1,4 @@
-//! `timeout`: a future that does not take longer than that.
+//! `timeout`: a future with a time limit.
 
 #![forbid(unsafe_code)]
 
@@ -16,18 +16,19 @@ use crate::scheduler::gate::{self, Opened, Operation};
 
 /// Waits for `future`, but no longer than `limit`.
 ///
-/// The future is polled first, so one that is ready at once never times out, even if `limit` is zero.
-/// A future that is never at a loss for something to do is ended, too.
+/// The future is polled first, so one that is ready at once never times out, even if `limit` is
+/// zero. A future that always has something to do times out, too.
 ///
 /// # Errors
 ///
-/// [`Elapsed`], if the future was not ready in time. It is dropped with what this returns, at the end
-/// of the statement, usually.
+/// [`Elapsed`], if the future was not ready in time. The future is dropped together with the
+/// `Timeout`, usually at the end of the statement.
 ///
-/// `Elapsed` around a `send`, a `recv`, a `send_from`, a `select!` of them, or a stream's `next` means that
-/// it has not happened: it left its line before this future is ready. (In an `async` block of several steps
-/// this holds for the last one; the steps before have happened. It does not reach operations that are
-/// polled with other wakers, as in `FuturesUnordered` or `Shared`.)
+/// `Elapsed` around a `send`, a `recv`, a `send_from`, a `select!` of them, or a stream's `next`
+/// means that the operation has not happened: it left its wait queue before this future was ready.
+/// In an `async` block of several operations this holds for the last one; the earlier ones have
+/// happened. It does not hold for operations that are polled with other wakers, as in
+/// `FuturesUnordered` or `Shared`.
 ///
 /// **Cancellation**: dropping it drops `future` and removes the timer.
 ///
@@ -63,7 +64,7 @@ pin_project! {
         future: F,
         sleep: Sleep,
         limit: Duration,
-        // Its time was up, and it was to be polled again because something had given way.
+        // The limit had passed, but an operation had yielded, so the future is polled once more.
         is_deferred: bool,
     }
 }
@@ -75,7 +76,7 @@ impl<F: Future> Future for Timeout<F> {
         let mut parts = self.project();
         let has_waited = parts.sleep.is_waited_for();
         let opened = gate::open(Operation::Timeout, cx.waker(), has_waited);
-        // One that has been deferred is not deferred again.
+        // A deferred timeout is not deferred again.
         if opened.is_none() && !*parts.is_deferred {
             *parts.is_deferred = parts.sleep.is_due();
             return Poll::Pending;
@@ -101,7 +102,7 @@ impl<F: Future> Future for Timeout<F> {
     }
 }
 
-/// A last poll, in which the future's operations withdraw.
+/// Polls the future a last time, and its operations withdraw.
 fn timed_out<F: Future>(
     future: Pin<&mut F>,
     limit: Duration,
@@ -110,7 +111,7 @@ fn timed_out<F: Future>(
 ) -> Poll<Result<F::Output, Elapsed>> {
     let waker = cx.waker();
     let last = gate::withdraw(waker, || future.poll(cx));
-    // One that has elapsed is complete, too: a loop of such would never give way otherwise.
+    // A timeout that elapses completes, too. Otherwise a loop of them would never yield.
     opened.into_iter().for_each(Opened::close);
     Poll::Ready(match last {
         Poll::Ready(output) => Ok(output),
@@ -124,7 +125,7 @@ impl<F> fmt::Debug for Timeout<F> {
     }
 }
 
-/// A [`timeout`] has passed.
+/// The error of a [`timeout`] whose limit has passed.
 ///
 /// Go counterpart: `context.DeadlineExceeded`.
 ///

@@ -1,19 +1,23 @@
-//! What a `WaitGroup` counts, and who waits for it to be zero.
+//! The counter of a `WaitGroup`, and the tasks that wait for zero.
 //!
 //! # Protocol
 //!
-//! The number goes up and down without the lock, except that it comes to zero only under the lock.
-//! There the zeros are counted, and the wakers of all who wait are taken, to be woken outside. Who
-//! waits looks at the number and leaves a waker under the same lock, so it comes before the zero and
-//! is taken, or after it and sees it. It remembers how many zeros there had been: a different count
-//! tells it later that there was one, whatever the number has become, and that its waker is gone.
+//! The number goes up and down without the lock, except that it reaches zero only under the lock.
+//! There `done` counts the zeros and takes all wakers, and wakes them after it has released the
+//! lock. A waiting task reads the number and leaves its waker under the same lock. So it comes
+//! either before the zero, and its waker is taken, or after it, and sees the zero. Its ticket
+//! records the count of zeros. A different count tells it later that there was a zero, whatever the
+//! number is by then, and that its waker is gone.
 //!
-//! Whoever sees a zero sees all that came before the `done`s that led to it: each is a release, and
-//! the additions between them are read-modify-writes, which pass that on.
+//! A task that sees a zero also sees everything before the `done`s that led to it: each `done` is a
+//! release, and the additions between them are read-modify-writes, which continue the release
+//! sequence.
 //!
-//! Modelled in `tests/models/wait_group.rs`. Rejected: everything under the lock (the many that count
-//! down would wait for each other); waiters and number in one word, as in Go (it cannot tell a waiter
-//! of the last round from one of this, and so forbids to reuse the group before all have returned).
+//! Modelled in `tests/models/wait_group.rs`.
+//!
+//! Rejected: all operations under the lock, because many calls of `done` would wait for each other.
+//! Number and waiters in one word, as in Go, because that cannot tell a waiter of the last round
+//! from one of this round, and so forbids reuse until all waits have returned.
 
 #![forbid(unsafe_code)]
 
@@ -30,24 +34,24 @@ pub(crate) struct Counter {
 }
 
 struct Waiting {
-    /// How often the number has come to zero.
+    /// How often the number has reached zero.
     zeros: u64,
     wakers: Slab<Waker>,
 }
 
-/// One who waits. It is given back with [`Counter::forget`].
+/// A waiting task's registration. The task returns it with [`Counter::forget`].
 #[derive(Debug)]
 pub(crate) struct Ticket {
     key: usize,
-    /// The key holds until there is another zero.
+    /// The key is valid until the next zero.
     zeros: u64,
 }
 
-/// The number would be more than a `usize` holds. It has not changed.
+/// The number would exceed a `usize`. It has not changed.
 #[derive(Debug)]
 pub(crate) struct Overflow;
 
-/// The number would be less than zero. It has not changed.
+/// The number would be negative. It has not changed.
 #[derive(Debug)]
 pub(crate) struct Negative;
 
@@ -68,7 +72,7 @@ impl Counter {
         let mut number = self.number.load(Ordering::Relaxed);
         loop {
             let sum = number.checked_add(more).ok_or(Overflow)?;
-            // Ordering: Relaxed, since nobody learns anything from a number that went up.
+            // Ordering: Relaxed, since no task acts on a number that went up.
             match self.number.compare_exchange(number, sum, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(actual) => number = actual,
@@ -76,14 +80,14 @@ impl Counter {
         }
     }
 
-    /// Counts down, and at zero wakes all who wait.
+    /// Counts down, and at zero wakes all waiting tasks.
     pub(crate) fn done(&self) -> Result<(), Negative> {
         if self.count_down_to(1).is_some() {
             return Ok(());
         }
-        // Most likely the last one.
+        // This is probably the last `done`.
         let mut waiting = lock(&self.waiting);
-        // Others may count up again at once, so it matters what this came to, not what there is now.
+        // An `add` may follow at once, so the result of this step counts, not the present number.
         if self.count_down_to(0).ok_or(Negative)? > 0 {
             return Ok(());
         }
@@ -94,13 +98,14 @@ impl Counter {
         Ok(())
     }
 
-    /// Takes one off and says what is left, unless that is less than `least`.
+    /// Subtracts one and returns the rest, unless that would be less than `least`.
     fn count_down_to(&self, least: usize) -> Option<usize> {
         let mut number = self.number.load(Ordering::Relaxed);
         while number > least {
             let less = number - 1;
-            // Ordering: Release, so that who sees zero sees what came before this. Acquire, because
-            // the one who comes to zero wakes the others, also for what came before their `done`.
+            // Ordering: Release, so that a task that sees the zero sees what came before this call.
+            // Acquire, because the call that reaches zero wakes the others, also for what came
+            // before their `done`.
             match self.number.compare_exchange(number, less, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Some(less),
                 Err(actual) => number = actual,
@@ -109,13 +114,13 @@ impl Counter {
         None
     }
 
-    /// Whether the number is zero, or was since `ticket` was given out. If not, the next zero wakes
-    /// `waker`.
+    /// Whether the number is zero, or has been since `ticket` was given out. If not, the next zero
+    /// wakes `waker`.
     pub(crate) fn poll(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> bool {
         if ticket.is_none() && self.number() == 0 {
             return true;
         }
-        // A waker is the user's code: cloned, and dropped, outside the lock.
+        // Cloning and dropping a waker may run user code, so both happen outside the lock.
         let waker = waker.clone();
         let mut waiting = lock(&self.waiting);
         let zeros = waiting.zeros;
@@ -136,7 +141,7 @@ impl Counter {
         is_ready
     }
 
-    /// Forgets one who waits no more.
+    /// Removes a task that waits no more.
     pub(crate) fn forget(&self, ticket: Ticket) {
         let mut waiting = lock(&self.waiting);
         let waker = (ticket.zeros == waiting.zeros).then(|| waiting.wakers.remove(ticket.key));
