@@ -9,8 +9,8 @@
 //!
 //! What is checked is the shipped text: the files under `src` that are named below are
 //! compiled into this crate, where `crate::sync` is made of loom's types. Neither side has a `cfg`
-//! for it. (So those files may use nothing of `crate` but `sync`, each other, and the functions of
-//! `scheduler::context` for which there are stand-ins; and their unit tests, if they ever have any,
+//! for it. (So those files may use nothing of `crate` but `sync`, each other, and those functions of
+//! `scheduler::{context, foreign, gate}` for which `models/scheduler.rs` has stand-ins; and their unit tests, if they ever have any,
 //! must not be in them: outside a model loom's types panic.)
 //!
 //! A model that cannot fail proves nothing. Each has a twin with a mistake that must be found

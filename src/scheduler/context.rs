@@ -73,8 +73,8 @@ pub(crate) enum Role {
     Worker(Arc<Worker>),
     /// Drives the main future.
     Main,
-    /// Drives another future, in [`Handle::block_on`](crate::Handle::block_on) or in a `block_on`
-    /// inside main.
+    /// Drives another future, in [`Handle::block_on`](crate::Handle::block_on) on a thread that is
+    /// not in this runtime.
     Guest,
 }
 

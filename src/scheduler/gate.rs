@@ -63,7 +63,7 @@ thread_local! {
     static EXTRA: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The kind of an operation. Nothing depends on it yet.
+/// The kind of an operation: for a report of what a goroutine waits for. Nothing reads it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Receive,

@@ -7,7 +7,7 @@
 //!
 //! Seen to find, in `idle/mod.rs` and `availability.rs`:
 //!
-//! - `wake_one` that finds no sleeper any more and does not wake the monitor, or a sleeper's look that
+//! - `wake_sleeper` that finds no sleeper any more and does not wake the monitor, or a sleeper's look that
 //!   passes nothing on when it has become a spare: a deadlock in
 //!   `the_monitor_sees_to_what_is_pushed_when_a_worker_returns`. In the same model, `wake` without
 //!   `ensure_monitor_awake_by`, `wake_monitor_locked` without the signal, and `announce_monitor_sleep`

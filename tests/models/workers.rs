@@ -190,7 +190,7 @@ impl World {
     pub(crate) fn begin_exit(&self) {
         self.idle.keep_all();
         if self.mistake != Mistake::NotHandedOver {
-            self.idle.wake_one(|worker| self.parker(worker));
+            self.idle.wake_sleeper(|worker| self.parker(worker));
         }
     }
 
@@ -467,7 +467,7 @@ impl Worker {
 }
 
 impl Queues for Worker {
-    fn has_shared_work(&self) -> bool {
+    fn must_stay_awake(&self) -> bool {
         if self.announces.replace(false) {
             self.shared().has_announced_sleep.happen();
         }

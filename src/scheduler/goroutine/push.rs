@@ -17,12 +17,12 @@ impl Scheduler {
         }
     }
 
-    /// Queues a woken goroutine of this scheduler. The caller is inside the scheduler.
+    /// Queues a woken goroutine of this scheduler. The calling thread works for it.
     #[inline]
     pub(super) fn push_woken(&self, context: &Context, task: RawTask, while_running: bool) {
         match own_queue(context) {
             Some(worker) if while_running => self.push_yielded(worker, task),
-            // Woken by a goroutine that has completed: in the next slot, a task that awaits many
+            // No poll runs here. Woken by a goroutine that has completed: in the next slot, a task that awaits many
             // such goroutines would run for each of them. Or woken by a timer.
             Some(worker) if context.polling.get().is_none() => match context.injects_woken.get() {
                 false => self.push_back(worker, task),
@@ -30,13 +30,16 @@ impl Scheduler {
             },
             Some(worker) => match worker.next.replace(task) {
                 Some(displaced) => self.push_back(worker, displaced),
+                // This worker runs it next. If its present poll lasts, the monitor gives it to
+                // another worker (`share_neglected`).
                 None => self.idle.ensure_monitor_awake(),
             },
             None => self.inject(task),
         }
     }
 
-    /// Queues `task` behind everything that is runnable.
+    /// Queues `task` behind this worker's queue; and if that is short, behind a batch from the
+    /// injector.
     #[inline(never)]
     fn push_yielded(&self, worker: &Worker, task: RawTask) {
         let injected = match worker.ring.len() {

@@ -14,15 +14,16 @@
 //! - **A single**: a worker's next slot, or the only task of its ring. It belongs to that worker,
 //!   which is awake and about to run it, so it wakes no sleeper. Otherwise each link in a chain of
 //!   tasks that spawn the next would wake a second worker in vain. If the worker keeps computing
-//!   instead, the monitor sees to the single, as described below.
+//!   instead, the monitor moves the single to the injector (`Scheduler::share_neglected`), which
+//!   wakes a sleeper.
 //!
 //! # Protocol
 //!
 //! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
 //! *sleeping*. One word counts the workers that search, are awake and sleep, and says whether the
 //! monitor is awake. All of it but the number of searchers changes under the lock of the lists. A
-//! sleeper can be found only on the list of sleepers, and a thread that removes one owes it exactly
-//! one signal.
+//! sleeper can be found only on the list of sleepers. A thread that takes one off to wake it owes it
+//! exactly one signal. (`availability.rs` may take one off to make it a spare, without a signal.)
 //!
 //! ```text
 //!              begin_search (at most half of those awake)
@@ -33,15 +34,15 @@
 //!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
 //! ```
 //!
-//! 1. A pusher publishes the work and reads the word. If a worker searches, the pusher is done. If
+//! 1. (`notify`) A pusher publishes the work and reads the word. If a worker searches, the pusher is done. If
 //!    one sleeps, the pusher takes a sleeper off the list, counts it as a searcher on its behalf,
-//!    and signals it. Until that searcher has found something, further pushes see it and wake no
-//!    other. If no worker sleeps, the pusher wakes the monitor, unless that is awake.
-//! 2. A worker that goes to sleep puts itself on the list and stops counting as a searcher. Then it
+//!    and signals it. Until that searcher has found something, further pushes see this searcher
+//!    and wake no other. If no worker sleeps, the pusher wakes the monitor, unless that is awake.
+//! 2. (`sleep`) A worker that goes to sleep puts itself on the list and stops counting as a searcher. Then it
 //!    looks at all queues once more, at the injector with its locks. If it sees shared work, it
 //!    takes itself off the list again. If a pusher was faster, the signal is on its way, and the
 //!    worker takes that.
-//! 3. The last searcher to find work stops counting as one, then looks once more in the same way,
+//! 3. (`end_search`) The last searcher to find work stops counting as one, then looks once more in the same way,
 //!    and wakes a sleeper if shared work is left.
 //!
 //! # Why no push is lost
@@ -68,8 +69,8 @@
 //!
 //! It is a thread of its own (`monitor/mod.rs`). While it is *awake*, it looks periodically for
 //! work that the workers leave waiting, and finds all there is, singles included. It goes to sleep
-//! when there is nothing to see. A thread wakes it when it pushes a single, or shared work that
-//! wakes no worker. So an idle program has no wake-ups, and a busy one pays only for a read of the
+//! when there is nothing to see. A thread wakes it when it pushes a single, or shared work
+//! while no worker searches or sleeps. So an idle program has no wake-ups, and a busy one pays only for a read of the
 //! word.
 //!
 //! The monitor goes to sleep like a worker: it announces its sleep, and looks again. For the
@@ -173,8 +174,9 @@ struct Lists {
 
 /// What a worker needs in order to sleep.
 pub(crate) trait Queues {
-    /// Whether shared work waits anywhere.
-    fn has_shared_work(&self) -> bool;
+    /// Whether shared work waits anywhere, by a look that takes the injector's locks; or the runtime
+    /// ends.
+    fn must_stay_awake(&self) -> bool;
     /// Where a worker sleeps.
     fn parker(&self, worker: usize) -> &Parker;
 }
@@ -249,14 +251,14 @@ impl Idle {
     fn wake<'a>(&self, word: u64, left_alone: usize, parker: impl Fn(usize) -> &'a Parker) {
         match field(word, SLEEPING) {
             0 => self.ensure_monitor_awake_by(word),
-            sleeping if sleeping > left_alone => self.wake_one(parker),
+            sleeping if sleeping > left_alone => self.wake_sleeper(parker),
             _ => {}
         }
     }
 
     /// Wakes a sleeper, or the monitor if none sleeps, unless a worker searches.
     #[cold]
-    pub(crate) fn wake_one<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn wake_sleeper<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
         let mut lists = lock(&self.lists);
         if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
             return;
@@ -264,7 +266,7 @@ impl Idle {
         let Some(worker) = lists.sleepers.pop() else {
             return self.wake_monitor_locked(&mut lists);
         };
-        self.wakes_up(&mut lists);
+        self.count_as_searcher(&mut lists);
         drop(lists);
         parker(worker).send(Signal::Search);
     }
@@ -274,7 +276,7 @@ impl Idle {
         let mut lists = lock(&self.lists);
         while self.promote_spare(&mut lists) {}
         while let Some(worker) = lists.sleepers.pop() {
-            self.wakes_up(&mut lists);
+            self.count_as_searcher(&mut lists);
             parker(worker).send(Signal::Search);
         }
         self.monitor.send(Signal::Wake);
@@ -329,7 +331,7 @@ impl Idle {
                 self.backoff_is_over(me);
             }
         }
-        if signal.is_none() && queues.has_shared_work() {
+        if signal.is_none() && queues.must_stay_awake() {
             match self.cancel_sleep(me) {
                 CancelSleep::Awake => return true,
                 CancelSleep::SignalComes => {}
@@ -377,7 +379,7 @@ impl Idle {
             return CancelSleep::SignalComes;
         };
         lists.sleepers.remove(place);
-        self.wakes_up(&mut lists);
+        self.count_as_searcher(&mut lists);
         CancelSleep::Awake
     }
 
@@ -391,7 +393,7 @@ impl Idle {
     // Under the lock.
 
     /// Counts a sleeper that was taken off the list as a searcher.
-    fn wakes_up(&self, lists: &mut Lists) {
+    fn count_as_searcher(&self, lists: &mut Lists) {
         lists.awake += 1;
         let change = (AWAKE + SEARCHING).wrapping_sub(SLEEPING);
         self.word.fetch_add(change, Ordering::SeqCst);

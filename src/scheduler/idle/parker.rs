@@ -10,7 +10,7 @@ use crate::sync::{AtomicU32, Condvar, Mutex, Ordering, lock};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Availability {
-    /// Awake or asleep, or a spare.
+    /// Not away: awake, asleep, or a spare.
     Available,
     /// Available, and must check in after this poll: it may be in excess, or tasks in the injector
     /// wait for it to look.

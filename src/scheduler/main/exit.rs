@@ -136,7 +136,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             }
             Verdict::Wait(limit) => limit,
             Verdict::WakeWorker(limit) => {
-                scheduler.idle.wake_one(|index| scheduler.parker(index));
+                scheduler.idle.wake_sleeper(|index| scheduler.parker(index));
                 limit
             }
             Verdict::StartWorker(limit) => {

@@ -20,7 +20,7 @@
 //!
 //! Exit gives up before the limit if all living goroutines sit in a nested `block_on`, and for ten
 //! milliseconds none of them begins or ends one: what they wait for has been dropped, unless it is
-//! theirs, or comes from outside. A `block_on` in a destructor does not count as nested. Exit waits
+//! a timer or an event inside that `block_on`, or comes from outside. These exit gives up on purpose. A `block_on` in a destructor does not count as nested. Exit waits
 //! for it as long as for others: other goroutines exist that may do what it waits for.
 
 #![forbid(unsafe_code)]
@@ -59,7 +59,8 @@ pub(crate) struct Observation {
     pub(crate) finished: u64,
     /// How many living goroutines sit in a nested `block_on` that they called in their polls.
     pub(crate) nested: usize,
-    /// Changes when a goroutine starts or stops blocking inside a poll.
+    /// Changes when a goroutine starts or stops blocking inside a poll. An await inside a `block_on`
+    /// is no such step, nor is blocking inside blocking.
     pub(crate) steps: u64,
     /// Workers inside polls.
     pub(crate) in_poll: usize,

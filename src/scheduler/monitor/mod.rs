@@ -170,7 +170,7 @@ impl Monitor {
         scheduler.timers.check_drivers(now);
         let some_are_overdue = scheduler.wake_internal_due(now);
         if some_are_overdue {
-            scheduler.idle.wake_one(|index| scheduler.parker(index));
+            scheduler.idle.wake_sleeper(|index| scheduler.parker(index));
         }
         some_are_overdue
     }

@@ -1,13 +1,14 @@
-//! The global run queue: tasks that foreign threads push, and tasks that overflow a worker's ring.
+//! The global run queue: tasks that threads push outside of a worker's polls, and tasks that overflow a worker's ring.
 //!
 //! It is a set of deques, each behind a lock. A thread always pushes to the same one. So threads
 //! that push at the same time mostly use different deques: they neither wait for each other nor
 //! pass a cache line to and fro. The tasks that one thread pushes stay in order. Workers take whole
 //! batches, so the locks are nearly always free.
 //!
-//! Any thread can read without locks whether there are tasks. Only a worker that goes to sleep
-//! takes each lock, after it has announced its sleep. It sees every task pushed before that, and a
-//! later pusher receives the announcement with the lock (`idle/mod.rs`).
+//! Any thread can read without locks whether there are tasks. A thread that must not miss one takes
+//! each lock, after it has changed the word of `idle/mod.rs`: a worker that goes to sleep or ends,
+//! the last searcher, the monitor. It sees every task pushed before that, and a later pusher receives
+//! the change with the lock.
 //!
 //! Rejected: `concurrent-queue`, which the first version used. It has no batch operation, so each
 //! task from outside costs its own push and pop: a fifth more in all (`docs/benchmarks.md`).

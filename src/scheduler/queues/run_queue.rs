@@ -1,4 +1,5 @@
-//! A worker's run queue: the ring and the next slot, both open to thieves.
+//! A worker's run queue: the ring, which is open to thieves, and the next slot, which only the
+//! worker itself takes, the monitor, and at exit thieves.
 //!
 //! # The ring
 //!

@@ -328,7 +328,7 @@ impl<'a> RunLoop<'a> {
 }
 
 impl Queues for RunLoop<'_> {
-    fn has_shared_work(&self) -> bool {
+    fn must_stay_awake(&self) -> bool {
         self.is_to_end() || self.scheduler.has_shared_work_locked()
     }
 
