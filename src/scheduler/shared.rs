@@ -186,6 +186,12 @@ impl Scheduler {
         Some((taken.first, batch))
     }
 
+    /// Takes one task from the injector, without a batch.
+    #[cold]
+    pub(super) fn take_injected_in_turn(&self) -> Option<RawTask> {
+        self.injector.take_in_turn()
+    }
+
     /// Whether shared work waits, as far as can be seen without a lock.
     pub(super) fn has_shared_work(&self) -> bool {
         !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)

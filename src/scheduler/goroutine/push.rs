@@ -38,12 +38,13 @@ impl Scheduler {
         }
     }
 
-    /// Queues `task` behind this worker's queue; and if that is short, behind a batch from the
-    /// injector.
+    /// Queues `task` behind this worker's queue; and if that is empty, behind a batch from the
+    /// injector. A worker that must check in takes no batch: it looks at the injector next, and its
+    /// polls may be long.
     #[inline(never)]
     fn push_yielded(&self, worker: &Worker, task: RawTask) {
         let injected = match worker.ring.len() {
-            0 => self.take_injected(worker).map(|(task, _)| task),
+            0 if !worker.parker.must_check_in() => self.take_injected(worker).map(|(task, _)| task),
             _ => None,
         };
         for earlier in injected.into_iter().chain(worker.next.take()) {

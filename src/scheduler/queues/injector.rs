@@ -27,6 +27,8 @@ const KEPT_CAPACITY: usize = 4096;
 /// Any thread may push and take.
 pub(crate) struct Injector<const SHARDS: usize> {
     shards: [Shard; SHARDS],
+    /// The shard that comes first in `take_in_turn`. It is a hint and orders nothing.
+    turn: AtomicUsize,
 }
 
 /// First in, first out.
@@ -46,7 +48,7 @@ pub(crate) struct Taken {
 impl<const SHARDS: usize> Injector<SHARDS> {
     pub(crate) fn new() -> Self {
         let empty = |_| Shard { tasks: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) };
-        Injector { shards: std::array::from_fn(empty) }
+        Injector { shards: std::array::from_fn(empty), turn: AtomicUsize::new(0) }
     }
 
     #[inline]
@@ -74,10 +76,26 @@ impl<const SHARDS: usize> Injector<SHARDS> {
     /// Takes one task, and at most `room` more for the caller's ring: one part in `sharers` of what
     /// a shard holds. Callers vary `first_shard`, so that every shard has its turn.
     pub(crate) fn take(&self, first_shard: usize, room: usize, sharers: usize) -> Option<Taken> {
-        let (before, after) = self.shards.split_at(first_shard % SHARDS);
-        let mut filled =
-            after.iter().chain(before).filter(|shard| shard.len.load(Ordering::Relaxed) > 0);
-        filled.find_map(|shard| shard.change(|tasks| take_share(tasks, room, sharers)))
+        self.filled_from(first_shard)
+            .find_map(|index| self.shards[index].change(|tasks| take_share(tasks, room, sharers)))
+    }
+
+    /// Takes one task. The shards that hold tasks take turns, whoever takes.
+    #[cold]
+    pub(crate) fn take_in_turn(&self) -> Option<RawTask> {
+        let turn = self.turn.load(Ordering::Relaxed);
+        self.filled_from(turn).find_map(|index| {
+            let taken = self.shards[index].change(|tasks| take_share(tasks, 0, 1))?;
+            self.turn.store(index + 1, Ordering::Relaxed);
+            Some(taken.first)
+        })
+    }
+
+    /// The shards that hold tasks, as far as can be seen without a lock.
+    fn filled_from(&self, first: usize) -> impl Iterator<Item = usize> {
+        let first = first % SHARDS;
+        let filled = |index: &usize| self.shards[*index].len.load(Ordering::Relaxed) > 0;
+        (first..SHARDS).chain(0..first).filter(filled)
     }
 
     fn own_shard(&self) -> &Shard {

@@ -10,6 +10,11 @@
 //! millisecond or more, it looks after each of them, and alternates between an injected goroutine
 //! and one of its own. Goroutines that a timer wakes then go to the injector, not to the worker's
 //! own queue. If polls are short, the monitor asks no worker.
+//!
+//! A worker that looks more often than every 61 polls takes one goroutine from the injector, not a
+//! batch. A batch would have to wait for this worker's long polls, or move on to the next worker
+//! when one of them counts as stuck. A new worker begins like one that was asked, because it may
+//! have to cover for a worker with long polls.
 
 #![forbid(unsafe_code)]
 
@@ -89,8 +94,8 @@ impl<'a> RunLoop<'a> {
             scheduler,
             worker,
             rng: Rng::new(!scheduler.seed_of(worker.index)),
-            polls_left: INJECTOR_INTERVAL,
-            check_interval: INJECTOR_INTERVAL,
+            polls_left: 1,
+            check_interval: 1,
             took_injected: false,
             slot_streak: 0,
             steals: StealMeter::new(),
@@ -290,9 +295,12 @@ impl<'a> RunLoop<'a> {
         self.scheduler.push_back(self.worker, task);
     }
 
-    /// A task from the injector, with a batch for the ring.
+    /// A task from the injector, with a batch for the ring if polls are short.
     #[inline]
     fn injected_task(&mut self) -> Option<RawTask> {
+        if self.check_interval < INJECTOR_INTERVAL {
+            return self.scheduler.take_injected_in_turn();
+        }
         let (task, batch) = self.scheduler.take_injected(self.worker)?;
         self.steals.add(1 + batch);
         Some(task)
