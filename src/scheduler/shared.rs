@@ -170,6 +170,15 @@ impl Scheduler {
         }
     }
 
+    /// Gives the queue of `worker` to others.
+    pub(super) fn inject_queue_of(&self, worker: &Worker) {
+        let drained = worker.drain();
+        if !drained.is_empty() {
+            self.injector.push_drained(drained);
+            self.idle.notify(|index| self.parker(index));
+        }
+    }
+
     // What workers take.
 
     /// Takes a task from the injector, and a batch for the ring of `worker`, the caller. Also
@@ -232,7 +241,7 @@ impl Scheduler {
     pub(super) fn write_off(&self, index: usize, ticks: u64) {
         let Some(worker) = self.worker(index) else { return };
         if self.idle.write_off(&worker.parker, || worker.ticks() != ticks) {
-            self.inject_batch(worker.drain());
+            self.inject_queue_of(worker);
         }
     }
 

@@ -5,6 +5,9 @@
 //! pass a cache line to and fro. The tasks that one thread pushes stay in order. Workers take whole
 //! batches, so the locks are nearly always free.
 //!
+//! What is drained from a worker's ring, behind a long poll, goes to a deque of its own. So a task
+//! that a thread has just pushed does not stand behind all that.
+//!
 //! Any thread can read without locks whether there are tasks. A thread that must not miss one takes
 //! each lock, after it has changed the word of `idle/mod.rs`: a worker that goes to sleep or ends,
 //! the last searcher, the monitor. It sees every task pushed before that, and a later pusher receives
@@ -27,6 +30,7 @@ const KEPT_CAPACITY: usize = 4096;
 /// Any thread may push and take.
 pub(crate) struct Injector<const SHARDS: usize> {
     shards: [Shard; SHARDS],
+    drained: Shard,
     /// The shard that comes first in `take_in_turn`. It is a hint and orders nothing.
     turn: AtomicUsize,
 }
@@ -46,23 +50,28 @@ pub(crate) struct Taken {
 }
 
 impl<const SHARDS: usize> Injector<SHARDS> {
+    const DEQUES: usize = SHARDS + 1;
+
     pub(crate) fn new() -> Self {
-        let empty = |_| Shard { tasks: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) };
-        Injector { shards: std::array::from_fn(empty), turn: AtomicUsize::new(0) }
+        Injector {
+            shards: std::array::from_fn(|_| Shard::new()),
+            drained: Shard::new(),
+            turn: AtomicUsize::new(0),
+        }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.shards.iter().all(|shard| shard.len.load(Ordering::Relaxed) == 0)
+        self.all().all(|shard| shard.len.load(Ordering::Relaxed) == 0)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.len.load(Ordering::Relaxed)).sum()
+        self.all().map(|shard| shard.len.load(Ordering::Relaxed)).sum()
     }
 
     /// Takes the locks. A worker calls this after it has announced its sleep.
     pub(crate) fn is_empty_locked(&self) -> bool {
-        self.shards.iter().all(|shard| lock(&shard.tasks).is_empty())
+        self.all().all(|shard| lock(&shard.tasks).is_empty())
     }
 
     pub(crate) fn push(&self, task: RawTask) {
@@ -73,29 +82,37 @@ impl<const SHARDS: usize> Injector<SHARDS> {
         self.own_shard().change(|tasks| tasks.extend(batch));
     }
 
+    /// Pushes what was drained from a worker's ring.
+    pub(crate) fn push_drained(&self, batch: impl IntoIterator<Item = RawTask>) {
+        self.drained.change(|tasks| tasks.extend(batch));
+    }
+
     /// Takes one task, and at most `room` more for the caller's ring: one part in `sharers` of what
     /// a shard holds. Callers vary `first_shard`, so that every shard has its turn.
     pub(crate) fn take(&self, first_shard: usize, room: usize, sharers: usize) -> Option<Taken> {
-        self.filled_from(first_shard)
-            .find_map(|index| self.shards[index].change(|tasks| take_share(tasks, room, sharers)))
+        let take = |shard: &Shard| shard.change(|tasks| take_share(tasks, room, sharers));
+        self.filled_from(first_shard % Self::DEQUES).find_map(|(_, shard)| take(shard))
     }
 
-    /// Takes one task. The shards that hold tasks take turns, whoever takes.
+    /// Takes one task. The deques that hold tasks take turns, whoever takes.
     #[cold]
     pub(crate) fn take_in_turn(&self) -> Option<RawTask> {
         let turn = self.turn.load(Ordering::Relaxed);
-        self.filled_from(turn).find_map(|index| {
-            let taken = self.shards[index].change(|tasks| take_share(tasks, 0, 1))?;
-            self.turn.store(index + 1, Ordering::Relaxed);
+        self.filled_from(turn).find_map(|(index, shard)| {
+            let taken = shard.change(|tasks| take_share(tasks, 0, 1))?;
+            self.turn.store((index + 1) % Self::DEQUES, Ordering::Relaxed);
             Some(taken.first)
         })
     }
 
-    /// The shards that hold tasks, as far as can be seen without a lock.
-    fn filled_from(&self, first: usize) -> impl Iterator<Item = usize> {
-        let first = first % SHARDS;
-        let filled = |index: &usize| self.shards[*index].len.load(Ordering::Relaxed) > 0;
-        (first..SHARDS).chain(0..first).filter(filled)
+    fn all(&self) -> impl Iterator<Item = &Shard> + Clone {
+        self.shards.iter().chain([&self.drained])
+    }
+
+    /// Those that hold tasks, as far as can be seen without a lock.
+    fn filled_from(&self, first: usize) -> impl Iterator<Item = (usize, &Shard)> {
+        let in_order = self.all().enumerate().cycle().skip(first).take(Self::DEQUES);
+        in_order.filter(|(_, shard)| shard.len.load(Ordering::Relaxed) > 0)
     }
 
     fn own_shard(&self) -> &Shard {
@@ -104,6 +121,10 @@ impl<const SHARDS: usize> Injector<SHARDS> {
 }
 
 impl Shard {
+    fn new() -> Self {
+        Shard { tasks: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) }
+    }
+
     fn change<R>(&self, change: impl FnOnce(&mut VecDeque<RawTask>) -> R) -> R {
         let mut tasks = lock(&self.tasks);
         let result = change(&mut tasks);

@@ -85,7 +85,7 @@ impl<'a> Away<'a> {
             return None;
         }
         worker.step();
-        scheduler.inject_batch(worker.drain());
+        scheduler.inject_queue_of(worker);
         if scheduler.idle.block(&worker.parker) > 0 {
             scheduler.request_cover();
         }

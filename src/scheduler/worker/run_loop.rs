@@ -129,6 +129,12 @@ impl<'a> RunLoop<'a> {
     /// worker first drops what is still queued.
     #[inline]
     fn find_task(&mut self) -> Option<RawTask> {
+        self.polls_left -= 1;
+        if self.polls_left == 0
+            && let Some(task) = self.check_timers_and_injector()
+        {
+            return Some(task);
+        }
         self.task_at_hand().or_else(|| self.search(false))
     }
 
@@ -138,7 +144,7 @@ impl<'a> RunLoop<'a> {
     fn check_in(&mut self) -> bool {
         let is_excess = self.scheduler.idle.check_in(&self.worker.parker);
         if is_excess {
-            self.scheduler.inject_batch(self.worker.drain());
+            self.scheduler.inject_queue_of(self.worker);
         }
         self.check_soon();
         is_excess
@@ -155,7 +161,7 @@ impl<'a> RunLoop<'a> {
 
     #[inline]
     fn task_at_hand(&mut self) -> Option<RawTask> {
-        self.local_task().or_else(|| self.injected_task())
+        self.own_task().or_else(|| self.injected_task())
     }
 
     /// Searches, and sleeps, until there is a task, or until this worker must end.
@@ -244,15 +250,9 @@ impl<'a> RunLoop<'a> {
         self.scheduler.idle.begin_search()
     }
 
-    /// A task from this worker's own queue or, at intervals, from the injector.
+    /// A task from this worker's own queue.
     #[inline]
-    fn local_task(&mut self) -> Option<RawTask> {
-        self.polls_left -= 1;
-        if self.polls_left == 0
-            && let Some(task) = self.check_timers_and_injector()
-        {
-            return Some(task);
-        }
+    fn own_task(&mut self) -> Option<RawTask> {
         if let Some(task) = self.next_slot_task() {
             return Some(task);
         }
