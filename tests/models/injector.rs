@@ -38,6 +38,33 @@ fn each_taker_gets_its_share_as_far_as_it_has_room() {
     });
 }
 
+/// Planted: without a turn (`take_in_turn` that always begins at the first deque), 1 to 3 come out
+/// before 9.
+#[test]
+fn one_at_a_time_the_deques_take_turns() {
+    explore(ALL, || {
+        let injector = Injector::<2>::new();
+        injector.push_batch(vec![1, 2, 3]);
+        injector.push_drained([9, 10]);
+        let in_turn: Vec<_> = std::iter::from_fn(|| injector.take_in_turn()).collect();
+        assert_eq!(in_turn, [1, 9, 2, 10, 3]);
+        assert!(injector.is_empty() && injector.is_empty_locked() && injector.len() == 0);
+    });
+}
+
+/// Planted: with `first_shard % SHARDS`, what is drained waits as long as others push.
+#[test]
+fn what_is_drained_does_not_wait_for_all_that_is_pushed() {
+    explore(ALL, || {
+        let injector = Injector::<1>::new();
+        injector.push_drained([9]);
+        injector.push_batch(vec![1, 2, 3]);
+        let taken: Vec<_> =
+            (0..2).flat_map(|turn| words(injector.take(turn, 0, 1).unwrap())).collect();
+        assert!(taken.contains(&9), "{taken:?}");
+    });
+}
+
 /// With their memory: pushing and taking are a happens-before.
 #[test]
 fn two_pushers_and_two_takers_hand_over_each_task_once() {
