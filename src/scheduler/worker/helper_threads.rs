@@ -1,5 +1,5 @@
-//! Threads that are started for one call: of wakers, which may be user code and block, or of standard
-//! error, which may be slow. The monitor must wait for neither.
+//! Threads that are started for one call: of wakers, which may be user code and block, or of
+//! standard error, which may be slow. The monitor must wait for neither.
 
 #![forbid(unsafe_code)]
 

@@ -12,8 +12,8 @@
 //! wherever it is (`idle/mod.rs`). It goes on without waiting for an answer. Whenever the monitor
 //! has been woken, it takes what has been noted before it does anything else.
 //!
-//! - *The monitor misses no request.* The signal comes after the note, and the monitor takes after it has
-//!   received the signal. If a signal comes while another one waits, the monitor receives them
+//! - *The monitor misses no request.* The signal comes after the note, and the monitor takes after it
+//!   has received the signal. If a signal comes while another one waits, the monitor receives them
 //!   together, still after both notes.
 //! - *A cover comes if its worker is still away.* When the monitor takes, it counts the missing
 //!   workers, under the lock of the lists. If the worker is back by then, the monitor still starts
@@ -102,8 +102,8 @@ impl ThreadRequests {
         self.drainers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Requests that `wakers` be called on a thread of their own. Returns them if it is too late for
-    /// that.
+    /// Requests that `wakers` be called on a thread of their own. Returns them if main no longer
+    /// waits for the monitor.
     pub(crate) fn add_wakes(&self, wakers: Vec<Waker>) -> Result<(), Vec<Waker>> {
         match &mut *lock(&self.wakes) {
             Some(wakes) => wakes.extend(wakers),
