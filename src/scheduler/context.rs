@@ -140,7 +140,7 @@ impl Context {
 
     /// This thread's worker, if it is one.
     #[inline]
-    pub(crate) fn worker(&self) -> Option<&Worker> {
+    pub(crate) fn worker(&self) -> Option<&Arc<Worker>> {
         match &self.role {
             Role::Worker(worker) => Some(worker),
             Role::Main | Role::Guest => None,

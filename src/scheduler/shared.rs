@@ -16,7 +16,6 @@ use crate::rng::{fresh_seed, mix};
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
-use crate::scheduler::idle::parker::Parker;
 use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::monitor::report::Listener;
@@ -64,7 +63,7 @@ pub(crate) struct Scheduler {
     pub(crate) main: Arc<MainGuard>,
     pub(super) registry: Registry<Waker>,
     pub(super) injector: Injector<SHARDS>,
-    pub(super) idle: Idle,
+    pub(super) idle: Idle<Worker>,
     pub(super) threads: Arc<Threads>,
     pub(super) timers: TimerQueue<SHARDS>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
@@ -153,20 +152,20 @@ impl Scheduler {
     pub(super) fn push_back(&self, worker: &Worker, task: RawTask) {
         match worker.ring.push(task) {
             Ok(1) => self.idle.ensure_monitor_awake(),
-            Ok(_) => self.idle.notify(|index| self.parker(index)),
+            Ok(_) => self.idle.notify(),
             Err(overflow) => self.inject_batch(overflow),
         }
     }
 
     pub(super) fn inject(&self, task: RawTask) {
         self.injector.push(task);
-        self.idle.notify(|index| self.parker(index));
+        self.idle.notify();
     }
 
     pub(super) fn inject_batch(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
             self.injector.push_batch(batch);
-            self.idle.notify(|index| self.parker(index));
+            self.idle.notify();
         }
     }
 
@@ -175,7 +174,7 @@ impl Scheduler {
         let drained = worker.drain();
         if !drained.is_empty() {
             self.injector.push_drained(drained);
-            self.idle.notify(|index| self.parker(index));
+            self.idle.notify();
         }
     }
 
@@ -256,7 +255,7 @@ impl Scheduler {
     /// For the monitor: wakes a worker for shared work, if one can be woken.
     pub(super) fn notify_of_shared_work(&self) {
         if self.has_shared_work() {
-            self.idle.notify(|index| self.parker(index));
+            self.idle.notify();
         }
     }
 
@@ -264,7 +263,7 @@ impl Scheduler {
     /// ended or gone away.
     pub(super) fn pass_on_shared_work(&self) {
         if self.has_shared_work_locked() {
-            self.idle.pass_on(|index| self.parker(index));
+            self.idle.pass_on();
         }
     }
 
@@ -315,10 +314,5 @@ impl Scheduler {
 
     pub(super) fn workers(&self) -> impl Iterator<Item = &Worker> {
         (0..self.threads.slots_in_use()).filter_map(|index| self.worker(index))
-    }
-
-    #[inline]
-    pub(super) fn parker(&self, index: usize) -> &Parker {
-        &self.worker(index).expect("a sleeper is a worker").parker
     }
 }

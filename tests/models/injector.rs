@@ -48,7 +48,8 @@ fn one_at_a_time_the_deques_take_turns() {
         injector.push_drained([9, 10]);
         let in_turn: Vec<_> = std::iter::from_fn(|| injector.take_in_turn()).collect();
         assert_eq!(in_turn, [1, 9, 2, 10, 3]);
-        assert!(injector.is_empty() && injector.is_empty_locked() && injector.len() == 0);
+        assert!(injector.is_empty() && injector.is_empty_locked());
+        assert_eq!(injector.len(), 0);
     });
 }
 

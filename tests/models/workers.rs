@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use loom::thread::{self, JoinHandle};
 
+use crate::idle::Idle;
 use crate::idle::parker::Parker;
-use crate::idle::{Idle, Queues};
 use crate::queues::injector::Injector;
 use crate::queues::run_queue::{NextSlot, RawTask};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
@@ -41,9 +41,9 @@ pub(crate) enum Mistake {
 }
 
 pub(crate) struct World {
-    idle: Idle,
+    idle: Idle<Shared>,
     allowed: usize,
-    workers: Vec<Shared>,
+    workers: Vec<Arc<Shared>>,
     injector: Injector<1>,
     ended: AtomicBool,
     mistake: Mistake,
@@ -74,6 +74,12 @@ impl Shared {
 
     fn drain(&self) -> Vec<RawTask> {
         self.next.take().into_iter().collect()
+    }
+}
+
+impl AsRef<Parker> for Shared {
+    fn as_ref(&self) -> &Parker {
+        &self.parker
     }
 }
 
@@ -112,7 +118,7 @@ impl World {
         Arc::new(World {
             idle,
             allowed,
-            workers: (0..workers).map(|_| Shared::new()).collect(),
+            workers: (0..workers).map(|_| Arc::new(Shared::new())).collect(),
             injector: Injector::new(),
             ended: AtomicBool::new(false),
             mistake,
@@ -175,7 +181,7 @@ impl World {
     fn inject_batch(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
             self.injector.push_batch(batch);
-            self.idle.notify(|worker| self.parker(worker));
+            self.idle.notify();
         }
     }
 
@@ -183,19 +189,19 @@ impl World {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
         self.idle.keep_all();
-        self.idle.notify_all(|worker| self.parker(worker));
+        self.idle.notify_all();
     }
 
     /// What exit does first, and when nothing moves.
     pub(crate) fn begin_exit(&self) {
         self.idle.keep_all();
         if self.mistake != Mistake::NotHandedOver {
-            self.idle.wake_sleeper(|worker| self.parker(worker));
+            self.idle.wake_sleeper();
         }
     }
 
     pub(crate) fn let_spares_leave(&self) {
-        self.idle.let_spares_leave(|worker| self.parker(worker));
+        self.idle.let_spares_leave();
     }
 
     /// When everybody sleeps, no more and no less than are allowed are available.
@@ -212,7 +218,7 @@ impl World {
 
     fn pass_on_shared_work(&self) {
         if self.has_shared_work() {
-            self.idle.pass_on(|worker| self.parker(worker));
+            self.idle.pass_on();
         }
     }
 
@@ -233,10 +239,6 @@ impl World {
 
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
-    }
-
-    fn parker(&self, worker: usize) -> &Parker {
-        &self.workers[worker].parker
     }
 
     // The monitor.
@@ -280,7 +282,7 @@ impl World {
 
     /// Says whether there was anything.
     fn share_neglected(&self) -> bool {
-        let neglected: Vec<_> = self.workers.iter().flat_map(Shared::drain).collect();
+        let neglected: Vec<_> = self.workers.iter().flat_map(|worker| worker.drain()).collect();
         let is_any = !neglected.is_empty();
         self.inject_batch(neglected);
         is_any
@@ -312,13 +314,13 @@ impl World {
 
     fn notify_of_shared_work(&self) {
         if self.mistake != Mistake::NotHandedOver && !self.injector.is_empty() {
-            self.idle.notify(|worker| self.parker(worker));
+            self.idle.notify();
         }
     }
 }
 
 impl Worker {
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &Arc<Shared> {
         &self.world.workers[self.me]
     }
 
@@ -445,7 +447,8 @@ impl Worker {
                 }
                 return found;
             }
-            if !world.idle.sleep(self.me, searching, backing_off && !searching, self) {
+            let (me, backs_off) = (self.shared(), backing_off && !searching);
+            if !world.idle.sleep(me, searching, backs_off, || self.must_stay_awake()) {
                 self.has_left = true;
                 return None;
             }
@@ -464,19 +467,13 @@ impl Worker {
     fn injected_task(&self) -> Option<Found> {
         self.world.take_injected().then_some(Found::Injected)
     }
-}
 
-impl Queues for Worker {
     fn must_stay_awake(&self) -> bool {
         if self.announces.replace(false) {
             self.shared().has_announced_sleep.happen();
         }
         self.world.mistake != Mistake::SleepWithoutLook
             && (self.world.has_ended() || self.world.has_shared_work())
-    }
-
-    fn parker(&self, worker: usize) -> &Parker {
-        self.world.parker(worker)
     }
 }
 

@@ -118,6 +118,7 @@ pub(crate) mod availability;
 pub(crate) mod monitor_wakeup;
 pub(crate) mod parker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
@@ -139,9 +140,22 @@ fn field(word: u64, unit: u64) -> usize {
     (word / unit) as usize & 0xFFFF
 }
 
-pub(crate) struct Idle {
+/// Whether a worker searches, or none sleeps and the monitor is awake.
+#[inline]
+fn needs_no_wake(word: u64) -> bool {
+    field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING
+}
+
+/// Whether one sleeper must not be woken: it backs off, and others are awake.
+fn excludes_one(word: u64) -> bool {
+    word & BACKING_OFF != 0 && field(word, AWAKE) > 0
+}
+
+/// Its methods are in three files: here those for sleeping and waking, in `availability.rs` and
+/// `monitor_wakeup.rs` the others. A worker that sleeps is a `W`.
+pub(crate) struct Idle<W> {
     word: AtomicU64,
-    lists: Mutex<Lists>,
+    lists: Mutex<Lists<W>>,
     /// Where the monitor sleeps.
     monitor: Parker,
     /// The monitor must be awake whenever a worker is.
@@ -150,15 +164,15 @@ pub(crate) struct Idle {
 
 /// State that changes only under the lock. The word mirrors the first four fields, to be read
 /// without the lock.
-struct Lists {
+struct Lists<W> {
     awake: usize,
     /// The first of `sleepers` backs off.
     is_backing_off: bool,
     is_monitor_awake: bool,
     /// The last to fall asleep is woken first.
-    sleepers: Vec<usize>,
+    sleepers: Vec<Arc<W>>,
     /// The last to come is used first.
-    spares: Vec<usize>,
+    spares: Vec<Arc<W>>,
     /// The least number of spares since the last call of `let_spares_leave`.
     unneeded: usize,
     /// Workers that have announced that they block.
@@ -170,15 +184,6 @@ struct Lists {
     /// The runtime is closing: no worker is in excess.
     keeps_all: bool,
     monitor_sleeps_without_limit: bool,
-}
-
-/// What a worker needs in order to sleep.
-pub(crate) trait Queues {
-    /// Whether shared work waits anywhere, by a look that takes the injector's locks; or the runtime
-    /// ends.
-    fn must_stay_awake(&self) -> bool;
-    /// Where a worker sleeps.
-    fn parker(&self, worker: usize) -> &Parker;
 }
 
 /// What a worker becomes when it announces its sleep.
@@ -197,7 +202,7 @@ enum CancelSleep {
     IsSpare,
 }
 
-impl Idle {
+impl<W: AsRef<Parker>> Idle<W> {
     /// `allowed` is how many workers may be available.
     pub(crate) fn new(allowed: usize, keeps_monitor_awake: bool) -> Self {
         Idle {
@@ -220,64 +225,57 @@ impl Idle {
         }
     }
 
-    /// Wakes a worker or the monitor, if needed, after a push.
+    /// Wakes a worker or the monitor, if needed, after a push. During a backoff it wakes no worker
+    /// while others are awake.
     #[inline]
-    pub(crate) fn notify<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn notify(&self) {
         let word = self.word.load(Ordering::Relaxed);
-        if !Idle::is_looked_after(word) {
-            let is_left_to_others = word & BACKING_OFF != 0 && field(word, AWAKE) > 0;
-            self.wake(word, if is_left_to_others { usize::MAX } else { 0 }, parker);
+        if !needs_no_wake(word) {
+            self.wake(word, !excludes_one(word));
         }
     }
 
     /// Wakes a sleeper for what a searcher has left, also during a backoff. It does not wake the
     /// worker that backs off while others are awake.
-    pub(crate) fn pass_on<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn pass_on(&self) {
         let word = self.word.load(Ordering::Relaxed);
-        if !Idle::is_looked_after(word) {
-            let is_one_left_alone = word & BACKING_OFF != 0 && field(word, AWAKE) > 0;
-            self.wake(word, usize::from(is_one_left_alone), parker);
+        if !needs_no_wake(word) {
+            self.wake(word, field(word, SLEEPING) > usize::from(excludes_one(word)));
         }
     }
 
-    /// Whether a worker searches, or none sleeps and the monitor is awake.
-    #[inline]
-    fn is_looked_after(word: u64) -> bool {
-        field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING
-    }
-
-    /// Wakes a sleeper if there are more than `left_alone`, or the monitor if there are none.
+    /// Wakes a sleeper, if it `may`, or the monitor if none sleeps.
     #[cold]
-    fn wake<'a>(&self, word: u64, left_alone: usize, parker: impl Fn(usize) -> &'a Parker) {
-        match field(word, SLEEPING) {
-            0 => self.ensure_monitor_awake_by(word),
-            sleeping if sleeping > left_alone => self.wake_sleeper(parker),
-            _ => {}
+    fn wake(&self, word: u64, may: bool) {
+        if field(word, SLEEPING) == 0 {
+            self.ensure_monitor_awake_by(word);
+        } else if may {
+            self.wake_sleeper();
         }
     }
 
     /// Wakes a sleeper, or the monitor if none sleeps, unless a worker searches.
     #[cold]
-    pub(crate) fn wake_sleeper<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn wake_sleeper(&self) {
         let mut lists = lock(&self.lists);
         if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
             return;
         }
-        let Some(worker) = lists.sleepers.pop() else {
+        let Some(sleeper) = lists.sleepers.pop() else {
             return self.wake_monitor_locked(&mut lists);
         };
         self.count_as_searcher(&mut lists);
         drop(lists);
-        parker(worker).send(Signal::Search);
+        W::as_ref(&sleeper).send(Signal::Search);
     }
 
     /// Wakes all workers and the monitor, at exit.
-    pub(crate) fn notify_all<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn notify_all(&self) {
         let mut lists = lock(&self.lists);
         while self.promote_spare(&mut lists) {}
-        while let Some(worker) = lists.sleepers.pop() {
+        while let Some(sleeper) = lists.sleepers.pop() {
             self.count_as_searcher(&mut lists);
-            parker(worker).send(Signal::Search);
+            W::as_ref(&sleeper).send(Signal::Search);
         }
         self.monitor.send(Signal::Wake);
     }
@@ -315,52 +313,48 @@ impl Idle {
 
     /// Sleeps until there is something to do. The caller's own queue is empty. With `backing_off`,
     /// which no searcher may pass, it leaves work to other workers for a while if any are awake.
-    /// Returns `true` as a searcher, or `false` if the worker must leave for good.
+    /// `must_stay_awake` looks whether the runtime ends or shared work waits anywhere, and takes
+    /// the injector's locks. Returns `true` as a searcher, or `false` if the worker must leave for
+    /// good.
     pub(crate) fn sleep(
         &self,
-        me: usize,
+        me: &Arc<W>,
         searching: bool,
         backing_off: bool,
-        queues: &impl Queues,
+        must_stay_awake: impl FnOnce() -> bool,
     ) -> bool {
-        let parker = queues.parker(me);
+        let parker = W::as_ref(me);
         let mut signal = None;
-        if let Sleeper::BackingOff = self.announce_sleep(me, parker, searching, backing_off) {
+        if let Sleeper::BackingOff = self.announce_sleep(me, searching, backing_off) {
             signal = parker.receive(Some(BACKOFF));
             if signal.is_none() {
                 self.backoff_is_over(me);
             }
         }
-        if signal.is_none() && queues.must_stay_awake() {
+        if signal.is_none() && must_stay_awake() {
             match self.cancel_sleep(me) {
                 CancelSleep::Awake => return true,
                 CancelSleep::SignalComes => {}
-                CancelSleep::IsSpare => self.pass_on(|worker| queues.parker(worker)),
+                CancelSleep::IsSpare => self.pass_on(),
             }
         }
         let signal = signal.or_else(|| parker.receive(None));
         signal == Some(Signal::Search)
     }
 
-    fn announce_sleep(
-        &self,
-        me: usize,
-        parker: &Parker,
-        searching: bool,
-        backing_off: bool,
-    ) -> Sleeper {
+    fn announce_sleep(&self, me: &Arc<W>, searching: bool, backing_off: bool) -> Sleeper {
         let mut lists = lock(&self.lists);
-        self.count_in(&mut lists, parker);
+        self.count_in(&mut lists, W::as_ref(me));
         let backs_off = backing_off && !lists.is_backing_off && lists.awake > 1;
         let (sleeper, gained) = if lists.are_too_many_available() {
-            self.add_spare(&mut lists, me);
+            self.add_spare(&mut lists, me.clone());
             (Sleeper::Spare, 0)
         } else if backs_off {
-            lists.sleepers.insert(0, me);
+            lists.sleepers.insert(0, me.clone());
             lists.is_backing_off = true;
             (Sleeper::BackingOff, SLEEPING + BACKING_OFF)
         } else {
-            lists.sleepers.push(me);
+            lists.sleepers.push(me.clone());
             (Sleeper::Ordinary, SLEEPING)
         };
         lists.awake -= 1;
@@ -370,12 +364,13 @@ impl Idle {
     }
 
     /// Takes a sleeper off the list on its own behalf, unless another thread already did.
-    fn cancel_sleep(&self, me: usize) -> CancelSleep {
+    fn cancel_sleep(&self, me: &Arc<W>) -> CancelSleep {
         let mut lists = lock(&self.lists);
-        if lists.spares.contains(&me) {
+        let is_me = |worker: &Arc<W>| Arc::ptr_eq(worker, me);
+        if lists.spares.iter().any(is_me) {
             return CancelSleep::IsSpare;
         }
-        let Some(place) = lists.sleepers.iter().position(|&worker| worker == me) else {
+        let Some(place) = lists.sleepers.iter().position(is_me) else {
             return CancelSleep::SignalComes;
         };
         lists.sleepers.remove(place);
@@ -383,9 +378,10 @@ impl Idle {
         CancelSleep::Awake
     }
 
-    fn backoff_is_over(&self, me: usize) {
+    fn backoff_is_over(&self, me: &Arc<W>) {
         let mut lists = lock(&self.lists);
-        if lists.is_backing_off && lists.sleepers.first() == Some(&me) {
+        let is_first = lists.sleepers.first().is_some_and(|first| Arc::ptr_eq(first, me));
+        if lists.is_backing_off && is_first {
             self.end_backoff(&mut lists);
         }
     }
@@ -393,7 +389,7 @@ impl Idle {
     // Under the lock.
 
     /// Counts a sleeper that was taken off the list as a searcher.
-    fn count_as_searcher(&self, lists: &mut Lists) {
+    fn count_as_searcher(&self, lists: &mut Lists<W>) {
         lists.awake += 1;
         let change = (AWAKE + SEARCHING).wrapping_sub(SLEEPING);
         self.word.fetch_add(change, Ordering::SeqCst);
@@ -404,13 +400,13 @@ impl Idle {
     }
 
     /// Ends the backoff if its worker has been taken off the list.
-    fn settle_backoff(&self, lists: &mut Lists) {
+    fn settle_backoff(&self, lists: &mut Lists<W>) {
         if lists.is_backing_off && lists.sleepers.is_empty() {
             self.end_backoff(lists);
         }
     }
 
-    fn end_backoff(&self, lists: &mut Lists) {
+    fn end_backoff(&self, lists: &mut Lists<W>) {
         lists.is_backing_off = false;
         self.word.fetch_sub(BACKING_OFF, Ordering::SeqCst);
     }

@@ -136,7 +136,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             }
             Verdict::Wait(limit) => limit,
             Verdict::WakeWorker(limit) => {
-                scheduler.idle.wake_sleeper(|index| scheduler.parker(index));
+                scheduler.idle.wake_sleeper();
                 limit
             }
             Verdict::StartWorker(limit) => {
@@ -200,7 +200,7 @@ fn left_behind_sentence(scheduler: &Scheduler) -> String {
 fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.enter_phase(Phase::Ended);
     scheduler.threads.start_joining();
-    scheduler.idle.notify_all(|index| scheduler.parker(index));
+    scheduler.idle.notify_all();
     let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
     let mut least = usize::MAX;
     let mut alive = usize::MAX;

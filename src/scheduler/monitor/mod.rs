@@ -170,7 +170,7 @@ impl Monitor {
         scheduler.timers.check_drivers(now);
         let some_are_overdue = scheduler.wake_internal_due(now);
         if some_are_overdue {
-            scheduler.idle.wake_sleeper(|index| scheduler.parker(index));
+            scheduler.idle.wake_sleeper();
         }
         some_are_overdue
     }
@@ -210,7 +210,7 @@ impl Monitor {
         self.report();
         if now - self.spares_left_at >= SPARE_LIFETIME {
             self.spares_left_at = now;
-            scheduler.idle.let_spares_leave(|index| scheduler.parker(index));
+            scheduler.idle.let_spares_leave();
         }
 
         if verdict.is_quiet {

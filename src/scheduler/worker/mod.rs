@@ -155,3 +155,9 @@ impl Worker {
         self.ring.len() >= 2
     }
 }
+
+impl AsRef<Parker> for Worker {
+    fn as_ref(&self) -> &Parker {
+        &self.parker
+    }
+}

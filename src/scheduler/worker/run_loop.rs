@@ -27,8 +27,6 @@ use crate::clock;
 use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::goroutine::task;
-use crate::scheduler::idle::Queues;
-use crate::scheduler::idle::parker::Parker;
 use crate::scheduler::queues::prefetch::prefetch;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, Scheduler};
@@ -166,7 +164,7 @@ impl<'a> RunLoop<'a> {
 
     /// Searches, and sleeps, until there is a task, or until this worker must end.
     fn search(&mut self, is_excess: bool) -> Option<RawTask> {
-        let scheduler = self.scheduler;
+        let (scheduler, me) = (self.scheduler, self.context.worker().expect("it is a worker"));
         let mut worth = self.steals.end();
         let mut backing_off = worth != Worth::Fair && scheduler.idle.others_are_awake();
         let mut searching = !backing_off && !is_excess && scheduler.idle.begin_search();
@@ -203,7 +201,8 @@ impl<'a> RunLoop<'a> {
                 }
             }
             let backs_off = backing_off && !searching;
-            if !scheduler.idle.sleep(self.worker.index, searching, backs_off, self) {
+            let must_stay_awake = || self.is_to_end() || scheduler.has_shared_work_locked();
+            if !scheduler.idle.sleep(me, searching, backs_off, must_stay_awake) {
                 self.has_left = true;
                 return None;
             }
@@ -332,15 +331,5 @@ impl<'a> RunLoop<'a> {
             }
         }
         None
-    }
-}
-
-impl Queues for RunLoop<'_> {
-    fn must_stay_awake(&self) -> bool {
-        self.is_to_end() || self.scheduler.has_shared_work_locked()
-    }
-
-    fn parker(&self, worker: usize) -> &Parker {
-        self.scheduler.parker(worker)
     }
 }
