@@ -76,12 +76,12 @@ enum Awaited {
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(task: Spawned<T>) -> Self {
-        JoinHandle(State::Waiting(Waiting { task, awaited: Awaited::Never }))
-    }
-
-    pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
-        JoinHandle(State::Cancelled(spawned_at))
+    /// The handle of a goroutine, or of none if its runtime had ended.
+    pub(crate) fn new(task: Option<Spawned<T>>, spawned_at: &'static Location<'static>) -> Self {
+        JoinHandle(match task {
+            Some(task) => State::Waiting(Waiting { task, awaited: Awaited::Never }),
+            None => State::Cancelled(spawned_at),
+        })
     }
 
     /// Cancels the goroutine: its future is dropped at its next await, or without being polled if
