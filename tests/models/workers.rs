@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use loom::thread::{self, JoinHandle};
 
-use crate::idle::Idle;
 use crate::idle::parker::Parker;
+use crate::idle::{Idle, Mode};
 use crate::queues::injector::Injector;
 use crate::queues::run_queue::{NextSlot, RawTask};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
@@ -428,17 +428,22 @@ impl Worker {
 
     fn search(&mut self, tiny: bool, is_excess: bool) -> Option<Found> {
         let world = self.world.clone();
-        let backing_off = tiny && world.idle.others_are_awake();
-        let mut searching = !backing_off && !is_excess && world.idle.begin_search();
+        let mut mode = if tiny && world.idle.others_are_awake() {
+            Mode::BackingOff
+        } else if !is_excess && world.idle.begin_search() {
+            Mode::Searching
+        } else {
+            Mode::Waiting
+        };
         let mut is_stale = false;
         loop {
-            let found = match searching {
+            let found = match mode {
                 // Others' next slots it leaves alone.
-                true => self.task_at_hand(),
-                false => None,
+                Mode::Searching => self.task_at_hand(),
+                Mode::BackingOff | Mode::Waiting => None,
             };
             if found.is_some() || world.has_ended() {
-                if searching
+                if mode == Mode::Searching
                     && world.idle.end_search()
                     && world.mistake != Mistake::DutyNotPassedOn
                     && !(is_stale && world.mistake == Mistake::StillBackingOff)
@@ -447,13 +452,12 @@ impl Worker {
                 }
                 return found;
             }
-            let (me, backs_off) = (self.shared(), backing_off && !searching);
-            if !world.idle.sleep(me, searching, backs_off, || self.must_stay_awake()) {
+            if !world.idle.sleep(self.shared(), mode, || self.must_stay_awake()) {
                 self.has_left = true;
                 return None;
             }
-            searching = true;
-            is_stale = backing_off;
+            is_stale |= mode == Mode::BackingOff;
+            mode = Mode::Searching;
         }
     }
 

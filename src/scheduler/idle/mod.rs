@@ -186,6 +186,18 @@ struct Lists<W> {
     monitor_sleeps_without_limit: bool,
 }
 
+/// What a worker without work does before it sleeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It searches, and counts as a searcher.
+    Searching,
+    /// It does not search, since what it stole last was tiny. If others are awake, it leaves work
+    /// to them for a while.
+    BackingOff,
+    /// It may not search: it is in excess, or enough workers search.
+    Waiting,
+}
+
 /// What a worker becomes when it announces its sleep.
 enum Sleeper {
     Ordinary,
@@ -311,21 +323,18 @@ impl<W: AsRef<Parker>> Idle<W> {
         field(before, SEARCHING) == 1
     }
 
-    /// Sleeps until there is something to do. The caller's own queue is empty. With `backing_off`,
-    /// which no searcher may pass, it leaves work to other workers for a while if any are awake.
-    /// `must_stay_awake` looks whether the runtime ends or shared work waits anywhere, and takes
+    /// Sleeps until there is something to do. The caller's own queue is empty. `must_stay_awake` looks whether the runtime ends or shared work waits anywhere, and takes
     /// the injector's locks. Returns `true` as a searcher, or `false` if the worker must leave for
     /// good.
     pub(crate) fn sleep(
         &self,
         me: &Arc<W>,
-        searching: bool,
-        backing_off: bool,
+        mode: Mode,
         must_stay_awake: impl FnOnce() -> bool,
     ) -> bool {
         let parker = W::as_ref(me);
         let mut signal = None;
-        if let Sleeper::BackingOff = self.announce_sleep(me, searching, backing_off) {
+        if let Sleeper::BackingOff = self.announce_sleep(me, mode) {
             signal = parker.receive(Some(BACKOFF));
             if signal.is_none() {
                 self.backoff_is_over(me);
@@ -342,10 +351,10 @@ impl<W: AsRef<Parker>> Idle<W> {
         signal == Some(Signal::Search)
     }
 
-    fn announce_sleep(&self, me: &Arc<W>, searching: bool, backing_off: bool) -> Sleeper {
+    fn announce_sleep(&self, me: &Arc<W>, mode: Mode) -> Sleeper {
         let mut lists = lock(&self.lists);
         self.count_in(&mut lists, W::as_ref(me));
-        let backs_off = backing_off && !lists.is_backing_off && lists.awake > 1;
+        let backs_off = mode == Mode::BackingOff && !lists.is_backing_off && lists.awake > 1;
         let (sleeper, gained) = if lists.are_too_many_available() {
             self.add_spare(&mut lists, me.clone());
             (Sleeper::Spare, 0)
@@ -358,7 +367,7 @@ impl<W: AsRef<Parker>> Idle<W> {
             (Sleeper::Ordinary, SLEEPING)
         };
         lists.awake -= 1;
-        let lost = AWAKE + u64::from(searching) * SEARCHING;
+        let lost = AWAKE + u64::from(mode == Mode::Searching) * SEARCHING;
         self.word.fetch_add(gained.wrapping_sub(lost), Ordering::SeqCst);
         sleeper
     }

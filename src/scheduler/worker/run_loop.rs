@@ -27,6 +27,7 @@ use crate::clock;
 use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::goroutine::task;
+use crate::scheduler::idle::Mode;
 use crate::scheduler::queues::prefetch::prefetch;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, Scheduler};
@@ -165,20 +166,30 @@ impl<'a> RunLoop<'a> {
     /// Searches, and sleeps, until there is a task, or until this worker must end.
     fn search(&mut self, is_excess: bool) -> Option<RawTask> {
         let (scheduler, me) = (self.scheduler, self.context.worker().expect("it is a worker"));
-        let mut worth = self.steals.end();
-        let mut backing_off = worth != Worth::Fair && scheduler.idle.others_are_awake();
-        let mut searching = !backing_off && !is_excess && scheduler.idle.begin_search();
+        let worth = self.steals.end();
+        let mut mode = match worth {
+            Worth::OneTiny | Worth::ManyTiny(_) if scheduler.idle.others_are_awake() => {
+                Mode::BackingOff
+            }
+            _ if is_excess => Mode::Waiting,
+            _ => self.begin_search(),
+        };
+        // Another worker spawns them one by one. Let more of them accumulate than last time.
+        let mut pause = match worth {
+            Worth::ManyTiny(took) => Some((2 * took).min(MAX_PAUSE)),
+            Worth::OneTiny | Worth::Fair => None,
+        };
         loop {
-            let found = match searching {
-                true => {
-                    searching = self.check_timers_as_searcher();
-                    let found = self.task_at_hand();
-                    if searching { found.or_else(|| self.steal()) } else { found }
+            let mut found = None;
+            if mode == Mode::Searching {
+                mode = self.check_timers_as_searcher();
+                found = self.task_at_hand();
+                if mode == Mode::Searching {
+                    found = found.or_else(|| self.steal());
                 }
-                false => None,
-            };
+            }
             if found.is_some() || self.is_to_end() {
-                if searching && scheduler.idle.end_search() {
+                if mode == Mode::Searching && scheduler.idle.end_search() {
                     scheduler.pass_on_shared_work();
                 }
                 self.steals.begin();
@@ -188,11 +199,9 @@ impl<'a> RunLoop<'a> {
                 // Perhaps this worker ran the last goroutine that exit waits for.
                 scheduler.main.unpark();
             }
-            if searching {
-                if let Worth::ManyTiny(took) = worth {
-                    // Another worker spawns them one by one. Let more of them accumulate than last
-                    // time.
-                    yield_for((2 * took).min(MAX_PAUSE));
+            if mode == Mode::Searching {
+                if let Some(pause) = pause {
+                    yield_for(pause);
                 }
                 // On a busy machine this may take long, and meanwhile no push wakes another worker.
                 let came = spin_until(|| self.is_to_end() || scheduler.has_shared_work_or_timers());
@@ -200,15 +209,18 @@ impl<'a> RunLoop<'a> {
                     continue;
                 }
             }
-            let backs_off = backing_off && !searching;
             let must_stay_awake = || self.is_to_end() || scheduler.has_shared_work_locked();
-            if !scheduler.idle.sleep(me, searching, backs_off, must_stay_awake) {
+            if !scheduler.idle.sleep(me, mode, must_stay_awake) {
                 self.has_left = true;
                 return None;
             }
             // What this worker knew before its sleep is out of date.
-            (searching, backing_off, worth) = (true, false, Worth::Fair);
+            (mode, pause) = (Mode::Searching, None);
         }
+    }
+
+    fn begin_search(&self) -> Mode {
+        if self.scheduler.idle.begin_search() { Mode::Searching } else { Mode::Waiting }
     }
 
     #[inline]
@@ -236,17 +248,17 @@ impl<'a> RunLoop<'a> {
         self.worker.end_poll();
     }
 
-    /// Returns whether this worker is still a searcher. It stops searching while it calls foreign
+    /// Returns what this worker, a searcher, is now. It stops searching while it calls foreign
     /// code, because pushes would otherwise rely on it.
-    fn check_timers_as_searcher(&self) -> bool {
+    fn check_timers_as_searcher(&self) -> Mode {
         if !self.check_timers() {
-            return true;
+            return Mode::Searching;
         }
         if self.scheduler.idle.end_search() {
             self.scheduler.pass_on_shared_work();
         }
         self.wake_others_due();
-        self.scheduler.idle.begin_search()
+        self.begin_search()
     }
 
     /// A task from this worker's own queue.
