@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::monitor::report::{Blocked, Reports};
-use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector};
+use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 
@@ -83,13 +83,12 @@ struct Monitor {
     scheduler: Arc<Scheduler>,
     detector: StallDetector,
     reports: Reports,
-    seen: Vec<Seen>,
+    /// The last one. Its time comes from a clock that stops while the process is stopped.
+    sample: Sample,
     /// How many workers may be available, as last told to `Idle`.
     allowed: usize,
     next_sleep: Duration,
     sampled_last: Instant,
-    /// The time of that sample, on a clock that stops while the process is stopped.
-    counted: Instant,
     spares_left_at: Instant,
     refused_until: Option<Instant>,
 }
@@ -100,11 +99,10 @@ impl Monitor {
         Monitor {
             detector: StallDetector::new(),
             reports: Reports::new(scheduler.config.on_blocked.clone()),
-            seen: Vec::new(),
+            sample: Sample { now, workers: Vec::new(), work_waits: false, somebody_is_idle: false },
             allowed: scheduler.config.workers,
             next_sleep: SHORT_SLEEP,
             sampled_last: now,
-            counted: now,
             spares_left_at: now,
             refused_until: None,
             scheduler,
@@ -177,34 +175,52 @@ impl Monitor {
 
     /// Takes a sample, and acts on it. Returns how long to sleep.
     fn inspect(&mut self, now: Instant) -> Option<Duration> {
-        let scheduler = self.scheduler.clone();
-        self.seen.clear();
-        self.seen.extend(scheduler.workers().map(Seen::from));
-        let work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
-        let somebody_is_idle = scheduler.idle.somebody_is_idle();
-        self.counted += (now - self.sampled_last).min(LONGEST_STEP);
-        self.sampled_last = now;
-        let sample =
-            Sample { now: self.counted, workers: &self.seen, work_waits, somebody_is_idle };
-        let verdict = self.detector.assess(&sample, |index| {
-            scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
-        });
+        self.take_sample(now);
+        let verdict = self.judge();
+        self.act(&verdict, now);
+        if verdict.is_quiet {
+            return self.announce_sleep(verdict.next_sample);
+        }
+        self.next_sleep = SHORT_SLEEP;
+        self.scheduler.idle.cancel_monitor_sleep();
+        Some(verdict.next_sample)
+    }
 
+    fn take_sample(&mut self, now: Instant) {
+        let (sample, scheduler) = (&mut self.sample, &self.scheduler);
+        sample.workers.clear();
+        sample.workers.extend(scheduler.workers().map(Seen::from));
+        sample.work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
+        sample.somebody_is_idle = scheduler.idle.somebody_is_idle();
+        sample.now += (now - self.sampled_last).min(LONGEST_STEP);
+        self.sampled_last = now;
+    }
+
+    fn judge(&mut self) -> Verdict {
+        self.detector.assess(&self.sample, |index| {
+            self.scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
+        })
+    }
+
+    fn act(&mut self, verdict: &Verdict, now: Instant) {
+        let scheduler = self.scheduler.clone();
         let still_neglecting = self.give_a_moment(&verdict.perhaps_neglecting);
         for &index in verdict.neglecting.iter().chain(&still_neglecting) {
             scheduler.share_neglected(index);
         }
         for &index in &verdict.stuck {
-            scheduler.write_off(index, self.seen[index].ticks);
+            scheduler.write_off(index, self.sample.workers[index].ticks);
         }
         scheduler.request_check_in(&verdict.slow);
         for worker in verdict.overdue.iter().filter_map(|&index| scheduler.worker(index)) {
             worker.budget.exhaust();
         }
-        if !somebody_is_idle || verdict.extra > 0 || self.allowed != scheduler.config.workers {
+        let is_as_configured = verdict.extra == 0 && self.allowed == scheduler.config.workers;
+        if !self.sample.somebody_is_idle || !is_as_configured {
             self.cover(verdict.extra, now);
         }
-        if work_waits || !(verdict.neglecting.is_empty() && verdict.stuck.is_empty()) {
+        let gave_away = !(verdict.neglecting.is_empty() && verdict.stuck.is_empty());
+        if self.sample.work_waits || gave_away {
             scheduler.notify_of_shared_work();
         }
         self.report();
@@ -212,13 +228,6 @@ impl Monitor {
             self.spares_left_at = now;
             scheduler.idle.let_spares_leave();
         }
-
-        if verdict.is_quiet {
-            return self.announce_sleep(verdict.next_sample);
-        }
-        self.next_sleep = SHORT_SLEEP;
-        scheduler.idle.cancel_monitor_sleep();
-        Some(verdict.next_sample)
     }
 
     /// Which of these workers, whose polls have just begun, do not end them soon.
@@ -228,7 +237,7 @@ impl Monitor {
         loop {
             left.retain(|&index| {
                 let ticks = self.scheduler.worker(index).map(Worker::ticks);
-                ticks == Some(self.seen[index].ticks)
+                ticks == Some(self.sample.workers[index].ticks)
             });
             if left.is_empty() || start.elapsed() >= MOMENT {
                 return left;
@@ -271,8 +280,8 @@ impl Monitor {
     }
 
     fn report(&mut self) {
-        for (index, seen) in self.seen.iter().enumerate() {
-            let held_for = self.detector.held_for(index, self.counted);
+        for (index, seen) in self.sample.workers.iter().enumerate() {
+            let held_for = self.detector.held_for(index, self.sample.now);
             if !self.reports.concern(held_for) || !seen.is_in_poll() {
                 continue;
             }

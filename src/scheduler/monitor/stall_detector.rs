@@ -72,10 +72,9 @@ impl Seen {
 }
 
 /// All workers at one moment.
-#[derive(Clone, Copy)]
-pub(crate) struct Sample<'a> {
+pub(crate) struct Sample {
     pub(crate) now: Instant,
-    pub(crate) workers: &'a [Seen],
+    pub(crate) workers: Vec<Seen>,
     /// Work waits outside the workers' own queues.
     pub(crate) work_waits: bool,
     /// Some worker has nothing to do.
@@ -135,10 +134,10 @@ impl StallDetector {
     /// `is_asleep` queries the kernel about a worker's thread.
     pub(crate) fn assess(
         &mut self,
-        sample: &Sample<'_>,
+        sample: &Sample,
         mut is_asleep: impl FnMut(usize) -> bool,
     ) -> Verdict {
-        let Sample { now, workers, somebody_is_idle, .. } = *sample;
+        let &Sample { now, ref workers, somebody_is_idle, .. } = sample;
         let has_tasks = workers.iter().any(|seen| seen.has_tasks);
         let any_waits = sample.work_waits || has_tasks;
         let waits_since = match any_waits && !somebody_is_idle {

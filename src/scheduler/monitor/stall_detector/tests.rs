@@ -51,7 +51,7 @@ impl Watch {
     fn assess(&mut self, at: f64, workers: &[Seen], others: Others, asleep: &[usize]) -> Verdict {
         let sample = Sample {
             now: self.start + MILLI.mul_f64(at),
-            workers,
+            workers: workers.to_vec(),
             work_waits: others.work_waits,
             somebody_is_idle: others.somebody_is_idle,
         };
