@@ -213,6 +213,9 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
 }
 
 /// Polls a goroutine that a queue gave out. The caller is `worker`.
+///
+/// `async-task` calls `poll` with a waker and nothing else. So this leaves in the context what the
+/// poll needs.
 #[inline]
 pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     let address = ptr::with_exposed_provenance_mut(task);
