@@ -23,6 +23,7 @@ use crate::scheduler::queues::injector::Injector;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::nested_waits::NestedWaits;
 use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
 use crate::sync::{AtomicUsize, Ordering};
@@ -65,6 +66,7 @@ pub(crate) struct Scheduler {
     pub(super) injector: Injector<SHARDS>,
     pub(super) idle: Idle<Worker>,
     pub(super) threads: Arc<Threads>,
+    pub(super) nested_waits: NestedWaits,
     pub(super) timers: TimerQueue<SHARDS>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
@@ -84,6 +86,7 @@ impl Scheduler {
             injector: Injector::new(),
             idle: Idle::new(config.workers, !config.on_blocked.is_empty()),
             threads: Arc::new(Threads::new()),
+            nested_waits: NestedWaits::new(),
             timers: TimerQueue::new(clock::now()),
             workers: (0..config.max_threads + MAX_DRAINERS).map(|_| OnceLock::new()).collect(),
             ever_used: AtomicUsize::new(0),

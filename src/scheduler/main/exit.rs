@@ -205,7 +205,7 @@ fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     let mut least = usize::MAX;
     let mut alive = usize::MAX;
     let mut stalled_for = Duration::ZERO;
-    while alive > scheduler.threads.waiting() {
+    while alive > scheduler.nested_waits.workers() {
         stalled_for += nap(NAP, || alive = scheduler.threads.wait_for_an_end(NAP));
         if alive < least {
             least = alive;
@@ -240,7 +240,7 @@ impl Scheduler {
         Observation {
             living,
             finished: self.finished(),
-            nested: self.threads.waiting_goroutines(),
+            nested: self.nested_waits.goroutines(),
             steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),
             in_poll: self.workers_in_poll(),
             workers: self.idle.working() + starting,

@@ -117,14 +117,14 @@ impl<'a> Waiting<'a> {
         }
         // Exit waits for a destructor that it has called as for any other.
         let by_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
-        context.scheduler.threads.begin_wait(by_goroutine);
+        context.scheduler.nested_waits.begin(by_goroutine);
         Some(Waiting { context, by_goroutine })
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.context.scheduler.threads.end_wait(self.by_goroutine);
+        self.context.scheduler.nested_waits.end(self.by_goroutine);
         self.context.waits_for_others.set(false);
     }
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod blocking;
+pub(crate) mod nested_waits;
 mod run_loop;
 mod start;
 pub(crate) mod steal_meter;

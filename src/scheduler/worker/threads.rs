@@ -50,10 +50,6 @@ pub(crate) struct Threads {
     pub(crate) requests: ThreadRequests,
     state: Mutex<State>,
     changed: Condvar,
-    /// Workers inside a nested `block_on`.
-    waiting: AtomicUsize,
-    /// Those that a goroutine called in its poll, rather than a destructor after the poll.
-    waiting_goroutines: AtomicUsize,
     /// How many slots a reader must look at to see all workers whose threads have not ended.
     in_use: AtomicUsize,
     /// How many slots are not free.
@@ -92,8 +88,6 @@ impl Threads {
                 closed: false,
             }),
             changed: Condvar::new(),
-            waiting: AtomicUsize::new(0),
-            waiting_goroutines: AtomicUsize::new(0),
             in_use: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
         }
@@ -168,27 +162,6 @@ impl Threads {
 
     pub(crate) fn note_monitor(&self, handle: thread::JoinHandle<()>) {
         lock(&self.state).monitor = Some(handle);
-    }
-
-    /// Counts a worker that begins to wait for others.
-    pub(crate) fn begin_wait(&self, by_goroutine: bool) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        self.waiting_goroutines.fetch_add(by_goroutine.into(), Ordering::SeqCst);
-    }
-
-    pub(crate) fn end_wait(&self, by_goroutine: bool) {
-        self.waiting_goroutines.fetch_sub(by_goroutine.into(), Ordering::SeqCst);
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// How many workers are inside a nested `block_on`.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
-    }
-
-    /// How many goroutines are inside a nested `block_on` that they called in their polls.
-    pub(crate) fn waiting_goroutines(&self) -> usize {
-        self.waiting_goroutines.load(Ordering::SeqCst)
     }
 
     /// Waits until a thread ends, or for `limit`. Returns how many have not ended.
