@@ -16,7 +16,6 @@ use crate::rng::{fresh_seed, mix};
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
-use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::monitor::report::Listener;
 use crate::scheduler::queues::injector::Injector;
@@ -30,6 +29,10 @@ use crate::sync::{AtomicUsize, Ordering};
 
 /// The number of shards over which threads spread their pushes, and what they count outside polls.
 pub(super) const SHARDS: usize = 8;
+
+/// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
+/// that does not end.
+pub(super) const MAX_DRAINERS: usize = 64;
 
 /// The settings that `Builder` collects.
 pub(crate) struct Config {

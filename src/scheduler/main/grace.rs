@@ -27,6 +27,8 @@
 
 use std::time::Duration;
 
+use crate::scheduler::shared::MAX_DRAINERS;
+
 /// The first nap between two looks. Also how long workers may be busy with other things before a
 /// thread is started for the stragglers.
 pub(crate) const NAP: Duration = Duration::from_millis(1);
@@ -45,10 +47,6 @@ const WORKER_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long goroutines may end without their number falling.
 const CHAIN_LIMIT: Duration = Duration::from_secs(1);
-
-/// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
-/// that does not end.
-pub(crate) const MAX_DRAINERS: usize = 64;
 
 /// What main's thread sees.
 #[derive(Clone, Copy, Debug, Default)]

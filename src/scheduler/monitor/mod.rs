@@ -26,7 +26,6 @@
 
 #![forbid(unsafe_code)]
 
-pub(crate) mod os_thread;
 pub(crate) mod report;
 pub(crate) mod stall_detector;
 
@@ -37,10 +36,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
-use crate::scheduler::shared::{Phase, Scheduler};
+use crate::scheduler::shared::{MAX_DRAINERS, Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.

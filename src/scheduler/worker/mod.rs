@@ -17,7 +17,7 @@ use crate::scheduler::budget::Budget;
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::idle::parker::{Availability, Parker};
-use crate::scheduler::monitor::os_thread::ThreadNumber;
+use crate::scheduler::os_thread::ThreadNumber;
 use crate::scheduler::queues::run_queue::{NextSlot, RawTask, Ring};
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
