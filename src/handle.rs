@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::join_handle::JoinHandle;
 use crate::scheduler::context;
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::worker::blocking;
+use crate::scheduler::worker::away;
 use crate::spawn::MAX_UNBOXED;
 
 /// A handle to a runtime, for threads outside it: they can spawn goroutines there and wait for
@@ -151,9 +151,9 @@ impl Handle {
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         if const { size_of::<F>() > MAX_UNBOXED } {
-            blocking::block_on(&self.scheduler, Box::pin(future))
+            away::block_on(&self.scheduler, Box::pin(future))
         } else {
-            blocking::block_on(&self.scheduler, future)
+            away::block_on(&self.scheduler, future)
         }
     }
 

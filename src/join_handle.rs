@@ -181,7 +181,7 @@ impl<T> JoinHandle<T> {
     pub(crate) fn poll_outcome_in_set(&mut self, waker: &Waker) -> Poll<Outcome<T>> {
         self.poll_or(waker, |waiting| {
             waiting.awaited = Awaited::Near;
-            left_behind::is_announced(waiting.task.meta().scheduler(), waiting.address())
+            left_behind::is_published(waiting.task.meta().scheduler(), waiting.address())
         })
     }
 
@@ -238,13 +238,13 @@ impl<T> Waiting<T> {
             return false;
         }
         self.awaited = Awaited::Outside;
-        left_behind::is_announced_or_wait(scheduler, self.address(), waker)
+        left_behind::is_published_or_wait(scheduler, self.address(), waker)
     }
 
     /// Drops the waker. The result may have arrived meanwhile.
     #[cold]
     fn give_up(&mut self) -> Poll<Outcome<T>> {
-        let outcome = self.task.let_go_of_waker();
+        let outcome = self.task.clear_waker();
         self.forget_news();
         outcome
     }

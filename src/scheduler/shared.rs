@@ -202,8 +202,8 @@ impl Scheduler {
 
     /// Takes one task from the injector, without a batch.
     #[cold]
-    pub(super) fn take_injected_in_turn(&self) -> Option<RawTask> {
-        self.injector.take_in_turn()
+    pub(super) fn take_one_injected(&self) -> Option<RawTask> {
+        self.injector.take_round_robin()
     }
 
     /// Whether shared work waits, as far as can be seen without a lock.

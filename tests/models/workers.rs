@@ -89,7 +89,7 @@ pub(crate) struct Worker {
     /// When it announces its sleep it says so, once.
     announces: Cell<bool>,
     /// It is a spare that was told to leave.
-    has_left: bool,
+    is_retired: bool,
 }
 
 /// When the monitor takes its next look.
@@ -127,7 +127,7 @@ impl World {
 
     /// The worker at `me`, for the calling thread to play.
     pub(crate) fn worker(self: &Arc<Self>, me: usize) -> Worker {
-        Worker { world: self.clone(), me, announces: Cell::new(false), has_left: false }
+        Worker { world: self.clone(), me, announces: Cell::new(false), is_retired: false }
     }
 
     /// Starts the workers from `first` on.
@@ -200,8 +200,8 @@ impl World {
         }
     }
 
-    pub(crate) fn let_spares_leave(&self) {
-        self.idle.let_spares_leave();
+    pub(crate) fn retire_spares(&self) {
+        self.idle.retire_spares();
     }
 
     /// When everybody sleeps, no more and no less than are allowed are available.
@@ -213,7 +213,7 @@ impl World {
     pub(crate) fn assert_nobody_is_left(&self) {
         let summary = self.idle.announce_monitor_sleep();
         let (working, is_asleep) = (self.idle.working(), summary.is_asleep());
-        assert!(working == 0 && is_asleep && !self.idle.somebody_is_idle(), "somebody is counted");
+        assert!(working == 0 && is_asleep && !self.idle.has_idle_worker(), "somebody is counted");
     }
 
     fn pass_on_shared_work(&self) {
@@ -396,7 +396,7 @@ impl Worker {
             self.step();
             found = self.after_poll();
         }
-        if !self.has_left {
+        if !self.is_retired {
             self.world.idle.worker_removed(&self.shared().parker);
             self.world.pass_on_shared_work();
         }
@@ -412,8 +412,8 @@ impl Worker {
         self.search(false, true)
     }
 
-    pub(crate) fn has_left(&self) -> bool {
-        self.has_left
+    pub(crate) fn is_retired(&self) -> bool {
+        self.is_retired
     }
 
     /// `RunLoop::find_task`; `None` at the end, or if it is to leave.
@@ -453,7 +453,7 @@ impl Worker {
                 return found;
             }
             if !world.idle.sleep(self.shared(), mode, || self.must_stay_awake()) {
-                self.has_left = true;
+                self.is_retired = true;
                 return None;
             }
             is_stale |= mode == Mode::BackingOff;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::scheduler::context::Context;
 use crate::scheduler::goroutine::task::{self, Spawned};
-use crate::scheduler::queues::injector::thread_number;
+use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::shared::{Phase, SHARDS, Scheduler};
 
 impl Scheduler {
@@ -53,7 +53,7 @@ impl Scheduler {
         if self.phase() >= Phase::Closed {
             return false;
         }
-        let outside = &self.live_count_outside[thread_number() % SHARDS];
+        let outside = &self.live_count_outside[thread_shard_number() % SHARDS];
         outside.count_spawned_outside();
         if self.phase() >= Phase::Closed {
             outside.count_refused_outside();

@@ -6,7 +6,7 @@
 //! workers, but on a list of its own where no push finds it. To take a place, it moves to the list
 //! of sleepers. When a worker comes back, there is one too many: a sleeper becomes a spare or, if
 //! none sleeps, the worker that came back does after its poll. A spare that has not been needed for
-//! a while is told to leave.
+//! a while is told to retire.
 //!
 //! The argument in `idle/mod.rs` needs one more case: a pusher reads that a worker sleeps, and then
 //! the sleeper becomes a spare. It is not woken. Its look (step 2) wakes another sleeper, or none
@@ -151,11 +151,11 @@ impl<W: AsRef<Parker>> Idle<W> {
         lists.available() + lists.blocked + lists.written_off
     }
 
-    /// Tells those spares to leave that have not been needed since the last call.
-    pub(crate) fn let_spares_leave(&self) {
+    /// Tells those spares to retire that have not been needed since the last call.
+    pub(crate) fn retire_spares(&self) {
         let mut lists = lock(&self.lists);
         let unneeded = lists.unneeded;
-        lists.spares.drain(..unneeded).for_each(|spare| W::as_ref(&spare).send(Signal::Leave));
+        lists.spares.drain(..unneeded).for_each(|spare| W::as_ref(&spare).send(Signal::Retire));
         lists.unneeded = lists.spares.len();
     }
 
@@ -205,7 +205,7 @@ impl<W: AsRef<Parker>> Idle<W> {
         while lists.are_too_many_available() {
             let Some(sleeper) = lists.sleepers.pop() else { return true };
             self.word.fetch_sub(SLEEPING, Ordering::SeqCst);
-            self.settle_backoff(lists);
+            self.end_backoff_if_taken(lists);
             self.add_spare(lists, sleeper);
         }
         false

@@ -22,8 +22,9 @@
 //! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
 //! *sleeping*. One word counts the workers that search, are awake and sleep, and says whether the
 //! monitor is awake. All of it but the number of searchers changes under the lock of the lists. A
-//! sleeper can be found only on the list of sleepers. A thread that takes one off to wake it owes it
-//! exactly one signal. (`availability.rs` may take one off to make it a spare, without a signal.)
+//! sleeper can be found only on the list of sleepers. A thread that takes one off to wake it owes
+//! it exactly one signal. One exception: `availability.rs` makes a sleeper a spare, and sends no
+//! signal.
 //!
 //! ```text
 //!              begin_search (at most half of those awake)
@@ -34,16 +35,17 @@
 //!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
 //! ```
 //!
-//! 1. (`notify`) A pusher publishes the work and reads the word. If a worker searches, the pusher is done. If
-//!    one sleeps, the pusher takes a sleeper off the list, counts it as a searcher on its behalf,
-//!    and signals it. Until that searcher has found something, further pushes see this searcher
-//!    and wake no other. If no worker sleeps, the pusher wakes the monitor, unless that is awake.
-//! 2. (`sleep`) A worker that goes to sleep puts itself on the list and stops counting as a searcher. Then it
-//!    looks at all queues once more, at the injector with its locks. If it sees shared work, it
-//!    takes itself off the list again. If a pusher was faster, the signal is on its way, and the
-//!    worker takes that.
-//! 3. (`end_search`) The last searcher to find work stops counting as one, then looks once more in the same way,
-//!    and wakes a sleeper if shared work is left.
+//! 1. (`notify`) A pusher publishes the work and reads the word. If a worker searches, the pusher
+//!    is done. If one sleeps, the pusher takes a sleeper off the list, counts it as a searcher on its
+//!    behalf, and signals it. Until that searcher has found something, further pushes see this
+//!    searcher and wake no other. If no worker sleeps, the pusher wakes the monitor, unless that is
+//!    awake.
+//! 2. (`sleep`) A worker that goes to sleep puts itself on the list and stops counting as a
+//!    searcher. Then it looks at all queues once more, at the injector with its locks. If it sees
+//!    shared work, it takes itself off the list again. If a pusher was faster, the signal is on its
+//!    way, and the worker takes that.
+//! 3. (`end_search`) The last searcher to find work stops counting as one, then looks once more in
+//!    the same way, and wakes a sleeper if shared work is left.
 //!
 //! # Why no push is lost
 //!
@@ -69,9 +71,9 @@
 //!
 //! It is a thread of its own (`monitor/mod.rs`). While it is *awake*, it looks periodically for
 //! work that the workers leave waiting, and finds all there is, singles included. It goes to sleep
-//! when there is nothing to see. A thread wakes it when it pushes a single, or shared work
-//! while no worker searches or sleeps. So an idle program has no wake-ups, and a busy one pays only for a read of the
-//! word.
+//! when there is nothing to see. A thread wakes it when it pushes a single, or shared work while no
+//! worker searches or sleeps. So an idle program has no wake-ups, and a busy one pays only for a
+//! read of the word.
 //!
 //! The monitor goes to sleep like a worker: it announces its sleep, and looks again. For the
 //! injector, the argument above holds. A single is pushed without a lock, so its pusher may still
@@ -173,7 +175,7 @@ struct Lists<W> {
     sleepers: Vec<Arc<W>>,
     /// The last to come is used first.
     spares: Vec<Arc<W>>,
-    /// The least number of spares since the last call of `let_spares_leave`.
+    /// The least number of spares since the last call of `retire_spares`.
     unneeded: usize,
     /// Workers that have announced that they block.
     blocked: usize,
@@ -298,7 +300,7 @@ impl<W: AsRef<Parker>> Idle<W> {
     }
 
     /// Whether a worker is free for what waits: asleep, or searching.
-    pub(crate) fn somebody_is_idle(&self) -> bool {
+    pub(crate) fn has_idle_worker(&self) -> bool {
         let word = self.word.load(Ordering::Relaxed);
         field(word, SLEEPING) > 0 || field(word, SEARCHING) > 0
     }
@@ -323,9 +325,9 @@ impl<W: AsRef<Parker>> Idle<W> {
         field(before, SEARCHING) == 1
     }
 
-    /// Sleeps until there is something to do. The caller's own queue is empty. `must_stay_awake` looks whether the runtime ends or shared work waits anywhere, and takes
-    /// the injector's locks. Returns `true` as a searcher, or `false` if the worker must leave for
-    /// good.
+    /// Sleeps until there is something to do. The caller's own queue is empty. `must_stay_awake`
+    /// looks whether the runtime ends or shared work waits anywhere, and takes the injector's
+    /// locks. Returns `true` as a searcher, or `false` if the worker must retire.
     pub(crate) fn sleep(
         &self,
         me: &Arc<W>,
@@ -402,14 +404,14 @@ impl<W: AsRef<Parker>> Idle<W> {
         lists.awake += 1;
         let change = (AWAKE + SEARCHING).wrapping_sub(SLEEPING);
         self.word.fetch_add(change, Ordering::SeqCst);
-        self.settle_backoff(lists);
+        self.end_backoff_if_taken(lists);
         if self.keeps_monitor_awake {
             self.wake_monitor_locked(lists);
         }
     }
 
     /// Ends the backoff if its worker has been taken off the list.
-    fn settle_backoff(&self, lists: &mut Lists<W>) {
+    fn end_backoff_if_taken(&self, lists: &mut Lists<W>) {
         if lists.is_backing_off && lists.sleepers.is_empty() {
             self.end_backoff(lists);
         }

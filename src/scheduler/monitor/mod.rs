@@ -15,7 +15,7 @@
 //! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
 //!   injector and the timers (`run_loop.rs`). The goroutine of a poll that lasts gives way at its
 //!   next operation (`gate.rs`).
-//! - It lets spares leave that have not been needed for a second.
+//! - It retires spares that have not been needed for a second.
 //! - It reports goroutines that hold a worker for too long.
 //!
 //! It also keeps time for the timers (`timer_queue/mod.rs`), and wakes at their deadlines.
@@ -60,7 +60,7 @@ const LONG_SLEEP: Duration = Duration::from_secs(1);
 /// nothing.
 const LONGEST_STEP: Duration = Duration::from_millis(20);
 
-/// A spare leaves when it has not been needed for this long, or up to twice as long.
+/// A spare retires when it has not been needed for this long, or up to twice as long.
 const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The pause after the system has refused a thread.
@@ -87,7 +87,7 @@ struct Monitor {
     allowed: usize,
     next_sleep: Duration,
     sampled_last: Instant,
-    spares_left_at: Instant,
+    spares_retired_at: Instant,
     refused_until: Option<Instant>,
 }
 
@@ -97,11 +97,11 @@ impl Monitor {
         Monitor {
             detector: StallDetector::new(),
             reports: Reports::new(scheduler.config.on_blocked.clone()),
-            sample: Sample { now, workers: Vec::new(), work_waits: false, somebody_is_idle: false },
+            sample: Sample { now, workers: Vec::new(), work_waits: false, has_idle_worker: false },
             allowed: scheduler.config.workers,
             next_sleep: SHORT_SLEEP,
             sampled_last: now,
-            spares_left_at: now,
+            spares_retired_at: now,
             refused_until: None,
             scheduler,
         }
@@ -189,7 +189,7 @@ impl Monitor {
         sample.workers.clear();
         sample.workers.extend(scheduler.workers().map(Seen::from));
         sample.work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
-        sample.somebody_is_idle = scheduler.idle.somebody_is_idle();
+        sample.has_idle_worker = scheduler.idle.has_idle_worker();
         sample.now += (now - self.sampled_last).min(LONGEST_STEP);
         self.sampled_last = now;
     }
@@ -214,7 +214,7 @@ impl Monitor {
             worker.budget.exhaust();
         }
         let is_as_configured = verdict.extra == 0 && self.allowed == scheduler.config.workers;
-        if !self.sample.somebody_is_idle || !is_as_configured {
+        if !self.sample.has_idle_worker || !is_as_configured {
             self.cover(verdict.extra, now);
         }
         let gave_away = !(verdict.neglecting.is_empty() && verdict.stuck.is_empty());
@@ -222,9 +222,9 @@ impl Monitor {
             scheduler.notify_of_shared_work();
         }
         self.report();
-        if now - self.spares_left_at >= SPARE_LIFETIME {
-            self.spares_left_at = now;
-            scheduler.idle.let_spares_leave();
+        if now - self.spares_retired_at >= SPARE_LIFETIME {
+            self.spares_retired_at = now;
+            scheduler.idle.retire_spares();
         }
     }
 

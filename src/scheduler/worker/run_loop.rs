@@ -4,7 +4,7 @@
 //! # A fair turn in time
 //!
 //! The injector and the timers have their turn every 61 polls. With long polls that would be late.
-//! So the monitor, which samples every millisecond, asks each worker to *check in* that has begun
+//! So the monitor, which samples every millisecond, asks a worker to *check in* if it has begun
 //! fewer than 61 polls since the last sample. After its poll the worker looks at once, then after
 //! two polls more, then after four, until it is back at 61 or is asked again. If its polls take a
 //! millisecond or more, it looks after each of them, and alternates between an injected goroutine
@@ -53,7 +53,7 @@ const MAX_PAUSE: Duration = Duration::from_micros(100);
 /// How many times a searcher visits all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
 
-/// Runs a worker until the runtime ends, or until it leaves as a spare that is not needed.
+/// Runs a worker until the runtime ends, or until it retires as a spare that is not needed.
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
@@ -80,8 +80,8 @@ struct RunLoop<'a> {
     took_injected: bool,
     slot_streak: u32,
     steals: StealMeter,
-    /// It is a spare that was told to leave.
-    has_left: bool,
+    /// It is a spare that was told to retire.
+    is_retired: bool,
 }
 
 impl<'a> RunLoop<'a> {
@@ -98,11 +98,12 @@ impl<'a> RunLoop<'a> {
             took_injected: false,
             slot_streak: 0,
             steals: StealMeter::new(),
-            has_left: false,
+            is_retired: false,
         }
     }
 
-    // Never inline: inside `thread_main` the loop has fewer registers, which costs four instructions a poll.
+    // Never inline: inside `thread_main` the loop has fewer registers, which costs four
+    // instructions a poll.
     #[inline(never)]
     fn run(&mut self) {
         'search: while let Some(mut task) = self.find_task() {
@@ -117,7 +118,7 @@ impl<'a> RunLoop<'a> {
                 }
             }
         }
-        if !self.has_left {
+        if !self.is_retired {
             self.call_others(Scheduler::stop_foreign_timers);
             self.scheduler.idle.worker_removed(&self.worker.parker);
             self.scheduler.pass_on_shared_work();
@@ -211,7 +212,7 @@ impl<'a> RunLoop<'a> {
             }
             let must_stay_awake = || self.is_to_end() || scheduler.has_shared_work_locked();
             if !scheduler.idle.sleep(me, mode, must_stay_awake) {
-                self.has_left = true;
+                self.is_retired = true;
                 return None;
             }
             // What this worker knew before its sleep is out of date.
@@ -310,7 +311,7 @@ impl<'a> RunLoop<'a> {
     #[inline]
     fn injected_task(&mut self) -> Option<RawTask> {
         if self.check_interval < INJECTOR_INTERVAL {
-            return self.scheduler.take_injected_in_turn();
+            return self.scheduler.take_one_injected();
         }
         let (task, batch) = self.scheduler.take_injected(self.worker)?;
         self.steals.add(1 + batch);

@@ -2,7 +2,7 @@
 //!
 //! A worker thread occupies a *slot*, the index of its [`Worker`]. There are as many available
 //! workers as the program asked for (`idle/mod.rs` counts them). If a worker is away and there is
-//! no spare to cover for it, another thread is started. When a spare has left, its slot is free
+//! no spare to cover for it, another thread is started. When a spare has retired, its slot is free
 //! again.
 //!
 //! # Starting threads
@@ -215,14 +215,14 @@ impl Threads {
         self.taken.store(state.slots.iter().filter(is_taken).count(), Ordering::SeqCst);
     }
 
-    /// Counts out the thread at `index` or, without one, the monitor's. `left` turns its slot into
-    /// what remains of it, and is told whether exit joins.
-    fn end(&self, index: Option<usize>, left: impl FnOnce(Slot, bool) -> Slot) {
+    /// Counts out the thread at `index` or, without one, the monitor's. `next_slot` computes the
+    /// slot's new state from the old one, and from whether exit joins ended threads.
+    fn end(&self, index: Option<usize>, next_slot: impl FnOnce(Slot, bool) -> Slot) {
         let mut state = lock(&self.state);
         state.alive -= 1;
         let ending = state.ending;
         if let Some(slot) = index.and_then(|index| state.slots.get_mut(index)) {
-            *slot = left(std::mem::replace(slot, Slot::Free), ending);
+            *slot = next_slot(std::mem::replace(slot, Slot::Free), ending);
             self.note_slots_in_use(&state);
         }
         drop(state);
@@ -236,7 +236,7 @@ impl Slot {
         match self {
             Slot::Starting => Slot::EndedAtOnce,
             Slot::Running(handle) if ending => Slot::Ended(handle),
-            // A spare that has left.
+            // A spare that has retired.
             _ => Slot::Free,
         }
     }
