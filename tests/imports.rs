@@ -264,3 +264,12 @@ fn the_design_names_each_file() {
     let shipped = sources.keys().filter(|module| !module.ends_with("::tests")).cloned();
     assert_eq!(layout(), shipped.collect());
 }
+
+/// Who reads a file keeps it in mind as a whole.
+#[test]
+fn no_file_is_long() {
+    for (module, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 450, "{module} has {lines} lines: find the second noun in it");
+    }
+}

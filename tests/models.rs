@@ -9,9 +9,9 @@
 //!
 //! What is checked is the shipped text: the files under `src` that are named below are
 //! compiled into this crate, where `crate::sync` is made of loom's types. Neither side has a `cfg`
-//! for it. (So those files may use nothing of `crate` but `sync`, each other, and those functions of
-//! `scheduler::{context, foreign, gate}` for which `models/scheduler.rs` has stand-ins; and their unit tests, if they ever have any,
-//! must not be in them: outside a model loom's types panic.)
+//! for it. Such a file may use, of `crate`: `sync`, the other files named here, and the functions
+//! for which `models/scheduler.rs` has stand-ins. It has no unit tests in it, because loom's types
+//! panic outside a model.
 //!
 //! A model that cannot fail proves nothing. Each has a twin with a mistake that must be found
 //! (`should_panic`), or a comment saying which change of the source it was seen to find, with what

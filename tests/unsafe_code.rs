@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::task::RawWakerVTable;
+
+use async_task::{Builder, Runnable};
 
 const HEADING: &str = "## Unsafe code";
 const FORBID: &str = "#![forbid(unsafe_code)]";
@@ -112,4 +115,37 @@ fn every_other_file_forbids_unsafe_code() {
         let has_to_forbid = !may && !is_above_one_of(name, &table);
         assert_eq!(says(text, FORBID), has_to_forbid, "whether {name} says {FORBID}");
     }
+}
+
+/// What `src/scheduler/goroutine/task.rs` relies on and async-task does not document: the data of a
+/// goroutine's wakers is the address that `into_raw` gives. Their vtable, and the distance from there to
+/// the metadata, are the same for all goroutines of one type.
+#[test]
+fn a_new_layout_of_async_task_is_noticed() {
+    #[repr(align(64))]
+    struct Aligned(#[allow(dead_code)] u8);
+    fn layout_of<T: Send + 'static>(value: T) -> (&'static RawWakerVTable, usize) {
+        let future = async move || {
+            let kept = value;
+            std::future::pending::<()>().await;
+            kept
+        };
+        let (runnable, _task) = Builder::new().metadata(7_u64).spawn(move |_| future(), |_| {});
+        let waker = runnable.waker();
+        let distance = std::ptr::from_ref(runnable.metadata()).addr() - waker.data().addr();
+        let address = runnable.into_raw();
+        assert_eq!(waker.data(), address.as_ptr().cast_const());
+        // SAFETY: the address was made by `into_raw` just now, with this metadata.
+        drop(unsafe { Runnable::<u64>::from_raw(address) });
+        (waker.vtable(), distance)
+    }
+    fn check<T: Send + Clone + 'static>(value: T) {
+        let (first, second) = (layout_of(value.clone()), layout_of(value));
+        assert!(std::ptr::eq(first.0, second.0), "two vtables for one type");
+        assert_eq!(first.1, second.1, "two distances for one type");
+    }
+    check(());
+    check(vec![1_u8]);
+    check([0_u64; 1000]);
+    check(std::sync::Arc::new(Aligned(1)));
 }

@@ -118,6 +118,24 @@ fn the_length_of_polls_decides_when_others_have_their_turn() {
     beside_hogs("woken by a timer", 12, MILLI, by_a_timer);
 }
 
+/// A poll of 20 ms counts as stuck: its worker's ring is drained, and other workers take what was in it. What
+/// is woken must not stand behind all that, nor go from ring to ring along with it.
+#[test]
+fn what_is_woken_waits_behind_what_was_drained() {
+    let _watchdog = watchdog();
+    let _alone = alone();
+    run(1, async {
+        let others = Hogs::start(16, 20 * MILLI);
+        let mut samples = Vec::new();
+        for _ in 0..4 {
+            samples.extend(by_main().await);
+        }
+        let polls = others.polls_in(&samples);
+        println!("{polls:?}");
+        assert!(polls[samples.len() * 9 / 10] <= 8, "{polls:?} polls of 16 others");
+    });
+}
+
 #[test]
 fn what_other_timers_wake_waits_for_many_long_polls() {
     beside_hogs("an interval", 8, 5 * MILLI, async || {

@@ -51,13 +51,19 @@ impl Hogs {
         self.polls.lock().unwrap().iter().filter(|&&at| from < at && at < to).count()
     }
 
+    /// How many polls of theirs have begun in each of these times, the fewest first.
+    pub(crate) fn polls_in(&self, samples: &[(Instant, Instant)]) -> Vec<usize> {
+        let mut polls: Vec<_> =
+            samples.iter().map(|&(due, came)| self.polls_between(due, came)).collect();
+        polls.sort();
+        polls
+    }
+
     /// In three of four samples no more than `allowed` polls may begin between what was due and what came. A
     /// fair turn is one poll of each.
     #[track_caller]
     pub(crate) fn check(&self, what: &str, samples: &[(Instant, Instant)], allowed: usize) {
-        let mut turns: Vec<_> =
-            samples.iter().map(|&(due, came)| self.polls_between(due, came)).collect();
-        turns.sort();
+        let turns = self.polls_in(samples);
         let mut late: Vec<_> = samples.iter().map(|&(due, came)| came - due).collect();
         late.sort();
         let most = samples.len() * 3 / 4;
