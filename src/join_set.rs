@@ -371,11 +371,11 @@ impl<T> JoinSet<T> {
             if news.keys.is_empty() {
                 let replaced = news.waiting.replace(waker);
                 drop(news);
-                foreign::let_go(replaced);
+                foreign::drop_waker(replaced);
                 return Poll::Pending;
             }
             drop(news);
-            foreign::let_go(waker);
+            foreign::drop_waker(waker);
         }
     }
 }
@@ -434,6 +434,6 @@ impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
         let waker = lock(&self.set.news).waiting.take();
         // Outside the lock.
-        foreign::let_go(waker);
+        foreign::drop_waker(waker);
     }
 }

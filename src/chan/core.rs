@@ -167,13 +167,13 @@ impl<T> Core<T> {
         if !inside.state.waiters.is_out(key) {
             let former = inside.state.waiters.set_waker(key, waker);
             drop(held);
-            foreign::let_go(former);
+            foreign::drop_waker(former);
             return None;
         }
         // A partner served it during the clone.
         let found = inside.finish(key);
         drop(held);
-        foreign::let_go(waker);
+        foreign::drop_waker(waker);
         found
     }
 

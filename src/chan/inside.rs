@@ -59,7 +59,7 @@ impl<T> Left<T> {
     /// Drops the waiter's waker, and wakes the partner. The lock must be free.
     #[inline]
     pub(crate) fn settle(self) -> Option<T> {
-        foreign::let_go(self.waiter);
+        foreign::drop_waker(self.waiter);
         if let Some(waker) = self.wake {
             foreign::wake(waker);
         }

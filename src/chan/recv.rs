@@ -87,7 +87,7 @@ fn wait<'a, T>(
         let received = core.inside(&mut held).receive();
         if !matches!(received, Receiving::Empty) {
             drop(held);
-            foreign::let_go(clone);
+            foreign::drop_waker(clone);
             return Poll::Ready(settle(received));
         }
         Waiter::Alone(clone)

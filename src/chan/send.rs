@@ -86,7 +86,7 @@ impl<'a, T> Sends<'a, T> {
             let sent = self.core.inside(&mut held).send(value);
             if !matches!(sent, Sending::Full) {
                 drop(held);
-                foreign::let_go(clone);
+                foreign::drop_waker(clone);
                 return Poll::Ready(self.settle(sent));
             }
             Waiter::Alone(clone)

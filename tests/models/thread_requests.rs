@@ -52,8 +52,17 @@ enum Mistake {
     LeftWakesForgotten,
 }
 
+/// No worker sleeps here.
+struct Worker(Parker);
+
+impl AsRef<Parker> for Worker {
+    fn as_ref(&self) -> &Parker {
+        &self.0
+    }
+}
+
 struct World {
-    idle: Idle,
+    idle: Idle<Worker>,
     requests: ThreadRequests,
     has_ended: AtomicBool,
     /// The system starts threads.
