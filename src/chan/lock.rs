@@ -10,7 +10,7 @@
 //! ```text
 //! take        false → true, one compare-exchange; the thread that makes it has the lock
 //! release     false, a plain store: it wakes no thread, because none sleeps until it is woken
-//! wait        spin, then yield, then sleep briefly, and try again after each (`sync::wait_a_turn`)
+//! wait        spin, then yield, then sleep briefly, and try again after each (`primitives::wait_a_turn`)
 //! ```
 //!
 //! A waiter that finds the lock taken backs off for a microsecond or two, a hundred times as long
@@ -51,7 +51,7 @@ use std::cell::UnsafeCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
-use crate::sync::{AtomicBool, Ordering, wait_a_turn};
+use crate::primitives::{AtomicBool, Ordering, wait_a_turn};
 
 pub struct Lock {
     is_held: AtomicBool,

@@ -27,7 +27,7 @@ use loom::thread::{self, JoinHandle};
 use crate::explore::explore;
 use crate::idle::Idle;
 use crate::idle::parker::Parker;
-use crate::sync::{AtomicBool, Ordering};
+use crate::primitives::{AtomicBool, Ordering};
 use crate::thread_requests::ThreadRequests;
 
 /// A step left out, or taken at the wrong time.
