@@ -301,8 +301,11 @@ impl Scheduler {
     /// Requests that `wakers` be called neither here nor on the monitor: they are user code, and
     /// may block.
     pub(super) fn request_wakes(&self, wakers: Vec<Waker>) {
-        self.threads.requests.add_notices(wakers);
-        self.idle.notify_monitor();
+        let requests = &self.threads.requests;
+        match requests.add_wakes(wakers) {
+            Ok(()) => self.idle.notify_monitor(),
+            Err(wakers) => requests.wake_elsewhere(wakers),
+        }
     }
 
     // Workers.

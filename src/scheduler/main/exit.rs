@@ -79,7 +79,7 @@ pub(crate) fn run_main<F: Future>(
     }
     end_threads(scheduler, all_done);
     scheduler.stop_timers_left();
-    scheduler.threads.requests.deliver_notices();
+    scheduler.threads.requests.deliver_wakes();
     result
 }
 

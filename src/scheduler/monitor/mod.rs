@@ -143,7 +143,7 @@ impl Monitor {
         }
         self.start_drainers();
         scheduler.threads.requests.report_noted_refusal();
-        scheduler.threads.requests.send_notices();
+        scheduler.threads.requests.send_wakes();
     }
 
     /// Starts the threads that drop, at exit, what no worker reaches.

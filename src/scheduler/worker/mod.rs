@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod away;
+mod helper_threads;
 pub(crate) mod nested_waits;
 mod run_loop;
 mod start;

@@ -27,7 +27,7 @@
 //! When the runtime ends, no thread keeps time any more, and all waiters must be told. The monitor
 //! wakes the internal wakers that are left. Each worker calls foreign ones, one after the other,
 //! before it ends. If workers are stuck, a separate thread calls the last of them
-//! (`thread_requests.rs`). A timer that is added later finds that the runtime has ended.
+//! (`helper_threads.rs`). A timer that is added later finds that the runtime has ended.
 //!
 //! # Why none is forgotten
 //!
