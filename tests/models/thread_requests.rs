@@ -52,17 +52,15 @@ enum Mistake {
     LeftWakesForgotten,
 }
 
-/// No worker sleeps here.
-struct Worker(Parker);
-
-impl AsRef<Parker> for Worker {
+/// Its workers are no more than this: they do not sleep.
+impl AsRef<Parker> for Parker {
     fn as_ref(&self) -> &Parker {
-        &self.0
+        self
     }
 }
 
 struct World {
-    idle: Idle<Worker>,
+    idle: Idle<Parker>,
     requests: ThreadRequests,
     has_ended: AtomicBool,
     /// The system starts threads.
