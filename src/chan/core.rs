@@ -35,7 +35,9 @@
 //!
 //! # Memory
 //!
-//! A large value lies in a box, so an empty slot takes one word (`slots.rs`). Each waiter that
+//! A large value lies in a box, so an empty slot takes one word (`slots.rs`). The box is made before
+//! the lock is taken and freed after it is released. Only the `Vec`s of the slots and the buffer
+//! grow and shrink under the lock, once for many values. Each waiter that
 //! leaves frees its slot, and unused slots are released (`waiters.rs`). The buffer doubles as
 //! values arrive. A receive that finds it empty, and waits or fails (`try_recv`), shrinks it to 16
 //! KiB or one value. So many values had to arrive before that the cost for each is small, and
@@ -91,6 +93,7 @@ use std::task::Waker;
 
 use crate::chan::inside::{Inside, Sending, State};
 use crate::chan::lock::{Held, Lock, Locked};
+use crate::chan::slots::{Parcel, Slots};
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::foreign;
 
@@ -150,7 +153,9 @@ impl<T> Core<T> {
         let mut held = self.hold();
         let inside = self.inside(&mut held);
         if inside.state.waiters.is_out(key) {
-            return Some(inside.state.free_served(key));
+            let parcel = inside.state.free_served(key);
+            drop(held);
+            return Some(parcel.open());
         }
         if inside.state.waiters.will_wake(key, waker) {
             return None;
@@ -174,7 +179,7 @@ impl<T> Core<T> {
         let found = inside.finish(key);
         drop(held);
         foreign::let_go(waker);
-        found
+        found.map(Parcel::open)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -206,23 +211,25 @@ impl<T> Core<T> {
     /// Sends an alarm's value if there is room, and drops it otherwise. If a value is in the buffer
     /// afterwards, `notice` joins the queue to wait until it is taken; its key is in the result.
     pub(crate) fn ring(&self, value: T, notice: Option<Waker>) -> Rung {
+        const { assert!(!Slots::<T>::ARE_BOXED, "the time is small") };
         let mut value = Some(value);
         let mut held = self.hold();
         let mut inside = self.inside(&mut held);
         let (wake, is_open) = match inside.send(&mut value) {
             Sending::Sent(wake) => (wake, true),
-            Sending::Full => (None, true),
+            Sending::Full | Sending::Unboxed => (None, true),
             Sending::Closed => (None, false),
         };
         let is_left = is_open && !inside.state.buffer.is_empty();
         let notice = notice
             .filter(|_| is_left)
-            .map(|waker| inside.join(Side::Senders, None, Waiter::Alone(waker), 0));
+            .map(|waker| inside.join(Side::Senders, Parcel::EMPTY, Waiter::Alone(waker), 0));
         Rung { notice, wake }
     }
 
     /// Whether a notice has been served. If so, frees it.
     pub(crate) fn is_taken(&self, notice: Key) -> bool {
+        // A notice's parcel is empty.
         self.inside(&mut self.hold()).finish(notice).is_some()
     }
 

@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chan::slots::Slots;
+use crate::chan::claim::Claim;
+use crate::chan::slots::{Parcel, Slots};
 use crate::chan::waiters::{Key, Side, Waiter, Waiters};
 use crate::scheduler::foreign;
 
@@ -34,6 +37,9 @@ pub(crate) struct Inside<'g, T> {
 pub(crate) enum Sending {
     /// The waker to wake.
     Sent(Option<Waker>),
+    /// A receiver may be waiting, and the value is large and has no box. The caller packs it
+    /// without the lock, and tries again.
+    Unboxed,
     Full,
     Closed,
 }
@@ -49,21 +55,21 @@ pub(crate) enum Receiving<T> {
 /// What a leaving waiter returns to its owner, which handles it after it has released the lock.
 #[must_use]
 pub(crate) struct Left<T> {
-    value: Option<T>,
+    parcel: Parcel<T>,
     /// The owner wakes it.
     wake: Option<Waker>,
     waiter: Waiter,
 }
 
 impl<T> Left<T> {
-    /// Drops the waiter's waker, and wakes the partner. The lock must be free.
+    /// Drops the waiter's waker, wakes the partner, and returns the value. The lock must be free.
     #[inline]
     pub(crate) fn settle(self) -> Option<T> {
         foreign::let_go(self.waiter);
         if let Some(waker) = self.wake {
             foreign::wake(waker);
         }
-        self.value
+        self.parcel.open()
     }
 }
 
@@ -96,13 +102,13 @@ impl<T> State<T> {
 
     /// Frees a served waiter's slot, and returns its content.
     #[inline(always)]
-    pub(crate) fn free_served(&mut self, key: Key) -> Option<T> {
+    pub(crate) fn free_served(&mut self, key: Key) -> Parcel<T> {
         self.waiters.leave_served(key);
-        let value = self.slots.take(key);
+        let parcel = self.slots.take(key);
         if !key.is_kept() {
             self.give_back_slots();
         }
-        value
+        parcel
     }
 
     #[cold]
@@ -119,10 +125,13 @@ impl<T> Inside<'_, T> {
         if self.state.is_closed {
             return Sending::Closed;
         }
-        if self.state.waiters.any(Side::Receivers)
-            && let Some(wake) = self.give(value)
-        {
-            return Sending::Sent(wake);
+        if self.state.waiters.any(Side::Receivers) {
+            if Slots::<T>::ARE_BOXED {
+                return Sending::Unboxed;
+            }
+            if let Some(wake) = self.give(value) {
+                return Sending::Sent(wake);
+            }
         }
         if self.state.buffer.len() < self.capacity
             && let Some(value) = value.take()
@@ -133,15 +142,33 @@ impl<T> Inside<'_, T> {
         Sending::Full
     }
 
-    /// Gives the value to the first receiver that can be served.
+    /// Gives a small value to the first receiver that can be served.
     #[inline(never)]
     fn give(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
         let (receiver, wake) = self.state.waiters.serve(Side::Receivers)?;
-        self.state.slots.put(receiver, value.take());
+        self.state.slots.put(receiver, Parcel::pack(value.take()));
         Some(wake)
     }
 
-    /// As `send`, for a waiting sender. Its value is in its slot, and stays there unless it is
+    /// As `send`, for a large value in its box. An empty box may be left in `parcel`.
+    pub(crate) fn send_parcel(&mut self, parcel: &mut Parcel<T>) -> Sending {
+        if self.state.is_closed {
+            return Sending::Closed;
+        }
+        if let Some((receiver, wake)) = self.state.waiters.serve(Side::Receivers) {
+            self.state.slots.put(receiver, mem::replace(parcel, Parcel::EMPTY));
+            return Sending::Sent(wake);
+        }
+        if self.state.buffer.len() < self.capacity
+            && let Some(value) = parcel.take_value()
+        {
+            self.state.buffer.push_back(value);
+            return Sending::Sent(None);
+        }
+        Sending::Full
+    }
+
+    /// As `send`, for a value that is in a sender's slot already. It stays there unless it is
     /// `Sent`.
     pub(crate) fn send_waiting(&mut self, sender: Key) -> Sending {
         if self.state.is_closed {
@@ -152,7 +179,7 @@ impl<T> Inside<'_, T> {
             return Sending::Sent(wake);
         }
         if self.state.buffer.len() < self.capacity
-            && let Some(value) = self.state.slots.take(sender)
+            && let Some(value) = self.state.slots.take_value(sender)
         {
             self.state.buffer.push_back(value);
             return Sending::Sent(None);
@@ -202,19 +229,37 @@ impl<T> Inside<'_, T> {
     #[inline(always)]
     fn take_next(&mut self) -> Option<(Option<T>, Option<Waker>)> {
         let (sender, wake) = self.state.waiters.serve(Side::Senders)?;
-        Some((self.state.slots.take(sender), wake))
+        Some((self.state.slots.take_value(sender), wake))
     }
 
     /// Joins a queue, after an attempt under the same lock. A sender brings its value, a `select!`
     /// the number of its case.
     #[inline(always)]
-    pub(crate) fn join(&mut self, side: Side, value: Option<T>, waiter: Waiter, case: u8) -> Key {
+    pub(crate) fn join(&mut self, side: Side, value: Parcel<T>, waiter: Waiter, case: u8) -> Key {
         if let Side::Receivers = side {
             self.give_back_buffer();
         }
         let key = self.state.waiters.join(side, waiter, case);
         self.state.slots.open(key, value);
         key
+    }
+
+    /// Puts a large value into a slot that is in no queue. A `select!` sends it from there, or joins
+    /// with it: its boxes are made before it takes the locks of all its channels.
+    pub(crate) fn park(&mut self, value: Parcel<T>) -> Key {
+        let key = self.state.waiters.park();
+        self.state.slots.open(key, value);
+        key
+    }
+
+    /// Joins with a parked value, or stays in the queue with one that has joined. No partner has
+    /// decided the select, so a slot that is out of the queue is parked.
+    pub(crate) fn join_parked(&mut self, key: Key, claim: &Arc<Claim>, case: u8) -> Key {
+        if !self.state.waiters.is_out(key) {
+            return key;
+        }
+        let left = self.leave(Side::Senders, key);
+        self.join(Side::Senders, left.parcel, Waiter::Case(Some(claim.clone())), case)
     }
 
     /// Shrinks the buffer. The caller found it empty.
@@ -228,7 +273,7 @@ impl<T> Inside<'_, T> {
     /// Returns a waiter's slot content if it has been served, and frees the slot. `None` if it
     /// still waits.
     #[inline(always)]
-    pub(crate) fn finish(&mut self, key: Key) -> Option<Option<T>> {
+    pub(crate) fn finish(&mut self, key: Key) -> Option<Parcel<T>> {
         if !self.state.waiters.is_out(key) {
             return None;
         }
@@ -239,32 +284,31 @@ impl<T> Inside<'_, T> {
     /// receiver was given goes to the next receiver, or back to the buffer's head.
     pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
         let waiter = self.state.waiters.leave(side, key);
-        let mut left = Left { value: None, wake: None, waiter };
-        match side {
-            Side::Senders => left.value = self.state.slots.take(key),
-            Side::Receivers if self.state.slots.has(key) => {
-                match self.state.waiters.serve(Side::Receivers) {
-                    Some((next, waker)) => {
-                        left.wake = waker;
-                        self.state.slots.pass(key, next);
-                    }
-                    None => {
-                        let value = self.state.slots.take(key).expect("it has one");
-                        self.state.buffer.push_front(value);
-                    }
+        let mut wake = None;
+        if let Side::Receivers = side
+            && self.state.slots.has(key)
+        {
+            match self.state.waiters.serve(Side::Receivers) {
+                Some((next, waker)) => {
+                    wake = waker;
+                    self.state.slots.pass(key, next);
+                }
+                None => {
+                    let value = self.state.slots.take_value(key).expect("it has one");
+                    self.state.buffer.push_front(value);
                 }
             }
-            Side::Receivers => {}
         }
+        let parcel = self.state.slots.take(key);
         if !key.is_kept() {
             self.state.give_back_slots();
         }
-        left
+        Left { parcel, wake, waiter }
     }
 
     /// Takes the value back from a waiting sender, which keeps its place.
     pub(crate) fn take_back(&mut self, sender: Key) -> Option<T> {
-        self.state.slots.take(sender)
+        self.state.slots.take_value(sender)
     }
 
     pub(crate) fn close(&mut self, wakes: &mut Vec<Waker>) {

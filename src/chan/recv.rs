@@ -13,6 +13,7 @@ use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
 use crate::chan::inside::Receiving;
 use crate::chan::lock::Held;
+use crate::chan::slots::Parcel;
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::{context, foreign};
@@ -55,7 +56,8 @@ fn withdraw<T>(core: &Core<T>, key: &mut Option<Key>, waker: &Waker) -> Poll<Opt
     let mut held = core.hold();
     let received = core.inside(&mut held).finish(waiting);
     if let Some(received) = received {
-        return Poll::Ready(received);
+        drop(held);
+        return Poll::Ready(received.open());
     }
     let left = core.inside(&mut held).leave(Side::Receivers, waiting);
     drop(held);
@@ -92,7 +94,7 @@ fn wait<'a, T>(
         }
         Waiter::Alone(clone)
     };
-    *key = Some(core.inside(&mut held).join(Side::Receivers, None, waiter, 0));
+    *key = Some(core.inside(&mut held).join(Side::Receivers, Parcel::EMPTY, waiter, 0));
     Poll::Pending
 }
 
@@ -169,15 +171,16 @@ impl<'a, T> Recv<'a, T> {
     pub(crate) fn join(&mut self, held: &mut Held<'_>, claim: &Arc<Claim>, case: u8) {
         if self.key.is_none() {
             let waiter = Waiter::Case(Some(claim.clone()));
-            self.key = Some(self.core.inside(held).join(Side::Receivers, None, waiter, case));
+            let key = self.core.inside(held).join(Side::Receivers, Parcel::EMPTY, waiter, case);
+            self.key = Some(key);
         }
     }
 
     /// As a case of a `select!`: collects the outcome that a partner has decided.
     pub(crate) fn finish(&mut self) -> Option<T> {
         let key = self.key.take().expect("it waited");
-        let mut held = self.core.hold();
-        self.core.inside(&mut held).finish(key).expect("decided")
+        let received = self.core.inside(&mut self.core.hold()).finish(key);
+        received.expect("decided").open()
     }
 }
 

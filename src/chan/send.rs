@@ -13,6 +13,7 @@ use crate::chan::core::Core;
 use crate::chan::error::{SendError, TrySendError};
 use crate::chan::inside::Sending;
 use crate::chan::lock::Held;
+use crate::chan::slots::{Parcel, Slots};
 use crate::chan::waiters::{Key, Side, Waiter};
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::{context, foreign};
@@ -29,7 +30,10 @@ pub(crate) struct Sends<'a, T> {
 #[derive(Clone, Copy)]
 enum State {
     New,
-    /// The channel has the value.
+    /// As a case of a `select!`: found a receiver, and its large value needs a box.
+    Unboxed,
+    /// The channel has the value, in a slot that waits in the queue. (As a case of a `select!`: or
+    /// that has been parked before that.)
     Waits(Key),
     /// It was committed, but has not returned that yet.
     Sent,
@@ -56,7 +60,7 @@ impl<'a, T> Sends<'a, T> {
         let State::New = self.state else { return self.poll_again(value, waker) };
         let mut held = self.core.hold();
         let sent = self.core.inside(&mut held).send(value);
-        if let Sending::Full = sent {
+        if let Sending::Full | Sending::Unboxed = sent {
             return self.wait(held, value, waker);
         }
         drop(held);
@@ -71,6 +75,10 @@ impl<'a, T> Sends<'a, T> {
         value: &mut Option<T>,
         waker: &Waker,
     ) -> Poll<Result<(), Closed>> {
+        if Slots::<T>::ARE_BOXED {
+            drop(held);
+            return self.wait_boxed(value, waker);
+        }
         if gate::is_withdrawing(waker) {
             drop(held);
             waker.wake_by_ref();
@@ -91,9 +99,34 @@ impl<'a, T> Sends<'a, T> {
             }
             Waiter::Alone(clone)
         };
-        let key = self.core.inside(&mut held).join(Side::Senders, value.take(), waiter, 0);
+        let parcel = Parcel::pack(value.take());
+        let key = self.core.inside(&mut held).join(Side::Senders, parcel, waiter, 0);
         self.state = State::Waits(key);
         Poll::Pending
+    }
+
+    /// As `wait`, for a large value. The value gets its box while the lock is free, so this tries
+    /// again.
+    fn wait_boxed(&mut self, value: &mut Option<T>, waker: &Waker) -> Poll<Result<(), Closed>> {
+        let clone = waker.clone();
+        let mut parcel = Parcel::pack(value.take());
+        let mut held = self.core.hold();
+        let sent = self.core.inside(&mut held).send_parcel(&mut parcel);
+        let is_full = matches!(sent, Sending::Full);
+        if is_full && !gate::is_withdrawing(waker) {
+            let waiter = Waiter::Alone(clone);
+            let key = self.core.inside(&mut held).join(Side::Senders, parcel, waiter, 0);
+            self.state = State::Waits(key);
+            return Poll::Pending;
+        }
+        drop(held);
+        *value = parcel.open();
+        foreign::let_go(clone);
+        if is_full {
+            waker.wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.settle(sent))
     }
 
     #[inline(never)]
@@ -110,7 +143,7 @@ impl<'a, T> Sends<'a, T> {
                 }
                 None => return Poll::Pending,
             },
-            State::New | State::Sent => {}
+            State::New | State::Unboxed | State::Sent => {}
             State::Done => {
                 panic!("a send was polled after it had completed: begin another one with `send`")
             }
@@ -131,7 +164,7 @@ impl<'a, T> Sends<'a, T> {
                 }
                 Ok(())
             }
-            Sending::Full | Sending::Closed => Err(Closed),
+            Sending::Full | Sending::Unboxed | Sending::Closed => Err(Closed),
         }
     }
 
@@ -166,7 +199,7 @@ impl<'a, T> Sends<'a, T> {
         let (sent, waiting) = match self.state {
             State::Sent => return Some((Ok(()), None)),
             State::Waits(key) => (inside.send_waiting(key), Some(key)),
-            State::New | State::Done => (inside.send(value), None),
+            State::New | State::Unboxed | State::Done => (inside.send(value), None),
         };
         match (sent, waiting) {
             (Sending::Sent(waker), _) => Some((Ok(()), waker)),
@@ -175,8 +208,26 @@ impl<'a, T> Sends<'a, T> {
                 Some((Err(Closed), None))
             }
             (Sending::Closed, None) => Some((Err(Closed), None)),
+            (Sending::Unboxed, _) => {
+                self.state = State::Unboxed;
+                None
+            }
             (Sending::Full, _) => None,
         }
+    }
+
+    /// As a case of a `select!`, without a lock: packs a large value that will need its box, because
+    /// an attempt said so, or because the case is about to wait. Whether it did.
+    pub(crate) fn park(&mut self, value: &mut Option<T>, waits: bool) -> bool {
+        let needs_box =
+            matches!(self.state, State::Unboxed) || waits && matches!(self.state, State::New);
+        if !Slots::<T>::ARE_BOXED || !needs_box {
+            return false;
+        }
+        let parcel = Parcel::pack(value.take());
+        let key = self.core.inside(&mut self.core.hold()).park(parcel);
+        self.state = State::Waits(key);
+        true
     }
 
     /// As a case of a `select!`: joins the queue, after an attempt under the same lock.
@@ -187,18 +238,23 @@ impl<'a, T> Sends<'a, T> {
         claim: &Arc<Claim>,
         case: u8,
     ) {
-        if let State::New = self.state {
-            let waiter = Waiter::Case(Some(claim.clone()));
-            let key = self.core.inside(held).join(Side::Senders, value.take(), waiter, case);
-            self.state = State::Waits(key);
-        }
+        let mut inside = self.core.inside(held);
+        let key = match self.state {
+            State::New => {
+                let waiter = Waiter::Case(Some(claim.clone()));
+                inside.join(Side::Senders, Parcel::pack(value.take()), waiter, case)
+            }
+            State::Waits(key) if Slots::<T>::ARE_BOXED => inside.join_parked(key, claim, case),
+            _ => return,
+        };
+        self.state = State::Waits(key);
     }
 
     /// As a case of a `select!`: collects the outcome that a partner has decided.
     pub(crate) fn finish(&mut self, value: &mut Option<T>) -> Result<(), Closed> {
         if let State::Waits(key) = self.state {
-            let mut held = self.core.hold();
-            *value = self.core.inside(&mut held).finish(key).expect("decided");
+            let parcel = self.core.inside(&mut self.core.hold()).finish(key);
+            *value = parcel.expect("decided").open();
             self.state = State::Done;
         }
         if value.is_none() { Ok(()) } else { Err(Closed) }
@@ -207,7 +263,12 @@ impl<'a, T> Sends<'a, T> {
 
 pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T>> {
     let mut value = Some(value);
-    let sent = core.inside(&mut core.hold()).send(&mut value);
+    let mut sent = core.inside(&mut core.hold()).send(&mut value);
+    if let Sending::Unboxed = sent {
+        let mut parcel = Parcel::pack(value);
+        sent = core.inside(&mut core.hold()).send_parcel(&mut parcel);
+        value = parcel.open();
+    }
     match (sent, value) {
         (Sending::Sent(waker), _) => {
             if let Some(waker) = waker {

@@ -11,6 +11,7 @@ use std::task::Waker;
 use crate::chan::claim::Claim;
 use crate::chan::core::Core;
 use crate::chan::inside::{Receiving, Sending};
+use crate::chan::slots::Parcel;
 use crate::chan::waiters::{Key, Side, Waiter, Waiters};
 
 const SIDES: [Side; 2] = [Side::Senders, Side::Receivers];
@@ -96,7 +97,8 @@ fn a_sender_that_was_passed_over_gets_its_value_back() {
         let claim = Claim::new(Waker::noop().clone());
         let mut held = core.hold();
         let mut inside = core.inside(&mut held);
-        let key = inside.join(Side::Senders, Some(7), Waiter::Case(Some(claim.clone())), 1);
+        let key =
+            inside.join(Side::Senders, Parcel::pack(Some(7)), Waiter::Case(Some(claim.clone())), 1);
         claim.wait();
         assert!(claim.commit(0).is_ok());
         if is_passed_over {
@@ -171,9 +173,13 @@ fn a_large_value_that_a_receiver_leaves_is_not_lost() {
     let core = Core::<Large>::new(0);
     let mut held = core.hold();
     let mut inside = core.inside(&mut held);
-    let mut join = || inside.join(Side::Receivers, None, Waiter::Alone(Waker::noop().clone()), 0);
+    let mut join =
+        || inside.join(Side::Receivers, Parcel::EMPTY, Waiter::Alone(Waker::noop().clone()), 0);
     let (first, second) = (join(), join());
-    assert!(matches!(inside.send(&mut Some([7; 512])), Sending::Sent(Some(_))));
+    assert!(matches!(
+        inside.send_parcel(&mut Parcel::pack(Some([7; 512]))),
+        Sending::Sent(Some(_))
+    ));
     assert!(inside.leave(Side::Receivers, first).settle().is_none());
     assert!(inside.leave(Side::Receivers, second).settle().is_none());
     assert!(matches!(inside.receive(), Receiving::Received(value, None) if value == [7; 512]));
@@ -190,17 +196,18 @@ fn a_large_value_that_waits_is_sent_from_its_slot_once() {
         while let Sending::Sent(_) = inside.send(&mut Some([1; 512])) {}
         let claim = Claim::new(Waker::noop().clone());
         let waiter = Waiter::Case(Some(claim.clone()));
-        let sender = inside.join(Side::Senders, Some([2; 512]), waiter, 0);
+        let sender = inside.join(Side::Senders, Parcel::pack(Some([2; 512])), waiter, 0);
         assert!(matches!(inside.send_waiting(sender), Sending::Full), "it stays where it is");
         while let Receiving::Received(value, _) = inside.receive() {
             assert_eq!(value, [1; 512]);
         }
         let waiter = Waiter::Alone(Waker::noop().clone());
-        let receiver = (capacity == 0).then(|| inside.join(Side::Receivers, None, waiter, 0));
+        let receiver =
+            (capacity == 0).then(|| inside.join(Side::Receivers, Parcel::EMPTY, waiter, 0));
         assert!(matches!(inside.send_waiting(sender), Sending::Sent(_)));
         assert!(inside.leave(Side::Senders, sender).settle().is_none(), "it was sent");
         let received = match receiver {
-            Some(receiver) => inside.finish(receiver).unwrap(),
+            Some(receiver) => inside.finish(receiver).unwrap().open(),
             None => match inside.receive() {
                 Receiving::Received(value, None) => Some(value),
                 _ => None,

@@ -182,6 +182,13 @@ impl Waiters {
         Key(number)
     }
 
+    /// Takes a slot that is in no list, as if it had been passed over.
+    pub(crate) fn park(&mut self) -> Key {
+        let key = self.join(Side::Senders, Waiter::NOBODY, 0);
+        self.take_out(Side::Senders, key.0);
+        key
+    }
+
     /// Whether a list has a waiter.
     #[inline]
     pub(crate) fn any(&self, side: Side) -> bool {

@@ -18,6 +18,7 @@ use crate::chan::error::SendError;
 use crate::chan::lock::{Held, Lock};
 use crate::chan::recv::Recv;
 use crate::chan::send::{Closed, Send, SendFrom, unsent};
+use crate::chan::slots::Slots;
 use crate::select::cases::Case;
 
 /// The future behind the `=` of a case.
@@ -81,6 +82,7 @@ pub struct Receives<'a, T>(Recv<'a, T>);
 
 impl<'a, T> Case<'a> for Receives<'a, T> {
     const IS_OTHER: bool = false;
+    const IS_BOXED: bool = false;
     type Output = Option<T>;
 
     #[inline]
@@ -99,6 +101,10 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
 
     fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8) {
         self.get_mut().0.join(held, claim, number);
+    }
+
+    fn park(self: Pin<&mut Self>, _: bool) -> bool {
+        false
     }
 
     fn finish(self: Pin<&mut Self>) -> Option<T> {
@@ -121,6 +127,7 @@ macro_rules! sends {
 
         impl<'a, T> Case<'a> for $name<'a, T> {
             const IS_OTHER: bool = false;
+            const IS_BOXED: bool = Slots::<T>::ARE_BOXED;
             type Output = Result<(), SendError<$error>>;
 
             #[inline]
@@ -148,6 +155,11 @@ macro_rules! sends {
                 sends.join(value, held, claim, number);
             }
 
+            fn park(self: Pin<&mut Self>, waits: bool) -> bool {
+                let $future { sends, value } = &mut self.get_mut().0;
+                sends.park(value, waits)
+            }
+
             fn finish(self: Pin<&mut Self>) -> Self::Output {
                 let this = self.get_mut();
                 let $future { sends, value } = &mut this.0;
@@ -172,6 +184,7 @@ pin_project! {
 
 impl<'a, F: Future> Case<'a> for Other<F> {
     const IS_OTHER: bool = true;
+    const IS_BOXED: bool = false;
     type Output = F::Output;
 
     #[inline]
@@ -190,6 +203,10 @@ impl<'a, F: Future> Case<'a> for Other<F> {
 
     fn join(self: Pin<&mut Self>, _: &mut Held<'_>, _: &Arc<Claim>, _: u8) {
         unreachable!("this is no case at a channel")
+    }
+
+    fn park(self: Pin<&mut Self>, _: bool) -> bool {
+        false
     }
 
     fn finish(self: Pin<&mut Self>) -> F::Output {

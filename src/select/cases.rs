@@ -46,6 +46,8 @@ pub enum Choice<R, T> {
 pub trait Case<'a> {
     /// Whether the case is not at a channel.
     const IS_OTHER: bool;
+    /// Whether it sends a value that waits in a box.
+    const IS_BOXED: bool;
     type Output;
 
     /// The channel's lock, if the case is at a channel.
@@ -60,6 +62,10 @@ pub trait Case<'a> {
     /// Joins the channel's queue with `claim` and its number, unless it is there already.
     fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8);
 
+    /// Boxes a large value that an attempt found unboxed, or that is about to wait. Whether it did.
+    /// No lock may be held.
+    fn park(self: Pin<&mut Self>, waits: bool) -> bool;
+
     /// Collects the outcome that a partner has decided. Takes the lock itself.
     fn finish(self: Pin<&mut Self>) -> Self::Output;
 }
@@ -68,6 +74,7 @@ pub trait Case<'a> {
 pub trait Cases<'a> {
     const COUNT: usize;
     const HAS_OTHERS: bool;
+    const HAS_BOXED: bool;
     type Output;
 
     fn is_enabled(&self, number: usize) -> bool;
@@ -79,12 +86,14 @@ pub trait Cases<'a> {
         held: &mut Held<'_>,
     ) -> Option<(Self::Output, Option<Waker>)>;
     fn join(self: Pin<&mut Self>, number: usize, held: &mut Held<'_>, claim: &Arc<Claim>);
+    fn park(self: Pin<&mut Self>, number: usize, waits: bool) -> bool;
     fn finish(self: Pin<&mut Self>, number: usize) -> Self::Output;
 }
 
 impl<'a> Cases<'a> for Nil {
     const COUNT: usize = 0;
     const HAS_OTHERS: bool = false;
+    const HAS_BOXED: bool = false;
     type Output = Infallible;
 
     fn is_enabled(&self, _: usize) -> bool {
@@ -111,6 +120,10 @@ impl<'a> Cases<'a> for Nil {
         no_such_case()
     }
 
+    fn park(self: Pin<&mut Self>, _: usize, _: bool) -> bool {
+        no_such_case()
+    }
+
     fn finish(self: Pin<&mut Self>, _: usize) -> Infallible {
         no_such_case()
     }
@@ -124,6 +137,7 @@ fn no_such_case() -> ! {
 impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
     const COUNT: usize = R::COUNT + 1;
     const HAS_OTHERS: bool = R::HAS_OTHERS || C::IS_OTHER;
+    const HAS_BOXED: bool = R::HAS_BOXED || C::IS_BOXED;
     type Output = Choice<R::Output, C::Output>;
 
     #[inline]
@@ -169,6 +183,15 @@ impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
             self.case().join(held, claim, number as u8);
         } else {
             self.project().rest.join(number, held, claim);
+        }
+    }
+
+    #[inline]
+    fn park(self: Pin<&mut Self>, number: usize, waits: bool) -> bool {
+        if number == R::COUNT {
+            self.case().park(waits)
+        } else {
+            self.project().rest.park(number, waits)
         }
     }
 

@@ -8,6 +8,7 @@
 //! 1  if it has waited: claim WAITING → BUSY. Decided by a partner? That case happens.
 //! 2  try each case in random order: attempt one at a channel, under that channel's lock;
 //!    poll any other future, with no lock held. The first that is ready happens.
+//!    (A large value that waits, or goes to a waiting receiver, is boxed and parked first.)
 //! 3  lock all its channels, in the order of their addresses
 //! 4  attempt each case at a channel again. One that succeeds happens.
 //! 5  join the queues (once), claim := WAITING, unlock: pending
@@ -157,6 +158,7 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
             None => *claim = Some(Claim::new(cx.waker().clone())),
         }
         let claim = claim.as_ref().expect("it was made just now");
+        park_boxed(this.cases.as_mut(), &order, true);
         let waits = |mut cases: Pin<&mut C>, locks: &mut Locks<'a>| {
             if withdraws {
                 return;
@@ -192,7 +194,29 @@ pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
         true => look(cases.as_mut(), &mut order, &mut cx, true),
         false => gate::only_look(|| look(cases.as_mut(), &mut order, &mut cx, false)),
     };
-    first.or_else(|| look_at_once(cases, &order, |_, _| {}))
+    if first.is_some() {
+        return first;
+    }
+    loop {
+        let chosen = look_at_once(cases.as_mut(), &order, |_, _| {});
+        // Each case asks once for its box.
+        if chosen.is_some() || !park_boxed(cases.as_mut(), &order, false) {
+            return chosen;
+        }
+    }
+}
+
+/// Boxes large values while no lock is held: those that an attempt found unboxed, or all of them,
+/// if the select is about to wait. Whether there was one.
+#[inline]
+fn park_boxed<'a, C: Cases<'a>>(mut cases: Pin<&mut C>, order: &Order, waits: bool) -> bool {
+    let mut parked = false;
+    if C::HAS_BOXED {
+        for number in order.drawn() {
+            parked |= cases.as_mut().park(number, waits);
+        }
+    }
+    parked
 }
 
 /// Tries the cases one by one, or only those that are not at channels.
@@ -207,7 +231,10 @@ fn look<'a, C: Cases<'a>>(
         match cases.channel(number) {
             Some(_) if only_others => {}
             Some(channel) => {
-                let attempted = cases.as_mut().attempt(number, &mut channel.hold());
+                let mut attempted = cases.as_mut().attempt(number, &mut channel.hold());
+                if C::HAS_BOXED && attempted.is_none() && cases.as_mut().park(number, false) {
+                    attempted = cases.as_mut().attempt(number, &mut channel.hold());
+                }
                 if let Some((output, wake)) = attempted {
                     if let Some(waker) = wake {
                         foreign::wake(waker);
