@@ -16,7 +16,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::chan::waiters::{Key, give_back};
+use crate::chan::waiters::{SlotKey, shrink_if_sparse};
 
 /// The largest value that is not boxed, in bytes. A box costs a wait 170 instructions, which makes
 /// a round trip with two waits a quarter longer. A slot of this size costs an idle receiver 136
@@ -50,7 +50,7 @@ impl<T> Parcel<T> {
 
     /// Frees the box of a large value, so the lock must be free.
     #[inline(always)]
-    pub(crate) fn open(self) -> Option<T> {
+    pub(crate) fn unpack(self) -> Option<T> {
         if Slots::<T>::ARE_BOXED { self.boxed.and_then(|value| *value) } else { self.inline }
     }
 
@@ -67,19 +67,19 @@ impl<T> Slots<T> {
         Slots { inline: Vec::new(), boxed: Vec::new() }
     }
 
-    /// Fills the slot of a joining waiter: an empty slot, or a new one at the end.
+    /// Fills the slot of a new waiter: an empty slot, or a new one at the end.
     #[inline(always)]
-    pub(crate) fn open(&mut self, key: Key, parcel: Parcel<T>) {
+    pub(crate) fn insert(&mut self, key: SlotKey, parcel: Parcel<T>) {
         if Self::ARE_BOXED {
-            open(&mut self.boxed, key, parcel.boxed);
+            insert(&mut self.boxed, key, parcel.boxed);
         } else {
-            open(&mut self.inline, key, parcel.inline);
+            insert(&mut self.inline, key, parcel.inline);
         }
     }
 
     /// Fills an empty slot.
     #[inline(always)]
-    pub(crate) fn put(&mut self, key: Key, parcel: Parcel<T>) {
+    pub(crate) fn put(&mut self, key: SlotKey, parcel: Parcel<T>) {
         if Self::ARE_BOXED {
             self.boxed[key.0 as usize] = parcel.boxed;
         } else {
@@ -89,7 +89,7 @@ impl<T> Slots<T> {
 
     /// Empties a slot.
     #[inline(always)]
-    pub(crate) fn take(&mut self, key: Key) -> Parcel<T> {
+    pub(crate) fn take(&mut self, key: SlotKey) -> Parcel<T> {
         if Self::ARE_BOXED {
             Parcel { inline: None, boxed: self.boxed[key.0 as usize].take() }
         } else {
@@ -99,7 +99,7 @@ impl<T> Slots<T> {
 
     /// Takes the value out of a slot, and leaves its box there.
     #[inline(always)]
-    pub(crate) fn take_value(&mut self, key: Key) -> Option<T> {
+    pub(crate) fn take_value(&mut self, key: SlotKey) -> Option<T> {
         if Self::ARE_BOXED {
             self.boxed[key.0 as usize].as_mut()?.take()
         } else {
@@ -107,7 +107,7 @@ impl<T> Slots<T> {
         }
     }
 
-    pub(crate) fn has(&self, key: Key) -> bool {
+    pub(crate) fn has(&self, key: SlotKey) -> bool {
         if Self::ARE_BOXED {
             self.boxed[key.0 as usize].as_ref().is_some_and(|value| value.is_some())
         } else {
@@ -116,7 +116,7 @@ impl<T> Slots<T> {
     }
 
     /// Moves the content of a slot to an empty one.
-    pub(crate) fn pass(&mut self, from: Key, to: Key) {
+    pub(crate) fn pass(&mut self, from: SlotKey, to: SlotKey) {
         if Self::ARE_BOXED {
             self.boxed.swap(from.0 as usize, to.0 as usize);
         } else {
@@ -128,13 +128,13 @@ impl<T> Slots<T> {
     pub(crate) fn truncate(&mut self, len: usize) {
         self.boxed.truncate(len);
         self.inline.truncate(len);
-        give_back(&mut self.boxed);
-        give_back(&mut self.inline);
+        shrink_if_sparse(&mut self.boxed);
+        shrink_if_sparse(&mut self.inline);
     }
 }
 
 #[inline(always)]
-fn open<S>(slots: &mut Vec<Option<S>>, key: Key, value: Option<S>) {
+fn insert<S>(slots: &mut Vec<Option<S>>, key: SlotKey, value: Option<S>) {
     match slots.get_mut(key.0 as usize) {
         Some(slot) => *slot = value,
         None => slots.push(value),

@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use crate::chan::claim::Claim;
 use crate::chan::slots::{Parcel, Slots};
-use crate::chan::waiters::{Key, Side, Waiter, Waiters};
+use crate::chan::waiters::{Side, SlotKey, Waiter, Waiters};
 use crate::scheduler::foreign;
 
 pub(crate) struct State<T> {
@@ -28,13 +28,13 @@ pub(crate) struct State<T> {
 const KEPT_BYTES: usize = 16 << 10;
 
 /// A channel whose lock is held.
-pub(crate) struct Inside<'g, T> {
+pub(crate) struct LockedState<'g, T> {
     pub(crate) state: &'g mut State<T>,
     pub(crate) capacity: usize,
 }
 
 /// The outcome of an attempt to send. Unless it is `Sent`, the value is where it was.
-pub(crate) enum Sending {
+pub(crate) enum SendAttempt {
     /// The waker to wake.
     Sent(Option<Waker>),
     /// A receiver may be waiting, and the value is large and has no box. The caller packs it
@@ -45,7 +45,7 @@ pub(crate) enum Sending {
 }
 
 /// The outcome of an attempt to receive.
-pub(crate) enum Receiving<T> {
+pub(crate) enum RecvAttempt<T> {
     /// A value, and the waker to wake.
     Received(T, Option<Waker>),
     Empty,
@@ -54,22 +54,22 @@ pub(crate) enum Receiving<T> {
 
 /// What a leaving waiter returns to its owner, which handles it after it has released the lock.
 #[must_use]
-pub(crate) struct Left<T> {
+pub(crate) struct Cancelled<T> {
     parcel: Parcel<T>,
     /// The owner wakes it.
     wake: Option<Waker>,
     waiter: Waiter,
 }
 
-impl<T> Left<T> {
+impl<T> Cancelled<T> {
     /// Drops the waiter's waker, wakes the partner, and returns the value. The lock must be free.
     #[inline]
-    pub(crate) fn settle(self) -> Option<T> {
+    pub(crate) fn release(self) -> Option<T> {
         foreign::let_go(self.waiter);
         if let Some(waker) = self.wake {
             foreign::wake(waker);
         }
-        self.parcel.open()
+        self.parcel.unpack()
     }
 }
 
@@ -102,105 +102,105 @@ impl<T> State<T> {
 
     /// Frees a served waiter's slot, and returns its content.
     #[inline(always)]
-    pub(crate) fn free_served(&mut self, key: Key) -> Parcel<T> {
-        self.waiters.leave_served(key);
+    pub(crate) fn free_served(&mut self, key: SlotKey) -> Parcel<T> {
+        self.waiters.remove_served(key);
         let parcel = self.slots.take(key);
         if !key.is_kept() {
-            self.give_back_slots();
+            self.truncate_slots();
         }
         parcel
     }
 
     #[cold]
     #[inline(never)]
-    fn give_back_slots(&mut self) {
+    fn truncate_slots(&mut self) {
         self.slots.truncate(self.waiters.len());
     }
 }
 
-impl<T> Inside<'_, T> {
+impl<T> LockedState<'_, T> {
     /// Takes the value if it can be sent now.
     #[inline]
-    pub(crate) fn send(&mut self, value: &mut Option<T>) -> Sending {
+    pub(crate) fn send(&mut self, value: &mut Option<T>) -> SendAttempt {
         if self.state.is_closed {
-            return Sending::Closed;
+            return SendAttempt::Closed;
         }
         if self.state.waiters.any(Side::Receivers) {
             if Slots::<T>::ARE_BOXED {
-                return Sending::Unboxed;
+                return SendAttempt::Unboxed;
             }
-            if let Some(wake) = self.give(value) {
-                return Sending::Sent(wake);
+            if let Some(wake) = self.send_to_receiver(value) {
+                return SendAttempt::Sent(wake);
             }
         }
         if self.state.buffer.len() < self.capacity
             && let Some(value) = value.take()
         {
             self.state.buffer.push_back(value);
-            return Sending::Sent(None);
+            return SendAttempt::Sent(None);
         }
-        Sending::Full
+        SendAttempt::Full
     }
 
     /// Gives a small value to the first receiver that can be served.
     #[inline(never)]
-    fn give(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
+    fn send_to_receiver(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
         let (receiver, wake) = self.state.waiters.serve(Side::Receivers)?;
         self.state.slots.put(receiver, Parcel::pack(value.take()));
         Some(wake)
     }
 
     /// As `send`, for a large value in its box. An empty box may be left in `parcel`.
-    pub(crate) fn send_parcel(&mut self, parcel: &mut Parcel<T>) -> Sending {
+    pub(crate) fn send_parcel(&mut self, parcel: &mut Parcel<T>) -> SendAttempt {
         if self.state.is_closed {
-            return Sending::Closed;
+            return SendAttempt::Closed;
         }
         if let Some((receiver, wake)) = self.state.waiters.serve(Side::Receivers) {
             self.state.slots.put(receiver, mem::replace(parcel, Parcel::EMPTY));
-            return Sending::Sent(wake);
+            return SendAttempt::Sent(wake);
         }
         if self.state.buffer.len() < self.capacity
             && let Some(value) = parcel.take_value()
         {
             self.state.buffer.push_back(value);
-            return Sending::Sent(None);
+            return SendAttempt::Sent(None);
         }
-        Sending::Full
+        SendAttempt::Full
     }
 
     /// As `send`, for a value that is in a sender's slot already. It stays there unless it is
     /// `Sent`.
-    pub(crate) fn send_waiting(&mut self, sender: Key) -> Sending {
+    pub(crate) fn send_waiting(&mut self, sender: SlotKey) -> SendAttempt {
         if self.state.is_closed {
-            return Sending::Closed;
+            return SendAttempt::Closed;
         }
         if let Some((receiver, wake)) = self.state.waiters.serve(Side::Receivers) {
             self.state.slots.pass(sender, receiver);
-            return Sending::Sent(wake);
+            return SendAttempt::Sent(wake);
         }
         if self.state.buffer.len() < self.capacity
             && let Some(value) = self.state.slots.take_value(sender)
         {
             self.state.buffer.push_back(value);
-            return Sending::Sent(None);
+            return SendAttempt::Sent(None);
         }
-        Sending::Full
+        SendAttempt::Full
     }
 
     #[inline]
-    pub(crate) fn receive(&mut self) -> Receiving<T> {
+    pub(crate) fn receive(&mut self) -> RecvAttempt<T> {
         match self.state.buffer.pop_front() {
             Some(value) if self.state.waiters.any(Side::Senders) => self.receive_and_refill(value),
-            Some(value) => Receiving::Received(value, None),
+            Some(value) => RecvAttempt::Received(value, None),
             None if self.state.waiters.any(Side::Senders) => self.receive_from_sender(),
-            None if self.state.is_closed => Receiving::Closed,
-            None => Receiving::Empty,
+            None if self.state.is_closed => RecvAttempt::Closed,
+            None => RecvAttempt::Empty,
         }
     }
 
     /// Receives a value from the buffer while senders wait.
     #[inline(never)]
-    fn receive_and_refill(&mut self, value: T) -> Receiving<T> {
+    fn receive_and_refill(&mut self, value: T) -> RecvAttempt<T> {
         // The buffer may still be full, because of a value that was put back.
         if self.state.buffer.len() < self.capacity
             && let Some((next, wake)) = self.take_next()
@@ -209,19 +209,19 @@ impl<T> Inside<'_, T> {
             if let Some(next) = next {
                 self.state.buffer.push_back(next);
             }
-            return Receiving::Received(value, wake);
+            return RecvAttempt::Received(value, wake);
         }
-        Receiving::Received(value, None)
+        RecvAttempt::Received(value, None)
     }
 
     /// Receives while the buffer is empty and senders wait.
     #[inline(never)]
-    fn receive_from_sender(&mut self) -> Receiving<T> {
+    fn receive_from_sender(&mut self) -> RecvAttempt<T> {
         match self.take_next() {
-            Some((Some(value), wake)) => Receiving::Received(value, wake),
+            Some((Some(value), wake)) => RecvAttempt::Received(value, wake),
             Some((None, _)) => unreachable!("a notice waits while there is a value in the buffer"),
-            None if self.state.is_closed => Receiving::Closed,
-            None => Receiving::Empty,
+            None if self.state.is_closed => RecvAttempt::Closed,
+            None => RecvAttempt::Empty,
         }
     }
 
@@ -232,39 +232,45 @@ impl<T> Inside<'_, T> {
         Some((self.state.slots.take_value(sender), wake))
     }
 
-    /// Joins a queue, after an attempt under the same lock. A sender brings its value, a `select!`
+    /// Enters a queue, after an attempt under the same lock. A sender brings its value, a `select!`
     /// the number of its case.
     #[inline(always)]
-    pub(crate) fn join(&mut self, side: Side, value: Parcel<T>, waiter: Waiter, case: u8) -> Key {
+    pub(crate) fn enqueue(
+        &mut self,
+        side: Side,
+        value: Parcel<T>,
+        waiter: Waiter,
+        case: u8,
+    ) -> SlotKey {
         if let Side::Receivers = side {
-            self.give_back_buffer();
+            self.shrink_idle_buffer();
         }
-        let key = self.state.waiters.join(side, waiter, case);
-        self.state.slots.open(key, value);
+        let key = self.state.waiters.enqueue(side, waiter, case);
+        self.state.slots.insert(key, value);
         key
     }
 
-    /// Puts a large value into a slot that is in no queue. A `select!` sends it from there, or joins
-    /// with it: its boxes are made before it takes the locks of all its channels.
-    pub(crate) fn park(&mut self, value: Parcel<T>) -> Key {
+    /// Puts a large value into a slot that is in no queue. A `select!` sends it from there, or
+    /// waits with it: its boxes are made before it takes the locks of all its channels.
+    pub(crate) fn park(&mut self, value: Parcel<T>) -> SlotKey {
         let key = self.state.waiters.park();
-        self.state.slots.open(key, value);
+        self.state.slots.insert(key, value);
         key
     }
 
-    /// Joins with a parked value, or stays in the queue with one that has joined. No partner has
-    /// decided the select, so a slot that is out of the queue is parked.
-    pub(crate) fn join_parked(&mut self, key: Key, claim: &Arc<Claim>, case: u8) -> Key {
-        if !self.state.waiters.is_out(key) {
+    /// Enters the queue with a parked value, or keeps its place there. No partner has decided the
+    /// select, so a slot that is in no queue is parked.
+    pub(crate) fn enqueue_parked(&mut self, key: SlotKey, claim: &Arc<Claim>, case: u8) -> SlotKey {
+        if !self.state.waiters.is_dequeued(key) {
             return key;
         }
-        let left = self.leave(Side::Senders, key);
-        self.join(Side::Senders, left.parcel, Waiter::Case(Some(claim.clone())), case)
+        let cancelled = self.cancel(Side::Senders, key);
+        self.enqueue(Side::Senders, cancelled.parcel, Waiter::Case(Some(claim.clone())), case)
     }
 
     /// Shrinks the buffer. The caller found it empty.
     #[inline(always)]
-    pub(crate) fn give_back_buffer(&mut self) {
+    pub(crate) fn shrink_idle_buffer(&mut self) {
         if self.state.buffer.capacity() > State::<T>::KEPT {
             self.state.shrink_buffer();
         }
@@ -273,8 +279,8 @@ impl<T> Inside<'_, T> {
     /// Returns a waiter's slot content if it has been served, and frees the slot. `None` if it
     /// still waits.
     #[inline(always)]
-    pub(crate) fn finish(&mut self, key: Key) -> Option<Parcel<T>> {
-        if !self.state.waiters.is_out(key) {
+    pub(crate) fn take_outcome(&mut self, key: SlotKey) -> Option<Parcel<T>> {
+        if !self.state.waiters.is_dequeued(key) {
             return None;
         }
         Some(self.state.free_served(key))
@@ -282,8 +288,8 @@ impl<T> Inside<'_, T> {
 
     /// Leaves, served or not. A sender gets its value back unless it was sent. A value that a
     /// receiver was given goes to the next receiver, or back to the buffer's head.
-    pub(crate) fn leave(&mut self, side: Side, key: Key) -> Left<T> {
-        let waiter = self.state.waiters.leave(side, key);
+    pub(crate) fn cancel(&mut self, side: Side, key: SlotKey) -> Cancelled<T> {
+        let waiter = self.state.waiters.remove(side, key);
         let mut wake = None;
         if let Side::Receivers = side
             && self.state.slots.has(key)
@@ -301,13 +307,13 @@ impl<T> Inside<'_, T> {
         }
         let parcel = self.state.slots.take(key);
         if !key.is_kept() {
-            self.state.give_back_slots();
+            self.state.truncate_slots();
         }
-        Left { parcel, wake, waiter }
+        Cancelled { parcel, wake, waiter }
     }
 
     /// Takes the value back from a waiting sender, which keeps its place.
-    pub(crate) fn take_back(&mut self, sender: Key) -> Option<T> {
+    pub(crate) fn take_back(&mut self, sender: SlotKey) -> Option<T> {
         self.state.slots.take_value(sender)
     }
 
