@@ -6,7 +6,7 @@ use std::future::Future;
 
 use crate::builder::Builder;
 use crate::scheduler::context::{self, Place};
-use crate::scheduler::worker::blocking;
+use crate::scheduler::worker::away;
 use crate::spawn::MAX_UNBOXED;
 
 /// Runs a program: `main` on the calling thread, and goroutines on one worker thread per usable
@@ -66,7 +66,7 @@ fn block_on_here<F: Future>(main: F) -> F::Output {
         Place::Outside | Place::Ended => None,
     });
     match surrounding {
-        Some(scheduler) => blocking::block_on(&scheduler, main),
+        Some(scheduler) => away::block_on(&scheduler, main),
         None => match Builder::new().run(main) {
             Ok(value) => value,
             Err(error) => panic!("gorun cannot start: {error}"),

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::scheduler::worker::blocking::{Wait, while_blocked};
+use crate::scheduler::worker::away::{Reason, while_away};
 
 /// Calls `f`, which may block the thread, on the calling thread, and returns its result. Another
 /// worker takes over meanwhile.
@@ -47,5 +47,5 @@ use crate::scheduler::worker::blocking::{Wait, while_blocked};
 /// });
 /// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    while_blocked(Wait::ForTheSystem, f)
+    while_away(Reason::SystemCall, f)
 }

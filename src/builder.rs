@@ -18,7 +18,7 @@ use crate::scheduler::main::exit;
 use crate::scheduler::main::main_guard::UnhandledPanic;
 use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
 use crate::scheduler::shared::{Config, Scheduler};
-use crate::scheduler::worker::blocking::{self, Wait};
+use crate::scheduler::worker::away::{self, Reason};
 use crate::spawn::MAX_UNBOXED;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
@@ -331,7 +331,7 @@ impl Builder {
         check_seed()?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
         let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
-        blocking::while_blocked(Wait::ForOthers, || {
+        away::while_away(Reason::MayNeedGoroutines, || {
             let scheduler = Scheduler::start(config)?;
             match exit::run_main(&scheduler, main) {
                 Ok(value) => Ok(value),

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::convert::identity;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use crate::join_handle::JoinHandle;
 use crate::scheduler::context;
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::worker::blocking;
-use crate::spawn::{MAX_UNBOXED, spawn_on};
+use crate::scheduler::worker::away;
+use crate::spawn::MAX_UNBOXED;
 
 /// A handle to a runtime, for threads outside it: they can spawn goroutines there and wait for
 /// them.
@@ -113,7 +114,10 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        context::with_inside(|context| spawn_on(&self.scheduler, context, future, spawned_at))
+        context::with_inside(|context| {
+            let task = self.scheduler.spawn(context, future, spawned_at, identity);
+            JoinHandle::new(task, spawned_at)
+        })
     }
 
     /// Drives a future on the calling thread, with this runtime as the current one: the future's
@@ -147,9 +151,9 @@ impl Handle {
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         if const { size_of::<F>() > MAX_UNBOXED } {
-            blocking::block_on(&self.scheduler, Box::pin(future))
+            away::block_on(&self.scheduler, Box::pin(future))
         } else {
-            blocking::block_on(&self.scheduler, future)
+            away::block_on(&self.scheduler, future)
         }
     }
 

@@ -76,12 +76,12 @@ enum Awaited {
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(task: Spawned<T>) -> Self {
-        JoinHandle(State::Waiting(Waiting { task, awaited: Awaited::Never }))
-    }
-
-    pub(crate) fn cancelled(spawned_at: &'static Location<'static>) -> Self {
-        JoinHandle(State::Cancelled(spawned_at))
+    /// The handle of a goroutine, or of none if its runtime had ended.
+    pub(crate) fn new(task: Option<Spawned<T>>, spawned_at: &'static Location<'static>) -> Self {
+        JoinHandle(match task {
+            Some(task) => State::Waiting(Waiting { task, awaited: Awaited::Never }),
+            None => State::Cancelled(spawned_at),
+        })
     }
 
     /// Cancels the goroutine: its future is dropped at its next await, or without being polled if
@@ -181,7 +181,7 @@ impl<T> JoinHandle<T> {
     pub(crate) fn poll_outcome_in_set(&mut self, waker: &Waker) -> Poll<Outcome<T>> {
         self.poll_or(waker, |waiting| {
             waiting.awaited = Awaited::Near;
-            left_behind::is_announced(waiting.task.meta().scheduler(), waiting.address())
+            left_behind::is_published(waiting.task.meta().scheduler(), waiting.address())
         })
     }
 
@@ -238,13 +238,13 @@ impl<T> Waiting<T> {
             return false;
         }
         self.awaited = Awaited::Outside;
-        left_behind::is_announced_or_wait(scheduler, self.address(), waker)
+        left_behind::is_published_or_wait(scheduler, self.address(), waker)
     }
 
     /// Drops the waker. The result may have arrived meanwhile.
     #[cold]
     fn give_up(&mut self) -> Poll<Outcome<T>> {
-        let outcome = self.task.let_go_of_waker();
+        let outcome = self.task.clear_waker();
         self.forget_news();
         outcome
     }

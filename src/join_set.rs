@@ -377,11 +377,11 @@ impl<T> JoinSet<T> {
             if completions.keys.is_empty() {
                 let replaced = completions.waiting.replace(waker);
                 drop(completions);
-                foreign::let_go(replaced);
+                foreign::drop_waker(replaced);
                 return Poll::Pending;
             }
             drop(completions);
-            foreign::let_go(waker);
+            foreign::drop_waker(waker);
         }
     }
 }
@@ -440,6 +440,6 @@ impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
         let waker = lock(&self.set.completions).waiting.take();
         // Outside the lock.
-        foreign::let_go(waker);
+        foreign::drop_waker(waker);
     }
 }

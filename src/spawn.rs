@@ -2,17 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+use std::convert::identity;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use crate::join_handle::JoinHandle;
 use crate::panics;
-use crate::scheduler::context::{self, Context, Place};
+use crate::scheduler::context::{self, Place};
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::shared::Scheduler;
+use crate::scheduler::goroutine::task::Spawned;
 
 /// Larger futures (in bytes) are moved to the heap first, because each function that takes one by
 /// value would copy it on its stack.
@@ -90,43 +90,14 @@ where
     let spawned_at = Location::caller();
     // A debug build gives each value of the future's type its own room on this function's stack, so
     // there is only one such value: the argument of the call.
-    let spawned = if const { size_of::<F>() > MAX_UNBOXED } {
-        spawn_here(Box::pin(future), spawned_at)
+    let task = if const { size_of::<F>() > MAX_UNBOXED } {
+        start(Box::pin(future), spawned_at, identity)
     } else {
-        spawn_here(future, spawned_at)
+        start(future, spawned_at, identity)
     };
-    match spawned {
-        Some(handle) => handle,
+    match task {
+        Some(task) => JoinHandle::new(task, spawned_at),
         None => panic_outside(),
-    }
-}
-
-/// `None` outside a runtime.
-fn spawn_here<F>(future: F, spawned_at: &'static Location<'static>) -> Option<JoinHandle<F::Output>>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    context::with_inside(|context| match context {
-        Some(context) => Some(spawn_on(&context.scheduler, Some(context), future, spawned_at)),
-        None => refuse(future).then(|| JoinHandle::cancelled(spawned_at)),
-    })
-}
-
-/// Starts a goroutine on `scheduler`; the caller may be on any thread.
-pub(crate) fn spawn_on<F>(
-    scheduler: &Arc<Scheduler>,
-    context: Option<&Context>,
-    future: F,
-    spawned_at: &'static Location<'static>,
-) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    match scheduler.spawn(context, future, spawned_at) {
-        Some(task) => JoinHandle::new(task),
-        None => JoinHandle::cancelled(spawned_at),
     }
 }
 
@@ -138,28 +109,30 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    let detached = if const { size_of::<F>() > MAX_UNBOXED } {
-        detach_here(Box::pin(future), spawned_at)
+    let started = if const { size_of::<F>() > MAX_UNBOXED } {
+        start(Box::pin(future), spawned_at, drop)
     } else {
-        detach_here(future, spawned_at)
+        start(future, spawned_at, drop)
     };
-    if !detached {
+    if started.is_none() {
         panic_outside();
     }
 }
 
-/// `false` outside a runtime.
-fn detach_here<F>(future: F, spawned_at: &'static Location<'static>) -> bool
+/// Starts a goroutine on the caller's runtime, and gives it to `keep`; or `None` if that runtime is
+/// over. Returns what `keep` makes of it, or `None` outside a runtime.
+fn start<F, R>(
+    future: F,
+    spawned_at: &'static Location<'static>,
+    keep: impl FnOnce(Option<Spawned<F::Output>>) -> R,
+) -> Option<R>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     context::with_inside(|context| match context {
-        Some(context) => {
-            context.scheduler.detach(Some(context), future, spawned_at);
-            true
-        }
-        None => refuse(future),
+        Some(context) => Some(context.scheduler.spawn(Some(context), future, spawned_at, keep)),
+        None => refuse(future).then(|| keep(None)),
     })
 }
 

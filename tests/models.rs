@@ -42,6 +42,9 @@ mod live_count;
 mod queues;
 #[path = "../src/scheduler/goroutine/registry.rs"]
 mod registry;
+#[path = "../src/scheduler/worker/thread_requests.rs"]
+#[allow(dead_code)]
+mod thread_requests;
 
 #[path = "models/chan.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -87,6 +90,8 @@ mod selects;
 mod spares;
 #[path = "models/stranded_single.rs"]
 mod stranded_single;
+#[path = "models/thread_requests.rs"]
+mod thread_requests_model;
 #[path = "models/timers.rs"]
 mod timers_model;
 #[path = "models/wait_group.rs"]

@@ -85,7 +85,7 @@ impl Claim {
         // Ordering: Acquire pairs with the Release in `commit`.
         self.state.swap(BUSY, Ordering::Acquire);
         // Dropped here, since the thread that drops the claim last may hold a lock.
-        foreign::let_go(self.take_waker());
+        foreign::drop_waker(self.take_waker());
     }
 
     /// Takes the waker, so that it is not woken any more. The caller drops it.

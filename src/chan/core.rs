@@ -175,13 +175,13 @@ impl<T> Core<T> {
         if !locked.state.waiters.is_dequeued(key) {
             let former = locked.state.waiters.set_waker(key, waker);
             drop(guard);
-            foreign::let_go(former);
+            foreign::drop_waker(former);
             return None;
         }
         // A partner served it during the clone.
         let found = locked.take_outcome(key);
         drop(guard);
-        foreign::let_go(waker);
+        foreign::drop_waker(waker);
         found.map(Parcel::unpack)
     }
 

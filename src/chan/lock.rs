@@ -10,10 +10,10 @@
 //! ```text
 //! take        false → true, one compare-exchange; the thread that makes it has the lock
 //! release     false, a plain store: it wakes no thread, because none sleeps until it is woken
-//! wait        spin, then yield, then sleep briefly, and try again after each (`sync::lock_backoff`)
+//! wait        spin, then yield, then sleep briefly, and try again after each (`lock_backoff`)
 //! ```
 //!
-//! `sync::lock_backoff` says why the waits are as long as they are.
+//! `lock_backoff` says why the waits are as long as they are.
 //!
 //! The lock is not fair. Waiters for *values* are served first come, first served; the lock only
 //! decides which one enters the queue next.

@@ -13,7 +13,7 @@ use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
 use crate::chan::recv::{self, Recv};
 use crate::chan::waiters::SlotKey;
-use crate::scheduler::worker::blocking;
+use crate::scheduler::worker::away;
 use crate::sync::{AtomicU32, Ordering};
 
 /// Receives values from a channel, made by [`channel`](crate::channel()).
@@ -154,7 +154,7 @@ impl<T> Receiver<T> {
         match self.try_recv() {
             Ok(value) => Some(value),
             Err(TryRecvError::Closed) => None,
-            Err(TryRecvError::Empty) => blocking::wait_for(self.recv()),
+            Err(TryRecvError::Empty) => away::wait_for(self.recv()),
         }
     }
 

@@ -89,7 +89,7 @@ fn wait<'a, T>(
         let received = core.locked(&mut guard).receive();
         if !matches!(received, RecvAttempt::Empty) {
             drop(guard);
-            foreign::let_go(clone);
+            foreign::drop_waker(clone);
             return Poll::Ready(complete(received));
         }
         Waiter::Alone(clone)

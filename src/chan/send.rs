@@ -94,7 +94,7 @@ impl<'a, T> SendOp<'a, T> {
             let sent = self.core.locked(&mut guard).send(value);
             if !matches!(sent, SendAttempt::Full) {
                 drop(guard);
-                foreign::let_go(clone);
+                foreign::drop_waker(clone);
                 return Poll::Ready(self.complete(sent));
             }
             Waiter::Alone(clone)
@@ -121,7 +121,7 @@ impl<'a, T> SendOp<'a, T> {
         }
         drop(guard);
         *value = parcel.unpack();
-        foreign::let_go(clone);
+        foreign::drop_waker(clone);
         if is_full {
             waker.wake_by_ref();
             return Poll::Pending;

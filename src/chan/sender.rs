@@ -10,7 +10,7 @@ use crate::chan::core::{Core, Fired};
 use crate::chan::error::{SendError, TrySendError};
 use crate::chan::send::{self, Send, SendFrom};
 use crate::chan::waiters::SlotKey;
-use crate::scheduler::worker::blocking;
+use crate::scheduler::worker::away;
 
 /// Sends values into a channel, made by [`channel`](crate::channel()).
 ///
@@ -191,7 +191,7 @@ impl<T> Sender<T> {
         match self.try_send(value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(value)) => Err(SendError(value)),
-            Err(TrySendError::Full(value)) => blocking::wait_for(self.send(value)),
+            Err(TrySendError::Full(value)) => away::wait_for(self.send(value)),
         }
     }
 

@@ -65,7 +65,7 @@ impl<T> Cancelled<T> {
     /// Drops the waiter's waker, wakes the partner, and returns the value. The lock must be free.
     #[inline]
     pub(crate) fn release(self) -> Option<T> {
-        foreign::let_go(self.waiter);
+        foreign::drop_waker(self.waiter);
         if let Some(waker) = self.wake {
             foreign::wake(waker);
         }

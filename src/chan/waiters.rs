@@ -18,6 +18,9 @@
 //! `cancel` treats both alike: it frees the slot and returns its content. A sender that was passed
 //! over gets its own value; a receiver gets nothing.
 //!
+//! A *parked* slot is in no queue either: a `select!` keeps a large value there before it waits
+//! (`state.rs`).
+//!
 //! # Memory
 //!
 //! The first 64 slots are kept for good. Their free list is linked one way, which keeps its
@@ -181,7 +184,7 @@ impl Waiters {
         SlotKey(number)
     }
 
-    /// Takes a slot that is in no list, as if it had been passed over.
+    /// Returns a new slot that is in no list, as if it had been passed over.
     pub(crate) fn park(&mut self) -> SlotKey {
         let key = self.enqueue(Side::Senders, Waiter::NONE, 0);
         self.dequeue(Side::Senders, key.0);

@@ -2,7 +2,7 @@
 //!
 //! A [`Context`] lives in the frame of the function that entered it: a worker's main, the main
 //! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's frame
-//! is gone, because the runtime ends or a spare leaves, destructors of thread-locals may still run
+//! is gone, because the runtime ends or a spare retires, destructors of thread-locals may still run
 //! on its thread; they find [`Place::Ended`].
 
 #![allow(unsafe_code)]
@@ -140,7 +140,7 @@ impl Context {
 
     /// This thread's worker, if it is one.
     #[inline]
-    pub(crate) fn worker(&self) -> Option<&Worker> {
+    pub(crate) fn worker(&self) -> Option<&Arc<Worker>> {
         match &self.role {
             Role::Worker(worker) => Some(worker),
             Role::Main | Role::Guest => None,

@@ -10,14 +10,14 @@
 //! | the waker panics | the panic |
 //! |---|---|
 //! | when it is cloned, or woken by reference, in the poll that it was given to | goes to the poller: the operation is as it was, or can be polled again |
-//! | when another's action wakes it: a send, a receive, a `close`, a `done`, a timer | is an unhandled one of the runtime that the calling thread works for. Where there is none the panic hook has reported it, and that is all |
-//! | when gorun drops its clone: another one takes its place, or it is no longer needed | likewise |
+//! | when another's action wakes it: a send, a receive, a `close`, a `done`, a timer | is an unhandled panic of the calling thread's runtime. On a thread without a runtime only the panic hook reports it |
+//! | when gorun drops its clone: another one takes its place, or it is no longer needed | the same |
 //!
 //! So another's waker never costs an operation its outcome: a value that was received arrives, and
 //! a send that has sent says so.
 //!
 //! A clone is often cheap, but only sometimes needed. gorun makes it before it takes the lock, and
-//! passes it to [`let_go`] if the state has changed meanwhile.
+//! passes it to [`drop_waker`] if the state has changed meanwhile.
 //!
 //! `async-task` itself calls the wakers that await a handle: it ends the process if one panics
 //! (`docs/reliability.md`).
@@ -41,7 +41,7 @@ pub(crate) fn wake(waker: Waker) {
 
 /// Drops a clone of a waker, or a value that contains one. The caller holds no lock.
 #[inline]
-pub(crate) fn let_go<W>(waker: W) {
+pub(crate) fn drop_waker<W>(waker: W) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
         unhandled(payload);
     }

@@ -13,7 +13,8 @@
 //!          task::run (one poll) ──► completed │ suspended │ woken while running: back of the ring
 //! ```
 //!
-//! The folders, from the bottom up:
+//! The folders. Files form layers, folders do not: `cargo test --test imports -- --nocapture` shows
+//! them.
 //!
 //! | folder | contents |
 //! |---|---|
@@ -28,6 +29,7 @@
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
 //! only their leaves. `context.rs` tells the running code which runtime it is in. `gate.rs` and
 //! `budget.rs` decide when a future gives way. `foreign.rs` says how to call users' wakers.
+//! `os_thread.rs` asks the system about a thread.
 
 mod budget;
 pub(crate) mod context;
@@ -37,6 +39,7 @@ pub(crate) mod goroutine;
 mod idle;
 pub(crate) mod main;
 pub(crate) mod monitor;
+mod os_thread;
 mod queues;
 pub(crate) mod shared;
 pub(crate) mod timers;

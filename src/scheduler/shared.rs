@@ -16,20 +16,23 @@ use crate::rng::{fresh_seed, mix};
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
-use crate::scheduler::idle::parker::Parker;
-use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::monitor::report::Listener;
 use crate::scheduler::queues::injector::Injector;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::nested_waits::NestedWaits;
 use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// The number of shards over which threads spread their pushes, and what they count outside polls.
 pub(super) const SHARDS: usize = 8;
+
+/// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
+/// that does not end.
+pub(super) const MAX_DRAINERS: usize = 64;
 
 /// The settings that `Builder` collects.
 pub(crate) struct Config {
@@ -64,8 +67,9 @@ pub(crate) struct Scheduler {
     pub(crate) main: Arc<MainGuard>,
     pub(super) registry: Registry<Waker>,
     pub(super) injector: Injector<SHARDS>,
-    pub(super) idle: Idle,
+    pub(super) idle: Idle<Worker>,
     pub(super) threads: Arc<Threads>,
+    pub(super) nested_waits: NestedWaits,
     pub(super) timers: TimerQueue<SHARDS>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
@@ -85,6 +89,7 @@ impl Scheduler {
             injector: Injector::new(),
             idle: Idle::new(config.workers, !config.on_blocked.is_empty()),
             threads: Arc::new(Threads::new()),
+            nested_waits: NestedWaits::new(),
             timers: TimerQueue::new(clock::now()),
             workers: (0..config.max_threads + MAX_DRAINERS).map(|_| OnceLock::new()).collect(),
             ever_used: AtomicUsize::new(0),
@@ -153,20 +158,20 @@ impl Scheduler {
     pub(super) fn push_back(&self, worker: &Worker, task: RawTask) {
         match worker.ring.push(task) {
             Ok(1) => self.idle.ensure_monitor_awake(),
-            Ok(_) => self.idle.notify(|index| self.parker(index)),
+            Ok(_) => self.idle.notify(),
             Err(overflow) => self.inject_batch(overflow),
         }
     }
 
     pub(super) fn inject(&self, task: RawTask) {
         self.injector.push(task);
-        self.idle.notify(|index| self.parker(index));
+        self.idle.notify();
     }
 
     pub(super) fn inject_batch(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
             self.injector.push_batch(batch);
-            self.idle.notify(|index| self.parker(index));
+            self.idle.notify();
         }
     }
 
@@ -175,7 +180,7 @@ impl Scheduler {
         let drained = worker.drain();
         if !drained.is_empty() {
             self.injector.push_drained(drained);
-            self.idle.notify(|index| self.parker(index));
+            self.idle.notify();
         }
     }
 
@@ -197,8 +202,8 @@ impl Scheduler {
 
     /// Takes one task from the injector, without a batch.
     #[cold]
-    pub(super) fn take_injected_in_turn(&self) -> Option<RawTask> {
-        self.injector.take_in_turn()
+    pub(super) fn take_one_injected(&self) -> Option<RawTask> {
+        self.injector.take_round_robin()
     }
 
     /// Whether shared work waits, as far as can be seen without a lock.
@@ -256,7 +261,7 @@ impl Scheduler {
     /// For the monitor: wakes a worker for shared work, if one can be woken.
     pub(super) fn notify_of_shared_work(&self) {
         if self.has_shared_work() {
-            self.idle.notify(|index| self.parker(index));
+            self.idle.notify();
         }
     }
 
@@ -264,7 +269,7 @@ impl Scheduler {
     /// ended or gone away.
     pub(super) fn pass_on_shared_work(&self) {
         if self.has_shared_work_locked() {
-            self.idle.pass_on(|index| self.parker(index));
+            self.idle.pass_on();
         }
     }
 
@@ -296,8 +301,11 @@ impl Scheduler {
     /// Requests that `wakers` be called neither here nor on the monitor: they are user code, and
     /// may block.
     pub(super) fn request_wakes(&self, wakers: Vec<Waker>) {
-        self.threads.requests.add_notices(wakers);
-        self.idle.notify_monitor();
+        let requests = &self.threads.requests;
+        match requests.add_wakes(wakers) {
+            Ok(()) => self.idle.notify_monitor(),
+            Err(wakers) => requests.wake_elsewhere(wakers),
+        }
     }
 
     // Workers.
@@ -315,10 +323,5 @@ impl Scheduler {
 
     pub(super) fn workers(&self) -> impl Iterator<Item = &Worker> {
         (0..self.threads.slots_in_use()).filter_map(|index| self.worker(index))
-    }
-
-    #[inline]
-    pub(super) fn parker(&self, index: usize) -> &Parker {
-        &self.worker(index).expect("a sleeper is a worker").parker
     }
 }

@@ -154,7 +154,7 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
         let withdraws = gate::is_withdrawing(cx.waker());
         // Cloning and dropping a waker may run user code, so no lock is held here.
         match claim {
-            Some(claim) => foreign::let_go(claim.set_waker(cx.waker())),
+            Some(claim) => foreign::drop_waker(claim.set_waker(cx.waker())),
             None => *claim = Some(Claim::new(cx.waker().clone())),
         }
         let claim = claim.as_ref().expect("it was made just now");

@@ -137,7 +137,7 @@ impl Counter {
             Some(_) | None => (true, Some(waker)),
         };
         drop(waiting);
-        foreign::let_go(unused);
+        foreign::drop_waker(unused);
         is_ready
     }
 
@@ -147,6 +147,6 @@ impl Counter {
         let waker = (ticket.zeros == waiting.zeros).then(|| waiting.wakers.remove(ticket.key));
         drop(waiting);
         // Outside the lock.
-        foreign::let_go(waker);
+        foreign::drop_waker(waker);
     }
 }

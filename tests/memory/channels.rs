@@ -1,4 +1,19 @@
 //! What those who wait at a channel take, and leave.
+//!
+//! Each test was seen to fail, with what it then said, by these changes:
+//!
+//! - Large values in the slots themselves (`slots.rs`): `idle_receivers…` ("8439796 bytes, and 81920 for
+//!   small values"), `idle_senders…` ("8439808 bytes, and 4300900 are needed"), and two of `slots…`.
+//! - Vectors of slots that are never shrunk, or slots of waiters that are never popped (`waiters.rs`), or
+//!   slots of values that are never truncated: the three of `slots…` ("655257 bytes are left"). Not
+//!   truncated when a served waiter leaves (`inside.rs`): `slots_are_given_back_when…` alone. Spare slots
+//!   that are taken before kept ones: `slots_are_given_back_though…` alone ("beside those who came").
+//! - Vectors that are shrunk whenever a slot is freed: `a_number_of_waiters_that_swings…` ("2 beside 63:
+//!   500 times").
+//! - An empty buffer that is not shrunk: `a_buffer…` ("131072 bytes are left").
+//! - A value that is moved out of its box, which is not freed: `large_values_whose…` ("411200 bytes are
+//!   left"). One whose panic is swallowed: the same test. One that is dropped under the lock: it hangs.
+//! - A channel that does not drop its slots: `large_values_of_sends_that_are_forgotten…` (406528 bytes).
 #![allow(dropping_copy_types, clippy::drop_non_drop)] // Also of those that are large.
 
 use std::future::Future;

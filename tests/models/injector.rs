@@ -38,7 +38,7 @@ fn each_taker_gets_its_share_as_far_as_it_has_room() {
     });
 }
 
-/// Planted: without a turn (`take_in_turn` that always begins at the first deque), 1 to 3 come out
+/// Planted: without a turn (`take_round_robin` that always begins at the first deque), 1 to 3 come out
 /// before 9.
 #[test]
 fn one_at_a_time_the_deques_take_turns() {
@@ -46,9 +46,10 @@ fn one_at_a_time_the_deques_take_turns() {
         let injector = Injector::<2>::new();
         injector.push_batch(vec![1, 2, 3]);
         injector.push_drained([9, 10]);
-        let in_turn: Vec<_> = std::iter::from_fn(|| injector.take_in_turn()).collect();
+        let in_turn: Vec<_> = std::iter::from_fn(|| injector.take_round_robin()).collect();
         assert_eq!(in_turn, [1, 9, 2, 10, 3]);
-        assert!(injector.is_empty() && injector.is_empty_locked() && injector.len() == 0);
+        assert!(injector.is_empty() && injector.is_empty_locked());
+        assert_eq!(injector.len(), 0);
     });
 }
 

@@ -18,8 +18,8 @@ fn exit_against_workers(preemptions: Option<usize>, shards: usize, workers: usiz
         let goroutines: Vec<_> = (0..workers)
             .map(|worker| {
                 let registry = registry.clone();
-                thread::spawn(move || match registry.enter(worker, worker) {
-                    Ok(key) => match registry.leave(key) {
+                thread::spawn(move || match registry.register(worker, worker) {
+                    Ok(key) => match registry.deregister(key) {
                         Some(waker) => {
                             assert_eq!(waker, worker, "another goroutine's entry was removed");
                             0
@@ -32,7 +32,7 @@ fn exit_against_workers(preemptions: Option<usize>, shards: usize, workers: usiz
             .collect();
         let woken = Mutex::new(vec![0; workers]);
         registry.close(|waker| woken.lock().unwrap()[waker] += 1);
-        assert!(registry.enter(0, 0).is_err() && registry.enter(1, 0).is_err());
+        assert!(registry.register(0, 0).is_err() && registry.register(1, 0).is_err());
         for (goroutine, woken) in goroutines.into_iter().zip(woken.into_inner().unwrap()) {
             // Left too late to be spared: it must have been woken, and nobody else.
             assert_eq!(woken, goroutine.join().unwrap());

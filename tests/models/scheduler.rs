@@ -67,7 +67,7 @@ pub(crate) mod foreign {
         waker.wake();
     }
 
-    pub(crate) fn let_go<W>(waker: W) {
+    pub(crate) fn drop_waker<W>(waker: W) {
         drop(waker);
     }
 }

@@ -17,7 +17,7 @@
 //! - `unblock` and `allow` without `trim`: "too many are available, or too few".
 //! - `count_in` left out in `announce_sleep` or `block`, or without one of its changes: the same,
 //!   "somebody is counted", or "attempt to subtract with overflow".
-//! - `let_spares_leave` that leaves those on the list whom it tells to go: a deadlock; `promote_spare`
+//! - `retire_spares` that leaves those on the list whom it tells to go: a deadlock; `promote_spare`
 //!   that does not lower `unneeded`: "range end index 1 out of range".
 //! - `keep_all` that promotes nobody: a deadlock in `a_spare_works_at_exit`.
 //! - `IdleSummary::is_asleep` without `written_off`: a deadlock in
@@ -385,16 +385,16 @@ fn spares_leave(spares: usize, preemptions: usize, mistake: Mistake) {
         let threads = world.start_asleep(1, {
             let (done, left) = (done.clone(), left.clone());
             move |worker| {
-                if worker.run(|_, _| done.happen()).has_left() {
+                if worker.run(|_, _| done.happen()).is_retired() {
                     left.happen();
                 }
             }
         });
         // From now on they are not needed.
-        world.let_spares_leave();
+        world.retire_spares();
         let monitor = thread::spawn({
             let world = world.clone();
-            move || world.let_spares_leave()
+            move || world.retire_spares()
         });
         world.inject();
         let worker = world.worker(0);

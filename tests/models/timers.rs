@@ -15,7 +15,7 @@ use loom::thread;
 
 use crate::explore::{ALL, explore};
 use crate::idle::parker::{Parker, Signal};
-use crate::timer_queue::{Home, Number, TimerQueue};
+use crate::timer_queue::{Home, TimerId, TimerQueue};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -35,16 +35,16 @@ impl World {
     }
 
     /// As a goroutine does.
-    fn add(&self, after: Duration, waker: Waker) -> Number {
+    fn add(&self, after: Duration, waker: Waker) -> TimerId {
         self.add_to(Home::Shared(0), after, waker, true)
     }
 
-    fn add_to(&self, home: Home<'_>, after: Duration, waker: Waker, is_internal: bool) -> Number {
+    fn add_to(&self, home: Home<'_>, after: Duration, waker: Waker, is_internal: bool) -> TimerId {
         let added = self.timers.add(home, self.start + after, waker, is_internal);
         if added.is_early {
             self.monitor.send(Signal::Wake);
         }
-        added.number
+        added.id
     }
 
     /// The monitor sleeps until it knows of a deadline as early as this.
@@ -116,9 +116,9 @@ fn the_monitor_does_not_oversleep_what_is_left_when_the_first_is_removed() {
                 let world = world.clone();
                 thread::spawn(move || {
                     let after = seconds * SECOND;
-                    let number = world.add(after, Waker::noop().clone());
+                    let id = world.add(after, Waker::noop().clone());
                     if removes {
-                        drop(world.timers.remove(world.start + after, number));
+                        drop(world.timers.remove(world.start + after, id));
                     }
                 })
             })
@@ -133,7 +133,7 @@ fn a_timer_is_woken_once_or_removed() {
     explore(Some(3), || {
         let world = World::new();
         let (wakes, waker) = Wakes::new();
-        let number = world.add(SECOND, waker);
+        let id = world.add(SECOND, waker);
         let now = world.start + SECOND;
         let takers: Vec<_> = (0..2)
             .map(|_| {
@@ -141,7 +141,7 @@ fn a_timer_is_woken_once_or_removed() {
                 thread::spawn(move || world.timers.take_internal_due(now, Waker::wake))
             })
             .collect();
-        let removed = world.timers.remove(now, number).is_some();
+        let removed = world.timers.remove(now, id).is_some();
         takers.into_iter().for_each(|taker| taker.join().unwrap());
         assert_eq!(wakes.count(), usize::from(!removed), "woken, or removed: {removed}");
         assert!(world.timers.is_empty());
@@ -194,7 +194,7 @@ fn a_driver_does_not_get_a_shard_in_which_timers_are_left() {
         let world = World::new();
         let shard = world.timers.attach();
         let (wakes, waker) = Wakes::new();
-        let number = world.add_to(Home::Driver(&shard), SECOND, waker, false);
+        let id = world.add_to(Home::Driver(&shard), SECOND, waker, false);
         world.timers.detach(&shard);
         let other = thread::spawn({
             let world = world.clone();
@@ -204,7 +204,7 @@ fn a_driver_does_not_get_a_shard_in_which_timers_are_left() {
                 world.timers.detach(&shard);
             }
         });
-        let removed = world.timers.remove(world.start + SECOND, number).is_some();
+        let removed = world.timers.remove(world.start + SECOND, id).is_some();
         other.join().unwrap();
         assert!(removed, "it is nobody else's");
         assert_eq!(wakes.count(), 0);

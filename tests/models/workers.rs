@@ -9,7 +9,7 @@ use std::time::Duration;
 use loom::thread::{self, JoinHandle};
 
 use crate::idle::parker::Parker;
-use crate::idle::{Idle, Queues};
+use crate::idle::{Idle, Mode};
 use crate::queues::injector::Injector;
 use crate::queues::run_queue::{NextSlot, RawTask};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
@@ -41,9 +41,9 @@ pub(crate) enum Mistake {
 }
 
 pub(crate) struct World {
-    idle: Idle,
+    idle: Idle<Shared>,
     allowed: usize,
-    workers: Vec<Shared>,
+    workers: Vec<Arc<Shared>>,
     injector: Injector<1>,
     ended: AtomicBool,
     mistake: Mistake,
@@ -77,13 +77,19 @@ impl Shared {
     }
 }
 
+impl AsRef<Parker> for Shared {
+    fn as_ref(&self) -> &Parker {
+        &self.parker
+    }
+}
+
 pub(crate) struct Worker {
     world: Arc<World>,
     me: usize,
     /// When it announces its sleep it says so, once.
     announces: Cell<bool>,
     /// It is a spare that was told to leave.
-    has_left: bool,
+    is_retired: bool,
 }
 
 /// When the monitor takes its next look.
@@ -112,7 +118,7 @@ impl World {
         Arc::new(World {
             idle,
             allowed,
-            workers: (0..workers).map(|_| Shared::new()).collect(),
+            workers: (0..workers).map(|_| Arc::new(Shared::new())).collect(),
             injector: Injector::new(),
             ended: AtomicBool::new(false),
             mistake,
@@ -121,7 +127,7 @@ impl World {
 
     /// The worker at `me`, for the calling thread to play.
     pub(crate) fn worker(self: &Arc<Self>, me: usize) -> Worker {
-        Worker { world: self.clone(), me, announces: Cell::new(false), has_left: false }
+        Worker { world: self.clone(), me, announces: Cell::new(false), is_retired: false }
     }
 
     /// Starts the workers from `first` on.
@@ -175,7 +181,7 @@ impl World {
     fn inject_batch(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
             self.injector.push_batch(batch);
-            self.idle.notify(|worker| self.parker(worker));
+            self.idle.notify();
         }
     }
 
@@ -183,19 +189,19 @@ impl World {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
         self.idle.keep_all();
-        self.idle.notify_all(|worker| self.parker(worker));
+        self.idle.notify_all();
     }
 
     /// What exit does first, and when nothing moves.
     pub(crate) fn begin_exit(&self) {
         self.idle.keep_all();
         if self.mistake != Mistake::NotHandedOver {
-            self.idle.wake_sleeper(|worker| self.parker(worker));
+            self.idle.wake_sleeper();
         }
     }
 
-    pub(crate) fn let_spares_leave(&self) {
-        self.idle.let_spares_leave(|worker| self.parker(worker));
+    pub(crate) fn retire_spares(&self) {
+        self.idle.retire_spares();
     }
 
     /// When everybody sleeps, no more and no less than are allowed are available.
@@ -207,12 +213,12 @@ impl World {
     pub(crate) fn assert_nobody_is_left(&self) {
         let summary = self.idle.announce_monitor_sleep();
         let (working, is_asleep) = (self.idle.working(), summary.is_asleep());
-        assert!(working == 0 && is_asleep && !self.idle.somebody_is_idle(), "somebody is counted");
+        assert!(working == 0 && is_asleep && !self.idle.has_idle_worker(), "somebody is counted");
     }
 
     fn pass_on_shared_work(&self) {
         if self.has_shared_work() {
-            self.idle.pass_on(|worker| self.parker(worker));
+            self.idle.pass_on();
         }
     }
 
@@ -233,10 +239,6 @@ impl World {
 
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
-    }
-
-    fn parker(&self, worker: usize) -> &Parker {
-        &self.workers[worker].parker
     }
 
     // The monitor.
@@ -280,7 +282,7 @@ impl World {
 
     /// Says whether there was anything.
     fn share_neglected(&self) -> bool {
-        let neglected: Vec<_> = self.workers.iter().flat_map(Shared::drain).collect();
+        let neglected: Vec<_> = self.workers.iter().flat_map(|worker| worker.drain()).collect();
         let is_any = !neglected.is_empty();
         self.inject_batch(neglected);
         is_any
@@ -312,13 +314,13 @@ impl World {
 
     fn notify_of_shared_work(&self) {
         if self.mistake != Mistake::NotHandedOver && !self.injector.is_empty() {
-            self.idle.notify(|worker| self.parker(worker));
+            self.idle.notify();
         }
     }
 }
 
 impl Worker {
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &Arc<Shared> {
         &self.world.workers[self.me]
     }
 
@@ -394,7 +396,7 @@ impl Worker {
             self.step();
             found = self.after_poll();
         }
-        if !self.has_left {
+        if !self.is_retired {
             self.world.idle.worker_removed(&self.shared().parker);
             self.world.pass_on_shared_work();
         }
@@ -410,8 +412,8 @@ impl Worker {
         self.search(false, true)
     }
 
-    pub(crate) fn has_left(&self) -> bool {
-        self.has_left
+    pub(crate) fn is_retired(&self) -> bool {
+        self.is_retired
     }
 
     /// `RunLoop::find_task`; `None` at the end, or if it is to leave.
@@ -426,17 +428,22 @@ impl Worker {
 
     fn search(&mut self, tiny: bool, is_excess: bool) -> Option<Found> {
         let world = self.world.clone();
-        let backing_off = tiny && world.idle.others_are_awake();
-        let mut searching = !backing_off && !is_excess && world.idle.begin_search();
+        let mut mode = if tiny && world.idle.others_are_awake() {
+            Mode::BackingOff
+        } else if !is_excess && world.idle.begin_search() {
+            Mode::Searching
+        } else {
+            Mode::Waiting
+        };
         let mut is_stale = false;
         loop {
-            let found = match searching {
+            let found = match mode {
                 // Others' next slots it leaves alone.
-                true => self.task_at_hand(),
-                false => None,
+                Mode::Searching => self.task_at_hand(),
+                Mode::BackingOff | Mode::Waiting => None,
             };
             if found.is_some() || world.has_ended() {
-                if searching
+                if mode == Mode::Searching
                     && world.idle.end_search()
                     && world.mistake != Mistake::DutyNotPassedOn
                     && !(is_stale && world.mistake == Mistake::StillBackingOff)
@@ -445,12 +452,12 @@ impl Worker {
                 }
                 return found;
             }
-            if !world.idle.sleep(self.me, searching, backing_off && !searching, self) {
-                self.has_left = true;
+            if !world.idle.sleep(self.shared(), mode, || self.must_stay_awake()) {
+                self.is_retired = true;
                 return None;
             }
-            searching = true;
-            is_stale = backing_off;
+            is_stale |= mode == Mode::BackingOff;
+            mode = Mode::Searching;
         }
     }
 
@@ -464,19 +471,13 @@ impl Worker {
     fn injected_task(&self) -> Option<Found> {
         self.world.take_injected().then_some(Found::Injected)
     }
-}
 
-impl Queues for Worker {
     fn must_stay_awake(&self) -> bool {
         if self.announces.replace(false) {
             self.shared().has_announced_sleep.happen();
         }
         self.world.mistake != Mistake::SleepWithoutLook
             && (self.world.has_ended() || self.world.has_shared_work())
-    }
-
-    fn parker(&self, worker: usize) -> &Parker {
-        self.world.parker(worker)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
-use crate::scheduler::goroutine::registry::Key;
+use crate::scheduler::goroutine::registry::RegistryKey;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::shared::Scheduler;
 
@@ -86,7 +86,7 @@ impl Meta {
         waker.wake_by_ref();
     }
 
-    pub(super) fn set_key(&self, key: Key) {
+    pub(super) fn set_key(&self, key: RegistryKey) {
         self.state.fetch_or(key.0 + 1, Ordering::Relaxed);
     }
 }
@@ -102,7 +102,7 @@ impl State {
     }
 
     #[inline]
-    pub(super) fn key(self) -> Option<Key> {
-        (self.0 & !ABORTED).checked_sub(1).map(Key)
+    pub(super) fn key(self) -> Option<RegistryKey> {
+        (self.0 & !ABORTED).checked_sub(1).map(RegistryKey)
     }
 }

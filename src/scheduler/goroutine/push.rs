@@ -20,21 +20,24 @@ impl Scheduler {
     /// Queues a woken goroutine of this scheduler. The calling thread works for it.
     #[inline]
     pub(super) fn push_woken(&self, context: &Context, task: RawTask, while_running: bool) {
-        match own_queue(context) {
-            Some(worker) if while_running => self.push_yielded(worker, task),
-            // No poll runs here. Woken by a goroutine that has completed: in the next slot, a task that awaits many
-            // such goroutines would run for each of them. Or woken by a timer.
-            Some(worker) if context.polling.get().is_none() => match context.injects_woken.get() {
+        let Some(worker) = own_queue(context) else { return self.inject(task) };
+        if while_running {
+            return self.push_yielded(worker, task);
+        }
+        let is_between_polls = context.polling.get().is_none();
+        if is_between_polls {
+            // A completed goroutine, or a timer, wakes it. It goes to the back, because in the next
+            // slot a task that awaits many goroutines would run once for each.
+            return match context.injects_woken.get() {
                 false => self.push_back(worker, task),
                 true => self.inject(task),
-            },
-            Some(worker) => match worker.next.replace(task) {
-                Some(displaced) => self.push_back(worker, displaced),
-                // This worker runs it next. If its present poll lasts, the monitor gives it to
-                // another worker (`share_neglected`).
-                None => self.idle.ensure_monitor_awake(),
-            },
-            None => self.inject(task),
+            };
+        }
+        match worker.next.replace(task) {
+            Some(displaced) => self.push_back(worker, displaced),
+            // This worker runs it next. If its present poll lasts, the monitor gives it to another
+            // worker (`share_neglected`).
+            None => self.idle.ensure_monitor_awake(),
         }
     }
 

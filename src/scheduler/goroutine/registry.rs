@@ -12,11 +12,11 @@
 //! takes its entries. Outside the lock it wakes each. A goroutine that comes later is refused and
 //! must cancel itself at once. So each goroutine is taken, or is refused, or leaves in time:
 //!
-//! - `enter` and `close` take the same lock. If `enter` comes first, `close` takes the waker. If
-//!   `close` comes first, `enter` is refused. Nothing is in between.
-//! - If exit wakes a goroutine that is still inside the poll that entered it, the wake finds it
+//! - `register` and `close` take the same lock. If `register` comes first, `close` takes the waker.
+//!   If `close` comes first, `register` is refused. Nothing is in between.
+//! - If exit wakes a goroutine that is still inside the poll that registered it, the wake finds it
 //!   running, and it is rescheduled when that poll ends.
-//! - `leave` after `close` finds nothing to remove: exit has the waker, and waking a completed
+//! - `deregister` after `close` finds nothing to remove: exit has the waker, and waking a completed
 //!   goroutine does nothing.
 //!
 //! The polling worker chooses the shard. So workers that run only their own goroutines never wait
@@ -32,12 +32,12 @@ use slab::Slab;
 
 use crate::sync::{Mutex, lock};
 
-/// The place of an entry: [`Registry::enter`] returns it, [`Registry::leave`] needs it. Less than
-/// [`Key::LIMIT`].
+/// The place of an entry: [`Registry::register`] returns it, [`Registry::deregister`] needs it. Less
+/// than [`RegistryKey::LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(pub(crate) u32);
+pub(crate) struct RegistryKey(pub(crate) u32);
 
-impl Key {
+impl RegistryKey {
     pub(crate) const LIMIT: usize = (1 << 31) - 1;
 }
 
@@ -71,13 +71,13 @@ impl<W> Registry<W> {
     }
 
     /// Adds an entry to the shard of `worker`.
-    pub(crate) fn enter(&self, worker: usize, waker: W) -> Result<Key, Closed> {
+    pub(crate) fn register(&self, worker: usize, waker: W) -> Result<RegistryKey, Closed> {
         let shard = worker % self.shards.len();
         match &mut *lock(&self.shards[shard].0) {
             Shard::Open(slab) => {
                 let key = slab.insert(waker) * self.shards.len() + shard;
-                assert!(key < Key::LIMIT, "too many goroutines wait at the same time");
-                Ok(Key(key as u32))
+                assert!(key < RegistryKey::LIMIT, "too many goroutines wait at the same time");
+                Ok(RegistryKey(key as u32))
             }
             Shard::Closed => Err(Closed),
         }
@@ -85,7 +85,7 @@ impl<W> Registry<W> {
 
     /// Removes an entry and returns its waker, to be dropped outside the lock; `None` if exit has
     /// taken it.
-    pub(crate) fn leave(&self, Key(key): Key) -> Option<W> {
+    pub(crate) fn deregister(&self, RegistryKey(key): RegistryKey) -> Option<W> {
         let (shard, index) = (key as usize % self.shards.len(), key as usize / self.shards.len());
         match &mut *lock(&self.shards[shard].0) {
             Shard::Open(slab) => Some(slab.remove(index)),

@@ -8,62 +8,34 @@ use std::sync::Arc;
 
 use crate::scheduler::context::Context;
 use crate::scheduler::goroutine::task::{self, Spawned};
-use crate::scheduler::queues::injector::thread_number;
-use crate::scheduler::queues::run_queue::RawTask;
+use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::shared::{Phase, SHARDS, Scheduler};
 
 impl Scheduler {
-    /// Starts a goroutine. If the runtime is closed, drops the future and returns `None`.
-    pub(crate) fn spawn<F>(
+    /// Starts a goroutine. If the runtime is closed, drops the future instead. Before the goroutine
+    /// can run, `keep` gets it, or `None`. Returns what `keep` makes of it.
+    pub(crate) fn spawn<F, R>(
         self: &Arc<Self>,
         context: Option<&Context>,
         future: F,
         spawned_at: &'static Location<'static>,
-    ) -> Option<Spawned<F::Output>>
+        keep: impl FnOnce(Option<Spawned<F::Output>>) -> R,
+    ) -> R
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
-        let (task, spawned) = self.allocate(context, future, spawned_at)?;
+        if !self.count_spawn(context) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+                self.main.unhandled(payload, Some(spawned_at));
+            }
+            return keep(None);
+        }
+        let (task, spawned) = task::allocate(self, future, spawned_at);
+        let kept = keep(Some(spawned));
         self.push_spawned(context, task);
-        Some(spawned)
-    }
-
-    /// Starts a goroutine without a handle.
-    pub(crate) fn detach<F>(
-        self: &Arc<Self>,
-        context: Option<&Context>,
-        future: F,
-        spawned_at: &'static Location<'static>,
-    ) where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        let context = context.filter(|context| context.belongs_to(Arc::as_ptr(self)));
-        if let Some((task, spawned)) = self.allocate(context, future, spawned_at) {
-            drop(spawned);
-            self.push_spawned(context, task);
-        }
-    }
-
-    fn allocate<F>(
-        self: &Arc<Self>,
-        context: Option<&Context>,
-        future: F,
-        spawned_at: &'static Location<'static>,
-    ) -> Option<(RawTask, Spawned<F::Output>)>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        if self.count_spawn(context) {
-            return Some(task::allocate(self, future, spawned_at));
-        }
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
-            self.main.unhandled(payload, Some(spawned_at));
-        }
-        None
+        kept
     }
 
     /// Counts a goroutine about to be spawned, unless the runtime is closed.
@@ -81,7 +53,7 @@ impl Scheduler {
         if self.phase() >= Phase::Closed {
             return false;
         }
-        let outside = &self.live_count_outside[thread_number() % SHARDS];
+        let outside = &self.live_count_outside[thread_shard_number() % SHARDS];
         outside.count_spawned_outside();
         if self.phase() >= Phase::Closed {
             outside.count_refused_outside();

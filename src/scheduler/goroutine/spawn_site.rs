@@ -6,7 +6,7 @@
 //!
 //! Rejected: keeping only the place in the metadata, and the waker, which only `abort` uses, in the
 //! handle. That cost two read-modify-writes for each spawn. It also made handles 32 bytes instead
-//! of 16, which a program notices that keeps handles in a `Vec` (`docs/benchmarks.md`).
+//! of 16. A program that keeps handles in a `Vec` notices that (`docs/benchmarks.md`).
 
 #![forbid(unsafe_code)]
 
@@ -37,14 +37,14 @@ pub(crate) struct WakerKind {
 
 type Table = HashMap<(usize, TypeId), &'static SpawnSite>;
 
-static ALL: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+static SITES: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 
 /// How many sites a thread caches, each in the place that the address of its location gives.
-const REMEMBERED: usize = 16;
+const CACHED: usize = 16;
 
 thread_local! {
-    static RECENT: [Cell<Option<&'static SpawnSite>>; REMEMBERED] =
-        const { [const { Cell::new(None) }; REMEMBERED] };
+    static CACHE: [Cell<Option<&'static SpawnSite>>; CACHED] =
+        const { [const { Cell::new(None) }; CACHED] };
 }
 
 impl SpawnSite {
@@ -52,12 +52,12 @@ impl SpawnSite {
     #[inline]
     pub(crate) fn of<F: 'static>(spawned_at: &'static Location<'static>) -> &'static SpawnSite {
         let future = TypeId::of::<F>();
-        let place = ptr::from_ref(spawned_at).addr() / size_of::<Location<'_>>() % REMEMBERED;
-        RECENT.with(|recent| match recent[place].get() {
+        let place = ptr::from_ref(spawned_at).addr() / size_of::<Location<'_>>() % CACHED;
+        CACHE.with(|cache| match cache[place].get() {
             Some(site) if ptr::eq(site.spawned_at, spawned_at) && site.future == future => site,
             _ => {
                 let site = SpawnSite::look_up(spawned_at, future);
-                recent[place].set(Some(site));
+                cache[place].set(Some(site));
                 site
             }
         })
@@ -72,7 +72,7 @@ impl SpawnSite {
 
     /// The site with this address, if there is one.
     pub(crate) fn at(address: usize) -> Option<&'static SpawnSite> {
-        lock(&ALL).values().copied().find(|site| ptr::from_ref(*site).addr() == address)
+        lock(&SITES).values().copied().find(|site| ptr::from_ref(*site).addr() == address)
     }
 
     #[cold]
@@ -80,7 +80,7 @@ impl SpawnSite {
         let key = (ptr::from_ref(spawned_at).addr(), future);
         let new =
             || &*Box::leak(Box::new(SpawnSite { spawned_at, future, waker: OnceLock::new() }));
-        lock(&ALL).entry(key).or_insert_with(new)
+        lock(&SITES).entry(key).or_insert_with(new)
     }
 }
 

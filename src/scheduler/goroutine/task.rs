@@ -107,7 +107,7 @@ impl<T> Spawned<T> {
     /// Drops the waker of the last poll. The goroutine would keep it, even once detached, until it
     /// gets another one: here one that does nothing.
     #[cold]
-    pub(crate) fn let_go_of_waker(&mut self) -> Poll<Outcome<T>> {
+    pub(crate) fn clear_waker(&mut self) -> Poll<Outcome<T>> {
         self.poll(Waker::noop())
     }
 
@@ -213,6 +213,9 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
 }
 
 /// Polls a goroutine that a queue gave out. The caller is `worker`.
+///
+/// `async-task` calls `poll` with a waker and nothing else. So this leaves in the context what the
+/// poll needs.
 #[inline]
 pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     let address = ptr::with_exposed_provenance_mut(task);
@@ -257,7 +260,7 @@ impl<F: Future> Future for Goroutine<F> {
             let meta = unsafe { meta.as_ref() };
             let outcome = self.project().poll_or_cancel(context, meta, cx);
             if outcome.is_ready() {
-                leave(context, meta);
+                complete(context, meta);
                 if needs_drop::<F::Output>() {
                     // `async-task` may drop the output now.
                     context.dropping_result_of.set(Some(meta.spawned_at()));
@@ -330,7 +333,7 @@ fn is_cancelled(context: &Context, state: State) -> bool {
 /// Enters the registry, at the first suspension. Returns `false` if the registry is closed.
 fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
     let worker = context.worker().expect("goroutines are polled by workers");
-    match context.scheduler.registry.enter(worker.index, waker.clone()) {
+    match context.scheduler.registry.register(worker.index, waker.clone()) {
         Ok(key) => meta.set_key(key),
         Err(_closed) => return false,
     }
@@ -339,9 +342,9 @@ fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
 
 /// Removes a completed goroutine, whose future is gone, from the registry and the count.
 #[inline]
-fn leave(context: &Context, meta: &Meta) {
+fn complete(context: &Context, meta: &Meta) {
     if let Some(key) = meta.state().key() {
-        drop(context.scheduler.registry.leave(key));
+        drop(context.scheduler.registry.deregister(key));
     }
     context.polling.set(None);
     let worker = context.worker().expect("goroutines are polled by workers");

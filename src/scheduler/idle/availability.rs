@@ -6,7 +6,7 @@
 //! workers, but on a list of its own where no push finds it. To take a place, it moves to the list
 //! of sleepers. When a worker comes back, there is one too many: a sleeper becomes a spare or, if
 //! none sleeps, the worker that came back does after its poll. A spare that has not been needed for
-//! a while is told to leave.
+//! a while is told to retire.
 //!
 //! The argument in `idle/mod.rs` needs one more case: a pusher reads that a worker sleeps, and then
 //! the sleeper becomes a spare. It is not woken. Its look (step 2) wakes another sleeper, or none
@@ -20,6 +20,8 @@
 //!   between two lists 50 ns.
 
 #![forbid(unsafe_code)]
+
+use std::sync::Arc;
 
 use super::parker::{Availability, Parker, Signal};
 use super::{AWAKE, Idle, Lists, SLEEPING};
@@ -39,7 +41,7 @@ impl IdleSummary {
     }
 }
 
-impl Idle {
+impl<W: AsRef<Parker>> Idle<W> {
     /// Counts a worker that is about to start.
     pub(crate) fn worker_added(&self) {
         let mut lists = lock(&self.lists);
@@ -149,17 +151,17 @@ impl Idle {
         lists.available() + lists.blocked + lists.written_off
     }
 
-    /// Tells those spares to leave that have not been needed since the last call.
-    pub(crate) fn let_spares_leave<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    /// Tells those spares to retire that have not been needed since the last call.
+    pub(crate) fn retire_spares(&self) {
         let mut lists = lock(&self.lists);
         let unneeded = lists.unneeded;
-        lists.spares.drain(..unneeded).for_each(|worker| parker(worker).send(Signal::Leave));
+        lists.spares.drain(..unneeded).for_each(|spare| W::as_ref(&spare).send(Signal::Retire));
         lists.unneeded = lists.spares.len();
     }
 
     // Under the lock.
 
-    pub(super) fn add_awake(&self, lists: &mut Lists) {
+    pub(super) fn add_awake(&self, lists: &mut Lists<W>) {
         lists.awake += 1;
         self.word.fetch_add(AWAKE, Ordering::SeqCst);
         if self.keeps_monitor_awake {
@@ -167,13 +169,13 @@ impl Idle {
         }
     }
 
-    pub(super) fn remove_awake(&self, lists: &mut Lists) {
+    pub(super) fn remove_awake(&self, lists: &mut Lists<W>) {
         lists.awake -= 1;
         self.word.fetch_sub(AWAKE, Ordering::SeqCst);
     }
 
     /// Makes a running worker available again, whatever other threads have set.
-    pub(super) fn count_in(&self, lists: &mut Lists, parker: &Parker) {
+    pub(super) fn count_in(&self, lists: &mut Lists<W>, parker: &Parker) {
         if parker.is(Availability::Available) {
             return;
         }
@@ -185,12 +187,12 @@ impl Idle {
     }
 
     /// Makes spares available, up to the allowed number. Returns how many workers are missing.
-    fn fill(&self, lists: &mut Lists) -> usize {
+    fn fill(&self, lists: &mut Lists<W>) -> usize {
         while lists.available() < lists.allowed && self.promote_spare(lists) {}
         lists.allowed.saturating_sub(lists.available())
     }
 
-    pub(super) fn promote_spare(&self, lists: &mut Lists) -> bool {
+    pub(super) fn promote_spare(&self, lists: &mut Lists<W>) -> bool {
         let Some(spare) = lists.spares.pop() else { return false };
         lists.unneeded = lists.unneeded.min(lists.spares.len());
         lists.sleepers.push(spare);
@@ -199,25 +201,25 @@ impl Idle {
     }
 
     /// Makes spares of excess sleepers. Returns whether too many workers are still available.
-    fn trim(&self, lists: &mut Lists) -> bool {
+    fn trim(&self, lists: &mut Lists<W>) -> bool {
         while lists.are_too_many_available() {
-            let Some(worker) = lists.sleepers.pop() else { return true };
+            let Some(sleeper) = lists.sleepers.pop() else { return true };
             self.word.fetch_sub(SLEEPING, Ordering::SeqCst);
-            self.settle_backoff(lists);
-            self.add_spare(lists, worker);
+            self.end_backoff_if_taken(lists);
+            self.add_spare(lists, sleeper);
         }
         false
     }
 
-    pub(super) fn add_spare(&self, lists: &mut Lists, worker: usize) {
-        lists.spares.push(worker);
+    pub(super) fn add_spare(&self, lists: &mut Lists<W>, spare: Arc<W>) {
+        lists.spares.push(spare);
         if lists.monitor_sleeps_without_limit {
             self.wake_monitor_locked(lists);
         }
     }
 }
 
-impl Lists {
+impl<W> Lists<W> {
     /// Awake or asleep.
     fn available(&self) -> usize {
         self.awake + self.sleepers.len()

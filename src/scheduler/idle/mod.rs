@@ -22,8 +22,9 @@
 //! Each worker is *running*, *searching* (awake, without work, looking into other queues) or
 //! *sleeping*. One word counts the workers that search, are awake and sleep, and says whether the
 //! monitor is awake. All of it but the number of searchers changes under the lock of the lists. A
-//! sleeper can be found only on the list of sleepers. A thread that takes one off to wake it owes it
-//! exactly one signal. (`availability.rs` may take one off to make it a spare, without a signal.)
+//! sleeper can be found only on the list of sleepers. A thread that takes one off to wake it owes
+//! it exactly one signal. One exception: `availability.rs` makes a sleeper a spare, and sends no
+//! signal.
 //!
 //! ```text
 //!              begin_search (at most half of those awake)
@@ -34,16 +35,17 @@
 //!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
 //! ```
 //!
-//! 1. (`notify`) A pusher publishes the work and reads the word. If a worker searches, the pusher is done. If
-//!    one sleeps, the pusher takes a sleeper off the list, counts it as a searcher on its behalf,
-//!    and signals it. Until that searcher has found something, further pushes see this searcher
-//!    and wake no other. If no worker sleeps, the pusher wakes the monitor, unless that is awake.
-//! 2. (`sleep`) A worker that goes to sleep puts itself on the list and stops counting as a searcher. Then it
-//!    looks at all queues once more, at the injector with its locks. If it sees shared work, it
-//!    takes itself off the list again. If a pusher was faster, the signal is on its way, and the
-//!    worker takes that.
-//! 3. (`end_search`) The last searcher to find work stops counting as one, then looks once more in the same way,
-//!    and wakes a sleeper if shared work is left.
+//! 1. (`notify`) A pusher publishes the work and reads the word. If a worker searches, the pusher
+//!    is done. If one sleeps, the pusher takes a sleeper off the list, counts it as a searcher on its
+//!    behalf, and signals it. Until that searcher has found something, further pushes see this
+//!    searcher and wake no other. If no worker sleeps, the pusher wakes the monitor, unless that is
+//!    awake.
+//! 2. (`sleep`) A worker that goes to sleep puts itself on the list and stops counting as a
+//!    searcher. Then it looks at all queues once more, at the injector with its locks. If it sees
+//!    shared work, it takes itself off the list again. If a pusher was faster, the signal is on its
+//!    way, and the worker takes that.
+//! 3. (`end_search`) The last searcher to find work stops counting as one, then looks once more in
+//!    the same way, and wakes a sleeper if shared work is left.
 //!
 //! # Why no push is lost
 //!
@@ -69,9 +71,9 @@
 //!
 //! It is a thread of its own (`monitor/mod.rs`). While it is *awake*, it looks periodically for
 //! work that the workers leave waiting, and finds all there is, singles included. It goes to sleep
-//! when there is nothing to see. A thread wakes it when it pushes a single, or shared work
-//! while no worker searches or sleeps. So an idle program has no wake-ups, and a busy one pays only for a read of the
-//! word.
+//! when there is nothing to see. A thread wakes it when it pushes a single, or shared work while no
+//! worker searches or sleeps. So an idle program has no wake-ups, and a busy one pays only for a
+//! read of the word.
 //!
 //! The monitor goes to sleep like a worker: it announces its sleep, and looks again. For the
 //! injector, the argument above holds. A single is pushed without a lock, so its pusher may still
@@ -118,6 +120,7 @@ pub(crate) mod availability;
 pub(crate) mod monitor_wakeup;
 pub(crate) mod parker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
@@ -139,9 +142,22 @@ fn field(word: u64, unit: u64) -> usize {
     (word / unit) as usize & 0xFFFF
 }
 
-pub(crate) struct Idle {
+/// Whether a worker searches, or none sleeps and the monitor is awake.
+#[inline]
+fn needs_no_wake(word: u64) -> bool {
+    field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING
+}
+
+/// Whether one sleeper must not be woken: it backs off, and others are awake.
+fn excludes_one(word: u64) -> bool {
+    word & BACKING_OFF != 0 && field(word, AWAKE) > 0
+}
+
+/// Its methods are in three files: here those for sleeping and waking, in `availability.rs` and
+/// `monitor_wakeup.rs` the others. A worker that sleeps is a `W`.
+pub(crate) struct Idle<W> {
     word: AtomicU64,
-    lists: Mutex<Lists>,
+    lists: Mutex<Lists<W>>,
     /// Where the monitor sleeps.
     monitor: Parker,
     /// The monitor must be awake whenever a worker is.
@@ -150,16 +166,16 @@ pub(crate) struct Idle {
 
 /// State that changes only under the lock. The word mirrors the first four fields, to be read
 /// without the lock.
-struct Lists {
+struct Lists<W> {
     awake: usize,
     /// The first of `sleepers` backs off.
     is_backing_off: bool,
     is_monitor_awake: bool,
     /// The last to fall asleep is woken first.
-    sleepers: Vec<usize>,
+    sleepers: Vec<Arc<W>>,
     /// The last to come is used first.
-    spares: Vec<usize>,
-    /// The least number of spares since the last call of `let_spares_leave`.
+    spares: Vec<Arc<W>>,
+    /// The least number of spares since the last call of `retire_spares`.
     unneeded: usize,
     /// Workers that have announced that they block.
     blocked: usize,
@@ -172,13 +188,16 @@ struct Lists {
     monitor_sleeps_without_limit: bool,
 }
 
-/// What a worker needs in order to sleep.
-pub(crate) trait Queues {
-    /// Whether shared work waits anywhere, by a look that takes the injector's locks; or the runtime
-    /// ends.
-    fn must_stay_awake(&self) -> bool;
-    /// Where a worker sleeps.
-    fn parker(&self, worker: usize) -> &Parker;
+/// What a worker without work does before it sleeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It searches, and counts as a searcher.
+    Searching,
+    /// It does not search, since what it stole last was tiny. If others are awake, it leaves work
+    /// to them for a while.
+    BackingOff,
+    /// It may not search: it is in excess, or enough workers search.
+    Waiting,
 }
 
 /// What a worker becomes when it announces its sleep.
@@ -197,7 +216,7 @@ enum CancelSleep {
     IsSpare,
 }
 
-impl Idle {
+impl<W: AsRef<Parker>> Idle<W> {
     /// `allowed` is how many workers may be available.
     pub(crate) fn new(allowed: usize, keeps_monitor_awake: bool) -> Self {
         Idle {
@@ -220,64 +239,57 @@ impl Idle {
         }
     }
 
-    /// Wakes a worker or the monitor, if needed, after a push.
+    /// Wakes a worker or the monitor, if needed, after a push. During a backoff it wakes no worker
+    /// while others are awake.
     #[inline]
-    pub(crate) fn notify<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn notify(&self) {
         let word = self.word.load(Ordering::Relaxed);
-        if !Idle::is_looked_after(word) {
-            let is_left_to_others = word & BACKING_OFF != 0 && field(word, AWAKE) > 0;
-            self.wake(word, if is_left_to_others { usize::MAX } else { 0 }, parker);
+        if !needs_no_wake(word) {
+            self.wake(word, !excludes_one(word));
         }
     }
 
     /// Wakes a sleeper for what a searcher has left, also during a backoff. It does not wake the
     /// worker that backs off while others are awake.
-    pub(crate) fn pass_on<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn pass_on(&self) {
         let word = self.word.load(Ordering::Relaxed);
-        if !Idle::is_looked_after(word) {
-            let is_one_left_alone = word & BACKING_OFF != 0 && field(word, AWAKE) > 0;
-            self.wake(word, usize::from(is_one_left_alone), parker);
+        if !needs_no_wake(word) {
+            self.wake(word, field(word, SLEEPING) > usize::from(excludes_one(word)));
         }
     }
 
-    /// Whether a worker searches, or none sleeps and the monitor is awake.
-    #[inline]
-    fn is_looked_after(word: u64) -> bool {
-        field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING
-    }
-
-    /// Wakes a sleeper if there are more than `left_alone`, or the monitor if there are none.
+    /// Wakes a sleeper, if it `may`, or the monitor if none sleeps.
     #[cold]
-    fn wake<'a>(&self, word: u64, left_alone: usize, parker: impl Fn(usize) -> &'a Parker) {
-        match field(word, SLEEPING) {
-            0 => self.ensure_monitor_awake_by(word),
-            sleeping if sleeping > left_alone => self.wake_sleeper(parker),
-            _ => {}
+    fn wake(&self, word: u64, may: bool) {
+        if field(word, SLEEPING) == 0 {
+            self.ensure_monitor_awake_by(word);
+        } else if may {
+            self.wake_sleeper();
         }
     }
 
     /// Wakes a sleeper, or the monitor if none sleeps, unless a worker searches.
     #[cold]
-    pub(crate) fn wake_sleeper<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn wake_sleeper(&self) {
         let mut lists = lock(&self.lists);
         if field(self.word.load(Ordering::SeqCst), SEARCHING) > 0 {
             return;
         }
-        let Some(worker) = lists.sleepers.pop() else {
+        let Some(sleeper) = lists.sleepers.pop() else {
             return self.wake_monitor_locked(&mut lists);
         };
         self.count_as_searcher(&mut lists);
         drop(lists);
-        parker(worker).send(Signal::Search);
+        W::as_ref(&sleeper).send(Signal::Search);
     }
 
     /// Wakes all workers and the monitor, at exit.
-    pub(crate) fn notify_all<'a>(&self, parker: impl Fn(usize) -> &'a Parker) {
+    pub(crate) fn notify_all(&self) {
         let mut lists = lock(&self.lists);
         while self.promote_spare(&mut lists) {}
-        while let Some(worker) = lists.sleepers.pop() {
+        while let Some(sleeper) = lists.sleepers.pop() {
             self.count_as_searcher(&mut lists);
-            parker(worker).send(Signal::Search);
+            W::as_ref(&sleeper).send(Signal::Search);
         }
         self.monitor.send(Signal::Wake);
     }
@@ -288,7 +300,7 @@ impl Idle {
     }
 
     /// Whether a worker is free for what waits: asleep, or searching.
-    pub(crate) fn somebody_is_idle(&self) -> bool {
+    pub(crate) fn has_idle_worker(&self) -> bool {
         let word = self.word.load(Ordering::Relaxed);
         field(word, SLEEPING) > 0 || field(word, SEARCHING) > 0
     }
@@ -313,69 +325,63 @@ impl Idle {
         field(before, SEARCHING) == 1
     }
 
-    /// Sleeps until there is something to do. The caller's own queue is empty. With `backing_off`,
-    /// which no searcher may pass, it leaves work to other workers for a while if any are awake.
-    /// Returns `true` as a searcher, or `false` if the worker must leave for good.
+    /// Sleeps until there is something to do. The caller's own queue is empty. `must_stay_awake`
+    /// looks whether the runtime ends or shared work waits anywhere, and takes the injector's
+    /// locks. Returns `true` as a searcher, or `false` if the worker must retire.
     pub(crate) fn sleep(
         &self,
-        me: usize,
-        searching: bool,
-        backing_off: bool,
-        queues: &impl Queues,
+        me: &Arc<W>,
+        mode: Mode,
+        must_stay_awake: impl FnOnce() -> bool,
     ) -> bool {
-        let parker = queues.parker(me);
+        let parker = W::as_ref(me);
         let mut signal = None;
-        if let Sleeper::BackingOff = self.announce_sleep(me, parker, searching, backing_off) {
+        if let Sleeper::BackingOff = self.announce_sleep(me, mode) {
             signal = parker.receive(Some(BACKOFF));
             if signal.is_none() {
                 self.backoff_is_over(me);
             }
         }
-        if signal.is_none() && queues.must_stay_awake() {
+        if signal.is_none() && must_stay_awake() {
             match self.cancel_sleep(me) {
                 CancelSleep::Awake => return true,
                 CancelSleep::SignalComes => {}
-                CancelSleep::IsSpare => self.pass_on(|worker| queues.parker(worker)),
+                CancelSleep::IsSpare => self.pass_on(),
             }
         }
         let signal = signal.or_else(|| parker.receive(None));
         signal == Some(Signal::Search)
     }
 
-    fn announce_sleep(
-        &self,
-        me: usize,
-        parker: &Parker,
-        searching: bool,
-        backing_off: bool,
-    ) -> Sleeper {
+    fn announce_sleep(&self, me: &Arc<W>, mode: Mode) -> Sleeper {
         let mut lists = lock(&self.lists);
-        self.count_in(&mut lists, parker);
-        let backs_off = backing_off && !lists.is_backing_off && lists.awake > 1;
+        self.count_in(&mut lists, W::as_ref(me));
+        let backs_off = mode == Mode::BackingOff && !lists.is_backing_off && lists.awake > 1;
         let (sleeper, gained) = if lists.are_too_many_available() {
-            self.add_spare(&mut lists, me);
+            self.add_spare(&mut lists, me.clone());
             (Sleeper::Spare, 0)
         } else if backs_off {
-            lists.sleepers.insert(0, me);
+            lists.sleepers.insert(0, me.clone());
             lists.is_backing_off = true;
             (Sleeper::BackingOff, SLEEPING + BACKING_OFF)
         } else {
-            lists.sleepers.push(me);
+            lists.sleepers.push(me.clone());
             (Sleeper::Ordinary, SLEEPING)
         };
         lists.awake -= 1;
-        let lost = AWAKE + u64::from(searching) * SEARCHING;
+        let lost = AWAKE + u64::from(mode == Mode::Searching) * SEARCHING;
         self.word.fetch_add(gained.wrapping_sub(lost), Ordering::SeqCst);
         sleeper
     }
 
     /// Takes a sleeper off the list on its own behalf, unless another thread already did.
-    fn cancel_sleep(&self, me: usize) -> CancelSleep {
+    fn cancel_sleep(&self, me: &Arc<W>) -> CancelSleep {
         let mut lists = lock(&self.lists);
-        if lists.spares.contains(&me) {
+        let is_me = |worker: &Arc<W>| Arc::ptr_eq(worker, me);
+        if lists.spares.iter().any(is_me) {
             return CancelSleep::IsSpare;
         }
-        let Some(place) = lists.sleepers.iter().position(|&worker| worker == me) else {
+        let Some(place) = lists.sleepers.iter().position(is_me) else {
             return CancelSleep::SignalComes;
         };
         lists.sleepers.remove(place);
@@ -383,9 +389,10 @@ impl Idle {
         CancelSleep::Awake
     }
 
-    fn backoff_is_over(&self, me: usize) {
+    fn backoff_is_over(&self, me: &Arc<W>) {
         let mut lists = lock(&self.lists);
-        if lists.is_backing_off && lists.sleepers.first() == Some(&me) {
+        let is_first = lists.sleepers.first().is_some_and(|first| Arc::ptr_eq(first, me));
+        if lists.is_backing_off && is_first {
             self.end_backoff(&mut lists);
         }
     }
@@ -393,24 +400,24 @@ impl Idle {
     // Under the lock.
 
     /// Counts a sleeper that was taken off the list as a searcher.
-    fn count_as_searcher(&self, lists: &mut Lists) {
+    fn count_as_searcher(&self, lists: &mut Lists<W>) {
         lists.awake += 1;
         let change = (AWAKE + SEARCHING).wrapping_sub(SLEEPING);
         self.word.fetch_add(change, Ordering::SeqCst);
-        self.settle_backoff(lists);
+        self.end_backoff_if_taken(lists);
         if self.keeps_monitor_awake {
             self.wake_monitor_locked(lists);
         }
     }
 
     /// Ends the backoff if its worker has been taken off the list.
-    fn settle_backoff(&self, lists: &mut Lists) {
+    fn end_backoff_if_taken(&self, lists: &mut Lists<W>) {
         if lists.is_backing_off && lists.sleepers.is_empty() {
             self.end_backoff(lists);
         }
     }
 
-    fn end_backoff(&self, lists: &mut Lists) {
+    fn end_backoff(&self, lists: &mut Lists<W>) {
         lists.is_backing_off = false;
         self.word.fetch_sub(BACKING_OFF, Ordering::SeqCst);
     }

@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use super::availability::IdleSummary;
-use super::parker::Signal;
+use super::parker::{Parker, Signal};
 use super::{Idle, Lists, MONITOR_AWAKE};
 use crate::sync::{Ordering, lock};
 
-impl Idle {
+impl<W: AsRef<Parker>> Idle<W> {
     /// Wakes the monitor, if it sleeps, after the caller has pushed a single.
     #[inline]
     pub(crate) fn ensure_monitor_awake(&self) {
@@ -29,7 +29,7 @@ impl Idle {
         self.wake_monitor_locked(&mut lock(&self.lists));
     }
 
-    pub(super) fn wake_monitor_locked(&self, lists: &mut Lists) {
+    pub(super) fn wake_monitor_locked(&self, lists: &mut Lists<W>) {
         lists.monitor_sleeps_without_limit = false;
         if !lists.is_monitor_awake {
             self.set_monitor_awake(lists, true);
@@ -72,7 +72,7 @@ impl Idle {
         summary
     }
 
-    fn set_monitor_awake(&self, lists: &mut Lists, awake: bool) {
+    fn set_monitor_awake(&self, lists: &mut Lists<W>, awake: bool) {
         if lists.is_monitor_awake != awake {
             lists.is_monitor_awake = awake;
             let change = if awake { MONITOR_AWAKE } else { MONITOR_AWAKE.wrapping_neg() };

@@ -27,7 +27,7 @@ pub(crate) enum Signal {
     /// It was taken off the list, and counts as a searcher.
     Search,
     /// It was taken off the list of spares, because it is no longer needed.
-    Leave,
+    Retire,
     /// For the monitor.
     Wake,
 }

@@ -18,15 +18,15 @@
 //!    its next await, even at one that is always ready.
 //! 6. The phase becomes *closed*. An outside thread that spawns from now on drops the future
 //!    itself, and gets a handle that says cancelled, since no worker is left to drop it. If a
-//!    goroutine was spawned at the last moment, exit goes on waiting. Code that awaits goroutines
-//!    left behind is told.
+//!    goroutine was spawned at the last moment, exit goes on waiting. Exit wakes code that awaits
+//!    goroutines left behind.
 //! 7. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can end.
 //! 8. Main's value is returned, or the winning panic is resumed.
 //!
 //! Goroutines left behind keep the whole scheduler alive for ever: the reference that `block_on`
-//! would drop is leaked. So whatever they do later finds it; all they need besides is their thread,
-//! which is detached. Code outside that awaits their handles is told.
+//! would drop is leaked. So it still exists, whatever they do later. Besides it they need only
+//! their thread, which exit detaches. Exit wakes code outside that awaits their handles.
 //!
 //! # Why nothing is missed
 //!
@@ -72,14 +72,14 @@ pub(crate) fn run_main<F: Future>(
     context.enter(|| scheduler.registry.close(Waker::wake));
     let all_done = wait_for_goroutines(scheduler);
     if !all_done {
-        left_behind::announce(scheduler);
+        left_behind::publish(scheduler);
         if scheduler.config.reports_left_behind {
             report_left_behind(scheduler);
         }
     }
     end_threads(scheduler, all_done);
     scheduler.stop_timers_left();
-    scheduler.threads.requests.deliver_notices();
+    scheduler.threads.requests.deliver_wakes();
     result
 }
 
@@ -122,7 +122,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
     let mut slept = Duration::ZERO;
     loop {
         let seen = scheduler.observe();
-        let verdict = grace.assess(&seen, slept, || scheduler.somebody_lacks_a_core(&core_times));
+        let verdict = grace.assess(&seen, slept, || scheduler.any_lacks_a_core(&core_times));
         let limit = match verdict {
             // A last goroutine may have been spawned meanwhile.
             Verdict::Done if scheduler.phase() < Phase::Closed => {
@@ -136,7 +136,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
             }
             Verdict::Wait(limit) => limit,
             Verdict::WakeWorker(limit) => {
-                scheduler.idle.wake_sleeper(|index| scheduler.parker(index));
+                scheduler.idle.wake_sleeper();
                 limit
             }
             Verdict::StartWorker(limit) => {
@@ -158,7 +158,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
 /// Reports on standard error what is left behind. A thread of its own writes that, since one of the
 /// goroutines may hold the lock of standard error. Main waits for it, but not for long.
 fn report_left_behind(scheduler: &Arc<Scheduler>) {
-    const PATIENCE: Duration = Duration::from_millis(100);
+    const REPORT_TIMEOUT: Duration = Duration::from_millis(100);
     let report = left_behind_sentence(scheduler);
     let (tell, told) = mpsc::channel();
     let write = move || {
@@ -166,7 +166,7 @@ fn report_left_behind(scheduler: &Arc<Scheduler>) {
         let _ = tell.send(());
     };
     if thread::Builder::new().name("gorun-report".to_owned()).spawn(write).is_ok() {
-        let _ = told.recv_timeout(PATIENCE);
+        let _ = told.recv_timeout(REPORT_TIMEOUT);
     }
 }
 
@@ -200,12 +200,12 @@ fn left_behind_sentence(scheduler: &Scheduler) -> String {
 fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     scheduler.enter_phase(Phase::Ended);
     scheduler.threads.start_joining();
-    scheduler.idle.notify_all(|index| scheduler.parker(index));
+    scheduler.idle.notify_all();
     let grace = scheduler.config.exit_grace.max(LEAST_GRACE);
     let mut least = usize::MAX;
     let mut alive = usize::MAX;
     let mut stalled_for = Duration::ZERO;
-    while alive > scheduler.threads.waiting() {
+    while alive > scheduler.nested_waits.workers() {
         stalled_for += nap(NAP, || alive = scheduler.threads.wait_for_an_end(NAP));
         if alive < least {
             least = alive;
@@ -240,7 +240,7 @@ impl Scheduler {
         Observation {
             living,
             finished: self.finished(),
-            nested: self.threads.waiting_goroutines(),
+            nested: self.nested_waits.goroutines(),
             steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),
             in_poll: self.workers_in_poll(),
             workers: self.idle.working() + starting,
@@ -254,7 +254,7 @@ impl Scheduler {
     }
 
     /// Whether a worker in a poll waits for a core, and has hardly had one since `since`.
-    fn somebody_lacks_a_core(&self, since: &[(usize, Duration)]) -> bool {
+    fn any_lacks_a_core(&self, since: &[(usize, Duration)]) -> bool {
         since.iter().any(|&(index, before)| {
             self.worker(index).is_some_and(|worker| {
                 let (is_in_poll, thread) = (worker.is_in_poll(), worker.thread());

@@ -19,13 +19,16 @@
 //! to run this thread, no time passes for the workers either.
 //!
 //! Exit gives up before the limit if all living goroutines sit in a nested `block_on`, and for ten
-//! milliseconds none of them begins or ends one: what they wait for has been dropped, unless it is
-//! a timer or an event inside that `block_on`, or comes from outside. These exit gives up on purpose. A `block_on` in a destructor does not count as nested. Exit waits
-//! for it as long as for others: other goroutines exist that may do what it waits for.
+//! milliseconds none of them begins or ends one: usually exit has dropped what they wait for. If
+//! they wait for a timer, for an event inside that `block_on`, or for something outside, exit gives
+//! them up on purpose. A `block_on` in a destructor does not count as nested. Exit waits for it as
+//! long as for others: other goroutines exist that may do what it waits for.
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
+
+use crate::scheduler::shared::MAX_DRAINERS;
 
 /// The first nap between two looks. Also how long workers may be busy with other things before a
 /// thread is started for the stragglers.
@@ -45,10 +48,6 @@ const WORKER_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long goroutines may end without their number falling.
 const CHAIN_LIMIT: Duration = Duration::from_secs(1);
-
-/// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
-/// that does not end.
-pub(crate) const MAX_DRAINERS: usize = 64;
 
 /// What main's thread sees.
 #[derive(Clone, Copy, Debug, Default)]

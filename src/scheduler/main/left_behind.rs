@@ -27,9 +27,9 @@ use crate::sync::lock;
 /// One of several, so that goroutines that await many handles through a combinator do not contend
 /// for one lock.
 #[repr(align(128))]
-struct Board {
-    /// The addresses of schedulers; each board has them all.
-    left: HashSet<usize, BuildHasherDefault<DefaultHasher>>,
+struct NewsShard {
+    /// The addresses of schedulers; each shard has them all.
+    abandoned: HashSet<usize, BuildHasherDefault<DefaultHasher>>,
     /// Handles' wakers, by the addresses of scheduler and goroutine. `None` after the waker has
     /// been called.
     handles: BTreeMap<(usize, usize), Option<Waker>>,
@@ -37,79 +37,79 @@ struct Board {
     sets: BTreeMap<usize, Waker>,
 }
 
-const BOARDS: usize = 16;
+const SHARDS: usize = 16;
 
-static BOARD: [Mutex<Board>; BOARDS] = [const { Mutex::new(Board::new()) }; BOARDS];
+static NEWS: [Mutex<NewsShard>; SHARDS] = [const { Mutex::new(NewsShard::new()) }; SHARDS];
 
-impl Board {
+impl NewsShard {
     const fn new() -> Self {
-        Board {
-            left: HashSet::with_hasher(BuildHasherDefault::new()),
+        NewsShard {
+            abandoned: HashSet::with_hasher(BuildHasherDefault::new()),
             handles: BTreeMap::new(),
             sets: BTreeMap::new(),
         }
     }
 
-    fn is_left(&self, scheduler: *const Scheduler) -> bool {
-        self.left.contains(&scheduler.addr())
+    fn is_abandoned(&self, scheduler: *const Scheduler) -> bool {
+        self.abandoned.contains(&scheduler.addr())
     }
 }
 
-/// The board for waiters at this address.
-fn board_of(address: usize) -> &'static Mutex<Board> {
-    &BOARD[address / 128 % BOARDS]
+/// The shard for waiters at this address.
+fn shard_of(address: usize) -> &'static Mutex<NewsShard> {
+    &NEWS[address / 128 % SHARDS]
 }
 
 /// Records that goroutines of `scheduler` are left behind, leaks a reference to it, and wakes all
 /// who wait for that news.
-pub(crate) fn announce(scheduler: &Arc<Scheduler>) {
+pub(crate) fn publish(scheduler: &Arc<Scheduler>) {
     std::mem::forget(scheduler.clone());
     let address = Arc::as_ptr(scheduler).addr();
     let mut wakers = Vec::new();
-    for board in &BOARD {
-        let mut board = lock(board);
-        board.left.insert(address);
-        let told = board.handles.range_mut((address, 0)..=(address, usize::MAX));
+    for shard in &NEWS {
+        let mut shard = lock(shard);
+        shard.abandoned.insert(address);
+        let told = shard.handles.range_mut((address, 0)..=(address, usize::MAX));
         wakers.extend(told.filter_map(|(_, waker)| waker.take()));
         // These are not user code. Sets go on waiting, for other runtimes.
-        wakers.extend(board.sets.values().cloned());
+        wakers.extend(shard.sets.values().cloned());
     }
     if !wakers.is_empty() {
         scheduler.request_wakes(wakers);
     }
 }
 
-/// Whether goroutines of the runtime at `scheduler` were left behind. If not, that news will wake
-/// `waker`, which replaces the former one, until the goroutine at `address` is [forgotten](forget).
-pub(crate) fn is_announced_or_wait(
+/// Whether goroutines of the runtime at `scheduler` were left behind. If not, registers `waker` in
+/// place of the former one, until [`forget`]. The news wakes it.
+pub(crate) fn is_published_or_wait(
     scheduler: *const Scheduler,
     address: usize,
     waker: &Waker,
 ) -> bool {
     let waker = waker.clone();
-    let mut board = lock(board_of(address));
-    let is_announced = board.is_left(scheduler);
-    let unused = match is_announced {
+    let mut shard = lock(shard_of(address));
+    let is_published = shard.is_abandoned(scheduler);
+    let unused = match is_published {
         true => Some(waker),
-        false => board.handles.insert((scheduler.addr(), address), Some(waker)).flatten(),
+        false => shard.handles.insert((scheduler.addr(), address), Some(waker)).flatten(),
     };
-    drop(board);
+    drop(shard);
     // Outside the lock.
-    foreign::let_go(unused);
-    is_announced
+    foreign::drop_waker(unused);
+    is_published
 }
 
-/// Whether goroutines of the runtime at `scheduler` were left behind. `near` chooses the board.
-pub(crate) fn is_announced(scheduler: *const Scheduler, near: usize) -> bool {
-    lock(board_of(near)).is_left(scheduler)
+/// Whether goroutines of the runtime at `scheduler` were left behind. `near` chooses the shard.
+pub(crate) fn is_published(scheduler: *const Scheduler, near: usize) -> bool {
+    lock(shard_of(near)).is_abandoned(scheduler)
 }
 
 /// Ends the wait for news of the goroutine at `address`. The goroutine must still have that
 /// address: later another one may wait under it.
 pub(crate) fn forget(scheduler: *const Scheduler, address: usize) {
-    let waker = lock(board_of(address)).handles.remove(&(scheduler.addr(), address));
+    let waker = lock(shard_of(address)).handles.remove(&(scheduler.addr(), address));
     // Outside the lock.
-    foreign::let_go(waker);
+    foreign::drop_waker(waker);
 }
 
 /// Calls a waker whenever goroutines of any runtime are left behind, until it is dropped.
@@ -121,15 +121,15 @@ impl Subscription {
     /// `address` must be the caller's alone as long as `waker` exists. Returns whether there was
     /// such news before. The waker is cloned under a lock, so it must not be user code.
     pub(crate) fn new(address: usize, waker: Waker) -> (Self, bool) {
-        let mut board = lock(board_of(address));
-        board.sets.insert(address, waker);
-        (Subscription { address }, !board.left.is_empty())
+        let mut shard = lock(shard_of(address));
+        shard.sets.insert(address, waker);
+        (Subscription { address }, !shard.abandoned.is_empty())
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let waker = lock(board_of(self.address)).sets.remove(&self.address);
+        let waker = lock(shard_of(self.address)).sets.remove(&self.address);
         // Outside the lock.
         drop(waker);
     }
@@ -151,10 +151,10 @@ mod tests {
     /// How many handles of the caller's runtime wait for the news.
     fn handles_waiting() -> usize {
         let address = context::with_inside(|c| Arc::as_ptr(&c.unwrap().scheduler).addr());
-        let on = |board: &Mutex<Board>| {
-            lock(board).handles.keys().filter(|(scheduler, _)| *scheduler == address).count()
+        let on = |shard: &Mutex<NewsShard>| {
+            lock(shard).handles.keys().filter(|(scheduler, _)| *scheduler == address).count()
         };
-        BOARD.iter().map(on).sum()
+        NEWS.iter().map(on).sum()
     }
 
     #[test]
@@ -178,22 +178,22 @@ mod tests {
 
     #[test]
     fn a_look_costs_the_same_however_many_runtimes_were_left_behind() {
-        fn time(board: &Board) -> Duration {
+        fn time(shard: &NewsShard) -> Duration {
             let pass = || {
                 let start = Instant::now();
                 for place in 0..1000 {
                     let scheduler = ptr::without_provenance(black_box(place * 64 + 8));
-                    assert!(!board.is_left(scheduler));
+                    assert!(!shard.is_abandoned(scheduler));
                 }
                 start.elapsed()
             };
             (0..20).map(|_| pass()).min().unwrap()
         }
-        let mut board = Board::new();
-        board.left.insert(64);
-        let few = time(&board);
-        board.left.extend((1..100_000).map(|number| number * 64));
+        let mut shard = NewsShard::new();
+        shard.abandoned.insert(64);
+        let few = time(&shard);
+        shard.abandoned.extend((1..100_000).map(|number| number * 64));
         // A list would take a hundred thousand times as long.
-        assert!(time(&board) < 50 * few, "{:?}, and {few:?} for one", time(&board));
+        assert!(time(&shard) < 50 * few, "{:?}, and {few:?} for one", time(&shard));
     }
 }

@@ -15,7 +15,7 @@
 //! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
 //!   injector and the timers (`run_loop.rs`). The goroutine of a poll that lasts gives way at its
 //!   next operation (`gate.rs`).
-//! - It lets spares leave that have not been needed for a second.
+//! - It retires spares that have not been needed for a second.
 //! - It reports goroutines that hold a worker for too long.
 //!
 //! It also keeps time for the timers (`timer_queue/mod.rs`), and wakes at their deadlines.
@@ -26,7 +26,6 @@
 
 #![forbid(unsafe_code)]
 
-pub(crate) mod os_thread;
 pub(crate) mod report;
 pub(crate) mod stall_detector;
 
@@ -37,10 +36,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::scheduler::main::grace::MAX_DRAINERS;
 use crate::scheduler::monitor::report::{Blocked, Reports};
-use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector};
-use crate::scheduler::shared::{Phase, Scheduler};
+use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
+use crate::scheduler::shared::{MAX_DRAINERS, Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.
@@ -62,7 +60,7 @@ const LONG_SLEEP: Duration = Duration::from_secs(1);
 /// nothing.
 const LONGEST_STEP: Duration = Duration::from_millis(20);
 
-/// A spare leaves when it has not been needed for this long, or up to twice as long.
+/// A spare retires when it has not been needed for this long, or up to twice as long.
 const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The pause after the system has refused a thread.
@@ -83,14 +81,13 @@ struct Monitor {
     scheduler: Arc<Scheduler>,
     detector: StallDetector,
     reports: Reports,
-    seen: Vec<Seen>,
+    /// The last one. Its time comes from a clock that stops while the process is stopped.
+    sample: Sample,
     /// How many workers may be available, as last told to `Idle`.
     allowed: usize,
     next_sleep: Duration,
     sampled_last: Instant,
-    /// The time of that sample, on a clock that stops while the process is stopped.
-    counted: Instant,
-    spares_left_at: Instant,
+    spares_retired_at: Instant,
     refused_until: Option<Instant>,
 }
 
@@ -100,12 +97,11 @@ impl Monitor {
         Monitor {
             detector: StallDetector::new(),
             reports: Reports::new(scheduler.config.on_blocked.clone()),
-            seen: Vec::new(),
+            sample: Sample { now, workers: Vec::new(), work_waits: false, has_idle_worker: false },
             allowed: scheduler.config.workers,
             next_sleep: SHORT_SLEEP,
             sampled_last: now,
-            counted: now,
-            spares_left_at: now,
+            spares_retired_at: now,
             refused_until: None,
             scheduler,
         }
@@ -147,7 +143,7 @@ impl Monitor {
         }
         self.start_drainers();
         scheduler.threads.requests.report_noted_refusal();
-        scheduler.threads.requests.send_notices();
+        scheduler.threads.requests.send_wakes();
     }
 
     /// Starts the threads that drop, at exit, what no worker reaches.
@@ -170,55 +166,66 @@ impl Monitor {
         scheduler.timers.check_drivers(now);
         let some_are_overdue = scheduler.wake_internal_due(now);
         if some_are_overdue {
-            scheduler.idle.wake_sleeper(|index| scheduler.parker(index));
+            scheduler.idle.wake_sleeper();
         }
         some_are_overdue
     }
 
     /// Takes a sample, and acts on it. Returns how long to sleep.
     fn inspect(&mut self, now: Instant) -> Option<Duration> {
-        let scheduler = self.scheduler.clone();
-        self.seen.clear();
-        self.seen.extend(scheduler.workers().map(Seen::from));
-        let work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
-        let somebody_is_idle = scheduler.idle.somebody_is_idle();
-        self.counted += (now - self.sampled_last).min(LONGEST_STEP);
-        self.sampled_last = now;
-        let sample =
-            Sample { now: self.counted, workers: &self.seen, work_waits, somebody_is_idle };
-        let verdict = self.detector.assess(&sample, |index| {
-            scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
-        });
+        self.take_sample(now);
+        let verdict = self.judge();
+        self.act(&verdict, now);
+        if verdict.is_quiet {
+            return self.announce_sleep(verdict.next_sample);
+        }
+        self.next_sleep = SHORT_SLEEP;
+        self.scheduler.idle.cancel_monitor_sleep();
+        Some(verdict.next_sample)
+    }
 
+    fn take_sample(&mut self, now: Instant) {
+        let (sample, scheduler) = (&mut self.sample, &self.scheduler);
+        sample.workers.clear();
+        sample.workers.extend(scheduler.workers().map(Seen::from));
+        sample.work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
+        sample.has_idle_worker = scheduler.idle.has_idle_worker();
+        sample.now += (now - self.sampled_last).min(LONGEST_STEP);
+        self.sampled_last = now;
+    }
+
+    fn judge(&mut self) -> Verdict {
+        self.detector.assess(&self.sample, |index| {
+            self.scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
+        })
+    }
+
+    fn act(&mut self, verdict: &Verdict, now: Instant) {
+        let scheduler = self.scheduler.clone();
         let still_neglecting = self.give_a_moment(&verdict.perhaps_neglecting);
         for &index in verdict.neglecting.iter().chain(&still_neglecting) {
             scheduler.share_neglected(index);
         }
         for &index in &verdict.stuck {
-            scheduler.write_off(index, self.seen[index].ticks);
+            scheduler.write_off(index, self.sample.workers[index].ticks);
         }
         scheduler.request_check_in(&verdict.slow);
         for worker in verdict.overdue.iter().filter_map(|&index| scheduler.worker(index)) {
             worker.budget.exhaust();
         }
-        if !somebody_is_idle || verdict.extra > 0 || self.allowed != scheduler.config.workers {
+        let is_as_configured = verdict.extra == 0 && self.allowed == scheduler.config.workers;
+        if !self.sample.has_idle_worker || !is_as_configured {
             self.cover(verdict.extra, now);
         }
-        if work_waits || !(verdict.neglecting.is_empty() && verdict.stuck.is_empty()) {
+        let gave_away = !(verdict.neglecting.is_empty() && verdict.stuck.is_empty());
+        if self.sample.work_waits || gave_away {
             scheduler.notify_of_shared_work();
         }
         self.report();
-        if now - self.spares_left_at >= SPARE_LIFETIME {
-            self.spares_left_at = now;
-            scheduler.idle.let_spares_leave(|index| scheduler.parker(index));
+        if now - self.spares_retired_at >= SPARE_LIFETIME {
+            self.spares_retired_at = now;
+            scheduler.idle.retire_spares();
         }
-
-        if verdict.is_quiet {
-            return self.announce_sleep(verdict.next_sample);
-        }
-        self.next_sleep = SHORT_SLEEP;
-        scheduler.idle.cancel_monitor_sleep();
-        Some(verdict.next_sample)
     }
 
     /// Which of these workers, whose polls have just begun, do not end them soon.
@@ -228,7 +235,7 @@ impl Monitor {
         loop {
             left.retain(|&index| {
                 let ticks = self.scheduler.worker(index).map(Worker::ticks);
-                ticks == Some(self.seen[index].ticks)
+                ticks == Some(self.sample.workers[index].ticks)
             });
             if left.is_empty() || start.elapsed() >= MOMENT {
                 return left;
@@ -271,8 +278,8 @@ impl Monitor {
     }
 
     fn report(&mut self) {
-        for (index, seen) in self.seen.iter().enumerate() {
-            let held_for = self.detector.held_for(index, self.counted);
+        for (index, seen) in self.sample.workers.iter().enumerate() {
+            let held_for = self.detector.held_for(index, self.sample.now);
             if !self.reports.concern(held_for) || !seen.is_in_poll() {
                 continue;
             }

@@ -13,8 +13,8 @@
 //! first by one and then twofold, until there are enough. If fewer sleep, the others serve what
 //! waits; more workers would crowd the cores, and leave late when they are no longer needed. After
 //! 10 ms in which no worker was found asleep, the configured number holds again. Workers that
-//! compute are replaced one for one: they share the cores, so more of them gain only a turn for
-//! what waits, and one round of replacements every 10 ms gives that turn.
+//! compute are replaced one for one: they share the cores, so a further worker gives waiting
+//! work a turn, and nothing more. One round of replacements every 10 ms is enough for that turn.
 //!
 //! A worker is *slow* if it has begun so few polls since the last sample that tasks in the
 //! injector, or due timers, would not get their turn. It is *overdue* if it has been in one poll
@@ -72,14 +72,13 @@ impl Seen {
 }
 
 /// All workers at one moment.
-#[derive(Clone, Copy)]
-pub(crate) struct Sample<'a> {
+pub(crate) struct Sample {
     pub(crate) now: Instant,
-    pub(crate) workers: &'a [Seen],
+    pub(crate) workers: Vec<Seen>,
     /// Work waits outside the workers' own queues.
     pub(crate) work_waits: bool,
     /// Some worker has nothing to do.
-    pub(crate) somebody_is_idle: bool,
+    pub(crate) has_idle_worker: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -105,7 +104,7 @@ pub(crate) struct Verdict {
 /// What the monitor remembers.
 pub(crate) struct StallDetector {
     polls: Vec<Poll>,
-    /// Since when work has waited that no worker is free for.
+    /// When work began to wait while no worker was free.
     waits_since: Option<Instant>,
     extra: usize,
     slept_last: Option<Instant>,
@@ -135,13 +134,13 @@ impl StallDetector {
     /// `is_asleep` queries the kernel about a worker's thread.
     pub(crate) fn assess(
         &mut self,
-        sample: &Sample<'_>,
+        sample: &Sample,
         mut is_asleep: impl FnMut(usize) -> bool,
     ) -> Verdict {
-        let Sample { now, workers, somebody_is_idle, .. } = *sample;
+        let &Sample { now, ref workers, has_idle_worker, .. } = sample;
         let has_tasks = workers.iter().any(|seen| seen.has_tasks);
         let any_waits = sample.work_waits || has_tasks;
-        let waits_since = match any_waits && !somebody_is_idle {
+        let waits_since = match any_waits && !has_idle_worker {
             true => Some(*self.waits_since.get_or_insert(now)),
             false => None,
         };
@@ -149,7 +148,7 @@ impl StallDetector {
 
         let has_moved = self.note_progress(workers, now);
         let served_last = waits_since.max(self.newest(workers));
-        let nobody_serves = served_last.is_some_and(|last| now - last >= COMPUTING);
+        let none_serves = served_last.is_some_and(|last| now - last >= COMPUTING);
         let (mut polling, mut slept) = (0, 0);
         let (mut neglecting, mut perhaps_neglecting) = (Vec::new(), Vec::new());
         let mut stuck = Vec::new();
@@ -158,13 +157,13 @@ impl StallDetector {
             if !seen.is_in_poll() {
                 continue;
             }
-            if !somebody_is_idle && seen.polls.wrapping_sub(poll.polls) < FEW_POLLS {
+            if !has_idle_worker && seen.polls.wrapping_sub(poll.polls) < FEW_POLLS {
                 slow.push(worker);
             }
             if any_waits && poll.since < now {
                 overdue.push(worker);
             }
-            if seen.has_tasks && (somebody_is_idle || poll.is_stuck) {
+            if seen.has_tasks && (has_idle_worker || poll.is_stuck) {
                 let is_new = poll.since == now;
                 if is_new { &mut perhaps_neglecting } else { &mut neglecting }.push(worker);
             }
@@ -175,7 +174,7 @@ impl StallDetector {
             if waits_since.is_some() {
                 let sleeps = poll.is_asleep(now, || is_asleep(worker));
                 slept += usize::from(sleeps);
-                if sleeps || nobody_serves {
+                if sleeps || none_serves {
                     poll.is_stuck = true;
                     stuck.push(worker);
                 }
@@ -191,7 +190,7 @@ impl StallDetector {
             overdue,
             extra: self.extra,
             is_quiet: !has_moved && !any_waits && self.extra == 0,
-            next_sample: match somebody_is_idle {
+            next_sample: match has_idle_worker {
                 true => BESIDE_IDLERS,
                 false => WITHOUT_IDLERS,
             },

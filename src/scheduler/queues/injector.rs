@@ -1,4 +1,5 @@
-//! The global run queue: tasks that threads push outside of a worker's polls, and tasks that overflow a worker's ring.
+//! The global run queue: tasks that threads push outside of a worker's polls, and tasks that
+//! overflow a worker's ring.
 //!
 //! It is a set of deques, each behind a lock. A thread always pushes to the same one. So threads
 //! that push at the same time mostly use different deques: they neither wait for each other nor
@@ -31,7 +32,7 @@ const KEPT_CAPACITY: usize = 4096;
 pub(crate) struct Injector<const SHARDS: usize> {
     shards: [Shard; SHARDS],
     drained: Shard,
-    /// The shard that comes first in `take_in_turn`. It is a hint and orders nothing.
+    /// The shard that comes first in `take_round_robin`. It is a hint and orders nothing.
     turn: AtomicUsize,
 }
 
@@ -96,7 +97,7 @@ impl<const SHARDS: usize> Injector<SHARDS> {
 
     /// Takes one task. The deques that hold tasks take turns, whoever takes.
     #[cold]
-    pub(crate) fn take_in_turn(&self) -> Option<RawTask> {
+    pub(crate) fn take_round_robin(&self) -> Option<RawTask> {
         let turn = self.turn.load(Ordering::Relaxed);
         self.filled_from(turn).find_map(|(index, shard)| {
             let taken = shard.change(|tasks| take_share(tasks, 0, 1))?;
@@ -116,7 +117,7 @@ impl<const SHARDS: usize> Injector<SHARDS> {
     }
 
     fn own_shard(&self) -> &Shard {
-        &self.shards[thread_number() % SHARDS]
+        &self.shards[thread_shard_number() % SHARDS]
     }
 }
 
@@ -145,7 +146,7 @@ fn take_share(tasks: &mut VecDeque<RawTask>, room: usize, sharers: usize) -> Opt
 
 /// A number unique to the calling thread, which spreads threads over shards.
 #[inline]
-pub(crate) fn thread_number() -> usize {
+pub(crate) fn thread_shard_number() -> usize {
     // Std's atomic, not the modelled one: it orders nothing.
     static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
     thread_local! {

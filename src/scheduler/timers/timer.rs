@@ -10,21 +10,21 @@ use std::time::Instant;
 use crate::clock;
 use crate::scheduler::context::{self, Context};
 use crate::scheduler::foreign;
-use crate::scheduler::queues::injector::thread_number;
+use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::shared::{Phase, Scheduler};
-use crate::scheduler::timers::timer_queue::{Home, Number, Shard};
+use crate::scheduler::timers::timer_queue::{Home, Shard, TimerId};
 
 /// Removes itself when dropped.
 pub(crate) struct Timer {
     scheduler: Arc<Scheduler>,
     deadline: Instant,
     /// `Some` while it waits.
-    number: Option<Number>,
+    id: Option<TimerId>,
 }
 
 impl Timer {
     pub(crate) fn new(scheduler: Arc<Scheduler>, deadline: Instant) -> Self {
-        Timer { scheduler, deadline, number: None }
+        Timer { scheduler, deadline, id: None }
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -33,7 +33,7 @@ impl Timer {
 
     /// Whether `wait` has been called, since the last `reset` or `cancel`.
     pub(crate) fn is_waited_for(&self) -> bool {
-        self.number.is_some()
+        self.id.is_some()
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -56,23 +56,23 @@ impl Timer {
     }
 
     pub(crate) fn cancel(&mut self) {
-        if let Some(number) = self.number.take() {
+        if let Some(id) = self.id.take() {
             // Outside the lock.
-            foreign::let_go(self.scheduler.timers.remove(self.deadline, number));
+            foreign::drop_waker(self.scheduler.timers.remove(self.deadline, id));
         }
     }
 
     /// Wakes `waker` when the timer is due, or has stopped. Returns whether it already is, or has.
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
-        if let Some(number) = self.number {
-            match self.scheduler.timers.will_wake(self.deadline, number, waker) {
+        if let Some(id) = self.id {
+            match self.scheduler.timers.will_wake(self.deadline, id, waker) {
                 Some(true) => return false,
                 // The new entry goes to the present waiter's shard.
                 Some(false) => self.cancel(),
                 None => return true,
             }
         }
-        self.number = Some(self.add(waker));
+        self.id = Some(self.add(waker));
         // Only now: the thread that stops all timers does so once.
         let has_stopped = self.has_stopped();
         if has_stopped {
@@ -82,15 +82,15 @@ impl Timer {
         has_stopped
     }
 
-    fn add(&self, waker: &Waker) -> Number {
+    fn add(&self, waker: &Waker) -> TimerId {
         let scheduler = &self.scheduler;
         let (driver, near, is_internal) = context::with_inside(|context| {
-            let Some(context) = context else { return (None, thread_number(), false) };
+            let Some(context) = context else { return (None, thread_shard_number(), false) };
             let is_internal = context.is_internal(waker);
             if context.is_driving() && self.belongs_to(context) {
                 return (context.driver.borrow().clone(), 0, is_internal);
             }
-            let near = context.worker().map_or_else(thread_number, |worker| worker.index);
+            let near = context.worker().map_or_else(thread_shard_number, |worker| worker.index);
             (None, near, is_internal)
         });
         let home = match &driver {
@@ -101,7 +101,7 @@ impl Timer {
         if added.is_early {
             scheduler.idle.notify_monitor();
         }
-        added.number
+        added.id
     }
 }
 
@@ -141,7 +141,7 @@ impl Scheduler {
         }
     }
 
-    /// Has the foreign wakers called that no worker has reached.
+    /// Calls, on a thread of its own, the foreign wakers that no worker has reached.
     pub(crate) fn stop_timers_left(&self) {
         let left: Vec<_> = std::iter::from_fn(|| self.timers.take_foreign()).collect();
         if !left.is_empty() {

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-pub(crate) mod blocking;
+pub(crate) mod away;
+mod helper_threads;
+pub(crate) mod nested_waits;
 mod run_loop;
 mod start;
 pub(crate) mod steal_meter;
@@ -16,7 +18,7 @@ use crate::scheduler::budget::Budget;
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::idle::parker::{Availability, Parker};
-use crate::scheduler::monitor::os_thread::ThreadNumber;
+use crate::scheduler::os_thread::OsThreadId;
 use crate::scheduler::queues::run_queue::{NextSlot, RawTask, Ring};
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -58,11 +60,11 @@ impl Worker {
 
     /// Notes that the calling thread is this worker from now on.
     pub(crate) fn set_thread(&self) {
-        self.thread.store(ThreadNumber::current().0, Ordering::Relaxed);
+        self.thread.store(OsThreadId::current().0, Ordering::Relaxed);
     }
 
-    pub(crate) fn thread(&self) -> ThreadNumber {
-        ThreadNumber(self.thread.load(Ordering::Relaxed))
+    pub(crate) fn thread(&self) -> OsThreadId {
+        OsThreadId(self.thread.load(Ordering::Relaxed))
     }
 
     /// Whether the worker has announced that it blocks.
@@ -153,5 +155,11 @@ impl Worker {
     #[inline]
     pub(crate) fn has_shared_work(&self) -> bool {
         self.ring.len() >= 2
+    }
+}
+
+impl AsRef<Parker> for Worker {
+    fn as_ref(&self) -> &Parker {
+        &self.parker
     }
 }

@@ -4,7 +4,7 @@
 //! # A fair turn in time
 //!
 //! The injector and the timers have their turn every 61 polls. With long polls that would be late.
-//! So the monitor, which samples every millisecond, asks each worker to *check in* that has begun
+//! So the monitor, which samples every millisecond, asks a worker to *check in* if it has begun
 //! fewer than 61 polls since the last sample. After its poll the worker looks at once, then after
 //! two polls more, then after four, until it is back at 61 or is asked again. If its polls take a
 //! millisecond or more, it looks after each of them, and alternates between an injected goroutine
@@ -27,8 +27,7 @@ use crate::clock;
 use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::goroutine::task;
-use crate::scheduler::idle::Queues;
-use crate::scheduler::idle::parker::Parker;
+use crate::scheduler::idle::Mode;
 use crate::scheduler::queues::prefetch::prefetch;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, Scheduler};
@@ -54,7 +53,7 @@ const MAX_PAUSE: Duration = Duration::from_micros(100);
 /// How many times a searcher visits all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
 
-/// Runs a worker until the runtime ends, or until it leaves as a spare that is not needed.
+/// Runs a worker until the runtime ends, or until it retires as a spare that is not needed.
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
@@ -81,8 +80,8 @@ struct RunLoop<'a> {
     took_injected: bool,
     slot_streak: u32,
     steals: StealMeter,
-    /// It is a spare that was told to leave.
-    has_left: bool,
+    /// It is a spare that was told to retire.
+    is_retired: bool,
 }
 
 impl<'a> RunLoop<'a> {
@@ -99,11 +98,12 @@ impl<'a> RunLoop<'a> {
             took_injected: false,
             slot_streak: 0,
             steals: StealMeter::new(),
-            has_left: false,
+            is_retired: false,
         }
     }
 
-    // Never inline: inside `thread_main` the loop has fewer registers, which costs four instructions a poll.
+    // Never inline: inside `thread_main` the loop has fewer registers, which costs four
+    // instructions a poll.
     #[inline(never)]
     fn run(&mut self) {
         'search: while let Some(mut task) = self.find_task() {
@@ -118,7 +118,7 @@ impl<'a> RunLoop<'a> {
                 }
             }
         }
-        if !self.has_left {
+        if !self.is_retired {
             self.call_others(Scheduler::stop_foreign_timers);
             self.scheduler.idle.worker_removed(&self.worker.parker);
             self.scheduler.pass_on_shared_work();
@@ -166,21 +166,31 @@ impl<'a> RunLoop<'a> {
 
     /// Searches, and sleeps, until there is a task, or until this worker must end.
     fn search(&mut self, is_excess: bool) -> Option<RawTask> {
-        let scheduler = self.scheduler;
-        let mut worth = self.steals.end();
-        let mut backing_off = worth != Worth::Fair && scheduler.idle.others_are_awake();
-        let mut searching = !backing_off && !is_excess && scheduler.idle.begin_search();
+        let (scheduler, me) = (self.scheduler, self.context.worker().expect("it is a worker"));
+        let worth = self.steals.end();
+        let mut mode = match worth {
+            Worth::OneTiny | Worth::ManyTiny(_) if scheduler.idle.others_are_awake() => {
+                Mode::BackingOff
+            }
+            _ if is_excess => Mode::Waiting,
+            _ => self.begin_search(),
+        };
+        // Another worker spawns them one by one. Let more of them accumulate than last time.
+        let mut pause = match worth {
+            Worth::ManyTiny(took) => Some((2 * took).min(MAX_PAUSE)),
+            Worth::OneTiny | Worth::Fair => None,
+        };
         loop {
-            let found = match searching {
-                true => {
-                    searching = self.check_timers_as_searcher();
-                    let found = self.task_at_hand();
-                    if searching { found.or_else(|| self.steal()) } else { found }
+            let mut found = None;
+            if mode == Mode::Searching {
+                mode = self.check_timers_as_searcher();
+                found = self.task_at_hand();
+                if mode == Mode::Searching {
+                    found = found.or_else(|| self.steal());
                 }
-                false => None,
-            };
+            }
             if found.is_some() || self.is_to_end() {
-                if searching && scheduler.idle.end_search() {
+                if mode == Mode::Searching && scheduler.idle.end_search() {
                     scheduler.pass_on_shared_work();
                 }
                 self.steals.begin();
@@ -190,11 +200,9 @@ impl<'a> RunLoop<'a> {
                 // Perhaps this worker ran the last goroutine that exit waits for.
                 scheduler.main.unpark();
             }
-            if searching {
-                if let Worth::ManyTiny(took) = worth {
-                    // Another worker spawns them one by one. Let more of them accumulate than last
-                    // time.
-                    yield_for((2 * took).min(MAX_PAUSE));
+            if mode == Mode::Searching {
+                if let Some(pause) = pause {
+                    yield_for(pause);
                 }
                 // On a busy machine this may take long, and meanwhile no push wakes another worker.
                 let came = spin_until(|| self.is_to_end() || scheduler.has_shared_work_or_timers());
@@ -202,14 +210,18 @@ impl<'a> RunLoop<'a> {
                     continue;
                 }
             }
-            let backs_off = backing_off && !searching;
-            if !scheduler.idle.sleep(self.worker.index, searching, backs_off, self) {
-                self.has_left = true;
+            let must_stay_awake = || self.is_to_end() || scheduler.has_shared_work_locked();
+            if !scheduler.idle.sleep(me, mode, must_stay_awake) {
+                self.is_retired = true;
                 return None;
             }
             // What this worker knew before its sleep is out of date.
-            (searching, backing_off, worth) = (true, false, Worth::Fair);
+            (mode, pause) = (Mode::Searching, None);
         }
+    }
+
+    fn begin_search(&self) -> Mode {
+        if self.scheduler.idle.begin_search() { Mode::Searching } else { Mode::Waiting }
     }
 
     #[inline]
@@ -237,17 +249,17 @@ impl<'a> RunLoop<'a> {
         self.worker.end_poll();
     }
 
-    /// Returns whether this worker is still a searcher. It stops searching while it calls foreign
+    /// Returns what this worker, a searcher, is now. It stops searching while it calls foreign
     /// code, because pushes would otherwise rely on it.
-    fn check_timers_as_searcher(&self) -> bool {
+    fn check_timers_as_searcher(&self) -> Mode {
         if !self.check_timers() {
-            return true;
+            return Mode::Searching;
         }
         if self.scheduler.idle.end_search() {
             self.scheduler.pass_on_shared_work();
         }
         self.wake_others_due();
-        self.scheduler.idle.begin_search()
+        self.begin_search()
     }
 
     /// A task from this worker's own queue.
@@ -299,7 +311,7 @@ impl<'a> RunLoop<'a> {
     #[inline]
     fn injected_task(&mut self) -> Option<RawTask> {
         if self.check_interval < INJECTOR_INTERVAL {
-            return self.scheduler.take_injected_in_turn();
+            return self.scheduler.take_one_injected();
         }
         let (task, batch) = self.scheduler.take_injected(self.worker)?;
         self.steals.add(1 + batch);
@@ -332,15 +344,5 @@ impl<'a> RunLoop<'a> {
             }
         }
         None
-    }
-}
-
-impl Queues for RunLoop<'_> {
-    fn must_stay_awake(&self) -> bool {
-        self.is_to_end() || self.scheduler.has_shared_work_locked()
-    }
-
-    fn parker(&self, worker: usize) -> &Parker {
-        self.scheduler.parker(worker)
     }
 }

@@ -12,17 +12,23 @@
 //! wherever it is (`idle/mod.rs`). It goes on without waiting for an answer. Whenever the monitor
 //! has been woken, it takes what has been noted before it does anything else.
 //!
-//! - *What is noted is taken.* The signal comes after the note, and the monitor takes after it has
-//!   received the signal. If a signal comes while another one waits, the monitor receives them
+//! - *The monitor misses no request.* The signal comes after the note, and the monitor takes after it
+//!   has received the signal. If a signal comes while another one waits, the monitor receives them
 //!   together, still after both notes.
 //! - *A cover comes if its worker is still away.* When the monitor takes, it counts the missing
 //!   workers, under the lock of the lists. If the worker is back by then, the monitor still starts
 //!   one thread, unless there is a spare: otherwise each short call of `blocking` would signal the
 //!   monitor.
 //! - *At the end.* The monitor takes for the last time after the phase is *ended*. Then it starts
-//!   no more covers and drainers, but still reports refusals and sends notices. What is noted later
+//!   no more covers and drainers, but still reports refusals and sends wakes. What is noted later
 //!   is not taken: exit waits for workers that block by then according to its rules, or leaves them
 //!   behind.
+//! - *No waker is lost.* What the monitor has left, or has brought back because no thread could be
+//!   started, main's thread takes when it no longer waits for the monitor. Wakers that come later
+//!   are refused, and those who bring them have them called.
+//!
+//! Modelled in `tests/models/thread_requests.rs`. `helper_threads.rs` has the threads that call
+//! wakers and report refusals.
 //!
 //! # Rejected
 //!
@@ -33,13 +39,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::io;
+use std::mem;
 use std::task::Waker;
-use std::thread;
 
-use crate::panics;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
 
 pub(crate) struct ThreadRequests {
@@ -51,8 +54,8 @@ pub(crate) struct ThreadRequests {
     /// noted.
     refusal: Mutex<Option<String>>,
     refusal_noted: AtomicBool,
-    /// Wakers to call on a thread of their own. `None` when the runtime has ended.
-    notices: Mutex<Option<Vec<Waker>>>,
+    /// Wakers to call on a thread of their own. `None` when main no longer waits for the monitor.
+    wakes: Mutex<Option<Vec<Waker>>>,
 }
 
 impl ThreadRequests {
@@ -62,7 +65,7 @@ impl ThreadRequests {
             drainers: AtomicUsize::new(0),
             refusal: Mutex::new(None),
             refusal_noted: AtomicBool::new(false),
-            notices: Mutex::new(Some(Vec::new())),
+            wakes: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -99,92 +102,33 @@ impl ThreadRequests {
         self.drainers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn add_notices(&self, wakers: Vec<Waker>) {
-        if let Some(notices) = &mut *lock(&self.notices) {
-            notices.extend(wakers);
+    /// Requests that `wakers` be called on a thread of their own. Returns them if main no longer
+    /// waits for the monitor.
+    pub(crate) fn add_wakes(&self, wakers: Vec<Waker>) -> Result<(), Vec<Waker>> {
+        match &mut *lock(&self.wakes) {
+            Some(wakes) => wakes.extend(wakers),
+            None => return Err(wakers),
         }
+        Ok(())
     }
 
-    pub(crate) fn report_noted_refusal(&self) {
-        let noted = lock(&self.refusal).take();
-        if let Some(error) = noted {
-            report_refusal(&error);
-        }
+    /// For the monitor.
+    pub(crate) fn take_wakes(&self) -> Vec<Waker> {
+        lock(&self.wakes).as_mut().map(mem::take).unwrap_or_default()
     }
 
-    pub(crate) fn send_notices(&self) {
-        let wakers = match &mut *lock(&self.notices) {
-            Some(wakers) if !wakers.is_empty() => std::mem::take(wakers),
-            _ => return,
-        };
-        self.wake_elsewhere(wakers);
+    /// For main's thread, when it no longer waits for the monitor: takes those that are left, and
+    /// refuses others from now on.
+    pub(crate) fn end_wakes(&self) -> Vec<Waker> {
+        lock(&self.wakes).take().unwrap_or_default()
     }
 
-    /// Calls `wakers` on a thread of their own.
-    pub(crate) fn wake_elsewhere(&self, wakers: Vec<Waker>) {
-        let wakers = Arc::new(Mutex::new(wakers));
-        let wake_elsewhere = {
-            let wakers = wakers.clone();
-            move || wake_all(std::mem::take(&mut *lock(&wakers)))
-        };
-        if thread::Builder::new().name("gorun-news".to_owned()).spawn(wake_elsewhere).is_err() {
-            self.give_back(std::mem::take(&mut *lock(&wakers)));
-        }
-    }
-
-    /// Returns wakers for which no thread could be started: main calls them.
-    fn give_back(&self, wakers: Vec<Waker>) {
-        if let Some(notices) = &mut *lock(&self.notices) {
-            return notices.extend(wakers);
-        }
-        // Main has stopped waiting for the monitor.
-        wake_all(wakers);
-    }
-
-    /// For main's thread, after the monitor has ended.
-    pub(crate) fn deliver_notices(&self) {
-        let wakers = lock(&self.notices).take();
-        wake_all(wakers.unwrap_or_default());
+    /// For the monitor: takes the refusal to report.
+    pub(crate) fn take_refusal(&self) -> Option<String> {
+        lock(&self.refusal).take()
     }
 }
 
 pub(crate) fn too_many(limit: usize) -> io::Error {
     io::Error::other(format!("there are {limit} already, the limit"))
-}
-
-fn wake_all(wakers: Vec<Waker>) {
-    for waker in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            panics::discard(payload);
-        }
-    }
-}
-
-/// Reports a refusal on a thread of its own, because standard error may be slow. If no thread can
-/// be started, it bypasses the lock of standard error, which the goroutine that blocks may hold.
-fn report_refusal(error: &str) {
-    let text = format!(
-        "gorun: a goroutine blocks its thread, and no thread could be started to stand in for its \
-         worker: {error}. As long as it blocks the others have a worker less; if all block like this \
-         and wait for others, they wait for ever. Let goroutines `.await` instead, or raise \
-         `Builder::max_threads` or the system's limit\n",
-    );
-    let report = {
-        let text = text.clone();
-        move || _ = io::stderr().write_all(text.as_bytes())
-    };
-    if thread::Builder::new().name("gorun-report".to_owned()).spawn(report).is_err() {
-        let _ = unlocked_standard_error().and_then(|mut to| to.write_all(text.as_bytes()));
-    }
-}
-
-#[cfg(unix)]
-fn unlocked_standard_error() -> io::Result<impl Write> {
-    use std::os::fd::AsFd;
-    io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from)
-}
-
-#[cfg(not(unix))]
-fn unlocked_standard_error() -> io::Result<impl Write> {
-    Ok(io::stderr())
 }

@@ -2,7 +2,7 @@
 //!
 //! A worker thread occupies a *slot*, the index of its [`Worker`]. There are as many available
 //! workers as the program asked for (`idle/mod.rs` counts them). If a worker is away and there is
-//! no spare to cover for it, another thread is started. When a spare has left, its slot is free
+//! no spare to cover for it, another thread is started. When a spare has retired, its slot is free
 //! again.
 //!
 //! # Starting threads
@@ -50,10 +50,6 @@ pub(crate) struct Threads {
     pub(crate) requests: ThreadRequests,
     state: Mutex<State>,
     changed: Condvar,
-    /// Workers inside a nested `block_on`.
-    waiting: AtomicUsize,
-    /// Those that a goroutine called in its poll, rather than a destructor after the poll.
-    waiting_goroutines: AtomicUsize,
     /// How many slots a reader must look at to see all workers whose threads have not ended.
     in_use: AtomicUsize,
     /// How many slots are not free.
@@ -92,8 +88,6 @@ impl Threads {
                 closed: false,
             }),
             changed: Condvar::new(),
-            waiting: AtomicUsize::new(0),
-            waiting_goroutines: AtomicUsize::new(0),
             in_use: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
         }
@@ -170,27 +164,6 @@ impl Threads {
         lock(&self.state).monitor = Some(handle);
     }
 
-    /// Counts a worker that begins to wait for others.
-    pub(crate) fn begin_wait(&self, by_goroutine: bool) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        self.waiting_goroutines.fetch_add(by_goroutine.into(), Ordering::SeqCst);
-    }
-
-    pub(crate) fn end_wait(&self, by_goroutine: bool) {
-        self.waiting_goroutines.fetch_sub(by_goroutine.into(), Ordering::SeqCst);
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// How many workers are inside a nested `block_on`.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
-    }
-
-    /// How many goroutines are inside a nested `block_on` that they called in their polls.
-    pub(crate) fn waiting_goroutines(&self) -> usize {
-        self.waiting_goroutines.load(Ordering::SeqCst)
-    }
-
     /// Waits until a thread ends, or for `limit`. Returns how many have not ended.
     pub(crate) fn wait_for_an_end(&self, limit: Duration) -> usize {
         let state = lock(&self.state);
@@ -242,14 +215,14 @@ impl Threads {
         self.taken.store(state.slots.iter().filter(is_taken).count(), Ordering::SeqCst);
     }
 
-    /// Counts out the thread at `index` or, without one, the monitor's. `left` turns its slot into
-    /// what remains of it, and is told whether exit joins.
-    fn end(&self, index: Option<usize>, left: impl FnOnce(Slot, bool) -> Slot) {
+    /// Counts out the thread at `index` or, without one, the monitor's. `next_slot` computes the
+    /// slot's new state from the old one, and from whether exit joins ended threads.
+    fn end(&self, index: Option<usize>, next_slot: impl FnOnce(Slot, bool) -> Slot) {
         let mut state = lock(&self.state);
         state.alive -= 1;
         let ending = state.ending;
         if let Some(slot) = index.and_then(|index| state.slots.get_mut(index)) {
-            *slot = left(std::mem::replace(slot, Slot::Free), ending);
+            *slot = next_slot(std::mem::replace(slot, Slot::Free), ending);
             self.note_slots_in_use(&state);
         }
         drop(state);
@@ -263,7 +236,7 @@ impl Slot {
         match self {
             Slot::Starting => Slot::EndedAtOnce,
             Slot::Running(handle) if ending => Slot::Ended(handle),
-            // A spare that has left.
+            // A spare that has retired.
             _ => Slot::Free,
         }
     }

@@ -34,13 +34,13 @@ fn blocked(seen: Seen) -> Seen {
 #[derive(Clone, Copy)]
 struct Others {
     work_waits: bool,
-    somebody_is_idle: bool,
+    has_idle_worker: bool,
 }
 
 /// Work waits that no worker is free for.
-const BACKLOG: Others = Others { work_waits: true, somebody_is_idle: false };
-const NOTHING_WAITS: Others = Others { work_waits: false, somebody_is_idle: false };
-const IDLERS: Others = Others { work_waits: false, somebody_is_idle: true };
+const BACKLOG: Others = Others { work_waits: true, has_idle_worker: false };
+const NOTHING_WAITS: Others = Others { work_waits: false, has_idle_worker: false };
+const IDLERS: Others = Others { work_waits: false, has_idle_worker: true };
 
 impl Watch {
     fn new() -> Self {
@@ -51,9 +51,9 @@ impl Watch {
     fn assess(&mut self, at: f64, workers: &[Seen], others: Others, asleep: &[usize]) -> Verdict {
         let sample = Sample {
             now: self.start + MILLI.mul_f64(at),
-            workers,
+            workers: workers.to_vec(),
             work_waits: others.work_waits,
-            somebody_is_idle: others.somebody_is_idle,
+            has_idle_worker: others.has_idle_worker,
         };
         self.asked.clear();
         self.detector.assess(&sample, |worker| {
@@ -119,7 +119,7 @@ fn nobody_is_stuck_while_somebody_is_free_for_what_waits() {
     let mut watch = Watch::new();
     for at in 0..100 {
         let workers = [polling(1), between(1)];
-        let others = Others { work_waits: true, somebody_is_idle: true };
+        let others = Others { work_waits: true, has_idle_worker: true };
         assert_eq!(watch.assess(at.into(), &workers, others, &[0]).stuck, []);
     }
 }

@@ -18,16 +18,16 @@
 //!
 //! A foreign waker may block, so the monitor never calls one. It wakes a worker, which treats the
 //! call as a poll: the worker does not search meanwhile, and is replaced if it gets stuck. Due
-//! timers count as work that waits, so stuck workers are covered for them. The same holds for a
-//! foreign waker in a driver's shard that the driver does not call within a millisecond: the driver
-//! may be busy while a goroutine waits for that timer, because the future has moved there. An
-//! internal waker in that shard is the driver's own. A future that is polled elsewhere has a waker
-//! from there, and moves its timer along.
+//! timers count as work that waits, so stuck workers are covered for them. A worker also steps
+//! in if a driver does not call a due foreign waker within a millisecond. The future may have moved
+//! to a goroutine, which then waits for that timer while the driver is busy. An internal waker in
+//! that shard is the driver's own. A future that is polled elsewhere has a waker from there, and
+//! moves its timer along.
 //!
 //! When the runtime ends, no thread keeps time any more, and all waiters must be told. The monitor
 //! wakes the internal wakers that are left. Each worker calls foreign ones, one after the other,
 //! before it ends. If workers are stuck, a separate thread calls the last of them
-//! (`thread_requests.rs`). A timer that is added later finds that the runtime has ended.
+//! (`helper_threads.rs`). A timer that is added later finds that the runtime has ended.
 //!
 //! # Why none is forgotten
 //!
@@ -66,8 +66,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence, lock};
-use shard::{BATCH, INDEX_BITS, Key, Map, NEVER, earliest_of};
-pub(crate) use shard::{Number, Shard};
+use shard::{BATCH, INDEX_BITS, Map, NEVER, TimerKey, earliest_of};
+pub(crate) use shard::{Shard, TimerId};
 
 /// How soon the monitor looks again if other threads still have to fire what is due. Also how long
 /// it leaves a driver's timers to a driver that sleeps until they are due.
@@ -102,7 +102,7 @@ pub(crate) enum Home<'a> {
 
 /// A timer that has been added.
 pub(crate) struct Added {
-    pub(crate) number: Number,
+    pub(crate) id: TimerId,
     /// The monitor would sleep past the deadline, and must be woken.
     pub(crate) is_early: bool,
 }
@@ -135,34 +135,29 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         let map = shard.map(is_internal);
         let mut pending = lock(&map.pending);
         pending.added += 1;
-        let number = Number::new(pending.added, shard.index, is_internal);
-        pending.wakers.insert(Key { deadline, number }, waker);
+        let id = TimerId::new(pending.added, shard.index, is_internal);
+        pending.wakers.insert(TimerKey { deadline, id }, waker);
         let is_earliest = deadline < map.earliest.load(Ordering::Relaxed);
         if is_earliest {
             map.earliest.store(deadline, Ordering::Relaxed);
         }
         drop(pending);
         let is_early = is_earliest && needs_monitor && self.must_notify_monitor(deadline);
-        Added { number, is_early }
+        Added { id, is_early }
     }
 
     /// Whether the timer will wake `waker`. `None`: it has fired.
-    pub(crate) fn will_wake(
-        &self,
-        deadline: Instant,
-        number: Number,
-        waker: &Waker,
-    ) -> Option<bool> {
-        let key = self.key(deadline, number);
-        self.with_map(number, |map| Some(lock(&map.pending).wakers.get(&key)?.will_wake(waker)))
+    pub(crate) fn will_wake(&self, deadline: Instant, id: TimerId, waker: &Waker) -> Option<bool> {
+        let key = self.key(deadline, id);
+        self.with_map(id, |map| Some(lock(&map.pending).wakers.get(&key)?.will_wake(waker)))
     }
 
     /// Removes a timer that has not fired. Returns its waker, which the caller drops without a
     /// lock.
     #[inline]
-    pub(crate) fn remove(&self, deadline: Instant, number: Number) -> Option<Waker> {
-        let key = self.key(deadline, number);
-        self.with_map(number, |map| {
+    pub(crate) fn remove(&self, deadline: Instant, id: TimerId) -> Option<Waker> {
+        let key = self.key(deadline, id);
+        self.with_map(id, |map| {
             let mut pending = lock(&map.pending);
             let waker = pending.wakers.remove(&key)?;
             if key.deadline <= map.earliest.load(Ordering::Relaxed) {
@@ -319,13 +314,13 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         self.shards.iter().flat_map(Shard::maps)
     }
 
-    fn with_map<R>(&self, number: Number, f: impl FnOnce(&Map) -> R) -> R {
-        let index = number.index();
+    fn with_map<R>(&self, id: TimerId, f: impl FnOnce(&Map) -> R) -> R {
+        let index = id.index();
         let driver = |index: usize| lock(&self.drivers).shards[index].clone();
         let of_driver = index.checked_sub(SHARDS).map(driver);
         let shard = of_driver.as_deref().unwrap_or_else(|| &self.shards[index]);
         // One call site, so that `f` is inlined.
-        f(shard.map(number.is_internal()))
+        f(shard.map(id.is_internal()))
     }
 
     /// Saturates: a time beyond the range never comes.
@@ -333,7 +328,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         u64::try_from(time.saturating_duration_since(self.start).as_nanos()).unwrap_or(NEVER)
     }
 
-    fn key(&self, deadline: Instant, number: Number) -> Key {
-        Key { deadline: self.nanoseconds(deadline), number }
+    fn key(&self, deadline: Instant, id: TimerId) -> TimerKey {
+        TimerKey { deadline: self.nanoseconds(deadline), id }
     }
 }

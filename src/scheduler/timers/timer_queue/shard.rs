@@ -31,29 +31,29 @@ pub(super) struct Map {
 }
 
 pub(super) struct Pending {
-    pub(super) wakers: BTreeMap<Key, Waker>,
+    pub(super) wakers: BTreeMap<TimerKey, Waker>,
     pub(super) added: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
+pub(super) struct TimerKey {
     pub(super) deadline: u64,
-    pub(super) number: Number,
+    pub(super) id: TimerId,
 }
 
 /// Distinguishes a pending timer from others with the same deadline, and says where it is. Timers
 /// of one map with equal deadlines fire in the order in which they were added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Number(NonZeroU64);
+pub(crate) struct TimerId(NonZeroU64);
 
-/// A timer's number holds a count, the index of its shard, and whether its waker is foreign.
+/// A timer's id holds a count, the index of its shard, and whether its waker is foreign.
 pub(super) const INDEX_BITS: u32 = 16;
 const FOREIGN: u64 = 1;
 
-impl Number {
+impl TimerId {
     pub(super) fn new(count: u64, index: u64, is_internal: bool) -> Self {
         let number = (count << INDEX_BITS | index) << 1 | u64::from(!is_internal);
-        Number(NonZeroU64::new(number).expect("it counts from one"))
+        TimerId(NonZeroU64::new(number).expect("it counts from one"))
     }
 
     pub(super) fn index(self) -> usize {

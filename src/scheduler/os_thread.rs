@@ -12,16 +12,16 @@ use std::time::Duration;
 
 /// The operating system's number of a thread; zero if there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ThreadNumber(pub(crate) u32);
+pub(crate) struct OsThreadId(pub(crate) u32);
 
-impl ThreadNumber {
+impl OsThreadId {
     /// The calling thread's.
     pub(crate) fn current() -> Self {
         // A link to `<process>/task/<thread>`.
         let link =
             if cfg!(target_os = "linux") { fs::read_link("/proc/thread-self").ok() } else { None };
         let name = link.as_deref().and_then(|link| link.file_name()?.to_str());
-        ThreadNumber(name.and_then(|name| name.parse().ok()).unwrap_or(0))
+        OsThreadId(name.and_then(|name| name.parse().ok()).unwrap_or(0))
     }
 
     /// Whether the thread waits in the kernel, for a lock, a file, or time to pass.
@@ -68,15 +68,15 @@ mod tests {
         let (to_parent, from_child) = channel();
         let (stop, stopped) = channel::<()>();
         let child = thread::spawn(move || {
-            to_parent.send(ThreadNumber::current()).unwrap();
+            to_parent.send(OsThreadId::current()).unwrap();
             stopped.recv().unwrap_err();
         });
         let number = from_child.recv().unwrap();
         while !number.is_asleep() {
             thread::yield_now();
         }
-        assert!(!ThreadNumber::current().is_asleep());
-        assert_ne!(ThreadNumber::current(), number);
+        assert!(!OsThreadId::current().is_asleep());
+        assert_ne!(OsThreadId::current(), number);
         drop(stop);
         child.join().unwrap();
         assert!(!number.is_asleep());
@@ -85,14 +85,14 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_time_on_a_core_grows_while_a_thread_computes() {
-        let number = ThreadNumber::current();
+        let number = OsThreadId::current();
         let before = number.core_time().unwrap();
         while number.core_time().unwrap() < before + Duration::from_millis(5) {}
     }
 
     #[test]
     fn a_thread_without_a_number_computes() {
-        assert!(!ThreadNumber(0).is_asleep());
-        assert_eq!(ThreadNumber(0).core_time(), None);
+        assert!(!OsThreadId(0).is_asleep());
+        assert_eq!(OsThreadId(0).core_time(), None);
     }
 }

@@ -22,10 +22,10 @@ use crate::scheduler::main::main_guard;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
-/// Drives `future` on the calling thread, inside `scheduler`, whether or not the thread belongs to
-/// it already. Cancels nothing.
+/// A nested `block_on`: drives `future` on the calling thread, inside `scheduler`, whether or not
+/// the thread belongs to it already. Cancels nothing.
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
-    while_blocked(Wait::ForOthers, || {
+    while_away(Reason::MayNeedGoroutines, || {
         let is_inside = context::with_inside(|context| {
             context.is_some_and(|context| context.belongs_to(Arc::as_ptr(scheduler)))
         });
@@ -38,10 +38,9 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
     })
 }
 
-/// Drives `future` on the calling thread, which may belong to any runtime or to none. The future
-/// may depend on other goroutines.
+/// The same on a thread that may belong to any runtime or to none.
 pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
-    while_blocked(Wait::ForOthers, || drive_to_end(future))
+    while_away(Reason::MayNeedGoroutines, || drive_to_end(future))
 }
 
 fn drive_to_end<F: Future>(future: F) -> F::Output {
@@ -50,22 +49,22 @@ fn drive_to_end<F: Future>(future: F) -> F::Output {
     drive(pin!(future), main_guard::must_unwind).unwrap_or_else(|| main_guard::unwind())
 }
 
-/// What a blocked thread waits for.
+/// What a thread that blocks waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub(crate) enum Reason {
     /// Perhaps goroutines, which no longer run at exit.
-    ForOthers,
+    MayNeedGoroutines,
     /// A call that ends by itself.
-    ForTheSystem,
+    SystemCall,
 }
 
 /// Runs `f`, which will block the thread. If the thread is a worker, another one covers for it.
-pub(crate) fn while_blocked<R>(wait: Wait, f: impl FnOnce() -> R) -> R {
+pub(crate) fn while_away<R>(reason: Reason, f: impl FnOnce() -> R) -> R {
     context::with(|place| match place {
         Place::Inside(context) => {
             let worker = context.worker();
             let _away = worker.and_then(|worker| Away::new(&context.scheduler, worker));
-            let _waiting = worker.and_then(|_| Waiting::new(context, wait));
+            let _waiting = worker.and_then(|_| NestedWait::new(context, reason));
             f()
         }
         _ => f(),
@@ -104,27 +103,28 @@ impl Drop for Away<'_> {
 }
 
 /// Tells exit, until dropped, that a worker waits for others.
-struct Waiting<'a> {
+struct NestedWait<'a> {
     context: &'a Context,
     by_goroutine: bool,
 }
 
-impl<'a> Waiting<'a> {
+impl<'a> NestedWait<'a> {
     /// `None` if exit has nothing new to learn.
-    fn new(context: &'a Context, wait: Wait) -> Option<Self> {
-        if wait == Wait::ForTheSystem || context.waits_for_others.replace(true) {
+    fn new(context: &'a Context, reason: Reason) -> Option<Self> {
+        if reason == Reason::SystemCall || context.waits_for_others.replace(true) {
             return None;
         }
-        // Exit waits for a destructor that it has called as for any other.
+        // Exit waits for a goroutine whose destructor runs as for any other, so that one is not
+        // counted here.
         let by_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
-        context.scheduler.threads.begin_wait(by_goroutine);
-        Some(Waiting { context, by_goroutine })
+        context.scheduler.nested_waits.begin(by_goroutine);
+        Some(NestedWait { context, by_goroutine })
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for NestedWait<'_> {
     fn drop(&mut self) {
-        self.context.scheduler.threads.end_wait(self.by_goroutine);
+        self.context.scheduler.nested_waits.end(self.by_goroutine);
         self.context.waits_for_others.set(false);
     }
 }
