@@ -8,7 +8,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::panics::Payload;
-use crate::sync::{Mutex, lock};
+use crate::primitives::{Mutex, lock};
 
 /// Why a [`JoinHandle`](crate::JoinHandle) gave no value: the goroutine panicked, or it was
 /// cancelled.

@@ -16,11 +16,11 @@ use slab::Slab;
 
 use crate::join_error::JoinError;
 use crate::join_handle::{AbortHandle, JoinHandle};
+use crate::primitives::{Mutex, lock};
 use crate::scheduler::foreign;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::main::left_behind;
 use crate::spawn::{MAX_UNBOXED, spawn};
-use crate::sync::{Mutex, lock};
 use completions::{ALL, Completions, NotifyCompletion};
 use finished::Finished;
 

@@ -42,11 +42,11 @@ mod join_error;
 mod join_handle;
 mod join_set;
 mod panics;
+mod primitives;
 mod rng;
 mod scheduler;
 mod select;
 mod spawn;
-mod sync;
 pub mod time;
 mod wait_group;
 

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! What is checked is the shipped text: the files under `src` that are named below are
-//! compiled into this crate, where `crate::sync` is made of loom's types. Neither side has a `cfg`
-//! for it. Such a file may use, of `crate`: `sync`, the other files named here, and the functions
+//! compiled into this crate, where `crate::primitives` is made of loom's types. Neither side has a `cfg`
+//! for it. Such a file may use, of `crate`: `primitives`, the other files named here, and the functions
 //! for which `models/scheduler.rs` has stand-ins. It has no unit tests in it, because loom's types
 //! panic outside a model.
 //!
@@ -21,7 +21,7 @@
 //! stored later (no load buffering); `SeqCst` loads and stores give no more than `Acquire` and
 //! `Release`, except that among `SeqCst` stores only the newest is read; a `SeqCst` fence makes all
 //! that came before earlier ones visible, a little more than C11 says; timed waits do not end by
-//! themselves (`models/sync.rs` says how they are modelled).
+//! themselves (`models/primitives.rs` says how they are modelled).
 
 // Loom's cells are shared between its threads, which are one thread.
 #![allow(clippy::arc_with_non_send_sync)]
@@ -55,8 +55,8 @@ mod scheduler;
 #[allow(dead_code, unreachable_pub)]
 mod select;
 
-#[path = "models/sync.rs"]
-mod sync;
+#[path = "models/primitives.rs"]
+mod primitives;
 #[path = "../src/scheduler/timers/timer_queue/mod.rs"]
 #[allow(dead_code)]
 mod timer_queue;

@@ -657,12 +657,16 @@ fn a_goroutine_that_yields_goes_behind_what_it_woke_at_the_end_of_a_chain_of_wak
     }
 }
 
+/// Unless its poll lasted so long that its worker was written off: then it takes turns with them. On a busy
+/// machine the thread takes that long at times.
 #[test]
 fn a_goroutine_that_yields_goes_behind_what_foreign_threads_spawned() {
     let _watchdog = watchdog();
-    for count in [1, 2, 50] {
+    let once = |count| {
         on_one_worker(async move {
             let (ran, runtime) = (Arc::new(AtomicUsize::new(0)), Handle::current());
+            yield_now().await;
+            let start = Instant::now();
             let foreign = thread::spawn({
                 let ran = ran.clone();
                 move || {
@@ -673,9 +677,13 @@ fn a_goroutine_that_yields_goes_behind_what_foreign_threads_spawned() {
                 }
             });
             foreign.join().unwrap();
+            let was_short = start.elapsed() < Duration::from_millis(5);
             yield_now().await;
-            assert_eq!(ran.load(SeqCst), count);
-        });
+            was_short.then(|| assert_eq!(ran.load(SeqCst), count))
+        })
+    };
+    for count in [1, 2, 50] {
+        while once(count).is_none() {}
     }
 }
 

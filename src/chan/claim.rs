@@ -18,8 +18,8 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::primitives::{AtomicUsize, Mutex, Ordering, lock};
 use crate::scheduler::foreign;
-use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
 /// Not a number of a case.
 const WAITING: usize = usize::MAX;

@@ -48,7 +48,7 @@ use std::cell::UnsafeCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
-use crate::sync::{AtomicBool, Ordering, lock_backoff};
+use crate::primitives::{AtomicBool, Ordering, lock_backoff};
 
 pub struct Lock {
     is_held: AtomicBool,

@@ -13,8 +13,8 @@ use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
 use crate::chan::recv::{self, Recv};
 use crate::chan::waiters::SlotKey;
+use crate::primitives::{AtomicU32, Ordering};
 use crate::scheduler::worker::away;
-use crate::sync::{AtomicU32, Ordering};
 
 /// Receives values from a channel, made by [`channel`](crate::channel()).
 ///

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
+use crate::primitives::{Mutex, lock};
 use crate::scheduler::foreign;
-use crate::sync::{Mutex, lock};
 
 /// The goroutines that may have completed, and the waker of the task that waits for one.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sync::{AtomicU32, Ordering};
+use crate::primitives::{AtomicU32, Ordering};
 
 /// An operation takes some thirty nanoseconds; giving way after this many costs two percent.
 pub(crate) const FULL: u32 = 128;

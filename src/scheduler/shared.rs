@@ -12,6 +12,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::clock;
+use crate::primitives::{AtomicUsize, Ordering};
 use crate::rng::{fresh_seed, mix};
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
@@ -25,7 +26,6 @@ use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
 use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
-use crate::sync::{AtomicUsize, Ordering};
 
 /// The number of shards over which threads spread their pushes, and what they count outside polls.
 pub(super) const SHARDS: usize = 8;

@@ -36,9 +36,9 @@ use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
 use crate::chan::waiters::SlotKey;
 use crate::clock;
+use crate::primitives::{Mutex, lock};
 use crate::scheduler::foreign;
 use crate::scheduler::timers::timer::Timer;
-use crate::sync::{Mutex, lock};
 
 /// Returns a channel that gets the time once, when `duration` has passed.
 ///

@@ -25,8 +25,8 @@ use std::task::Waker;
 
 use slab::Slab;
 
+use crate::primitives::{AtomicUsize, Mutex, Ordering, lock};
 use crate::scheduler::foreign;
-use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
 pub(crate) struct Counter {
     number: AtomicUsize,

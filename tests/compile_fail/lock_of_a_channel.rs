@@ -5,8 +5,8 @@
 #[path = "../../src/chan/lock.rs"]
 mod lock;
 #[allow(dead_code, unused_imports)]
-#[path = "../../src/sync.rs"]
-mod sync;
+#[path = "../../src/primitives.rs"]
+mod primitives;
 
 use std::cell::Cell;
 use std::rc::Rc;

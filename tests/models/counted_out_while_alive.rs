@@ -13,7 +13,7 @@ use loom::thread;
 
 use crate::explore::explore;
 use crate::live_count::LiveCount;
-use crate::sync::{AtomicBool, Ordering};
+use crate::primitives::{AtomicBool, Ordering};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mistake {

@@ -11,7 +11,7 @@ use loom::thread;
 
 use crate::explore::explore;
 use crate::live_count::LiveCount;
-use crate::sync::{AtomicUsize, Mutex, Ordering, fence, lock};
+use crate::primitives::{AtomicUsize, Mutex, Ordering, fence, lock};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mistake {

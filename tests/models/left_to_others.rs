@@ -9,7 +9,7 @@
 use loom::thread;
 
 use crate::explore::explore;
-use crate::sync::let_time_pass;
+use crate::primitives::let_time_pass;
 use crate::workers::{Mistake, World};
 
 /// Without a timer's help.

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use crate::explore::explore;
-use crate::sync::let_time_pass;
+use crate::primitives::let_time_pass;
 use crate::workers::{Event, Mistake, Worker, World};
 
 /// A worker blocks for ever. What is pushed before, meanwhile, or later is the spare's.

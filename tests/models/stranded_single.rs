@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use crate::explore::explore;
-use crate::sync::let_time_pass;
+use crate::primitives::let_time_pass;
 use crate::workers::{Found, Mistake, Worker, World};
 
 /// A worker puts a task aside and computes; then another one looks for work.

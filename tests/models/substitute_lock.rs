@@ -4,7 +4,7 @@
 use std::cell::UnsafeCell;
 use std::ptr;
 
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::primitives::{Mutex, MutexGuard, lock};
 
 pub struct Lock(Mutex<()>);
 

@@ -27,7 +27,7 @@ use loom::thread::{self, JoinHandle};
 use crate::explore::explore;
 use crate::idle::Idle;
 use crate::idle::parker::Parker;
-use crate::sync::{AtomicBool, Ordering};
+use crate::primitives::{AtomicBool, Ordering};
 use crate::thread_requests::ThreadRequests;
 
 /// A step left out, or taken at the wrong time.
@@ -52,17 +52,15 @@ enum Mistake {
     LeftWakesForgotten,
 }
 
-/// No worker sleeps here.
-struct Worker(Parker);
-
-impl AsRef<Parker> for Worker {
+/// Its workers are no more than this: they do not sleep.
+impl AsRef<Parker> for Parker {
     fn as_ref(&self) -> &Parker {
-        &self.0
+        self
     }
 }
 
 struct World {
-    idle: Idle<Worker>,
+    idle: Idle<Parker>,
     requests: ThreadRequests,
     has_ended: AtomicBool,
     /// The system starts threads.

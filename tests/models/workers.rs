@@ -10,9 +10,9 @@ use loom::thread::{self, JoinHandle};
 
 use crate::idle::parker::Parker;
 use crate::idle::{Idle, Mode};
+use crate::primitives::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
 use crate::queues::injector::Injector;
 use crate::queues::run_queue::{NextSlot, RawTask};
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
 
 /// A step left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -253,7 +253,7 @@ impl World {
                 Next::Again => thread::yield_now(),
                 Next::WhenCalled => self.idle.park_monitor(None),
                 Next::AfterSleep => {
-                    // A timed wait may end at once in a model; see `sync.rs`.
+                    // A timed wait may end at once in a model; see `primitives.rs`.
                     thread::yield_now();
                     self.idle.park_monitor(Some(Duration::ZERO));
                 }

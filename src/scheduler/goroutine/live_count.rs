@@ -25,7 +25,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::primitives::{AtomicU64, Ordering};
 
 /// Goroutines spawned and finished, as counted in one place.
 #[repr(align(128))]

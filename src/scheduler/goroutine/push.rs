@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::scheduler::context::{Context, Role};
+use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
@@ -42,15 +43,15 @@ impl Scheduler {
     }
 
     /// Queues `task` behind this worker's queue; and if that is empty, behind a batch from the
-    /// injector. A worker that must check in takes no batch: it looks at the injector next, and its
-    /// polls may be long.
+    /// injector. A worker that was written off takes no batch. Its next poll may be as long, and
+    /// then the batch would go back to the injector.
     #[inline(never)]
     fn push_yielded(&self, worker: &Worker, task: RawTask) {
         let injected = match worker.ring.len() {
-            0 if !worker.parker.must_check_in() => self.take_injected(worker).map(|(task, _)| task),
+            0 if !worker.parker.is(Availability::WrittenOff) => self.take_injected(worker),
             _ => None,
         };
-        for earlier in injected.into_iter().chain(worker.next.take()) {
+        for earlier in injected.map(|(task, _)| task).into_iter().chain(worker.next.take()) {
             self.push_back(worker, earlier);
         }
         self.push_back(worker, task);

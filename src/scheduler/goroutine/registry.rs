@@ -30,7 +30,7 @@
 
 use slab::Slab;
 
-use crate::sync::{Mutex, lock};
+use crate::primitives::{Mutex, lock};
 
 /// The place of an entry: [`Registry::register`] returns it, [`Registry::deregister`] needs it. Less
 /// than [`RegistryKey::LIMIT`].

@@ -18,7 +18,7 @@ use std::ptr;
 use std::sync::{LazyLock, Mutex, OnceLock};
 use std::task::{RawWakerVTable, Waker};
 
-use crate::sync::lock;
+use crate::primitives::lock;
 
 pub(crate) struct SpawnSite {
     pub(crate) spawned_at: &'static Location<'static>,

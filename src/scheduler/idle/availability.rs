@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use super::parker::{Availability, Parker, Signal};
 use super::{AWAKE, Idle, Lists, SLEEPING};
-use crate::sync::{Ordering, lock};
+use crate::primitives::{Ordering, lock};
 
 /// The counts at the moment when the monitor announces its sleep.
 pub(crate) struct IdleSummary {

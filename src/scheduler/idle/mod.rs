@@ -123,7 +123,7 @@ pub(crate) mod parker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Mutex, Ordering, lock};
+use crate::primitives::{AtomicU64, Mutex, Ordering, lock};
 use parker::{Parker, Signal};
 
 /// How long a worker backs off. In practice it takes half as long again, because of the system's

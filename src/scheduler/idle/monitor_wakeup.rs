@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::availability::IdleSummary;
 use super::parker::{Parker, Signal};
 use super::{Idle, Lists, MONITOR_AWAKE};
-use crate::sync::{Ordering, lock};
+use crate::primitives::{Ordering, lock};
 
 impl<W: AsRef<Parker>> Idle<W> {
     /// Wakes the monitor, if it sleeps, after the caller has pushed a single.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU32, Condvar, Mutex, Ordering, lock};
+use crate::primitives::{AtomicU32, Condvar, Mutex, Ordering, lock};
 
 /// Whether a worker is available to goroutines. It changes under the lock of the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

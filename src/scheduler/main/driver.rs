@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 use std::thread::{self, Thread};
 
+use crate::primitives::{AtomicBool, Ordering};
 use crate::scheduler::timers::timer_queue::Shard;
-use crate::sync::{AtomicBool, Ordering};
 
 pub(crate) struct Driver {
     thread: Thread,

@@ -20,9 +20,9 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
+use crate::primitives::lock;
 use crate::scheduler::foreign;
 use crate::scheduler::shared::Scheduler;
-use crate::sync::lock;
 
 /// One of several, so that goroutines that await many handles through a combinator do not contend
 /// for one lock.

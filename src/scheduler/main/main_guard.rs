@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread::Thread;
 
 use crate::panics::{Payload, discard};
-use crate::sync::{AtomicBool, Mutex, Ordering, lock};
+use crate::primitives::{AtomicBool, Mutex, Ordering, lock};
 
 /// What happens when a goroutine panics and no code can observe that.
 ///

@@ -23,7 +23,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use super::run_queue::RawTask;
-use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::primitives::{AtomicUsize, Mutex, Ordering, lock};
 
 /// A drained deque keeps at most this capacity.
 const KEPT_CAPACITY: usize = 4096;

@@ -33,7 +33,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::primitives::{AtomicU32, AtomicUsize, Ordering};
 
 /// A task as a queue holds it: the address of its allocation. Zero means no task.
 pub(crate) type RawTask = usize;

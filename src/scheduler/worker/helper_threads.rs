@@ -11,8 +11,8 @@ use std::task::Waker;
 use std::thread;
 
 use crate::panics;
+use crate::primitives::{Mutex, lock};
 use crate::scheduler::worker::thread_requests::ThreadRequests;
-use crate::sync::{Mutex, lock};
 
 impl ThreadRequests {
     /// For the monitor: has the wakers called that others have noted.

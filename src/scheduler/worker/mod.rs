@@ -14,13 +14,13 @@ pub(crate) mod threads;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::primitives::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::scheduler::budget::Budget;
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::idle::parker::{Availability, Parker};
 use crate::scheduler::os_thread::OsThreadId;
 use crate::scheduler::queues::run_queue::{NextSlot, RawTask, Ring};
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const RING_CAPACITY: usize = 256;
 

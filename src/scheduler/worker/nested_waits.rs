@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::primitives::{AtomicUsize, Ordering};
 
 pub(crate) struct NestedWaits {
     workers: AtomicUsize,

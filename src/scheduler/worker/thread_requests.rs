@@ -43,7 +43,7 @@ use std::io;
 use std::mem;
 use std::task::Waker;
 
-use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
+use crate::primitives::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
 
 pub(crate) struct ThreadRequests {
     /// Threads to start as covers for workers that have announced that they block.

@@ -43,8 +43,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::primitives::{AtomicUsize, Condvar, Mutex, Ordering, lock};
 use crate::scheduler::worker::thread_requests::{ThreadRequests, too_many};
-use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
 
 pub(crate) struct Threads {
     pub(crate) requests: ThreadRequests,

@@ -65,7 +65,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence, lock};
+use crate::primitives::{AtomicBool, AtomicU64, Mutex, Ordering, fence, lock};
 use shard::{BATCH, INDEX_BITS, Map, NEVER, TimerKey, earliest_of};
 pub(crate) use shard::{Shard, TimerId};
 

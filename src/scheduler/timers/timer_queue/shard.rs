@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::task::Waker;
 
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
+use crate::primitives::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
 
 /// How many timers are taken out before other threads may use the map.
 pub(super) const BATCH: usize = 128;

@@ -1,4 +1,4 @@
-//! `src/sync.rs` in loom's types.
+//! `src/primitives.rs` in loom's types.
 
 use std::cell::Cell;
 use std::sync::LockResult;
