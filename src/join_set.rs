@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod completions;
 mod finished;
-mod news;
 
 use std::fmt;
 use std::future::Future;
@@ -21,8 +21,8 @@ use crate::scheduler::foreign;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::main::left_behind;
 use crate::spawn::{MAX_UNBOXED, spawn};
+use completions::{ALL, Completions, NotifyCompletion};
 use finished::Finished;
-use news::{Announce, EVERY, News};
 
 /// A set of goroutines with results of one type. It returns the results in the order in which the
 /// goroutines complete.
@@ -61,7 +61,7 @@ use news::{Announce, EVERY, News};
 /// ```
 pub struct JoinSet<T> {
     entries: Slab<Entry<T>>,
-    news: Arc<Mutex<News>>,
+    completions: Arc<Mutex<Completions>>,
     /// Made when the set first finds that no goroutine has finished.
     exits: Option<left_behind::Subscription>,
 }
@@ -71,7 +71,7 @@ struct Entry<T> {
     /// A result that was ready when the entry was made. The mutex is never contended. It makes the
     /// set `Sync`, although a result may not be.
     early: Mutex<Option<Finished<T>>>,
-    /// Adds the entry's key to the news.
+    /// Adds the entry's key to the set's completions.
     waker: Waker,
 }
 
@@ -85,7 +85,7 @@ impl<T> JoinSet<T> {
     /// assert!(set.is_empty());
     /// ```
     pub fn new() -> Self {
-        JoinSet { entries: Slab::new(), news: Arc::default(), exits: None }
+        JoinSet { entries: Slab::new(), completions: Arc::default(), exits: None }
     }
 
     /// How many goroutines are in the set: those whose results have not been taken, whether they
@@ -162,7 +162,10 @@ impl<T> JoinSet<T> {
     fn add(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort_handle = handle.abort_handle();
         let place = self.entries.vacant_entry();
-        let waker = Waker::from(Arc::new(Announce { news: self.news.clone(), key: place.key() }));
+        let waker = Waker::from(Arc::new(NotifyCompletion {
+            completions: self.completions.clone(),
+            key: place.key(),
+        }));
         let mut entry = Entry { handle, early: Mutex::new(None), waker };
         // The poll leaves the waker with the goroutine.
         if let Poll::Ready(finished) = entry.poll() {
@@ -289,9 +292,9 @@ impl<T> JoinSet<T> {
     /// });
     /// ```
     pub fn detach_all(&mut self) {
-        // Detached goroutines may still announce themselves to the former news.
+        // Detached goroutines may still add themselves to the former completions.
         self.exits = None;
-        self.news = Arc::default();
+        self.completions = Arc::default();
         drop(std::mem::take(&mut self.entries));
     }
 
@@ -323,10 +326,10 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// Removes the first finished goroutine of those in the news.
+    /// Removes the first finished goroutine of those that told the set.
     fn take_finished(&mut self) -> Option<Finished<T>> {
         loop {
-            let key = lock(&self.news).keys.pop_front();
+            let key = lock(&self.completions).keys.pop_front();
             let Some(key) = key else {
                 if self.exits.is_some() || self.is_empty() {
                     return None;
@@ -334,8 +337,8 @@ impl<T> JoinSet<T> {
                 self.watch_exits();
                 continue;
             };
-            if key == EVERY {
-                lock(&self.news).keys.extend(self.entries.iter().map(|(key, _)| key));
+            if key == ALL {
+                lock(&self.completions).keys.extend(self.entries.iter().map(|(key, _)| key));
             }
             let Some(entry) = self.entries.get_mut(key) else { continue };
             if let Poll::Ready(finished) = entry.poll() {
@@ -345,11 +348,14 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// From now on, goroutines that exit leaves behind are news, too; some may have been left
+    /// From now on, goroutines that exit leaves behind count as completed, too; some may have been left
     /// already.
     fn watch_exits(&mut self) {
-        let tell = Waker::from(Arc::new(Announce { news: self.news.clone(), key: EVERY }));
-        let address = Arc::as_ptr(&self.news).addr();
+        let tell = Waker::from(Arc::new(NotifyCompletion {
+            completions: self.completions.clone(),
+            key: ALL,
+        }));
+        let address = Arc::as_ptr(&self.completions).addr();
         let (exits, is_late) = left_behind::Subscription::new(address, tell.clone());
         self.exits = Some(exits);
         if is_late {
@@ -367,14 +373,14 @@ impl<T> JoinSet<T> {
             }
             // Cloning and dropping a waker may run user code, so both happen outside the lock.
             let waker = cx.waker().clone();
-            let mut news = lock(&self.news);
-            if news.keys.is_empty() {
-                let replaced = news.waiting.replace(waker);
-                drop(news);
+            let mut completions = lock(&self.completions);
+            if completions.keys.is_empty() {
+                let replaced = completions.waiting.replace(waker);
+                drop(completions);
                 foreign::drop_waker(replaced);
                 return Poll::Pending;
             }
-            drop(news);
+            drop(completions);
             foreign::drop_waker(waker);
         }
     }
@@ -432,7 +438,7 @@ impl<T> Future for Next<'_, T> {
 
 impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
-        let waker = lock(&self.set.news).waiting.take();
+        let waker = lock(&self.set.completions).waiting.take();
         // Outside the lock.
         foreign::drop_waker(waker);
     }

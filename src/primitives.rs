@@ -20,9 +20,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Backoff before lock attempt `turn`: spin, yield, sleep. For locks that are never held for long
-/// (`chan/lock.rs` says why it waits this long).
-pub(crate) fn wait_a_turn(turn: u32) {
+/// Backoff before lock attempt `turn`: spin, yield, sleep. For locks that are never held for long,
+/// as those of channels.
+///
+/// The first wait is a microsecond or two, a hundred times as long as a channel's lock is held, and
+/// the next one twice as long. That makes a channel fast between two cores: the other core
+/// meanwhile goes on alone, with all of the channel in its cache, until the buffer is full or
+/// empty. If the holder has lost its core, the waiters give up theirs, even to a thread of lower
+/// priority, since they end up sleeping.
+pub(crate) fn lock_backoff(turn: u32) {
     const SPINS: u32 = 3;
     const YIELDS: u32 = 8;
     if turn < SPINS {

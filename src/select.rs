@@ -188,8 +188,8 @@ macro_rules! select {
 /// The implementation of [`select!`].
 ///
 /// Each step of `@next` takes one case off the front. There is exactly one step for each case, or
-/// the recursion limit would come too soon; that is why the six rules for cases repeat themselves.
-/// The state precedes the remaining cases, each part in parentheses:
+/// the recursion limit would come too soon; that is why the three rules for cases, one for each form
+/// of a body, repeat themselves. The state precedes the remaining cases, each part in parentheses:
 ///
 /// * the name of the variable with the outcome, which has to be the same in all steps;
 /// * the conditions, each in a variable from its own expansion, so that the variables are distinct;
@@ -197,12 +197,8 @@ macro_rules! select {
 /// * the `match` on the outcome, nested likewise;
 /// * the body of `default`.
 ///
-/// When no case is left, the last two rules combine these parts.
-///
-/// For a pattern that may fail to match, rustc quotes the line of the `let`, comment included.
-///
-/// A statement's temporaries live to its end: those of `let chosen = ..` live through the wait, but
-/// not into a body. An `if` ends them earlier, so a case without a condition expands without one.
+/// When no case is left, the last two rules combine these parts. Only then do the helpers in them
+/// expand, side by side, so they add one level to the recursion.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select_cases {
@@ -225,152 +221,59 @@ macro_rules! __select_cases {
     (@next $chosen:ident $conditions:tt $futures:tt $arms:tt $default:tt
         else => $($rest:tt)*) => {
         ::core::compile_error!(
-            "`select!` has no `else`. What is to be done when no case can happen at once stands behind \
-             `default =>`; when all cases are disabled a `select!` waits for ever, so ask before, \
-             `if a || b { select! { .. } } else { .. }`"
+            "`select!` has no `else`. Write `default => ..` for the case that nothing can happen at \
+             once. A `select!` whose cases are all disabled waits for ever, so test the conditions \
+             first: `if a || b { select! { .. } } else { .. }`"
         )
     };
 
     (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr => { $($body:tt)* } , $($rest:tt)*) => {
+        $pattern:pat = $future:expr $(, if $condition:expr)? => { $($body:tt)* } , $($rest:tt)*) => {
         $crate::__select_cases!(
             @next $chosen
-            ($($conditions)*)
+            ($($conditions)* $((enabled = $condition))?)
             ($crate::__select::And {
                 rest: $($futures)*,
-                case: ::core::option::Option::Some($crate::__select::kind($future).case()),
+                case: $crate::__select_case!(enabled, $future $(, $condition)?),
             })
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
-                $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_mut, clippy::let_unit_value)]
-                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
-                    #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    { $($body)* }
-                }
+                $crate::__select::Choice::Last(value) =>
+                    $crate::__select_body!(value, $pattern, { $($body)* }),
             })
             $default $($rest)*
         )
     };
     (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr => { $($body:tt)* } $($rest:tt)*) => {
+        $pattern:pat = $future:expr $(, if $condition:expr)? => { $($body:tt)* } $($rest:tt)*) => {
         $crate::__select_cases!(
             @next $chosen
-            ($($conditions)*)
+            ($($conditions)* $((enabled = $condition))?)
             ($crate::__select::And {
                 rest: $($futures)*,
-                case: ::core::option::Option::Some($crate::__select::kind($future).case()),
+                case: $crate::__select_case!(enabled, $future $(, $condition)?),
             })
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
-                $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_mut, clippy::let_unit_value)]
-                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
-                    #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    { $($body)* }
-                }
+                $crate::__select::Choice::Last(value) =>
+                    $crate::__select_body!(value, $pattern, { $($body)* }),
             })
             $default $($rest)*
         )
     };
     (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr => $body:expr $(, $($rest:tt)*)?) => {
+        $pattern:pat = $future:expr $(, if $condition:expr)? => $body:expr $(, $($rest:tt)*)?) => {
         $crate::__select_cases!(
             @next $chosen
-            ($($conditions)*)
+            ($($conditions)* $((enabled = $condition))?)
             ($crate::__select::And {
                 rest: $($futures)*,
-                case: ::core::option::Option::Some($crate::__select::kind($future).case()),
+                case: $crate::__select_case!(enabled, $future $(, $condition)?),
             })
             (match $chosen {
                 $crate::__select::Choice::Before($chosen) => $($arms)*,
-                $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_mut, clippy::let_unit_value)]
-                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
-                    #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    $body
-                }
-            })
-            $default $($($rest)*)?
-        )
-    };
-    (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr , if $condition:expr => { $($body:tt)* } , $($rest:tt)*) => {
-        $crate::__select_cases!(
-            @next $chosen
-            ($($conditions)* (enabled = $condition))
-            ($crate::__select::And {
-                rest: $($futures)*,
-                case: if enabled {
-                    ::core::option::Option::Some($crate::__select::kind($future).case())
-                } else {
-                    ::core::option::Option::None
-                },
-            })
-            (match $chosen {
-                $crate::__select::Choice::Before($chosen) => $($arms)*,
-                $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_mut, clippy::let_unit_value)]
-                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
-                    #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    { $($body)* }
-                }
-            })
-            $default $($rest)*
-        )
-    };
-    (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr , if $condition:expr => { $($body:tt)* } $($rest:tt)*) => {
-        $crate::__select_cases!(
-            @next $chosen
-            ($($conditions)* (enabled = $condition))
-            ($crate::__select::And {
-                rest: $($futures)*,
-                case: if enabled {
-                    ::core::option::Option::Some($crate::__select::kind($future).case())
-                } else {
-                    ::core::option::Option::None
-                },
-            })
-            (match $chosen {
-                $crate::__select::Choice::Before($chosen) => $($arms)*,
-                $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_mut, clippy::let_unit_value)]
-                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
-                    #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    { $($body)* }
-                }
-            })
-            $default $($rest)*
-        )
-    };
-    (@next $chosen:ident ($($conditions:tt)*) ($($futures:tt)*) ($($arms:tt)*) $default:tt
-        $pattern:pat = $future:expr , if $condition:expr => $body:expr $(, $($rest:tt)*)?) => {
-        $crate::__select_cases!(
-            @next $chosen
-            ($($conditions)* (enabled = $condition))
-            ($crate::__select::And {
-                rest: $($futures)*,
-                case: if enabled {
-                    ::core::option::Option::Some($crate::__select::kind($future).case())
-                } else {
-                    ::core::option::Option::None
-                },
-            })
-            (match $chosen {
-                $crate::__select::Choice::Before($chosen) => $($arms)*,
-                $crate::__select::Choice::Last(value) => {
-                    #[allow(unused_mut, clippy::let_unit_value)]
-                    let mut value = value; // The pattern may borrow from it, `ref mut` too.
-                    #[allow(unused_parens, clippy::let_unit_value)]
-                    let ($pattern) = value; // It has to match always: `v = .. => match v { .. }`.
-                    $body
-                }
+                $crate::__select::Choice::Last(value) =>
+                    $crate::__select_body!(value, $pattern, $body),
             })
             $default $($($rest)*)?
         )
@@ -405,4 +308,38 @@ macro_rules! __select_cases {
              body` or `default => body`"
         )
     };
+}
+
+/// The future of one case, which may be disabled.
+///
+/// A statement's temporaries live to its end: those of `let chosen = ..` live through the wait, but
+/// not into a body. An `if` ends them earlier, so a case without a condition expands without one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select_case {
+    ($enabled:ident, $future:expr) => {
+        ::core::option::Option::Some($crate::__select::kind($future).case())
+    };
+    ($enabled:ident, $future:expr, $condition:expr) => {
+        if $enabled {
+            ::core::option::Option::Some($crate::__select::kind($future).case())
+        } else {
+            ::core::option::Option::None
+        }
+    };
+}
+
+/// The body of one case.
+///
+/// For a pattern that may fail to match, rustc quotes the line of the `let`, comment included.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select_body {
+    ($value:ident, $pattern:pat, $($body:tt)*) => {{
+        #[allow(unused_mut, clippy::let_unit_value)]
+        let mut value = $value; // The pattern may borrow from it, `ref mut` too.
+        #[allow(unused_parens, clippy::let_unit_value)]
+        let ($pattern) = value; // This pattern must always match. Write `v = .. => match v { .. }`.
+        $($body)*
+    }};
 }

@@ -1,6 +1,8 @@
 //! What is allocated has to be freed again. Everything in this process is counted, so the tests run
 //! one at a time.
 
+#[path = "memory/boxes.rs"]
+mod boxes;
 #[path = "memory/channels.rs"]
 mod channels;
 mod common;
@@ -34,12 +36,14 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size() as isize, SeqCst);
         ALLOCATIONS.fetch_add(1, SeqCst);
+        boxes::on_block(layout, 0);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size() as isize, SeqCst);
+        boxes::on_block(layout, 1);
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(pointer, layout) }
     }

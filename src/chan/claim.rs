@@ -41,15 +41,15 @@ impl Claim {
     /// Decides for `case`, and returns the waker to wake. `Err` if the caller cannot decide. The
     /// caller holds the lock of the channel.
     #[inline]
-    pub(crate) fn commit(&self, case: usize) -> Result<Option<Waker>, Unavailable> {
+    pub(crate) fn commit(&self, case: usize) -> Result<Option<Waker>, CannotCommit> {
         // Ordering: AcqRel; Release pairs with the Acquire in `take_over`. The channel's lock
         // publishes what the partner does to the channel afterwards. Relaxed for a failure: a
         // decision is final, so an old value that shows one is still true; and a partner that sees
         // BUSY does nothing.
         match self.state.compare_exchange(WAITING, case, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => Ok(self.take_waker()),
-            Err(BUSY) => Err(Unavailable::Busy),
-            Err(_) => Err(Unavailable::Decided),
+            Err(BUSY) => Err(CannotCommit::Busy),
+            Err(_) => Err(CannotCommit::Decided),
         }
     }
 
@@ -81,7 +81,7 @@ impl Claim {
     }
 
     /// The select is dropped: no partner can decide from now on.
-    pub(crate) fn retire(&self) {
+    pub(crate) fn abandon(&self) {
         // Ordering: Acquire pairs with the Release in `commit`.
         self.state.swap(BUSY, Ordering::Acquire);
         // Dropped here, since the thread that drops the claim last may hold a lock.
@@ -96,7 +96,7 @@ impl Claim {
 
 /// Why a partner cannot decide.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unavailable {
+pub(crate) enum CannotCommit {
     /// The select tries its cases itself, or is being dropped. It may wait again.
     Busy,
     /// Another partner has decided. The select never waits again.

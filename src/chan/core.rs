@@ -2,18 +2,18 @@
 //!
 //! # Protocol
 //!
-//! Each operation runs as one step under the channel's lock (`inside.rs`):
+//! Each operation runs as one step under the channel's lock (`state.rs`):
 //!
 //! ```text
 //! send     closed: failed  │ a receiver waits: its slot gets the value  │ room: to the buffer  │ wait
 //! receive  take from the buffer; a waiting sender puts its value into the room this makes
 //!          │ a sender waits: its value  │ closed: nothing more  │ wait
-//! leave    waiting: out of the queue, a sender with its value
+//! cancel   waiting: out of the queue, a sender with its value
 //!          served: a receiver's value goes to the next receiver, else back to the buffer's head
 //! close    serves all waiters, with nothing: a sender finds its value, a receiver finds none
 //! ```
 //!
-//! A waiter owns a slot from when it joins a queue until it collects the outcome, or leaves. A
+//! A waiter owns a slot from when it enters a queue until it collects the outcome, or cancels. A
 //! partner *serves* it once. The waiter then finds the outcome in `State::slots`:
 //!
 //! | slot of a | waiting | served by a partner | served by close |
@@ -24,23 +24,24 @@
 //!
 //! A *notice* waits in the queue of senders without a value. It is served when the buffer's value
 //! has been taken. Only an alarm uses one (`time/channels.rs`), as the one sender of its channel,
-//! and it joins under the lock under which it saw a value in the buffer. Values leave an open
-//! channel's buffer only through `receive`, which serves the queue of senders when it has made
+//! and it enters the queue under the lock under which it saw a value in the buffer. Values leave an
+//! open channel's buffer only through `receive`, which serves the queue of senders when it has made
 //! room. So a notice waits only while there is a value in the buffer, and the receive that takes
 //! the last value serves it.
 //!
 //! A case of a `select!` that was decided at another channel may be taken out of the queue without
-//! being served (`waiters.rs`). Its slot does not change until its owner leaves: a sender still has
-//! its value there, and gets it back.
+//! being served (`waiters.rs`). Its slot does not change until its owner cancels: a sender still
+//! has its value there, and gets it back.
 //!
 //! # Memory
 //!
-//! A large value lies in a box, so an empty slot takes one word (`slots.rs`). Each waiter that
-//! leaves frees its slot, and unused slots are released (`waiters.rs`). The buffer doubles as
-//! values arrive. A receive that finds it empty, and waits or fails (`try_recv`), shrinks it to 16
-//! KiB or one value. So many values had to arrive before that the cost for each is small, and
-//! receiving a value needs no check for this. A buffer that never becomes empty keeps its largest
-//! size.
+//! A large value lies in a box, so an empty slot takes one word (`slots.rs`). The box is made
+//! before the lock is taken and freed after it is released. Only the `Vec`s of the slots and the
+//! buffer grow and shrink under the lock, once for many values. Each waiter that goes frees its
+//! slot, and unused slots are released (`waiters.rs`). The buffer doubles as values arrive. A
+//! receive that finds it empty, and waits or fails (`try_recv`), shrinks it to 16 KiB or one value.
+//! A buffer grows only as values arrive, so the cost for each value is small. A receive that finds
+//! a value checks nothing. A buffer that never becomes empty keeps its largest size.
 //!
 //! # Invariant
 //!
@@ -49,11 +50,11 @@
 //! no servable waiter is left. A waiter is *servable* unless it is a case of a `select!` that is
 //! not waiting (see `claim.rs`).
 //!
-//! *Sketch.* A waiter joins only after an attempt under the same lock found nothing. A send, and a
-//! value that is returned, serve a receiver first, and use the buffer only if no receiver can be
-//! served. A receive makes room for one value, which the first sender fills. A `select!` begins to
-//! wait under the locks of all its channels, after attempts that found nothing. Passing over a busy
-//! `select!` changes nothing, because a busy one is not servable.
+//! *Sketch.* A waiter enters a queue only after an attempt under the same lock found nothing. A
+//! send, and a value that is returned, serve a receiver first, and use the buffer only if no
+//! receiver can be served. A receive makes room for one value, which the first sender fills. A
+//! `select!` begins to wait under the locks of all its channels, after attempts that found nothing.
+//! Passing over a busy `select!` changes nothing, because a busy one is not servable.
 //!
 //! So a receive need not check the queue of senders before it takes from the buffer, nor a send the
 //! buffer before it serves a receiver. Values arrive in the order in which sends were committed,
@@ -76,8 +77,8 @@
 //!
 //! No user code runs under the lock: wakers are cloned, woken and dropped outside, and values are
 //! dropped outside. The one exception is the clone of the polled goroutine's own waker, which is
-//! gorun's code. A step under the lock is short: the lock's backoff counts on some twenty nanoseconds
-//! (`lock.rs`).
+//! gorun's code. A step under the lock is short: the lock's backoff counts on some twenty
+//! nanoseconds (`lock.rs`).
 //!
 //! Each call into user code comes after the state is final, because that code may panic, or use the
 //! channel again. `scheduler/foreign.rs` says what happens to a waker's panic: it withholds no
@@ -89,9 +90,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
-use crate::chan::inside::{Inside, Sending, State};
-use crate::chan::lock::{Held, Lock, Locked};
-use crate::chan::waiters::{Key, Side, Waiter};
+use crate::chan::lock::{Lock, LockGuard, Locked};
+use crate::chan::slots::{Parcel, Slots};
+use crate::chan::state::{LockedState, SendAttempt, State};
+use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::foreign;
 
 pub(crate) struct Core<T> {
@@ -100,9 +102,9 @@ pub(crate) struct Core<T> {
 }
 
 /// The outcome of an alarm's send.
-pub(crate) struct Rung {
+pub(crate) struct Fired {
     /// Waits until the value in the buffer has been taken.
-    pub(crate) notice: Option<Key>,
+    pub(crate) notice: Option<SlotKey>,
     /// The caller wakes it.
     pub(crate) wake: Option<Waker>,
 }
@@ -121,68 +123,74 @@ impl<T> Core<T> {
     }
 
     #[inline]
-    pub(crate) fn hold(&self) -> Held<'_> {
-        self.lock().hold()
+    pub(crate) fn acquire(&self) -> LockGuard<'_> {
+        self.lock().acquire()
     }
 
-    /// `held` must hold this channel's lock.
+    /// `guard` must hold this channel's lock.
     #[inline]
-    pub(crate) fn inside<'g>(&'g self, held: &'g mut Held<'_>) -> Inside<'g, T> {
-        Inside { state: self.state.get(held), capacity: self.capacity }
+    pub(crate) fn locked<'g>(&'g self, guard: &'g mut LockGuard<'_>) -> LockedState<'g, T> {
+        LockedState { state: self.state.get(guard), capacity: self.capacity }
     }
 
     /// Returns the content of a waiter's slot if it has been served, and frees the slot. Otherwise
     /// returns `None`, and `waker` will be woken.
     #[inline]
-    pub(crate) fn look(&self, key: Key, waker: &Waker) -> Option<Option<T>> {
+    pub(crate) fn poll_slot(&self, key: SlotKey, waker: &Waker) -> Option<Option<T>> {
         // Most keys are kept ones. Their path is short, and saves no registers for calls.
-        if key.is_kept() { self.look_into(key, waker) } else { self.look_beyond(key, waker) }
+        if key.is_kept() {
+            self.poll_slot_inline(key, waker)
+        } else {
+            self.poll_far_slot(key, waker)
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn look_beyond(&self, key: Key, waker: &Waker) -> Option<Option<T>> {
-        self.look_into(key, waker)
+    fn poll_far_slot(&self, key: SlotKey, waker: &Waker) -> Option<Option<T>> {
+        self.poll_slot_inline(key, waker)
     }
 
     #[inline(always)]
-    fn look_into(&self, key: Key, waker: &Waker) -> Option<Option<T>> {
-        let mut held = self.hold();
-        let inside = self.inside(&mut held);
-        if inside.state.waiters.is_out(key) {
-            return Some(inside.state.free_served(key));
+    fn poll_slot_inline(&self, key: SlotKey, waker: &Waker) -> Option<Option<T>> {
+        let mut guard = self.acquire();
+        let locked = self.locked(&mut guard);
+        if locked.state.waiters.is_dequeued(key) {
+            let parcel = locked.state.free_served(key);
+            drop(guard);
+            return Some(parcel.unpack());
         }
-        if inside.state.waiters.will_wake(key, waker) {
+        if locked.state.waiters.will_wake(key, waker) {
             return None;
         }
-        drop(held);
+        drop(guard);
         // A foreign waker's clone runs user code.
-        self.look_with(key, waker.clone())
+        self.poll_slot_with_clone(key, waker.clone())
     }
 
     #[cold]
-    fn look_with(&self, key: Key, waker: Waker) -> Option<Option<T>> {
-        let mut held = self.hold();
-        let mut inside = self.inside(&mut held);
-        if !inside.state.waiters.is_out(key) {
-            let former = inside.state.waiters.set_waker(key, waker);
-            drop(held);
+    fn poll_slot_with_clone(&self, key: SlotKey, waker: Waker) -> Option<Option<T>> {
+        let mut guard = self.acquire();
+        let mut locked = self.locked(&mut guard);
+        if !locked.state.waiters.is_dequeued(key) {
+            let former = locked.state.waiters.set_waker(key, waker);
+            drop(guard);
             foreign::drop_waker(former);
             return None;
         }
         // A partner served it during the clone.
-        let found = inside.finish(key);
-        drop(held);
+        let found = locked.take_outcome(key);
+        drop(guard);
         foreign::drop_waker(waker);
-        found
+        found.map(Parcel::unpack)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.inside(&mut self.hold()).state.buffer.len()
+        self.locked(&mut self.acquire()).state.buffer.len()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.inside(&mut self.hold()).state.is_closed
+        self.locked(&mut self.acquire()).state.is_closed
     }
 
     pub(crate) fn describe(&self, to: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
@@ -194,60 +202,62 @@ impl<T> Core<T> {
 
     pub(crate) fn close(&self) {
         let mut wakes = Vec::new();
-        self.inside(&mut self.hold()).close(&mut wakes);
+        self.locked(&mut self.acquire()).close(&mut wakes);
         wakes.into_iter().for_each(foreign::wake);
     }
 
     /// The channel must be open.
     pub(crate) fn wake_when_closed(&self, watcher: Waker) {
-        self.inside(&mut self.hold()).state.watcher = Some(watcher);
+        self.locked(&mut self.acquire()).state.watcher = Some(watcher);
     }
 
     /// Sends an alarm's value if there is room, and drops it otherwise. If a value is in the buffer
-    /// afterwards, `notice` joins the queue to wait until it is taken; its key is in the result.
-    pub(crate) fn ring(&self, value: T, notice: Option<Waker>) -> Rung {
+    /// afterwards, `notice` enters the queue to wait until it is taken; its key is in the result.
+    pub(crate) fn fire(&self, value: T, notice: Option<Waker>) -> Fired {
+        const { assert!(!Slots::<T>::ARE_BOXED, "the time is small") };
         let mut value = Some(value);
-        let mut held = self.hold();
-        let mut inside = self.inside(&mut held);
-        let (wake, is_open) = match inside.send(&mut value) {
-            Sending::Sent(wake) => (wake, true),
-            Sending::Full => (None, true),
-            Sending::Closed => (None, false),
+        let mut guard = self.acquire();
+        let mut locked = self.locked(&mut guard);
+        let (wake, is_open) = match locked.send(&mut value) {
+            SendAttempt::Sent(wake) => (wake, true),
+            SendAttempt::Full | SendAttempt::Unboxed => (None, true),
+            SendAttempt::Closed => (None, false),
         };
-        let is_left = is_open && !inside.state.buffer.is_empty();
+        let is_unread = is_open && !locked.state.buffer.is_empty();
         let notice = notice
-            .filter(|_| is_left)
-            .map(|waker| inside.join(Side::Senders, None, Waiter::Alone(waker), 0));
-        Rung { notice, wake }
+            .filter(|_| is_unread)
+            .map(|waker| locked.enqueue(Side::Senders, Parcel::EMPTY, Waiter::Alone(waker), 0));
+        Fired { notice, wake }
     }
 
     /// Whether a notice has been served. If so, frees it.
-    pub(crate) fn is_taken(&self, notice: Key) -> bool {
-        self.inside(&mut self.hold()).finish(notice).is_some()
+    pub(crate) fn is_taken(&self, notice: SlotKey) -> bool {
+        // A notice's parcel is empty.
+        self.locked(&mut self.acquire()).take_outcome(notice).is_some()
     }
 
     pub(crate) fn add_sender(&self) {
-        let mut held = self.hold();
-        let count = &mut self.inside(&mut held).state.senders;
+        let mut guard = self.acquire();
+        let count = &mut self.locked(&mut guard).state.senders;
         *count = count.checked_add(1).expect("fewer than usize::MAX senders");
     }
 
     /// Closes the channel when the last sender goes.
     pub(crate) fn remove_sender(&self) {
         let mut wakes = Vec::new();
-        let mut held = self.hold();
-        let mut inside = self.inside(&mut held);
-        inside.state.senders -= 1;
-        if inside.state.senders == 0 {
-            inside.close(&mut wakes);
+        let mut guard = self.acquire();
+        let mut locked = self.locked(&mut guard);
+        locked.state.senders -= 1;
+        if locked.state.senders == 0 {
+            locked.close(&mut wakes);
         }
-        drop(held);
+        drop(guard);
         wakes.into_iter().for_each(foreign::wake);
     }
 
     pub(crate) fn add_receiver(&self) {
-        let mut held = self.hold();
-        let count = &mut self.inside(&mut held).state.receivers;
+        let mut guard = self.acquire();
+        let count = &mut self.locked(&mut guard).state.receivers;
         *count = count.checked_add(1).expect("fewer than usize::MAX receivers");
     }
 
@@ -255,14 +265,14 @@ impl<T> Core<T> {
     pub(crate) fn remove_receiver(&self) {
         let mut wakes = Vec::new();
         let mut unwanted = VecDeque::new();
-        let mut held = self.hold();
-        let mut inside = self.inside(&mut held);
-        inside.state.receivers -= 1;
-        if inside.state.receivers == 0 {
-            inside.close(&mut wakes);
-            unwanted = std::mem::take(&mut inside.state.buffer);
+        let mut guard = self.acquire();
+        let mut locked = self.locked(&mut guard);
+        locked.state.receivers -= 1;
+        if locked.state.receivers == 0 {
+            locked.close(&mut wakes);
+            unwanted = std::mem::take(&mut locked.state.buffer);
         }
-        drop(held);
+        drop(guard);
         wakes.into_iter().for_each(foreign::wake);
         // Last, since a value's destructor may panic.
         drop(unwanted);

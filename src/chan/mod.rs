@@ -8,13 +8,13 @@
 pub(crate) mod claim;
 pub(crate) mod core;
 pub(crate) mod error;
-pub(crate) mod inside;
 pub(crate) mod lock;
 pub(crate) mod receiver;
 pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod sender;
 pub(crate) mod slots;
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod waiters;

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
 use crate::chan::recv::{self, Recv};
-use crate::chan::waiters::Key;
+use crate::chan::waiters::SlotKey;
 use crate::primitives::{AtomicU32, Ordering};
 use crate::scheduler::worker::away;
 
@@ -73,7 +73,7 @@ impl<T> Receiver<T> {
     fn leave_stream(&self) {
         // Ordering: Relaxed; the swap gives the slot to one thread, and the lock protects the rest.
         if let Some(key) = self.stream.swap(0, Ordering::Relaxed).checked_sub(1) {
-            recv::leave(&self.core, Key(key));
+            recv::cancel(&self.core, SlotKey(key));
         }
     }
 
@@ -244,7 +244,7 @@ impl<T> Stream for Receiver<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let Receiver { core, stream } = self.get_mut();
-        let mut key = stream.load(Ordering::Relaxed).checked_sub(1).map(Key);
+        let mut key = stream.load(Ordering::Relaxed).checked_sub(1).map(SlotKey);
         let received = recv::poll(core, &mut key, cx);
         stream.store(key.map_or(0, |key| key.0 + 1), Ordering::Relaxed);
         received

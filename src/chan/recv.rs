@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Waker};
 use crate::chan::claim::Claim;
 use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
-use crate::chan::inside::Receiving;
-use crate::chan::lock::Held;
-use crate::chan::waiters::{Key, Side, Waiter};
+use crate::chan::lock::LockGuard;
+use crate::chan::slots::Parcel;
+use crate::chan::state::RecvAttempt;
+use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::{context, foreign};
 
@@ -22,7 +23,7 @@ use crate::scheduler::{context, foreign};
 #[inline(always)]
 pub(crate) fn poll<T>(
     core: &Core<T>,
-    key: &mut Option<Key>,
+    key: &mut Option<SlotKey>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<T>> {
     let waker = cx.waker();
@@ -30,7 +31,7 @@ pub(crate) fn poll<T>(
         return Poll::Pending;
     }
     if let Some(waiting) = *key {
-        return match core.look(waiting, waker) {
+        return match core.poll_slot(waiting, waker) {
             Some(received) => {
                 *key = None;
                 Poll::Ready(received)
@@ -39,41 +40,42 @@ pub(crate) fn poll<T>(
             None => Poll::Pending,
         };
     }
-    let mut held = core.hold();
-    let received = core.inside(&mut held).receive();
-    if let Receiving::Empty = received {
-        return wait(core, held, key, waker);
+    let mut guard = core.acquire();
+    let received = core.locked(&mut guard).receive();
+    if let RecvAttempt::Empty = received {
+        return wait(core, guard, key, waker);
     }
-    drop(held);
-    Poll::Ready(settle(received))
+    drop(guard);
+    Poll::Ready(complete(received))
 }
 
 /// Leaves the queue, unless a partner has served it; then returns that outcome.
 #[cold]
-fn withdraw<T>(core: &Core<T>, key: &mut Option<Key>, waker: &Waker) -> Poll<Option<T>> {
+fn withdraw<T>(core: &Core<T>, key: &mut Option<SlotKey>, waker: &Waker) -> Poll<Option<T>> {
     let waiting = key.take().expect("it waits");
-    let mut held = core.hold();
-    let received = core.inside(&mut held).finish(waiting);
+    let mut guard = core.acquire();
+    let received = core.locked(&mut guard).take_outcome(waiting);
     if let Some(received) = received {
-        return Poll::Ready(received);
+        drop(guard);
+        return Poll::Ready(received.unpack());
     }
-    let left = core.inside(&mut held).leave(Side::Receivers, waiting);
-    drop(held);
-    left.settle();
+    let cancelled = core.locked(&mut guard).cancel(Side::Receivers, waiting);
+    drop(guard);
+    cancelled.release();
     waker.wake_by_ref();
     Poll::Pending
 }
 
-/// Joins the queue, after an attempt that found nothing.
+/// Enters the queue, after an attempt that found nothing.
 #[inline(never)]
 fn wait<'a, T>(
     core: &'a Core<T>,
-    mut held: Held<'a>,
-    key: &mut Option<Key>,
+    mut guard: LockGuard<'a>,
+    key: &mut Option<SlotKey>,
     waker: &Waker,
 ) -> Poll<Option<T>> {
     if gate::is_withdrawing(waker) {
-        drop(held);
+        drop(guard);
         waker.wake_by_ref();
         return Poll::Pending;
     }
@@ -81,53 +83,53 @@ fn wait<'a, T>(
         Waiter::Alone(waker.clone())
     } else {
         // A foreign waker's clone runs user code.
-        drop(held);
+        drop(guard);
         let clone = waker.clone();
-        held = core.hold();
-        let received = core.inside(&mut held).receive();
-        if !matches!(received, Receiving::Empty) {
-            drop(held);
+        guard = core.acquire();
+        let received = core.locked(&mut guard).receive();
+        if !matches!(received, RecvAttempt::Empty) {
+            drop(guard);
             foreign::drop_waker(clone);
-            return Poll::Ready(settle(received));
+            return Poll::Ready(complete(received));
         }
         Waiter::Alone(clone)
     };
-    *key = Some(core.inside(&mut held).join(Side::Receivers, None, waiter, 0));
+    *key = Some(core.locked(&mut guard).enqueue(Side::Receivers, Parcel::EMPTY, waiter, 0));
     Poll::Pending
 }
 
 /// Turns the result of an attempt that was not `Empty` into the outcome, and wakes the partner. The
 /// lock must be free.
 #[inline]
-fn settle<T>(received: Receiving<T>) -> Option<T> {
+fn complete<T>(received: RecvAttempt<T>) -> Option<T> {
     match received {
-        Receiving::Received(value, wake) => {
+        RecvAttempt::Received(value, wake) => {
             if let Some(waker) = wake {
                 foreign::wake(waker);
             }
             Some(value)
         }
-        Receiving::Empty | Receiving::Closed => None,
+        RecvAttempt::Empty | RecvAttempt::Closed => None,
     }
 }
 
 /// Stops waiting. A value that was received meanwhile goes to the next receiver, or back.
-pub(crate) fn leave<T>(core: &Core<T>, key: Key) {
-    let left = core.inside(&mut core.hold()).leave(Side::Receivers, key);
-    left.settle();
+pub(crate) fn cancel<T>(core: &Core<T>, key: SlotKey) {
+    let cancelled = core.locked(&mut core.acquire()).cancel(Side::Receivers, key);
+    cancelled.release();
 }
 
 pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
-    let mut held = core.hold();
-    let mut inside = core.inside(&mut held);
-    let received = inside.receive();
-    if let Receiving::Empty = received {
-        inside.give_back_buffer();
+    let mut guard = core.acquire();
+    let mut locked = core.locked(&mut guard);
+    let received = locked.receive();
+    if let RecvAttempt::Empty = received {
+        locked.shrink_idle_buffer();
     }
-    drop(held);
+    drop(guard);
     match received {
-        Receiving::Empty => Err(TryRecvError::Empty),
-        received => settle(received).ok_or(TryRecvError::Closed),
+        RecvAttempt::Empty => Err(TryRecvError::Empty),
+        received => complete(received).ok_or(TryRecvError::Closed),
     }
 }
 
@@ -135,7 +137,7 @@ pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
 #[must_use = "futures do nothing unless awaited: `rx.recv().await`"]
 pub struct Recv<'a, T> {
     core: &'a Core<T>,
-    key: Option<Key>,
+    key: Option<SlotKey>,
 }
 
 impl<'a, T> Recv<'a, T> {
@@ -149,35 +151,39 @@ impl<'a, T> Recv<'a, T> {
 
     /// Stops waiting; the next poll starts anew.
     #[inline]
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn cancel(&mut self) {
         if let Some(key) = self.key.take() {
-            leave(self.core, key);
+            cancel(self.core, key);
         }
     }
 
     /// As a case of a `select!`: tries to receive, under the lock, also when it already waits. The
     /// caller wakes the waker in the result.
-    pub(crate) fn attempt(&mut self, held: &mut Held<'_>) -> Option<(Option<T>, Option<Waker>)> {
-        match self.core.inside(held).receive() {
-            Receiving::Received(value, waker) => Some((Some(value), waker)),
-            Receiving::Closed => Some((None, None)),
-            Receiving::Empty => None,
+    pub(crate) fn attempt(
+        &mut self,
+        guard: &mut LockGuard<'_>,
+    ) -> Option<(Option<T>, Option<Waker>)> {
+        match self.core.locked(guard).receive() {
+            RecvAttempt::Received(value, waker) => Some((Some(value), waker)),
+            RecvAttempt::Closed => Some((None, None)),
+            RecvAttempt::Empty => None,
         }
     }
 
-    /// As a case of a `select!`: joins the queue, after an attempt under the same lock.
-    pub(crate) fn join(&mut self, held: &mut Held<'_>, claim: &Arc<Claim>, case: u8) {
+    /// As a case of a `select!`: enters the queue, after an attempt under the same lock.
+    pub(crate) fn enqueue(&mut self, guard: &mut LockGuard<'_>, claim: &Arc<Claim>, case: u8) {
         if self.key.is_none() {
             let waiter = Waiter::Case(Some(claim.clone()));
-            self.key = Some(self.core.inside(held).join(Side::Receivers, None, waiter, case));
+            let key = self.core.locked(guard).enqueue(Side::Receivers, Parcel::EMPTY, waiter, case);
+            self.key = Some(key);
         }
     }
 
     /// As a case of a `select!`: collects the outcome that a partner has decided.
-    pub(crate) fn finish(&mut self) -> Option<T> {
+    pub(crate) fn take_outcome(&mut self) -> Option<T> {
         let key = self.key.take().expect("it waited");
-        let mut held = self.core.hold();
-        self.core.inside(&mut held).finish(key).expect("decided")
+        let received = self.core.locked(&mut self.core.acquire()).take_outcome(key);
+        received.expect("decided").unpack()
     }
 }
 
@@ -194,7 +200,7 @@ impl<T> Future for Recv<'_, T> {
 impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.leave();
+        self.cancel();
     }
 }
 

@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Waker};
 use crate::chan::claim::Claim;
 use crate::chan::core::Core;
 use crate::chan::error::{SendError, TrySendError};
-use crate::chan::inside::Sending;
-use crate::chan::lock::Held;
-use crate::chan::waiters::{Key, Side, Waiter};
+use crate::chan::lock::LockGuard;
+use crate::chan::slots::{Parcel, Slots};
+use crate::chan::state::SendAttempt;
+use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::{context, foreign};
 
@@ -21,7 +22,7 @@ use crate::scheduler::{context, foreign};
 pub(crate) struct Closed;
 
 /// A send operation, without its value.
-pub(crate) struct Sends<'a, T> {
+pub(crate) struct SendOp<'a, T> {
     core: &'a Core<T>,
     state: State,
 }
@@ -29,16 +30,19 @@ pub(crate) struct Sends<'a, T> {
 #[derive(Clone, Copy)]
 enum State {
     New,
-    /// The channel has the value.
-    Waits(Key),
+    /// As a case of a `select!`: found a receiver, and its large value needs a box.
+    Unboxed,
+    /// The channel has the value, in a slot that waits in the queue. (As a case of a `select!`: or
+    /// that has been parked before that.)
+    Waits(SlotKey),
     /// It was committed, but has not returned that yet.
     Sent,
     Done,
 }
 
-impl<'a, T> Sends<'a, T> {
+impl<'a, T> SendOp<'a, T> {
     fn new(core: &'a Core<T>) -> Self {
-        Sends { core, state: State::New }
+        SendOp { core, state: State::New }
     }
 
     pub(crate) fn core(&self) -> &'a Core<T> {
@@ -54,25 +58,29 @@ impl<'a, T> Sends<'a, T> {
             return Poll::Pending;
         }
         let State::New = self.state else { return self.poll_again(value, waker) };
-        let mut held = self.core.hold();
-        let sent = self.core.inside(&mut held).send(value);
-        if let Sending::Full = sent {
-            return self.wait(held, value, waker);
+        let mut guard = self.core.acquire();
+        let sent = self.core.locked(&mut guard).send(value);
+        if let SendAttempt::Full | SendAttempt::Unboxed = sent {
+            return self.wait(guard, value, waker);
         }
-        drop(held);
-        Poll::Ready(self.settle(sent))
+        drop(guard);
+        Poll::Ready(self.complete(sent))
     }
 
-    /// Joins the queue, after an attempt that found no room.
+    /// Enters the queue, after an attempt that found no room.
     #[inline(never)]
     fn wait(
         &mut self,
-        mut held: Held<'a>,
+        mut guard: LockGuard<'a>,
         value: &mut Option<T>,
         waker: &Waker,
     ) -> Poll<Result<(), Closed>> {
+        if Slots::<T>::ARE_BOXED {
+            drop(guard);
+            return self.wait_boxed(value, waker);
+        }
         if gate::is_withdrawing(waker) {
-            drop(held);
+            drop(guard);
             waker.wake_by_ref();
             return Poll::Pending;
         }
@@ -80,29 +88,54 @@ impl<'a, T> Sends<'a, T> {
             Waiter::Alone(waker.clone())
         } else {
             // A foreign waker's clone runs user code.
-            drop(held);
+            drop(guard);
             let clone = waker.clone();
-            held = self.core.hold();
-            let sent = self.core.inside(&mut held).send(value);
-            if !matches!(sent, Sending::Full) {
-                drop(held);
+            guard = self.core.acquire();
+            let sent = self.core.locked(&mut guard).send(value);
+            if !matches!(sent, SendAttempt::Full) {
+                drop(guard);
                 foreign::drop_waker(clone);
-                return Poll::Ready(self.settle(sent));
+                return Poll::Ready(self.complete(sent));
             }
             Waiter::Alone(clone)
         };
-        let key = self.core.inside(&mut held).join(Side::Senders, value.take(), waiter, 0);
+        let parcel = Parcel::pack(value.take());
+        let key = self.core.locked(&mut guard).enqueue(Side::Senders, parcel, waiter, 0);
         self.state = State::Waits(key);
         Poll::Pending
+    }
+
+    /// As `wait`, for a large value. The value gets its box while the lock is free, so this tries
+    /// again.
+    fn wait_boxed(&mut self, value: &mut Option<T>, waker: &Waker) -> Poll<Result<(), Closed>> {
+        let clone = waker.clone();
+        let mut parcel = Parcel::pack(value.take());
+        let mut guard = self.core.acquire();
+        let sent = self.core.locked(&mut guard).send_parcel(&mut parcel);
+        let is_full = matches!(sent, SendAttempt::Full);
+        if is_full && !gate::is_withdrawing(waker) {
+            let waiter = Waiter::Alone(clone);
+            let key = self.core.locked(&mut guard).enqueue(Side::Senders, parcel, waiter, 0);
+            self.state = State::Waits(key);
+            return Poll::Pending;
+        }
+        drop(guard);
+        *value = parcel.unpack();
+        foreign::drop_waker(clone);
+        if is_full {
+            waker.wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.complete(sent))
     }
 
     #[inline(never)]
     fn poll_again(&mut self, value: &mut Option<T>, waker: &Waker) -> Poll<Result<(), Closed>> {
         match self.state {
-            State::Waits(key) => match self.core.look(key, waker) {
+            State::Waits(key) => match self.core.poll_slot(key, waker) {
                 Some(returned) => *value = returned,
                 None if gate::is_withdrawing(waker) => {
-                    self.leave(value);
+                    self.cancel(value);
                     if value.is_some() {
                         waker.wake_by_ref();
                         return Poll::Pending;
@@ -110,7 +143,7 @@ impl<'a, T> Sends<'a, T> {
                 }
                 None => return Poll::Pending,
             },
-            State::New | State::Sent => {}
+            State::New | State::Unboxed | State::Sent => {}
             State::Done => {
                 panic!("a send was polled after it had completed: begin another one with `send`")
             }
@@ -122,32 +155,32 @@ impl<'a, T> Sends<'a, T> {
     /// Turns the result of an attempt that was not `Full` into the outcome, and wakes the partner.
     /// The lock must be free.
     #[inline]
-    fn settle(&mut self, sent: Sending) -> Result<(), Closed> {
+    fn complete(&mut self, sent: SendAttempt) -> Result<(), Closed> {
         self.state = State::Done;
         match sent {
-            Sending::Sent(wake) => {
+            SendAttempt::Sent(wake) => {
                 if let Some(waker) = wake {
                     foreign::wake(waker);
                 }
                 Ok(())
             }
-            Sending::Full | Sending::Closed => Err(Closed),
+            SendAttempt::Full | SendAttempt::Unboxed | SendAttempt::Closed => Err(Closed),
         }
     }
 
     /// Stops waiting. Afterwards the value is back, or was sent.
     #[inline]
-    pub(crate) fn leave(&mut self, value: &mut Option<T>) {
+    pub(crate) fn cancel(&mut self, value: &mut Option<T>) {
         if let State::Waits(key) = self.state {
-            self.leave_line(key, value);
+            self.cancel_waiting(key, value);
         }
     }
 
-    fn leave_line(&mut self, key: Key, value: &mut Option<T>) {
+    fn cancel_waiting(&mut self, key: SlotKey, value: &mut Option<T>) {
         self.state = State::New;
-        let left = self.core.inside(&mut self.core.hold()).leave(Side::Senders, key);
+        let cancelled = self.core.locked(&mut self.core.acquire()).cancel(Side::Senders, key);
         // A case of a `select!` may have taken it back already.
-        if let Some(returned) = left.settle() {
+        if let Some(returned) = cancelled.release() {
             *value = Some(returned);
         }
         if value.is_none() {
@@ -160,45 +193,68 @@ impl<'a, T> Sends<'a, T> {
     pub(crate) fn attempt(
         &mut self,
         value: &mut Option<T>,
-        held: &mut Held<'_>,
+        guard: &mut LockGuard<'_>,
     ) -> Option<(Result<(), Closed>, Option<Waker>)> {
-        let mut inside = self.core.inside(held);
+        let mut locked = self.core.locked(guard);
         let (sent, waiting) = match self.state {
             State::Sent => return Some((Ok(()), None)),
-            State::Waits(key) => (inside.send_waiting(key), Some(key)),
-            State::New | State::Done => (inside.send(value), None),
+            State::Waits(key) => (locked.send_waiting(key), Some(key)),
+            State::New | State::Unboxed | State::Done => (locked.send(value), None),
         };
         match (sent, waiting) {
-            (Sending::Sent(waker), _) => Some((Ok(()), waker)),
-            (Sending::Closed, Some(key)) => {
-                *value = inside.take_back(key);
+            (SendAttempt::Sent(waker), _) => Some((Ok(()), waker)),
+            (SendAttempt::Closed, Some(key)) => {
+                *value = locked.take_back(key);
                 Some((Err(Closed), None))
             }
-            (Sending::Closed, None) => Some((Err(Closed), None)),
-            (Sending::Full, _) => None,
+            (SendAttempt::Closed, None) => Some((Err(Closed), None)),
+            (SendAttempt::Unboxed, _) => {
+                self.state = State::Unboxed;
+                None
+            }
+            (SendAttempt::Full, _) => None,
         }
     }
 
-    /// As a case of a `select!`: joins the queue, after an attempt under the same lock.
-    pub(crate) fn join(
+    /// As a case of a `select!`, without a lock: packs a large value that will need its box,
+    /// because an attempt said so, or because the case is about to wait. Whether it did.
+    pub(crate) fn park(&mut self, value: &mut Option<T>, waits: bool) -> bool {
+        let needs_box =
+            matches!(self.state, State::Unboxed) || waits && matches!(self.state, State::New);
+        if !Slots::<T>::ARE_BOXED || !needs_box {
+            return false;
+        }
+        let parcel = Parcel::pack(value.take());
+        let key = self.core.locked(&mut self.core.acquire()).park(parcel);
+        self.state = State::Waits(key);
+        true
+    }
+
+    /// As a case of a `select!`: enters the queue, after an attempt under the same lock.
+    pub(crate) fn enqueue(
         &mut self,
         value: &mut Option<T>,
-        held: &mut Held<'_>,
+        guard: &mut LockGuard<'_>,
         claim: &Arc<Claim>,
         case: u8,
     ) {
-        if let State::New = self.state {
-            let waiter = Waiter::Case(Some(claim.clone()));
-            let key = self.core.inside(held).join(Side::Senders, value.take(), waiter, case);
-            self.state = State::Waits(key);
-        }
+        let mut locked = self.core.locked(guard);
+        let key = match self.state {
+            State::New => {
+                let waiter = Waiter::Case(Some(claim.clone()));
+                locked.enqueue(Side::Senders, Parcel::pack(value.take()), waiter, case)
+            }
+            State::Waits(key) if Slots::<T>::ARE_BOXED => locked.enqueue_parked(key, claim, case),
+            _ => return,
+        };
+        self.state = State::Waits(key);
     }
 
     /// As a case of a `select!`: collects the outcome that a partner has decided.
-    pub(crate) fn finish(&mut self, value: &mut Option<T>) -> Result<(), Closed> {
+    pub(crate) fn take_outcome(&mut self, value: &mut Option<T>) -> Result<(), Closed> {
         if let State::Waits(key) = self.state {
-            let mut held = self.core.hold();
-            *value = self.core.inside(&mut held).finish(key).expect("decided");
+            let parcel = self.core.locked(&mut self.core.acquire()).take_outcome(key);
+            *value = parcel.expect("decided").unpack();
             self.state = State::Done;
         }
         if value.is_none() { Ok(()) } else { Err(Closed) }
@@ -207,15 +263,20 @@ impl<'a, T> Sends<'a, T> {
 
 pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T>> {
     let mut value = Some(value);
-    let sent = core.inside(&mut core.hold()).send(&mut value);
+    let mut sent = core.locked(&mut core.acquire()).send(&mut value);
+    if let SendAttempt::Unboxed = sent {
+        let mut parcel = Parcel::pack(value);
+        sent = core.locked(&mut core.acquire()).send_parcel(&mut parcel);
+        value = parcel.unpack();
+    }
     match (sent, value) {
-        (Sending::Sent(waker), _) => {
+        (SendAttempt::Sent(waker), _) => {
             if let Some(waker) = waker {
                 foreign::wake(waker);
             }
             Ok(())
         }
-        (Sending::Full, Some(value)) => Err(TrySendError::Full(value)),
+        (SendAttempt::Full, Some(value)) => Err(TrySendError::Full(value)),
         (_, Some(value)) => Err(TrySendError::Closed(value)),
         (_, None) => unreachable!("what is not sent stays"),
     }
@@ -224,13 +285,13 @@ pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T
 /// The future of [`Sender::send`](crate::Sender::send).
 #[must_use = "futures do nothing unless awaited: `tx.send(value).await`"]
 pub struct Send<'a, T> {
-    pub(crate) sends: Sends<'a, T>,
+    pub(crate) op: SendOp<'a, T>,
     pub(crate) value: Option<T>,
 }
 
 impl<'a, T> Send<'a, T> {
     pub(crate) fn new(core: &'a Core<T>, value: T) -> Self {
-        Send { sends: Sends::new(core), value: Some(value) }
+        Send { op: SendOp::new(core), value: Some(value) }
     }
 }
 
@@ -242,15 +303,15 @@ impl<T> Future for Send<'_, T> {
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Send { sends, value } = self.get_mut();
-        sends.poll(value, cx).map(|result| result.map_err(|Closed| SendError(unsent(value))))
+        let Send { op, value } = self.get_mut();
+        op.poll(value, cx).map(|result| result.map_err(|Closed| SendError(unsent(value))))
     }
 }
 
 impl<T> Drop for Send<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.sends.leave(&mut self.value);
+        self.op.cancel(&mut self.value);
     }
 }
 
@@ -267,14 +328,14 @@ impl<T> fmt::Debug for Send<'_, T> {
 /// The future of [`Sender::send_from`](crate::Sender::send_from).
 #[must_use = "futures do nothing unless awaited: `tx.send_from(&mut value).await`"]
 pub struct SendFrom<'a, T> {
-    pub(crate) sends: Sends<'a, T>,
+    pub(crate) op: SendOp<'a, T>,
     /// Empty while the value waits in the channel.
     pub(crate) value: &'a mut Option<T>,
 }
 
 impl<'a, T> SendFrom<'a, T> {
     pub(crate) fn new(core: &'a Core<T>, value: &'a mut Option<T>) -> Self {
-        SendFrom { sends: Sends::new(core), value }
+        SendFrom { op: SendOp::new(core), value }
     }
 }
 
@@ -283,15 +344,15 @@ impl<T> Future for SendFrom<'_, T> {
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let SendFrom { sends, value } = self.get_mut();
-        sends.poll(value, cx).map(|result| result.map_err(|Closed| SendError(())))
+        let SendFrom { op, value } = self.get_mut();
+        op.poll(value, cx).map(|result| result.map_err(|Closed| SendError(())))
     }
 }
 
 impl<T> Drop for SendFrom<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.sends.leave(self.value);
+        self.op.cancel(self.value);
     }
 }
 

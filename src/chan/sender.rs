@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chan::core::{Core, Rung};
+use crate::chan::core::{Core, Fired};
 use crate::chan::error::{SendError, TrySendError};
 use crate::chan::send::{self, Send, SendFrom};
-use crate::chan::waiters::Key;
+use crate::chan::waiters::SlotKey;
 use crate::scheduler::worker::away;
 
 /// Sends values into a channel, made by [`channel`](crate::channel()).
@@ -287,12 +287,12 @@ impl<T> Sender<T> {
     }
 
     /// See [`Core::ring`]. This is the only sender.
-    pub(crate) fn ring(&self, value: T, notice: Option<Waker>) -> Rung {
-        self.core.ring(value, notice)
+    pub(crate) fn fire(&self, value: T, notice: Option<Waker>) -> Fired {
+        self.core.fire(value, notice)
     }
 
     /// See [`Core::is_taken`].
-    pub(crate) fn is_taken(&self, notice: Key) -> bool {
+    pub(crate) fn is_taken(&self, notice: SlotKey) -> bool {
         self.core.is_taken(notice)
     }
 }

@@ -1,9 +1,9 @@
 //! The senders and receivers that wait at a channel, first come, first served.
 //!
-//! Two lists of slots share one `Vec`, linked by slot numbers. To join, to be served and to leave
-//! from the middle take a constant number of steps, with no allocation for each and no unsafe code.
-//! A served waiter keeps its slot, and so its number, until it collects the outcome. The values lie
-//! in a `Vec` with the same numbers, in `slots.rs`, which knows their type.
+//! Two lists of slots share one `Vec`, linked by slot numbers. To enter, to be served and to be
+//! removed from the middle take a constant number of steps, with no allocation for each and no
+//! unsafe code. A served waiter keeps its slot, and so its number, until it collects the outcome.
+//! The values lie in a `Vec` with the same numbers, in `slots.rs`, which knows their type.
 //!
 //! # Passing over
 //!
@@ -13,19 +13,21 @@
 //! once. A busy one keeps its place, because it may wait again; there are no more busy ones than
 //! threads that poll.
 //!
-//! A slot that is *out* of the queue has been served, or belongs to a `select!` that was decided at
-//! another channel. The claim says which, and the owner does not need to ask: it calls `finish`
-//! only for the case that was decided, and `leave` does the same for both. `leave` frees the slot
-//! and returns its content. A sender that was passed over gets its own value; a receiver gets
-//! nothing.
+//! A slot that has been *dequeued* was served, or belongs to a `select!` that was decided at another
+//! channel. The owner need not know which. It calls `take_outcome` only for the decided case, and
+//! `cancel` treats both alike: it frees the slot and returns its content. A sender that was passed
+//! over gets its own value; a receiver gets nothing.
+//!
+//! A *parked* slot is in no queue either: a `select!` keeps a large value there before it waits
+//! (`state.rs`).
 //!
 //! # Memory
 //!
 //! The first 64 slots are kept for good. Their free list is linked one way, which keeps its
-//! operations short: few channels have more waiters. Other free slots are *spare*. Their list is
-//! linked both ways, so that the slot at the end can be unlinked in constant time. Freeing the last
-//! slot pops it, and all spare slots before it: each slot is popped once for each time it was
-//! pushed. A joining waiter prefers a kept slot, so that a few waiters do not block the release of
+//! operations short: few channels have more waiters. Other free slots are *releasable*. Their list
+//! is linked both ways, so that the slot at the end can be unlinked in constant time. Freeing the
+//! last slot pops it, and all releasable slots before it: each slot is popped once for each time it
+//! was pushed. A new waiter prefers a kept slot, so that a few waiters do not block the release of
 //! many freed slots. A waiter in the last slot keeps those before it, because its number must not
 //! change.
 //!
@@ -38,13 +40,13 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chan::claim::{Claim, Unavailable};
+use crate::chan::claim::{CannotCommit, Claim};
 
-/// The number of a slot. The waiter that joined frees it.
+/// The number of a slot. Its waiter frees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(pub(crate) u32);
+pub(crate) struct SlotKey(pub(crate) u32);
 
-impl Key {
+impl SlotKey {
     /// Whether its slot is never released.
     #[inline(always)]
     pub(crate) fn is_kept(self) -> bool {
@@ -54,8 +56,8 @@ impl Key {
 
 /// No slot.
 const END: u32 = (1 << NUMBER_BITS) - 1;
-/// In place of the next slot: the slot is out of its queue.
-const OUT: u32 = END - 1;
+/// In place of the next slot: the slot is in no queue.
+const DEQUEUED: u32 = END - 1;
 
 /// The first slots, which are never released, and are used before others.
 const KEPT: u32 = 64;
@@ -70,8 +72,8 @@ pub(crate) struct Waiters {
     slots: Vec<Slot>,
     /// The first free slot among the kept ones.
     free: u32,
-    /// The first spare slot. The last slot is never spare.
-    spare: u32,
+    /// The first releasable slot. The last slot is never releasable.
+    releasable: u32,
     lists: [List; 2],
 }
 
@@ -145,24 +147,24 @@ impl Slot {
     }
 
     #[inline]
-    fn is_out(&self) -> bool {
-        self.next.number() == OUT
+    fn is_dequeued(&self) -> bool {
+        self.next.number() == DEQUEUED
     }
 }
 
 impl Waiter {
-    const NOBODY: Self = Waiter::Case(None);
+    const NONE: Self = Waiter::Case(None);
 }
 
 impl Waiters {
     pub(crate) const fn new() -> Self {
         let empty = List { first: END, last: END };
-        Waiters { slots: Vec::new(), free: END, spare: END, lists: [empty; 2] }
+        Waiters { slots: Vec::new(), free: END, releasable: END, lists: [empty; 2] }
     }
 
-    /// Joins the end of a list; `case` is used for a `select!` only.
+    /// Enters a list at its end; `case` is used for a `select!` only.
     #[inline(always)]
-    pub(crate) fn join(&mut self, side: Side, waiter: Waiter, case: u8) -> Key {
+    pub(crate) fn enqueue(&mut self, side: Side, waiter: Waiter, case: u8) -> SlotKey {
         let slot = Slot::new(waiter, case, self.lists[side as usize].last);
         let number = match self.free {
             END => self.put_beyond(slot),
@@ -179,7 +181,14 @@ impl Waiters {
             last => self.slots[last as usize].next.set(number),
         }
         list.last = number;
-        Key(number)
+        SlotKey(number)
+    }
+
+    /// Returns a new slot that is in no list, as if it had been passed over.
+    pub(crate) fn park(&mut self) -> SlotKey {
+        let key = self.enqueue(Side::Senders, Waiter::NONE, 0);
+        self.dequeue(Side::Senders, key.0);
+        key
     }
 
     /// Whether a list has a waiter.
@@ -194,22 +203,24 @@ impl Waiters {
     /// Passes over a busy `select!`: it looks at this channel before it waits again. Takes a
     /// decided one off the list as well.
     #[inline(always)]
-    pub(crate) fn serve(&mut self, side: Side) -> Option<(Key, Option<Waker>)> {
+    pub(crate) fn serve(&mut self, side: Side) -> Option<(SlotKey, Option<Waker>)> {
         let mut number = self.lists[side as usize].first;
         while number != END {
             let slot = &mut self.slots[number as usize];
             let case = slot.case();
             let served = match &mut slot.waiter {
-                Waiter::Case(claim) => claim.as_ref().expect("in a line is somebody").commit(case),
-                alone => match mem::replace(alone, Waiter::NOBODY) {
+                Waiter::Case(claim) => {
+                    claim.as_ref().expect("a queued slot has a waiter").commit(case)
+                }
+                alone => match mem::replace(alone, Waiter::NONE) {
                     Waiter::Alone(waker) => Ok(Some(waker)),
                     Waiter::Case(_) => unreachable!(),
                 },
             };
             match served {
                 Ok(waker) => {
-                    self.take_out(side, number);
-                    return Some((Key(number), waker));
+                    self.dequeue(side, number);
+                    return Some((SlotKey(number), waker));
                 }
                 Err(why) => number = self.pass_over(side, number, why),
             }
@@ -219,28 +230,28 @@ impl Waiters {
 
     /// Returns the number of the next slot.
     #[cold]
-    fn pass_over(&mut self, side: Side, number: u32, why: Unavailable) -> u32 {
+    fn pass_over(&mut self, side: Side, number: u32, why: CannotCommit) -> u32 {
         let next = self.slots[number as usize].next.number();
-        if why == Unavailable::Decided {
-            self.take_out(side, number);
+        if why == CannotCommit::Decided {
+            self.dequeue(side, number);
         }
         next
     }
 
     #[inline]
-    fn take_out(&mut self, side: Side, number: u32) {
+    fn dequeue(&mut self, side: Side, number: u32) {
         self.unlink(side, number);
-        self.slots[number as usize].next.set(OUT);
+        self.slots[number as usize].next.set(DEQUEUED);
     }
 
     /// Whether it has been served, or passed over for good.
     #[inline]
-    pub(crate) fn is_out(&self, key: Key) -> bool {
-        self.slots[key.0 as usize].is_out()
+    pub(crate) fn is_dequeued(&self, key: SlotKey) -> bool {
+        self.slots[key.0 as usize].is_dequeued()
     }
 
     #[inline]
-    pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
+    pub(crate) fn will_wake(&self, key: SlotKey, waker: &Waker) -> bool {
         match &self.slots[key.0 as usize].waiter {
             Waiter::Alone(own) => own.will_wake(waker),
             Waiter::Case(_) => false,
@@ -249,18 +260,18 @@ impl Waiters {
 
     /// Replaces the waker of a single operation. Returns the former one, which the caller drops
     /// without the lock.
-    pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Waiter {
+    pub(crate) fn set_waker(&mut self, key: SlotKey, waker: Waker) -> Waiter {
         mem::replace(&mut self.slots[key.0 as usize].waiter, Waiter::Alone(waker))
     }
 
     /// Frees the slot of a waiter that is out of the queue or gives up. Returns what the caller
     /// drops without the lock.
     #[inline]
-    pub(crate) fn leave(&mut self, side: Side, key: Key) -> Waiter {
-        if !self.is_out(key) {
+    pub(crate) fn remove(&mut self, side: Side, key: SlotKey) -> Waiter {
+        if !self.is_dequeued(key) {
             self.unlink(side, key.0);
         }
-        let waiter = mem::replace(&mut self.slots[key.0 as usize].waiter, Waiter::NOBODY);
+        let waiter = mem::replace(&mut self.slots[key.0 as usize].waiter, Waiter::NONE);
         self.free(key);
         waiter
     }
@@ -268,7 +279,7 @@ impl Waiters {
     /// Frees the slot of a served waiter. It holds nothing that has to be dropped without the lock:
     /// the partner took the waker, and a `select!` has its own reference to the claim.
     #[inline(always)]
-    pub(crate) fn leave_served(&mut self, key: Key) {
+    pub(crate) fn remove_served(&mut self, key: SlotKey) {
         match &mut self.slots[key.0 as usize].waiter {
             Waiter::Case(claim) => drop(claim.take()),
             Waiter::Alone(_) => unreachable!("who served it took the waker"),
@@ -277,7 +288,7 @@ impl Waiters {
     }
 
     #[inline(always)]
-    fn free(&mut self, key: Key) {
+    fn free(&mut self, key: SlotKey) {
         if key.is_kept() {
             self.slots[key.0 as usize].next.set(self.free);
             self.free = key.0;
@@ -286,17 +297,17 @@ impl Waiters {
         }
     }
 
-    /// Puts a joining waiter into a spare slot, or into a new one.
+    /// Puts a new waiter into a releasable slot, or into a new one.
     #[inline(never)]
     fn put_beyond(&mut self, slot: Slot) -> u32 {
-        if self.spare != END {
-            let number = self.spare;
-            self.take_spare(number);
+        if self.releasable != END {
+            let number = self.releasable;
+            self.unlink_releasable(number);
             self.slots[number as usize] = slot;
             return number;
         }
         let number = self.slots.len();
-        assert!(number < OUT as usize, "fewer than 2^28 - 2 wait at one channel");
+        assert!(number < DEQUEUED as usize, "fewer than 2^28 - 2 wait at one channel");
         self.slots.push(slot);
         number as u32
     }
@@ -305,29 +316,29 @@ impl Waiters {
     #[cold]
     #[inline(never)]
     fn free_beyond(&mut self, number: u32) {
-        if let Some(next) = self.slots.get_mut(self.spare as usize) {
+        if let Some(next) = self.slots.get_mut(self.releasable as usize) {
             next.previous.set(number);
         }
         self.slots[number as usize].previous.set(END);
-        self.slots[number as usize].next.set(self.spare);
-        self.spare = number;
+        self.slots[number as usize].next.set(self.releasable);
+        self.releasable = number;
         while self.slots.len() > KEPT as usize
             && let Some(last) = self.slots.last()
             && matches!(last.waiter, Waiter::Case(None))
-            && !last.is_out()
+            && !last.is_dequeued()
         {
-            self.take_spare(self.slots.len() as u32 - 1);
+            self.unlink_releasable(self.slots.len() as u32 - 1);
             self.slots.pop();
         }
-        give_back(&mut self.slots);
+        shrink_if_sparse(&mut self.slots);
     }
 
-    fn take_spare(&mut self, number: u32) {
+    fn unlink_releasable(&mut self, number: u32) {
         let slot = &self.slots[number as usize];
         let (previous, next) = (slot.previous.number(), slot.next.number());
         match self.slots.get_mut(previous as usize) {
             Some(previous) => previous.next.set(next),
-            None => self.spare = next,
+            None => self.releasable = next,
         }
         if let Some(next) = self.slots.get_mut(next as usize) {
             next.previous.set(previous);
@@ -340,7 +351,7 @@ impl Waiters {
 
     /// The slot numbers of a list, in order.
     #[cfg(test)]
-    pub(crate) fn line(&self, side: Side) -> Vec<u32> {
+    pub(crate) fn queue(&self, side: Side) -> Vec<u32> {
         let number = |number| (number != END).then_some(number);
         let next = |&slot: &u32| number(self.slots[slot as usize].next.number());
         std::iter::successors(number(self.lists[side as usize].first), next).collect()
@@ -363,9 +374,9 @@ impl Waiters {
 }
 
 /// Shrinks a list when three quarters of it are unused, or only the kept slots are left. It keeps
-/// as much room again as is in use, so the next move comes only after that many waiters have joined
-/// or left.
-pub(crate) fn give_back<S>(slots: &mut Vec<S>) {
+/// as much room again as is in use, so the next move comes only after that many waiters have come
+/// or gone.
+pub(crate) fn shrink_if_sparse<S>(slots: &mut Vec<S>) {
     let len = slots.len();
     if len == KEPT as usize || slots.capacity() >= 4 * len {
         slots.shrink_to(2 * len);

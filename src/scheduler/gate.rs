@@ -15,11 +15,10 @@
 //! | a destructor that exit calls, a waker, a thread outside | goes on | a full budget |
 //! | any code, with a waker without data, or inside `default` | goes on | unchanged |
 //!
-//! An executor inside the future polls again at once, so it proceeds one operation at a time. That
-//! has not made the future give way, so the next operation that is polled with the future's own
-//! waker does.
+//! An executor inside the future polls again at once, so it proceeds one operation at a time. The
+//! future itself has not given way yet. So the next operation polled with its own waker gives way.
 //!
-//! The last row is for code that only looks. A waker without data (the no-op of `std`, or of
+//! The last row is for code that only *probes*. A waker without data (the no-op of `std`, or of
 //! `futures`) cannot cause another poll, and a first look must not miss anything because of a
 //! budget.
 //!
@@ -33,16 +32,17 @@
 //! # Withdrawing
 //!
 //! A `timeout` whose time is up polls its future once more, and asks the operations in it to
-//! *withdraw*: each has completed or left its line when that poll returns. So an operation that was
-//! committed just before the limit is reported as done, and one that is reported as late has not
-//! happened. The request holds only for operations that are polled with the very waker of the
-//! `timeout`, so an executor inside the future does not see it. An operation that withdraws wakes
-//! that waker, so that if the future is kept, it is polled again and joins its line anew.
+//! *withdraw*: each has completed or left its wait queue when that poll returns. So an operation
+//! that was committed just before the limit is reported as done, and one that is reported as late
+//! has not happened. The request holds only for operations that are polled with the very waker of
+//! the `timeout`, so an executor inside the future does not see it. An operation that withdraws
+//! wakes that waker, so that if the future is kept, it is polled again and enters its wait queue
+//! anew.
 //!
-//! Operations that have waited withdraw whatever is left of the budget, which their neighbours may
-//! have spent. To reach them, operations that poll others and have waited proceed too. Each does so
-//! once, so this ends. Operations that begin in the last poll get one more budget, and give way
-//! after that.
+//! An operation that has waited withdraws even if its neighbours have spent the budget. An
+//! operation that polls others passes the request on, also without budget, if it has waited. It
+//! does so once, so this ends. Operations that begin in the last poll get one more budget, and give
+//! way after that.
 
 #![forbid(unsafe_code)]
 
@@ -55,8 +55,8 @@ use crate::scheduler::context::{Context, WakerId, with_inside};
 thread_local! {
     /// How many operations have given way on this thread.
     static GIVEN_WAY: Cell<u64> = const { Cell::new(0) };
-    /// The running code looks, and does not wait.
-    static LOOKING: Cell<bool> = const { Cell::new(false) };
+    /// The running code probes: it polls once, and does not wait.
+    static PROBING: Cell<bool> = const { Cell::new(false) };
     /// The waker of a `timeout` whose time is up, and how many operations may begin with it
     /// whatever is left of the budget.
     static WITHDRAWING: Cell<WakerId> = const { Cell::new(WakerId::NONE) };
@@ -90,29 +90,33 @@ pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
 /// Begins an operation that polls other futures, or continues it if it has waited. `None`: it gives
 /// way.
 #[inline]
-pub(crate) fn open(operation: Operation, waker: &Waker, has_waited: bool) -> Option<Opened> {
+pub(crate) fn enter_outer(
+    operation: Operation,
+    waker: &Waker,
+    has_waited: bool,
+) -> Option<OuterOp> {
     with_inside(|context| {
-        let Some(context) = context else { return Some(Opened { left: 0 }) };
+        let Some(context) = context else { return Some(OuterOp { left: 0 }) };
         if context.budget.left() == 0
             && !enter_without_budget(context, operation, waker)
             && !(has_waited && is_withdrawing(waker))
         {
             return None;
         }
-        Some(Opened { left: context.budget.left() })
+        Some(OuterOp { left: context.budget.left() })
     })
 }
 
 /// The budget left when an operation that polls others began.
-pub(crate) struct Opened {
+pub(crate) struct OuterOp {
     left: u32,
 }
 
-impl Opened {
+impl OuterOp {
     /// The operation is complete. It costs one only if nothing inside it did, so one operation
     /// inside any number of others needs no larger budget than it does alone.
     #[inline]
-    pub(crate) fn close(self) {
+    pub(crate) fn finish(self) {
         with_inside(|context| {
             if let Some(context) = context
                 && context.budget.left() == self.left
@@ -125,7 +129,7 @@ impl Opened {
 
 #[cold]
 fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) -> bool {
-    if waker.data().is_null() || LOOKING.get() {
+    if waker.data().is_null() || PROBING.get() {
         return true;
     }
     if is_withdrawing(waker)
@@ -150,7 +154,7 @@ fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) 
     false
 }
 
-/// Has the task of `waker` polled again, after others.
+/// Wakes `waker`, so that its task runs again after others.
 #[inline]
 pub(crate) fn give_way(_operation: Operation, waker: &Waker) {
     waker.wake_by_ref();
@@ -160,29 +164,29 @@ pub(crate) fn times_given_way() -> u64 {
     GIVEN_WAY.get()
 }
 
-/// Sets whether the calling code only looks. Returns the former value.
-pub(crate) fn set_looking(looks: bool) -> bool {
-    LOOKING.replace(looks)
+/// Sets whether the calling code only probes. Returns the former value.
+pub(crate) fn set_probing(probes: bool) -> bool {
+    PROBING.replace(probes)
 }
 
-/// Calls `look`, which polls without waiting. The budget does not apply to it, and stays as it is.
-pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
+/// Calls `poll`, which must not wait. The budget does not apply to it, and stays as it is.
+pub(crate) fn probe<R>(poll: impl FnOnce() -> R) -> R {
     with_inside(|context| {
         let budget = context.map(|context| (&*context.budget, context.budget.left()));
-        let _restore = EndLooking { was_looking: LOOKING.replace(true), budget };
-        look()
+        let _restore = EndProbe { was_probing: PROBING.replace(true), budget };
+        poll()
     })
 }
 
-struct EndLooking<'a> {
-    was_looking: bool,
+struct EndProbe<'a> {
+    was_probing: bool,
     /// The budget, and what was left in it.
     budget: Option<(&'a Budget, u32)>,
 }
 
-impl Drop for EndLooking<'_> {
+impl Drop for EndProbe<'_> {
     fn drop(&mut self) {
-        LOOKING.set(self.was_looking);
+        PROBING.set(self.was_probing);
         if let Some((budget, left)) = self.budget {
             budget.set(left);
         }

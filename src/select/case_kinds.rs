@@ -15,9 +15,10 @@ use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
 use crate::chan::error::SendError;
-use crate::chan::lock::{Held, Lock};
+use crate::chan::lock::{Lock, LockGuard};
 use crate::chan::recv::Recv;
 use crate::chan::send::{Closed, Send, SendFrom, unsent};
+use crate::chan::slots::Slots;
 use crate::select::cases::Case;
 
 /// The future behind the `=` of a case.
@@ -32,7 +33,7 @@ impl<'a, T> Kind<Recv<'a, T>> {
     /// A future that was polled already gives up its place in the queue.
     #[inline]
     pub fn case(mut self) -> Receives<'a, T> {
-        self.0.leave();
+        self.0.cancel();
         Receives(self.0)
     }
 }
@@ -40,7 +41,7 @@ impl<'a, T> Kind<Recv<'a, T>> {
 impl<'a, T> Kind<Send<'a, T>> {
     #[inline]
     pub fn case(mut self) -> SendsOwn<'a, T> {
-        self.0.sends.leave(&mut self.0.value);
+        self.0.op.cancel(&mut self.0.value);
         SendsOwn(self.0)
     }
 }
@@ -48,7 +49,7 @@ impl<'a, T> Kind<Send<'a, T>> {
 impl<'a, T> Kind<SendFrom<'a, T>> {
     #[inline]
     pub fn case(mut self) -> SendsFrom<'a, T> {
-        self.0.sends.leave(self.0.value);
+        self.0.op.cancel(self.0.value);
         SendsFrom(self.0)
     }
 }
@@ -81,6 +82,7 @@ pub struct Receives<'a, T>(Recv<'a, T>);
 
 impl<'a, T> Case<'a> for Receives<'a, T> {
     const IS_OTHER: bool = false;
+    const IS_BOXED: bool = false;
     type Output = Option<T>;
 
     #[inline]
@@ -93,16 +95,23 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
     }
 
     #[inline]
-    fn attempt(self: Pin<&mut Self>, held: &mut Held<'_>) -> Option<(Option<T>, Option<Waker>)> {
-        self.get_mut().0.attempt(held)
+    fn attempt(
+        self: Pin<&mut Self>,
+        guard: &mut LockGuard<'_>,
+    ) -> Option<(Option<T>, Option<Waker>)> {
+        self.get_mut().0.attempt(guard)
     }
 
-    fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8) {
-        self.get_mut().0.join(held, claim, number);
+    fn enqueue(self: Pin<&mut Self>, guard: &mut LockGuard<'_>, claim: &Arc<Claim>, number: u8) {
+        self.get_mut().0.enqueue(guard, claim, number);
     }
 
-    fn finish(self: Pin<&mut Self>) -> Option<T> {
-        self.get_mut().0.finish()
+    fn park(self: Pin<&mut Self>, _: bool) -> bool {
+        false
+    }
+
+    fn take_outcome(self: Pin<&mut Self>) -> Option<T> {
+        self.get_mut().0.take_outcome()
     }
 }
 
@@ -121,11 +130,12 @@ macro_rules! sends {
 
         impl<'a, T> Case<'a> for $name<'a, T> {
             const IS_OTHER: bool = false;
+            const IS_BOXED: bool = Slots::<T>::ARE_BOXED;
             type Output = Result<(), SendError<$error>>;
 
             #[inline]
             fn channel(&self) -> Option<&'a Lock> {
-                Some(self.0.sends.core().lock())
+                Some(self.0.op.core().lock())
             }
 
             fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
@@ -135,23 +145,33 @@ macro_rules! sends {
             #[inline]
             fn attempt(
                 self: Pin<&mut Self>,
-                held: &mut Held<'_>,
+                guard: &mut LockGuard<'_>,
             ) -> Option<(Self::Output, Option<Waker>)> {
                 let this = self.get_mut();
-                let $future { sends, value } = &mut this.0;
-                let (result, wake) = sends.attempt(value, held)?;
+                let $future { op, value } = &mut this.0;
+                let (result, wake) = op.attempt(value, guard)?;
                 Some((this.output(result), wake))
             }
 
-            fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8) {
-                let $future { sends, value } = &mut self.get_mut().0;
-                sends.join(value, held, claim, number);
+            fn enqueue(
+                self: Pin<&mut Self>,
+                guard: &mut LockGuard<'_>,
+                claim: &Arc<Claim>,
+                number: u8,
+            ) {
+                let $future { op, value } = &mut self.get_mut().0;
+                op.enqueue(value, guard, claim, number);
             }
 
-            fn finish(self: Pin<&mut Self>) -> Self::Output {
+            fn park(self: Pin<&mut Self>, waits: bool) -> bool {
+                let $future { op, value } = &mut self.get_mut().0;
+                op.park(value, waits)
+            }
+
+            fn take_outcome(self: Pin<&mut Self>) -> Self::Output {
                 let this = self.get_mut();
-                let $future { sends, value } = &mut this.0;
-                let result = sends.finish(value);
+                let $future { op, value } = &mut this.0;
+                let result = op.take_outcome(value);
                 this.output(result)
             }
         }
@@ -172,6 +192,7 @@ pin_project! {
 
 impl<'a, F: Future> Case<'a> for Other<F> {
     const IS_OTHER: bool = true;
+    const IS_BOXED: bool = false;
     type Output = F::Output;
 
     #[inline]
@@ -184,15 +205,19 @@ impl<'a, F: Future> Case<'a> for Other<F> {
         self.project().future.poll(cx)
     }
 
-    fn attempt(self: Pin<&mut Self>, _: &mut Held<'_>) -> Option<(F::Output, Option<Waker>)> {
+    fn attempt(self: Pin<&mut Self>, _: &mut LockGuard<'_>) -> Option<(F::Output, Option<Waker>)> {
         unreachable!("this is no case at a channel")
     }
 
-    fn join(self: Pin<&mut Self>, _: &mut Held<'_>, _: &Arc<Claim>, _: u8) {
+    fn enqueue(self: Pin<&mut Self>, _: &mut LockGuard<'_>, _: &Arc<Claim>, _: u8) {
         unreachable!("this is no case at a channel")
     }
 
-    fn finish(self: Pin<&mut Self>) -> F::Output {
+    fn park(self: Pin<&mut Self>, _: bool) -> bool {
+        false
+    }
+
+    fn take_outcome(self: Pin<&mut Self>) -> F::Output {
         unreachable!("this is no case at a channel")
     }
 }

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
-use crate::chan::lock::{Held, Lock};
+use crate::chan::lock::{Lock, LockGuard};
 
 /// No cases.
 pub struct Nil;
@@ -46,6 +46,8 @@ pub enum Choice<R, T> {
 pub trait Case<'a> {
     /// Whether the case is not at a channel.
     const IS_OTHER: bool;
+    /// Whether it sends a value that waits in a box.
+    const IS_BOXED: bool;
     type Output;
 
     /// The channel's lock, if the case is at a channel.
@@ -55,19 +57,27 @@ pub trait Case<'a> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output>;
 
     /// Makes the case happen if that is possible at once. The caller wakes the waker in the result.
-    fn attempt(self: Pin<&mut Self>, held: &mut Held<'_>) -> Option<(Self::Output, Option<Waker>)>;
+    fn attempt(
+        self: Pin<&mut Self>,
+        guard: &mut LockGuard<'_>,
+    ) -> Option<(Self::Output, Option<Waker>)>;
 
-    /// Joins the channel's queue with `claim` and its number, unless it is there already.
-    fn join(self: Pin<&mut Self>, held: &mut Held<'_>, claim: &Arc<Claim>, number: u8);
+    /// Enters the channel's queue with `claim` and its number, unless it is there already.
+    fn enqueue(self: Pin<&mut Self>, guard: &mut LockGuard<'_>, claim: &Arc<Claim>, number: u8);
+
+    /// Boxes a large value that an attempt found unboxed, or that is about to wait. Whether it did.
+    /// No lock may be held.
+    fn park(self: Pin<&mut Self>, waits: bool) -> bool;
 
     /// Collects the outcome that a partner has decided. Takes the lock itself.
-    fn finish(self: Pin<&mut Self>) -> Self::Output;
+    fn take_outcome(self: Pin<&mut Self>) -> Self::Output;
 }
 
 /// All the cases.
 pub trait Cases<'a> {
     const COUNT: usize;
     const HAS_OTHERS: bool;
+    const HAS_BOXED: bool;
     type Output;
 
     fn is_enabled(&self, number: usize) -> bool;
@@ -76,15 +86,17 @@ pub trait Cases<'a> {
     fn attempt(
         self: Pin<&mut Self>,
         number: usize,
-        held: &mut Held<'_>,
+        guard: &mut LockGuard<'_>,
     ) -> Option<(Self::Output, Option<Waker>)>;
-    fn join(self: Pin<&mut Self>, number: usize, held: &mut Held<'_>, claim: &Arc<Claim>);
-    fn finish(self: Pin<&mut Self>, number: usize) -> Self::Output;
+    fn enqueue(self: Pin<&mut Self>, number: usize, guard: &mut LockGuard<'_>, claim: &Arc<Claim>);
+    fn park(self: Pin<&mut Self>, number: usize, waits: bool) -> bool;
+    fn take_outcome(self: Pin<&mut Self>, number: usize) -> Self::Output;
 }
 
 impl<'a> Cases<'a> for Nil {
     const COUNT: usize = 0;
     const HAS_OTHERS: bool = false;
+    const HAS_BOXED: bool = false;
     type Output = Infallible;
 
     fn is_enabled(&self, _: usize) -> bool {
@@ -102,16 +114,20 @@ impl<'a> Cases<'a> for Nil {
     fn attempt(
         self: Pin<&mut Self>,
         _: usize,
-        _: &mut Held<'_>,
+        _: &mut LockGuard<'_>,
     ) -> Option<(Infallible, Option<Waker>)> {
         no_such_case()
     }
 
-    fn join(self: Pin<&mut Self>, _: usize, _: &mut Held<'_>, _: &Arc<Claim>) {
+    fn enqueue(self: Pin<&mut Self>, _: usize, _: &mut LockGuard<'_>, _: &Arc<Claim>) {
         no_such_case()
     }
 
-    fn finish(self: Pin<&mut Self>, _: usize) -> Infallible {
+    fn park(self: Pin<&mut Self>, _: usize, _: bool) -> bool {
+        no_such_case()
+    }
+
+    fn take_outcome(self: Pin<&mut Self>, _: usize) -> Infallible {
         no_such_case()
     }
 }
@@ -124,6 +140,7 @@ fn no_such_case() -> ! {
 impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
     const COUNT: usize = R::COUNT + 1;
     const HAS_OTHERS: bool = R::HAS_OTHERS || C::IS_OTHER;
+    const HAS_BOXED: bool = R::HAS_BOXED || C::IS_BOXED;
     type Output = Choice<R::Output, C::Output>;
 
     #[inline]
@@ -153,31 +170,40 @@ impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
     fn attempt(
         self: Pin<&mut Self>,
         number: usize,
-        held: &mut Held<'_>,
+        guard: &mut LockGuard<'_>,
     ) -> Option<(Self::Output, Option<Waker>)> {
         if number == R::COUNT {
-            self.case().attempt(held).map(|(output, wake)| (Choice::Last(output), wake))
+            self.case().attempt(guard).map(|(output, wake)| (Choice::Last(output), wake))
         } else {
-            let rest = self.project().rest.attempt(number, held);
+            let rest = self.project().rest.attempt(number, guard);
             rest.map(|(output, wake)| (Choice::Before(output), wake))
         }
     }
 
     #[inline]
-    fn join(self: Pin<&mut Self>, number: usize, held: &mut Held<'_>, claim: &Arc<Claim>) {
+    fn enqueue(self: Pin<&mut Self>, number: usize, guard: &mut LockGuard<'_>, claim: &Arc<Claim>) {
         if number == R::COUNT {
-            self.case().join(held, claim, number as u8);
+            self.case().enqueue(guard, claim, number as u8);
         } else {
-            self.project().rest.join(number, held, claim);
+            self.project().rest.enqueue(number, guard, claim);
         }
     }
 
     #[inline]
-    fn finish(self: Pin<&mut Self>, number: usize) -> Self::Output {
+    fn park(self: Pin<&mut Self>, number: usize, waits: bool) -> bool {
         if number == R::COUNT {
-            Choice::Last(self.case().finish())
+            self.case().park(waits)
         } else {
-            Choice::Before(self.project().rest.finish(number))
+            self.project().rest.park(number, waits)
+        }
+    }
+
+    #[inline]
+    fn take_outcome(self: Pin<&mut Self>, number: usize) -> Self::Output {
+        if number == R::COUNT {
+            Choice::Last(self.case().take_outcome())
+        } else {
+            Choice::Before(self.project().rest.take_outcome(number))
         }
     }
 }

@@ -8,9 +8,10 @@
 //! 1  if it has waited: claim WAITING → BUSY. Decided by a partner? That case happens.
 //! 2  try each case in random order: attempt one at a channel, under that channel's lock;
 //!    poll any other future, with no lock held. The first that is ready happens.
+//!    (A large value that waits, or goes to a waiting receiver, is boxed and parked first.)
 //! 3  lock all its channels, in the order of their addresses
 //! 4  attempt each case at a channel again. One that succeeds happens.
-//! 5  join the queues (once), claim := WAITING, unlock: pending
+//! 5  enter the queues (once), claim := WAITING, unlock: pending
 //! drop   claim := BUSY; then each case leaves its queue, under its channel's lock
 //! ```
 //!
@@ -36,9 +37,9 @@
 //!   waker is behind a lock under which no other is taken.
 //!
 //! A dropped select: if a partner has decided, the case was committed, and is dropped as a
-//! committed `recv` or `send` is, in `Inside::leave`: a received value goes back to the head. The
-//! select need not ask which case that was. The swap to BUSY before it leaves the first queue is
-//! not needed for correctness: without it a partner could still commit to a select that is being
+//! committed `recv` or `send` is, in `LockedState::cancel`: a received value goes back to the head.
+//! The select need not ask which case that was. The swap to BUSY before it leaves the first queue
+//! is not needed for correctness: without it a partner could still commit to a select that is being
 //! dropped, but nothing would be lost.
 //!
 //! If the select has waited and no partner has decided, 2 need not attempt cases at channels again:
@@ -96,7 +97,7 @@ struct Claimed(Option<Arc<Claim>>);
 impl Drop for Claimed {
     fn drop(&mut self) {
         if let Some(claim) = &self.0 {
-            claim.retire();
+            claim.abandon();
         }
     }
 }
@@ -114,17 +115,17 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
         if !C::HAS_OTHERS {
             let waits = || self.claim.0.is_some() && gate::is_withdrawing(waker);
             return match gate::enter(Operation::Select, waker) || waits() {
-                true => self.poll_opened(cx),
+                true => self.poll_entered(cx),
                 false => Poll::Pending,
             };
         }
-        let Some(opened) = gate::open(Operation::Select, waker, self.has_waited) else {
+        let Some(outer) = gate::enter_outer(Operation::Select, waker, self.has_waited) else {
             return Poll::Pending;
         };
         *self.as_mut().project().has_waited = true;
-        let chosen = self.poll_opened(cx);
+        let chosen = self.poll_entered(cx);
         if chosen.is_ready() {
-            opened.close();
+            outer.finish();
         }
         chosen
     }
@@ -132,18 +133,18 @@ impl<'a, C: Cases<'a>> Future for Select<'a, C> {
 
 impl<'a, C: Cases<'a>> Select<'a, C> {
     #[inline]
-    fn poll_opened(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
+    fn poll_entered(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         let mut this = self.project();
         let claim = &mut this.claim.0;
         if let Some(claim) = claim
             && let Err(case) = claim.take_over()
         {
-            return Poll::Ready(this.cases.finish(case));
+            return Poll::Ready(this.cases.take_outcome(case));
         }
         let mut order = Order::new(C::COUNT, |number| this.cases.is_enabled(number));
         // While the select waited, each partner that came has served it.
         let has_waited = claim.is_some();
-        if let Some(output) = look(this.cases.as_mut(), &mut order, cx, has_waited) {
+        if let Some(output) = try_cases(this.cases.as_mut(), &mut order, cx, has_waited) {
             return Poll::Ready(output);
         }
         let cases = &*this.cases;
@@ -157,18 +158,19 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
             None => *claim = Some(Claim::new(cx.waker().clone())),
         }
         let claim = claim.as_ref().expect("it was made just now");
+        park_boxed(this.cases.as_mut(), &order, true);
         let waits = |mut cases: Pin<&mut C>, locks: &mut Locks<'a>| {
             if withdraws {
                 return;
             }
             for number in order.drawn() {
                 if let Some(channel) = cases.channel(number) {
-                    cases.as_mut().join(number, locks.of(channel), claim);
+                    cases.as_mut().enqueue(number, locks.of(channel), claim);
                 }
             }
             claim.wait();
         };
-        match look_at_once(this.cases, &order, waits) {
+        match try_channels_at_once(this.cases, &order, waits) {
             Some(output) => Poll::Ready(output),
             None => {
                 if withdraws {
@@ -189,15 +191,37 @@ pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
     let are_all_at_channels =
         (0..C::COUNT).all(|number| !cases.is_enabled(number) || cases.channel(number).is_some());
     let first = match are_all_at_channels {
-        true => look(cases.as_mut(), &mut order, &mut cx, true),
-        false => gate::only_look(|| look(cases.as_mut(), &mut order, &mut cx, false)),
+        true => try_cases(cases.as_mut(), &mut order, &mut cx, true),
+        false => gate::probe(|| try_cases(cases.as_mut(), &mut order, &mut cx, false)),
     };
-    first.or_else(|| look_at_once(cases, &order, |_, _| {}))
+    if first.is_some() {
+        return first;
+    }
+    loop {
+        let chosen = try_channels_at_once(cases.as_mut(), &order, |_, _| {});
+        // Each case asks once for its box.
+        if chosen.is_some() || !park_boxed(cases.as_mut(), &order, false) {
+            return chosen;
+        }
+    }
+}
+
+/// Boxes large values while no lock is held: those that an attempt found unboxed, or all of them,
+/// if the select is about to wait. Whether there was one.
+#[inline]
+fn park_boxed<'a, C: Cases<'a>>(mut cases: Pin<&mut C>, order: &Order, waits: bool) -> bool {
+    let mut parked = false;
+    if C::HAS_BOXED {
+        for number in order.drawn() {
+            parked |= cases.as_mut().park(number, waits);
+        }
+    }
+    parked
 }
 
 /// Tries the cases one by one, or only those that are not at channels.
 #[inline]
-fn look<'a, C: Cases<'a>>(
+fn try_cases<'a, C: Cases<'a>>(
     mut cases: Pin<&mut C>,
     order: &mut Order,
     cx: &mut Context<'_>,
@@ -207,7 +231,10 @@ fn look<'a, C: Cases<'a>>(
         match cases.channel(number) {
             Some(_) if only_others => {}
             Some(channel) => {
-                let attempted = cases.as_mut().attempt(number, &mut channel.hold());
+                let mut attempted = cases.as_mut().attempt(number, &mut channel.acquire());
+                if C::HAS_BOXED && attempted.is_none() && cases.as_mut().park(number, false) {
+                    attempted = cases.as_mut().attempt(number, &mut channel.acquire());
+                }
                 if let Some((output, wake)) = attempted {
                     if let Some(waker) = wake {
                         foreign::wake(waker);
@@ -227,7 +254,7 @@ fn look<'a, C: Cases<'a>>(
 
 /// Tries all cases at channels at one moment. Calls `none` at that moment if none is possible.
 #[inline]
-fn look_at_once<'a, C: Cases<'a>>(
+fn try_channels_at_once<'a, C: Cases<'a>>(
     mut cases: Pin<&mut C>,
     order: &Order,
     none: impl FnOnce(Pin<&mut C>, &mut Locks<'a>),

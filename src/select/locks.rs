@@ -4,14 +4,14 @@
 
 use std::ptr;
 
-use crate::chan::lock::{Held, Lock};
+use crate::chan::lock::{Lock, LockGuard};
 
 /// Up to this many locks need no allocation.
 const INLINE: usize = 6;
 
 pub(crate) struct Locks<'a> {
-    inline: [Option<Held<'a>>; INLINE],
-    more: Vec<Held<'a>>,
+    inline: [Option<LockGuard<'a>>; INLINE],
+    more: Vec<LockGuard<'a>>,
 }
 
 impl<'a> Locks<'a> {
@@ -28,22 +28,22 @@ impl<'a> Locks<'a> {
             .min_by_key(|channel| ptr::from_ref(*channel).addr())
         {
             last = ptr::from_ref(next).addr();
-            let held = next.hold();
+            let guard = next.acquire();
             match locks.inline.get_mut(count) {
-                Some(place) => *place = Some(held),
-                None => locks.more.push(held),
+                Some(place) => *place = Some(guard),
+                None => locks.more.push(guard),
             }
             count += 1;
         }
         locks
     }
 
-    pub(crate) fn of(&mut self, channel: &Lock) -> &mut Held<'a> {
+    pub(crate) fn of(&mut self, channel: &Lock) -> &mut LockGuard<'a> {
         self.inline
             .iter_mut()
             .flatten()
             .chain(&mut self.more)
-            .find(|held| held.is_of(channel))
+            .find(|guard| guard.is_of(channel))
             .expect("all of them are held")
     }
 }

@@ -4,7 +4,7 @@
 //! when it is closed. Whatever woke it, the alarm checks what there is to do.
 //!
 //! The channel owns the alarm, and the alarm owns the channel, through its sender. The cycle ends
-//! when the channel has no receiver left, or when the runtime ends before the alarm has rung.
+//! when the channel has no receiver left, or when the runtime ends before the alarm has fired.
 //!
 //! # A tick that is not taken
 //!
@@ -15,12 +15,12 @@
 //! timer for the next multiple of the period.
 //!
 //! ```text
-//!   set for the next tick ── rings, a receiver waits and gets the tick ──► set for the next tick
-//!   set for the next tick ── rings, the tick is left ──► notice, never due
+//!   set for the next tick ── fires, a receiver waits and gets the tick ──► set for the next tick
+//!   set for the next tick ── fires, the tick is left ──► notice, never due
 //!   notice, never due     ── the tick is taken ──► set for the next tick
 //! ```
 //!
-//! A wake that comes while the alarm rings finds nothing to do. It is not lost, because the alarm
+//! A wake that comes while the alarm fires finds nothing to do. It is not lost, because the alarm
 //! checks again when it has been armed.
 
 #![forbid(unsafe_code)]
@@ -34,7 +34,7 @@ use super::interval::next_tick;
 use crate::chan::channel;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
-use crate::chan::waiters::Key;
+use crate::chan::waiters::SlotKey;
 use crate::clock;
 use crate::primitives::{Mutex, lock};
 use crate::scheduler::foreign;
@@ -122,23 +122,23 @@ fn make(due: Instant, period: Option<Duration>) -> (Arc<Alarm>, Receiver<Instant
     let alarm = Arc::new(Alarm { armed: Mutex::new(None) });
     sender.wake_when_closed(Waker::from(alarm.clone()));
     alarm.arm(Armed { timer: Some(timer), due, period, notice: None, sender });
-    alarm.ring_if_due();
+    alarm.fire_if_due();
     (alarm, receiver)
 }
 
 struct Alarm {
-    /// `None` while the alarm rings, and when it is over.
+    /// `None` while the alarm fires, and when it is over.
     armed: Mutex<Option<Armed>>,
 }
 
 struct Armed {
-    /// `None` when the alarm has rung for the last time.
+    /// `None` when the alarm has fired for the last time.
     timer: Option<Timer>,
-    /// When the alarm rings next. While the last tick is in the channel, when that tick was due.
+    /// When the alarm fires next. While the last tick is in the channel, when that tick was due.
     due: Instant,
     period: Option<Duration>,
     /// In the channel's queue, until the last tick is taken.
-    notice: Option<Key>,
+    notice: Option<SlotKey>,
     sender: Sender<Instant>,
 }
 
@@ -158,16 +158,16 @@ impl Armed {
     }
 
     /// Sends the time. Returns the waker to wake.
-    fn ring(&mut self, now: Instant, alarm: &Arc<Alarm>) -> Option<Waker> {
+    fn fire(&mut self, now: Instant, alarm: &Arc<Alarm>) -> Option<Waker> {
         let notice = self.period.map(|_| Waker::from(alarm.clone()));
-        let rung = self.sender.ring(now, notice);
-        self.notice = rung.notice;
+        let fired = self.sender.fire(now, notice);
+        self.notice = fired.notice;
         match (&mut self.timer, self.notice) {
             // The timer stays set, so that the end of the runtime wakes it.
             (Some(timer), Some(_)) => timer.reset(now + FAR),
             _ => self.wind(now),
         }
-        rung.wake
+        fired.wake
     }
 
     /// Sets the timer for the next tick after `now`, if there is one.
@@ -210,10 +210,10 @@ impl Alarm {
         }
     }
 
-    fn ring_if_due(self: &Arc<Self>) {
+    fn fire_if_due(self: &Arc<Self>) {
         let due = lock(&self.armed).take_if(|armed| armed.is_due());
         let Some(mut armed) = due else { return };
-        let wake = armed.ring(clock::now(), self);
+        let wake = armed.fire(clock::now(), self);
         self.arm(armed);
         // Last, since a foreign waker may run any code.
         if let Some(waker) = wake {
@@ -226,7 +226,7 @@ impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
         self.end_if_over();
         self.wind_if_taken();
-        self.ring_if_due();
+        self.fire_if_due();
     }
 }
 
@@ -265,7 +265,7 @@ mod tests {
             for _ in 0..100 {
                 wait_until(|| ticks.len() == 1 && lock(&alarm.armed).is_some());
                 let deadline = deadline_of(&alarm).unwrap();
-                assert!(deadline > clock::now() + DAY, "it rings though nobody listens");
+                assert!(deadline > clock::now() + DAY, "it fires though nobody listens");
                 let due = lock(&alarm.armed).as_ref().unwrap().due;
                 assert!(due <= clock::now());
                 assert_eq!((due - start).as_nanos() % MILLI.as_nanos(), 0, "out of step");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::sleep::{Sleep, sleep};
-use crate::scheduler::gate::{self, Opened, Operation};
+use crate::scheduler::gate::{self, Operation, OuterOp};
 
 /// Waits for `future`, but no longer than `limit`.
 ///
@@ -75,20 +75,20 @@ impl<F: Future> Future for Timeout<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
         let has_waited = parts.sleep.is_waited_for();
-        let opened = gate::open(Operation::Timeout, cx.waker(), has_waited);
+        let outer = gate::enter_outer(Operation::Timeout, cx.waker(), has_waited);
         // A deferred timeout is not deferred again.
-        if opened.is_none() && !*parts.is_deferred {
+        if outer.is_none() && !*parts.is_deferred {
             *parts.is_deferred = parts.sleep.is_due();
             return Poll::Pending;
         }
         let given_way = gate::times_given_way();
         if let Poll::Ready(output) = parts.future.as_mut().poll(cx) {
-            opened.into_iter().for_each(Opened::close);
+            outer.into_iter().for_each(OuterOp::finish);
             return Poll::Ready(Ok(output));
         }
         if !parts.sleep.is_due() {
             return match parts.sleep.poll_timer(cx) {
-                Poll::Ready(()) => timed_out(parts.future, *parts.limit, opened, cx),
+                Poll::Ready(()) => timed_out(parts.future, *parts.limit, outer, cx),
                 Poll::Pending => Poll::Pending,
             };
         }
@@ -98,7 +98,7 @@ impl<F: Future> Future for Timeout<F> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        timed_out(parts.future, *parts.limit, opened, cx)
+        timed_out(parts.future, *parts.limit, outer, cx)
     }
 }
 
@@ -106,13 +106,13 @@ impl<F: Future> Future for Timeout<F> {
 fn timed_out<F: Future>(
     future: Pin<&mut F>,
     limit: Duration,
-    opened: Option<Opened>,
+    outer: Option<OuterOp>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Elapsed>> {
     let waker = cx.waker();
     let last = gate::withdraw(waker, || future.poll(cx));
     // A timeout that elapses completes, too. Otherwise a loop of them would never yield.
-    opened.into_iter().for_each(Opened::close);
+    outer.into_iter().for_each(OuterOp::finish);
     Poll::Ready(match last {
         Poll::Ready(output) => Ok(output),
         Poll::Pending => Err(Elapsed { limit }),

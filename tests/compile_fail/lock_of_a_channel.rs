@@ -11,28 +11,28 @@ mod primitives;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use lock::{Held, Locked};
+use lock::{LockGuard, Locked};
 
 fn two_references(locked: &Locked<u32>) {
-    let mut held = locked.lock().hold();
-    let one = locked.get(&mut held);
-    let two = locked.get(&mut held); //~ error: `held` as mutable more than once
+    let mut guard = locked.lock().acquire();
+    let one = locked.get(&mut guard);
+    let two = locked.get(&mut guard); //~ error: `guard` as mutable more than once
     *one += *two;
 }
 
-fn by_a_lock_that_others_see(locked: &Locked<u32>, held: &Held<'_>) -> u32 {
-    *locked.get(held) //~ error: mismatched types
+fn by_a_lock_that_others_see(locked: &Locked<u32>, guard: &LockGuard<'_>) -> u32 {
+    *locked.get(guard) //~ error: mismatched types
 }
 
 fn kept_beyond_the_lock(locked: &Locked<u32>) -> &u32 {
-    let mut held = locked.lock().hold();
-    locked.get(&mut held) //~ error: local variable `held`
+    let mut guard = locked.lock().acquire();
+    locked.get(&mut guard) //~ error: local variable `guard`
 }
 
 fn used_after_the_lock(locked: &Locked<u32>) {
-    let mut held = locked.lock().hold();
-    let value = locked.get(&mut held);
-    drop(held); //~ error: move out of `held` because it is borrowed
+    let mut guard = locked.lock().acquire();
+    let value = locked.get(&mut guard);
+    drop(guard); //~ error: move out of `guard` because it is borrowed
     *value += 1;
 }
 
@@ -41,7 +41,7 @@ fn shared<T: Sync>() {}
 fn main() {
     let locked = Locked::new(0);
     two_references(&locked);
-    by_a_lock_that_others_see(&locked, &locked.lock().hold());
+    by_a_lock_that_others_see(&locked, &locked.lock().acquire());
     kept_beyond_the_lock(&locked);
     used_after_the_lock(&locked);
     shared::<Locked<Cell<u32>>>();

@@ -6,8 +6,6 @@ pub(crate) mod claim;
 pub(crate) mod core;
 #[path = "../../src/chan/error.rs"]
 pub(crate) mod error;
-#[path = "../../src/chan/inside.rs"]
-pub(crate) mod inside;
 #[path = "substitute_lock.rs"]
 pub(crate) mod lock;
 #[path = "../../src/chan/recv.rs"]
@@ -16,5 +14,7 @@ pub(crate) mod recv;
 pub(crate) mod send;
 #[path = "../../src/chan/slots.rs"]
 pub(crate) mod slots;
+#[path = "../../src/chan/state.rs"]
+pub(crate) mod state;
 #[path = "../../src/chan/waiters.rs"]
 pub(crate) mod waiters;

@@ -175,11 +175,11 @@ fn ring(core: &Core<u32>, value: u32) {
     let mut notice = None;
     block_on(poll_fn(|cx| match notice {
         None => {
-            let rung = core.ring(value, Some(cx.waker().clone()));
-            if let Some(waker) = rung.wake {
+            let fired = core.fire(value, Some(cx.waker().clone()));
+            if let Some(waker) = fired.wake {
                 waker.wake();
             }
-            notice = rung.notice;
+            notice = fired.notice;
             if notice.is_some() { Poll::Pending } else { Poll::Ready(()) }
         }
         Some(key) if core.is_taken(key) => Poll::Ready(()),

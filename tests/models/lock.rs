@@ -1,6 +1,6 @@
 //! The lock of a channel lets in one at a time, with the memory of the one before.
 //!
-//! Seen to fail ("Causality violation") with a `Relaxed` in `try_take`, or in `Held::drop`, and with a load
+//! Seen to fail ("Causality violation") with a `Relaxed` in `try_acquire`, or in `LockGuard::drop`, and with a load
 //! and a store in place of the compare-exchange.
 
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::explore::{ALL, explore};
 
 /// Loom finds an access that is not ordered after the one before it.
 fn add_one(counter: &Locked<UnsafeCell<u32>>) -> u32 {
-    let mut held = counter.lock().hold();
-    counter.get(&mut held).with_mut(|counter| {
+    let mut guard = counter.lock().acquire();
+    counter.get(&mut guard).with_mut(|counter| {
         // SAFETY: loom panics before this if the access is not exclusive.
         let counter = unsafe { &mut *counter };
         *counter += 1;
@@ -43,6 +43,6 @@ fn two_threads_count() {
 fn a_lock_opens_no_other_value() {
     explore(ALL, || {
         let (one, other) = (Locked::new(()), Locked::new(()));
-        other.get(&mut one.lock().hold());
+        other.get(&mut one.lock().acquire());
     });
 }

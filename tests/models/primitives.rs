@@ -83,7 +83,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The others go first: as long as they have not, another attempt would find the same.
-pub(crate) fn wait_a_turn(_turn: u32) {
+pub(crate) fn lock_backoff(_turn: u32) {
     loom::thread::yield_now();
 }
 

@@ -16,17 +16,17 @@ pub(crate) mod gate {
         true
     }
 
-    pub(crate) struct Opened;
+    pub(crate) struct OuterOp;
 
-    pub(crate) fn open(_: Operation, _: &Waker, _: bool) -> Option<Opened> {
-        Some(Opened)
+    pub(crate) fn enter_outer(_: Operation, _: &Waker, _: bool) -> Option<OuterOp> {
+        Some(OuterOp)
     }
 
-    impl Opened {
-        pub(crate) fn close(self) {}
+    impl OuterOp {
+        pub(crate) fn finish(self) {}
     }
 
-    pub(crate) fn only_look<R>(look: impl FnOnce() -> R) -> R {
+    pub(crate) fn probe<R>(look: impl FnOnce() -> R) -> R {
         look()
     }
 

@@ -8,7 +8,7 @@ use crate::primitives::{Mutex, MutexGuard, lock};
 
 pub struct Lock(Mutex<()>);
 
-pub struct Held<'a> {
+pub struct LockGuard<'a> {
     lock: &'a Lock,
     _guard: MutexGuard<'a, ()>,
 }
@@ -19,12 +19,12 @@ pub(crate) struct Locked<V> {
 }
 
 impl Lock {
-    pub(crate) fn hold(&self) -> Held<'_> {
-        Held { lock: self, _guard: lock(&self.0) }
+    pub(crate) fn acquire(&self) -> LockGuard<'_> {
+        LockGuard { lock: self, _guard: lock(&self.0) }
     }
 }
 
-impl Held<'_> {
+impl LockGuard<'_> {
     pub(crate) fn is_of(&self, lock: &Lock) -> bool {
         ptr::eq(self.lock, lock)
     }
@@ -39,8 +39,8 @@ impl<V> Locked<V> {
         &self.lock
     }
 
-    pub(crate) fn get<'g>(&'g self, held: &'g mut Held<'_>) -> &'g mut V {
-        assert!(held.is_of(&self.lock));
+    pub(crate) fn get<'g>(&'g self, guard: &'g mut LockGuard<'_>) -> &'g mut V {
+        assert!(guard.is_of(&self.lock));
         // SAFETY: as in `src/chan/lock.rs`. Besides, loom's threads are one thread.
         unsafe { &mut *self.value.get() }
     }

@@ -86,7 +86,7 @@ impl Driving {
             budget = context.budget.left();
             Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { driver, inside, budget, around_looks: gate::set_looking(false) }
+        Driving { driver, inside, budget, around_looks: gate::set_probing(false) }
     }
 
     /// Fires the future's due timers.
@@ -123,7 +123,7 @@ impl Driving {
 
 impl Drop for Driving {
     fn drop(&mut self) {
-        gate::set_looking(self.around_looks);
+        gate::set_probing(self.around_looks);
         let Some((scheduler, former, former_waker)) = self.inside.take() else { return };
         context::with_inside(|context| {
             let context = context.expect("it was there before");
