@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::builder::Builder;
 use crate::scheduler::context::{self, Place};
 use crate::scheduler::worker::away;
 use crate::spawn::MAX_UNBOXED;
+use crate::time::timeout;
 
 /// Runs a program: `main` on the calling thread, and goroutines on one worker thread per usable
 /// core. When `main` ends, this cancels the other goroutines and returns main's value.
@@ -71,5 +73,20 @@ fn block_on_here<F: Future>(main: F) -> F::Output {
             Ok(value) => value,
             Err(error) => panic!("gorun cannot start: {error}"),
         },
+    }
+}
+
+/// What `#[gorun::main]` and `#[gorun::test]` expand to. Not public API.
+#[track_caller]
+pub fn run<F: Future>(builder: Builder, limit: Option<Duration>, name: &str, main: F) -> F::Output {
+    let ended = match limit {
+        // A timer is made inside the runtime.
+        Some(limit) => builder.block_on(async move { timeout(limit, main).await }),
+        None => builder.block_on(main).map(Ok),
+    };
+    match ended {
+        Ok(Ok(value)) => value,
+        Ok(Err(elapsed)) => panic!("`{name}` has not ended: {elapsed}"),
+        Err(error) => panic!("gorun cannot start: {error}"),
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | run a program | [`block_on`], or [`Builder`] for settings |
+//! | run a program | [`block_on`], or [`Builder`] for settings; [`#[gorun::main]`](macro@main), [`#[gorun::test]`](macro@test) |
 //! | start a goroutine | [`go!`], [`spawn`] |
 //! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
 //! | wait for many | [`JoinSet`] for their results, [`WaitGroup`] for their end |
@@ -29,6 +29,8 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "macros")]
+mod attributes;
 mod backoff;
 mod block_on;
 mod blocking;
@@ -50,7 +52,12 @@ mod spawn;
 pub mod time;
 mod wait_group;
 
+#[cfg(feature = "macros")]
+#[doc(inline)]
+pub use attributes::{main, test};
 pub use block_on::block_on;
+#[doc(hidden)]
+pub use block_on::run as __run;
 pub use blocking::blocking;
 pub use builder::Builder;
 pub use chan::channel;

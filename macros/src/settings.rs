@@ -1,0 +1,115 @@
+//! What stands in the attribute: `worker_threads = 4, timeout = Duration::from_secs(5)`.
+
+use proc_macro::{Delimiter, Group, Ident, TokenStream, TokenTree};
+
+use crate::Error;
+
+/// Settings that are methods of `gorun::Builder`.
+const OF_BUILDER: [&str; 8] = [
+    "worker_threads",
+    "thread_name",
+    "thread_stack_size",
+    "exit_grace",
+    "report_left_behind",
+    "unhandled_panic",
+    "max_threads",
+    "on_blocked",
+];
+
+const TIMEOUT: &str = "timeout";
+
+/// The path of gorun, for those who have renamed it.
+const CRATE: &str = "crate";
+
+pub(crate) struct Settings {
+    all: Vec<Setting>,
+}
+
+struct Setting {
+    name: Ident,
+    value: Vec<TokenTree>,
+}
+
+impl Settings {
+    pub(crate) fn parse(tokens: TokenStream) -> Result<Self, Error> {
+        let mut all: Vec<Setting> = Vec::new();
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(first) = tokens.next() {
+            let TokenTree::Ident(name) = first else {
+                return Err(Error::new(first.span(), "here stands the name of a setting"));
+            };
+            let text = name.to_string();
+            if !OF_BUILDER.contains(&&*text) && text != TIMEOUT && text != CRATE {
+                let known = OF_BUILDER.join(", ");
+                let message = format!("no setting `{text}`: there are {known}, timeout, crate");
+                return Err(Error::new(name.span(), message));
+            }
+            if all.iter().any(|setting| setting.name.to_string() == text) {
+                return Err(Error::new(name.span(), format!("`{text}` is set twice")));
+            }
+            let missing = Error::new(name.span(), format!("a value is missing: `{text} = ..`"));
+            if !tokens.next().is_some_and(|token| is_punct(&token, '=')) {
+                return Err(missing);
+            }
+            let value: Vec<_> =
+                std::iter::from_fn(|| tokens.next_if(|token| !is_punct(token, ','))).collect();
+            if value.is_empty() {
+                return Err(missing);
+            }
+            tokens.next();
+            all.push(Setting { name, value });
+        }
+        Ok(Settings { all })
+    }
+
+    /// `::gorun::Builder::new().worker_threads(4)`
+    pub(crate) fn builder(&self) -> TokenStream {
+        let mut builder = call(self.path("Builder::new"), TokenStream::new());
+        for setting in &self.all {
+            if OF_BUILDER.contains(&&*setting.name.to_string()) {
+                builder.extend(code("."));
+                let value = setting.value.iter().cloned().collect();
+                builder.extend(call([setting.name.clone().into()], value));
+            }
+        }
+        builder
+    }
+
+    /// `::core::option::Option::Some(limit)`
+    pub(crate) fn timeout(&self) -> TokenStream {
+        match self.value_of(TIMEOUT) {
+            Some(limit) => call(code("::core::option::Option::Some"), limit),
+            None => code("::core::option::Option::None"),
+        }
+    }
+
+    /// `::gorun::what`
+    pub(crate) fn path(&self, what: &str) -> TokenStream {
+        let mut path = self.value_of(CRATE).unwrap_or_else(|| code("::gorun"));
+        path.extend(code(&format!("::{what}")));
+        path
+    }
+
+    fn value_of(&self, name: &str) -> Option<TokenStream> {
+        let setting = self.all.iter().find(|setting| setting.name.to_string() == name)?;
+        Some(setting.value.iter().cloned().collect())
+    }
+}
+
+fn is_punct(token: &TokenTree, char: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == char)
+}
+
+/// Tokens that the user did not write.
+pub(crate) fn code(text: &str) -> TokenStream {
+    text.parse().expect("tokens")
+}
+
+/// `function(arguments)`
+pub(crate) fn call(
+    function: impl IntoIterator<Item = TokenTree>,
+    arguments: TokenStream,
+) -> TokenStream {
+    let arguments = Group::new(Delimiter::Parenthesis, arguments);
+    function.into_iter().chain([arguments.into()]).collect()
+}
