@@ -1,6 +1,6 @@
 //! The attributes `#[gorun::main]` and `#[gorun::test]`. gorun exports and documents them.
 //!
-//! An attribute reads the function ([`function`]) and its settings ([`settings`]), and writes a
+//! An attribute reads the function (`function.rs`) and its settings (`settings.rs`), and writes a
 //! function without `async` that runs the original one. The compiler reports mistakes at the
 //! tokens that the user wrote, because all of these keep their spans.
 
