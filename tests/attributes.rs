@@ -25,7 +25,7 @@ mod renamed {
     timeout = Duration::from_secs(60),
 )]
 /// Documented, and visible elsewhere.
-#[must_use]
+#[must_use = "it may have failed"]
 pub(crate) async fn all_settings() -> Result<String, Box<dyn std::error::Error>> {
     let number: u32 = "7".parse()?;
     let name = spawn(async { std::thread::current().name().map(str::to_owned) }).await?;
