@@ -42,6 +42,8 @@ pub(crate) struct Context {
     /// Goroutines that are woken between two polls go to the injector, where they get their turn
     /// sooner.
     pub(crate) injects_woken: Cell<bool>,
+    /// The goroutine that has just run yielded, and this worker's ring had no other task.
+    pub(crate) yielded_to_none: Cell<bool>,
     /// Exit is dropping a goroutine's future, and the handles in it.
     pub(crate) dropping_at_exit: Cell<bool>,
     /// How many operations this poll may still begin (`gate.rs`).
@@ -115,6 +117,7 @@ impl Context {
             driving: Cell::new(WakerId::NONE),
             dropping_result_of: Cell::new(None),
             injects_woken: Cell::new(false),
+            yielded_to_none: Cell::new(false),
             dropping_at_exit: Cell::new(false),
             budget,
             choices: Cell::new(Rng::new(seed)),

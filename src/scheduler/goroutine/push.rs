@@ -22,7 +22,7 @@ impl Scheduler {
     pub(super) fn push_woken(&self, context: &Context, task: RawTask, while_running: bool) {
         let Some(worker) = own_queue(context) else { return self.inject(task) };
         if while_running {
-            return self.push_yielded(worker, task);
+            return self.push_yielded(context, worker, task);
         }
         let is_between_polls = context.polling.get().is_none();
         if is_between_polls {
@@ -42,11 +42,15 @@ impl Scheduler {
     }
 
     /// Queues `task` behind this worker's queue; and if that is empty, behind a batch from the
-    /// injector. A worker that must check in takes one task instead: its polls may be long.
+    /// injector. A worker that must check in takes no batch, because its polls may be long. It runs
+    /// an injected task before this one.
     #[inline(never)]
-    fn push_yielded(&self, worker: &Worker, task: RawTask) {
+    fn push_yielded(&self, context: &Context, worker: &Worker, task: RawTask) {
         let injected = match worker.ring.len() {
-            0 if worker.parker.must_check_in() => self.take_one_injected(),
+            0 if worker.parker.must_check_in() => {
+                context.yielded_to_none.set(true);
+                None
+            }
             0 => self.take_injected(worker).map(|(task, _)| task),
             _ => None,
         };

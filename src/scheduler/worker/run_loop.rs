@@ -152,10 +152,12 @@ impl<'a> RunLoop<'a> {
 
     /// Gives the injector and the timers the next turn, or the turn after that if the task that has
     /// just run was injected. So neither the injector nor the worker's own queue starves the other.
+    /// But if that task has yielded, and is alone in the ring, it must not run again at once.
     fn check_soon(&mut self) {
         let took_injected = std::mem::take(&mut self.took_injected);
         let ran_injected = took_injected && self.polls_left == self.check_interval;
-        self.polls_left = if ran_injected { 2 } else { 1 };
+        let yielded_to_none = self.context.yielded_to_none.take();
+        self.polls_left = if ran_injected && !yielded_to_none { 2 } else { 1 };
         self.check_interval = 1;
     }
 
