@@ -134,7 +134,8 @@ pub(crate) const ALL: &[Endless] = endless! {
     "Semaphore::acquire_many_owned": { let two = Arc::new(Semaphore::new(2)) } {
         drop(two.clone().acquire_many_owned(2).await.unwrap());
     }
-    "Semaphore, closed": { let closed = Semaphore::new(1); closed.close() } {
+    "Semaphore, closed": { let closed = Semaphore::new(1) } {
+        closed.close();
         closed.acquire().await.unwrap_err();
     }
     "Mutex::lock": { let mutex = Mutex::new(0) } {
