@@ -356,14 +356,23 @@ impl<T> Receiver<T> {
         &mut self,
         mut is_wanted: impl FnMut(&T) -> bool,
     ) -> Result<Arc<T>, RecvError> {
+        let Receiver { line, seen } = self;
+        // The version that was asked about.
+        let mut asked = None;
         loop {
-            let value = self.borrow_and_update();
+            let look = |look: Look<'_, State<T>>| {
+                let State { ref value, version, senders, .. } = *look.state;
+                if asked != Some(version) {
+                    asked = Some(version);
+                    *seen = version;
+                    return Some(Ok(value.clone()));
+                }
+                (senders == 0).then_some(Err(RecvError(())))
+            };
+            let value = waiting(line, Operation::Watch, look, |result| result).await?;
             if is_wanted(&value) {
                 return Ok(value);
             }
-            drop(value);
-            self.changed().await?;
-            // It may have been replaced since, which is all the better.
         }
     }
 }
