@@ -1,12 +1,12 @@
 //! Permits, and the line in front of them: nobody waits for ever while there are enough, no permit is lost
 //! or given out twice, also when waiters go away, and who takes one sees what came before it was given back.
 //!
-//! Seen to fail, each in one model at least: with a `give_back` that looks at QUEUED before it adds
-//! ("deadlock"); with a `poll` that sets QUEUED and does not look again ("deadlock"); with a `leave` that
-//! does not give back what it was served, or does not serve ("deadlock"); with a `serve` that does not
-//! end the queue ("deadlock"); with a `give_back` that releases nothing, and a `serve` that acquires nothing
-//! ("Causality violation"); with a `close` that sets CLOSED after it has released those that wait
-//! ("deadlock").
+//! Seen to fail, each in one model at least: with a `give_back` that looks at QUEUED before it adds; with
+//! QUEUED set without another look at the permits; with a `leave` that does not give back what it was served,
+//! or does not serve; with a `serve` that does not end the queue; with a `poll` that joins without a second
+//! look; with a `close` that sets CLOSED after it has released those that wait (all of them deadlocks); with a
+//! `try_take` that does not heed QUEUED (it overtakes); with a `give_back` or a `close` that releases nothing,
+//! and with a `serve` or an `exchange` that acquires nothing ("Causality violation").
 
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
@@ -230,5 +230,26 @@ fn nobody_waits_for_ever_when_it_is_closed_and_who_learns_of_it_sees_what_came_b
         assert_eq!(place.changes(), 1);
         assert_eq!(waits.join().unwrap(), Err(Closed));
         closes.join().unwrap();
+    });
+}
+
+/// The one that serves it has seen one gift only, of its own.
+#[test]
+fn who_collects_permits_sees_what_came_before_each_of_them() {
+    explore(Some(3), || {
+        let place = Place::new(0);
+        let mut collects = Take::new(&place.permits, 2);
+        assert!(collects.poll(Waker::noop()).is_pending());
+        let threads = [(); 2].map(|()| {
+            let place = place.clone();
+            thread::spawn(move || {
+                place.changes();
+                place.permits.give_back(1);
+            })
+        });
+        collects.block().unwrap();
+        place.change();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(place.permits.free(), 0);
     });
 }
