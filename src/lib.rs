@@ -20,6 +20,7 @@
 //! | wait for many | [`JoinSet`] for their results, [`WaitGroup`] for their end |
 //! | yield to other goroutines | [`yield_now`] |
 //! | communicate | [`channel`], [`Sender`], [`Receiver`] |
+//! | share a value, limit how many use it, signal | [`sync`] |
 //! | wait for one of several events | [`select!`] |
 //! | wait for a time, or limit a wait | [`time`] |
 //! | block the thread | [`blocking`]; [`Blocked`] reports goroutines that block without it |
@@ -49,6 +50,7 @@ mod rng;
 mod scheduler;
 mod select;
 mod spawn;
+pub mod sync;
 pub mod time;
 mod wait_group;
 

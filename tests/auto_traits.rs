@@ -7,6 +7,11 @@ use std::rc::Rc;
 use std::sync::MutexGuard;
 
 use gorun::chan::{Recv, Send as Sending, SendFrom};
+use gorun::sync::{
+    Barrier, Cond, Mutex, MutexGuard as MutexLock, Notified, Notify, OnceCell, OwnedMutexGuard,
+    OwnedPermit, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Permit, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, Semaphore, broadcast, oneshot, singleflight, watch,
+};
 use gorun::{
     AbortHandle, Builder, Handle, JoinError, JoinHandle, JoinSet, Receiver, Sender, UnhandledPanic,
     Wait, WaitGroup, yield_now,
@@ -81,6 +86,74 @@ is_not!(Sender<Rc<u32>>: Sync);
 is_not!(Receiver<Guard>: Send);
 is_not!(Receiver<Guard>: Sync);
 is_not!(Recv<'static, Rc<u32>>: Send);
+
+// A lock lends its value to one thread at a time, or to several that read.
+is!(Mutex<u32>: Send + Sync + Unpin + Default + std::fmt::Debug);
+is!(Mutex<Cell<u32>>: Send + Sync);
+is!(MutexLock<'static, Cell<u32>>: Send + Unpin);
+is!(MutexLock<'static, u32>: Send + Sync + Unpin);
+is!(OwnedMutexGuard<Cell<u32>>: Send);
+is!(RwLock<u32>: Send + Sync + Unpin + Default + std::fmt::Debug);
+is!(RwLock<Cell<u32>>: Send);
+is!(RwLockReadGuard<'static, u32>: Send + Sync + Unpin);
+is!(RwLockWriteGuard<'static, u32>: Send + Sync + Unpin);
+is_not!(Mutex<Rc<u32>>: Send);
+is_not!(Mutex<Rc<u32>>: Sync);
+is_not!(Mutex<Guard>: Sync);
+is_not!(MutexLock<'static, Cell<u32>>: Sync);
+is_not!(MutexLock<'static, Rc<u32>>: Send);
+is_not!(OwnedMutexGuard<Cell<u32>>: Sync);
+is_not!(OwnedMutexGuard<Rc<u32>>: Send);
+is_not!(RwLock<Cell<u32>>: Sync);
+is_not!(RwLock<Guard>: Sync);
+is_not!(RwLockReadGuard<'static, Cell<u32>>: Send);
+is_not!(RwLockReadGuard<'static, Cell<u32>>: Sync);
+is_not!(RwLockWriteGuard<'static, Cell<u32>>: Send);
+is_not!(OwnedRwLockReadGuard<Cell<u32>>: Send);
+is_not!(OwnedRwLockWriteGuard<Rc<u32>>: Send);
+
+is!(Semaphore: Send + Sync + Unpin + std::fmt::Debug);
+is!(Permit<'static>: Send + Sync + Unpin + std::fmt::Debug);
+is!(OwnedPermit: Send + Sync + Unpin + std::fmt::Debug);
+is!(Notify: Send + Sync + Unpin + Default + std::fmt::Debug);
+is!(Notified<'static>: Send + Sync + Unpin + Future + std::fmt::Debug);
+is!(Cond: Send + Sync + Unpin + Default + std::fmt::Debug);
+is!(Barrier: Send + Sync + Unpin + std::fmt::Debug);
+is!(OnceCell<u32>: Send + Sync + Unpin + Default + std::fmt::Debug);
+is_not!(OnceCell<Cell<u32>>: Sync);
+is_not!(OnceCell<Rc<u32>>: Send);
+is!(singleflight::Group<u32, u32>: Send + Sync + Unpin + Default + std::fmt::Debug);
+is_not!(singleflight::Group<u32, Rc<u32>>: Send);
+is!(oneshot::Sender<Cell<u32>>: Send + Sync + Unpin + std::fmt::Debug);
+is!(oneshot::Receiver<Cell<u32>>: Send + Sync + Unpin + Future + std::fmt::Debug);
+is!(oneshot::Receiver<PhantomPinned>: Send + Sync + std::fmt::Debug);
+is_not!(oneshot::Sender<Rc<u32>>: Send);
+// Several receivers look at one value.
+is!(watch::Sender<u32>: Send + Sync + Unpin + Clone + std::fmt::Debug);
+is!(watch::Receiver<u32>: Send + Sync + Unpin + Clone + std::fmt::Debug);
+is_not!(watch::Receiver<Cell<u32>>: Send);
+is!(broadcast::Sender<u32>: Send + Sync + Unpin + Clone + std::fmt::Debug);
+is!(broadcast::Receiver<u32>: Send + Sync + Unpin + std::fmt::Debug);
+is_not!(broadcast::Receiver<Cell<u32>>: Send);
+
+#[test]
+fn the_futures_of_sync_can_move_between_threads() {
+    fn has<T: Send + Unpin>(_: &T) {}
+    let (semaphore, mutex, lock) = (Semaphore::new(1), Mutex::new(Cell::new(0)), RwLock::new(0));
+    has(&semaphore.acquire());
+    has(&mutex.lock());
+    has(&lock.read());
+    has(&lock.write());
+    has(&Cond::new().wait(mutex.try_lock().unwrap()));
+    has(&Barrier::new(1).wait());
+    has(&watch::channel(0).1.changed());
+    has(&broadcast::channel::<u32>(1).1.recv());
+    has(&oneshot::channel::<Cell<u32>>().0.closed());
+    fn can_be_sent<T: Send>(_: &T) {}
+    can_be_sent(&OnceCell::new().get_or_init(async || 1));
+    can_be_sent(&singleflight::Group::new().run(1, async || 1));
+    can_be_sent(&watch::channel(0).1.wait_for(|_| true));
+}
 
 #[test]
 fn the_future_of_yield_now_can_move_between_threads() {

@@ -57,6 +57,9 @@ mod select;
 
 #[path = "models/primitives.rs"]
 mod primitives;
+#[path = "models/sync.rs"]
+#[allow(dead_code)]
+mod sync;
 #[path = "../src/scheduler/timers/timer_queue/mod.rs"]
 #[allow(dead_code)]
 mod timer_queue;
@@ -82,6 +85,8 @@ mod lock_model;
 mod lost_wakeup;
 #[path = "models/missed_at_exit.rs"]
 mod missed_at_exit;
+#[path = "models/permits.rs"]
+mod permits;
 #[path = "models/ring.rs"]
 mod ring;
 #[path = "models/selects.rs"]

@@ -490,3 +490,59 @@ fn values_behind_the_locks_of_channels() {
         });
     }
 }
+
+/// Held across awaits, by several at once, moved to other threads, dropped by a panic and by an abort.
+#[test]
+fn values_behind_async_locks() {
+    run(2, async {
+        let mutex = Arc::new(gorun::sync::Mutex::new(vec![0]));
+        let lock = Arc::new(gorun::sync::RwLock::new(vec![0]));
+        let mut set = JoinSet::new();
+        for n in 0..4 {
+            let (mutex, lock) = (mutex.clone(), lock.clone());
+            set.spawn(async move {
+                let mut guard = mutex.clone().lock_owned().await;
+                guard.push(n);
+                yield_now().await;
+                drop(guard);
+                let other = lock.clone().read_owned().await;
+                let read = lock.try_read().map(|guard| guard.len());
+                yield_now().await;
+                assert!(read.is_none_or(|length| length == other.len()));
+                drop(other);
+                let mut write = lock.write().await;
+                write.push(n);
+                let read = gorun::sync::RwLockWriteGuard::downgrade(write);
+                yield_now().await;
+                assert!(read.contains(&n));
+                if let Ok(guard) = timeout(Duration::ZERO, mutex.lock()).await {
+                    assert_eq!(guard[0], 0);
+                }
+            });
+        }
+        let aborted = spawn({
+            let mutex = mutex.clone();
+            async move {
+                let _guard = mutex.lock().await;
+                pending::<()>().await;
+            }
+        });
+        yield_now().await;
+        aborted.abort();
+        set.join_all().await;
+        let _ = aborted.await;
+        assert_eq!(mutex.lock().await.len(), 5);
+        let read = lock.read().await.len();
+        assert_eq!(read, 5);
+        let value = Arc::into_inner(lock).unwrap().into_inner();
+        assert_eq!(value.len(), read);
+    });
+    let mut mutex = gorun::sync::Mutex::new(Box::new(1));
+    let panics = catch_unwind(AssertUnwindSafe(|| {
+        let mut guard = mutex.try_lock().unwrap();
+        **guard = 2;
+        std::panic::resume_unwind(Box::new(()));
+    }));
+    assert!(panics.is_err());
+    assert_eq!(**mutex.get_mut(), 2);
+}

@@ -75,6 +75,12 @@ pub(crate) enum Operation {
     JoinNext,
     Wait,
     Yield,
+    Acquire,
+    Notified,
+    Barrier,
+    Broadcast,
+    Watch,
+    Oneshot,
 }
 
 /// Begins an operation. `false`: it gives way. Its waker has been woken, and it must return

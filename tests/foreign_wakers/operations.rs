@@ -3,11 +3,12 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use gorun::sync::{Notify, OwnedPermit, Semaphore};
 use gorun::time::{after, interval, sleep, tick, timeout};
 use gorun::{JoinHandle, JoinSet, Receiver, Sender, WaitGroup, select};
 
@@ -200,6 +201,27 @@ pub(crate) fn wait(group: Arc<WaitGroup>, hooks: [Arc<Hook>; 2]) -> Operation {
     let future = unsafe { forever(&group) }.wait();
     let wait = Owned { future, owner: group };
     Operation { must_end: true, ..Operation::new(wait, hooks) }
+}
+
+/// Permits, which are `kept` when they have been acquired.
+pub(crate) fn acquire(
+    semaphore: Arc<Semaphore>,
+    kept: Arc<Mutex<Vec<OwnedPermit>>>,
+    count: usize,
+    hooks: [Arc<Hook>; 2],
+) -> Operation {
+    let mut acquire = semaphore.acquire_many_owned(count);
+    let acquired = poll_fn(move |cx| {
+        Pin::new(&mut acquire).poll(cx).map(|permit| kept.lock().unwrap().push(permit.unwrap()))
+    });
+    Operation::new(acquired, hooks)
+}
+
+/// A notification.
+pub(crate) fn notified(notify: Arc<Notify>, hooks: [Arc<Hook>; 2]) -> Operation {
+    // SAFETY: `Owned` drops it first.
+    let future = unsafe { forever(&notify) }.notified();
+    Operation::new(Owned { future, owner: notify }, hooks)
 }
 
 /// Awaits a goroutine. It is ready a moment before it wakes.

@@ -7,6 +7,7 @@
 //! - each value that a send has sent is received, once; one that was not sent stays with its sender;
 //! - one that waits, and has not been woken, is not ready;
 //! - one whose poll panicked can be polled again;
+//! - in the end all permits are free;
 //! - all goroutines, sets, wait groups and times come to their end;
 //! - in the end channels pass values, and nothing is left: no value, no waker, no goroutine.
 
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use gorun::sync::{Notify, OwnedPermit, Semaphore};
 use gorun::{JoinHandle, JoinSet, Receiver, Sender, WaitGroup, channel, spawn};
 
 use crate::bytes::Bytes;
@@ -26,6 +28,7 @@ use crate::operations::{self, CLOCKS, Operation};
 use crate::values::{Ledger, Value};
 
 const MANY: usize = 12;
+const PERMITS: usize = 3;
 
 /// Where the thread is.
 #[derive(Clone, Copy)]
@@ -42,6 +45,9 @@ pub(crate) struct World {
     channels: Vec<Channel>,
     operations: Mutex<Vec<Operation>>,
     hooks: Mutex<Vec<Arc<Hook>>>,
+    semaphore: Arc<Semaphore>,
+    permits: Arc<Mutex<Vec<OwnedPermit>>>,
+    notify: Arc<Notify>,
     group: Arc<WaitGroup>,
     /// How often it is to be counted down.
     owed: AtomicUsize,
@@ -91,6 +97,9 @@ pub(crate) fn follow(bytes: &[u8], place: Place<'_>, schedule: Schedule) -> usiz
         channels,
         operations: Mutex::default(),
         hooks: Mutex::default(),
+        semaphore: Arc::new(Semaphore::new(PERMITS)),
+        permits: Arc::default(),
+        notify: Arc::default(),
         group: Arc::new(WaitGroup::new()),
         owed: AtomicUsize::new(0),
         gates: Mutex::default(),
@@ -131,7 +140,7 @@ fn until(condition: impl Fn() -> bool) {
 
 impl World {
     fn step(self: &Arc<Self>, bytes: &mut Bytes<'_>, place: Place<'_>) {
-        let kinds = if self.is_inside { 29 } else { 20 };
+        let kinds = if self.is_inside { 33 } else { 24 };
         let channel = &self.channels[bytes.below(self.channels.len())];
         match bytes.below(kinds) {
             0 => self.try_send(channel),
@@ -147,8 +156,10 @@ impl World {
             7 => self.drop_operation(bytes.below(MANY)),
             8..13 => self.poll(bytes.below(MANY), Some(bytes.below(2)), place, bytes.below(4) == 0),
             13 => self.poll(bytes.below(MANY), None, place, false),
+            22 => self.give_back(),
+            23 => self.notify(bytes.below(4) == 0),
             // Goroutines complete, and timers ring.
-            28 => std::thread::sleep(Duration::from_micros(100)),
+            32 => std::thread::sleep(Duration::from_micros(100)),
             kind => {
                 if let Some(operation) = self.operation(kind, channel, bytes) {
                     let place_of = self.operations.lock().unwrap().len();
@@ -170,6 +181,8 @@ impl World {
             Deed::Close => self.close(channel, true),
             Deed::Done => {
                 self.done();
+                self.give_back();
+                self.notify(choice.is_multiple_of(4));
                 self.open_a_gate();
             }
             Deed::DropOperation => self.drop_operation(choice),
@@ -237,6 +250,16 @@ impl World {
         }
     }
 
+    fn give_back(&self) {
+        // Outside of the lock.
+        let permit = self.permits.lock().unwrap().pop();
+        drop(permit);
+    }
+
+    fn notify(&self, all: bool) {
+        if all { self.notify.notify_all() } else { self.notify.notify_one() }
+    }
+
     fn open_a_gate(&self) {
         let gate = self.gates.lock().unwrap().pop();
         drop(gate);
@@ -265,8 +288,13 @@ impl World {
                 operations::select(rx, tx, self.ledger.value(), hooks(true))
             }
             19 => operations::wait(self.group.clone(), hooks(true)),
-            20 | 21 => operations::join(self.goroutine(), hooks(false)),
-            22 => {
+            20 => {
+                let (semaphore, permits) = (self.semaphore.clone(), self.permits.clone());
+                operations::acquire(semaphore, permits, 1 + bytes.below(PERMITS), hooks(true))
+            }
+            21 => operations::notified(self.notify.clone(), hooks(true)),
+            24 | 25 => operations::join(self.goroutine(), hooks(false)),
+            26 => {
                 let mut set = JoinSet::new();
                 for _ in 0..1 + bytes.below(3) {
                     set.spawn(self.goroutine_s_future());
@@ -397,6 +425,11 @@ impl World {
                 self.poll_with(operation, Some(0), &waker);
             }
         }
+        while !self.permits.lock().unwrap().is_empty() {
+            self.give_back();
+        }
+        let all = self.semaphore.try_acquire_many(PERMITS);
+        assert!(all.is_ok(), "permits are lost, or somebody waits for them");
         for channel in &self.channels {
             channel.take_all();
             if let Some(tx) = channel.sender()

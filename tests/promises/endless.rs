@@ -6,6 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use gorun::sync::singleflight::Group;
+use gorun::sync::{
+    Barrier, Cond, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
+};
 use gorun::time::{after, interval, now, sleep, sleep_until, timeout};
 use gorun::{Handle, JoinSet, WaitGroup, block_on, channel, select, yield_now};
 
@@ -123,6 +127,71 @@ pub(crate) const ALL: &[Endless] = endless! {
     }
     "Recv, of time::after": {} {
         let _: Instant = after(Duration::ZERO).recv().await.unwrap();
+    }
+    "Semaphore::acquire": { let one = Semaphore::new(1) } {
+        drop(one.acquire().await.unwrap());
+    }
+    "Semaphore::acquire_many_owned": { let two = Arc::new(Semaphore::new(2)) } {
+        drop(two.clone().acquire_many_owned(2).await.unwrap());
+    }
+    "Semaphore, closed": { let closed = Semaphore::new(1) } {
+        closed.close();
+        closed.acquire().await.unwrap_err();
+    }
+    "Mutex::lock": { let mutex = Mutex::new(0) } {
+        *mutex.lock().await += 1;
+    }
+    "RwLock::read and write": { let lock = RwLock::new(0) } {
+        *lock.write().await += 1;
+        assert!(*lock.read().await > 0);
+    }
+    "OnceCell::get_or_init": { let cell = OnceCell::new() } {
+        cell.get_or_init(async || ()).await;
+    }
+    "Group::run": { let group = Group::new() } {
+        group.run(1, async || ()).await;
+    }
+    "Notified, kept": { let notify = Notify::new() } {
+        notify.notify_one();
+        notify.notified().await;
+    }
+    "Notified, all": { let notify = Notify::new() } {
+        let notified = notify.notified();
+        notify.notify_all();
+        notified.await;
+    }
+    "Cond::wait": { let (mutex, cond) = (Mutex::new(()), Cond::new()) } {
+        let wait = cond.wait(mutex.lock().await);
+        cond.notify_all();
+        drop(wait.await);
+    }
+    "Barrier::wait": { let barrier = Barrier::new(1) } {
+        assert!(barrier.wait().await.is_leader());
+    }
+    "oneshot::Receiver": {} {
+        let (tx, rx) = oneshot::channel();
+        tx.send(()).unwrap();
+        rx.await.unwrap();
+    }
+    "oneshot::Sender::closed": { let (mut tx, _) = oneshot::channel::<()>() } {
+        tx.closed().await;
+    }
+    "watch::Receiver::changed": { let (tx, mut rx) = watch::channel(0) } {
+        tx.send(1).unwrap();
+        rx.changed().await.unwrap();
+    }
+    "watch::Receiver::wait_for": { let (_tx, mut rx) = watch::channel(0) } {
+        rx.wait_for(|_| true).await.unwrap();
+    }
+    "watch::Sender::closed": { let (tx, _) = watch::channel(0) } {
+        tx.closed().await;
+    }
+    "broadcast::Receiver::recv": { let (tx, mut rx) = broadcast::channel(1) } {
+        tx.send(()).unwrap();
+        rx.recv().await.unwrap();
+    }
+    "broadcast::Sender::closed": { let (tx, _) = broadcast::channel::<()>(1) } {
+        tx.closed().await;
     }
     "Recv, of values, in an async block": { let (tx, rx) = channel(1) } {
         tx.try_send(()).unwrap();

@@ -1,0 +1,60 @@
+//! Sharing values and signals between tasks that await: locks, permits, notifications.
+//!
+//! All of these wait without blocking a thread, serve those that wait in the order in which they
+//! came, and work on any thread and any executor, also outside a runtime. Dropping a future that
+//! waits loses nothing: what it was given meanwhile, a lock or a permit, goes to the next one.
+//!
+//! # When `std::sync` is better
+//!
+//! Nearly always, for a lock. A section without an await is short; `std::sync::Mutex` is faster for
+//! it, and the compiler makes sure that no await comes in. Use [`Mutex`] and [`RwLock`] where a
+//! guard has to be held *across* an await: a connection that is used for a request and its answer,
+//! a file that is written in several steps. Often a goroutine that owns the value, and is sent
+//! requests by a [channel](crate::channel()), reads better.
+//!
+//! A blocked goroutine does not hold up the others in any case: another thread stands in.
+//!
+//! | to | use |
+//! |---|---|
+//! | access a value alone, across awaits | [`Mutex`] |
+//! | read it together with others | [`RwLock`] |
+//! | do something at most so many times at once | [`Semaphore`] |
+//! | tell others that something has happened | [`Notify`]; [`Cond`], with a mutex |
+//! | wait for each other | [`Barrier`]; [`WaitGroup`](crate::WaitGroup) for the end of goroutines |
+//! | make a value once, when it is needed | [`OnceCell`] |
+//! | run the same work once for all that want it | [`singleflight`] |
+//! | answer a request | [`oneshot`] |
+//! | tell many each of a series of values | [`broadcast`] |
+//! | tell many the latest value | [`watch`] |
+//!
+//! Go counterpart: packages `sync` and `golang.org/x/sync`.
+
+#![deny(unsafe_code)]
+
+mod acquire;
+mod barrier;
+pub mod broadcast;
+mod cond;
+mod guarded;
+mod line;
+mod mutex;
+mod notify;
+mod once_cell;
+pub mod oneshot;
+mod permits;
+mod rw_lock;
+mod semaphore;
+pub mod singleflight;
+mod wait_queue;
+mod waiting;
+pub mod watch;
+
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use cond::Cond;
+pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard};
+pub use notify::{Notified, Notify};
+pub use once_cell::OnceCell;
+pub use rw_lock::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+pub use semaphore::{AcquireError, OwnedPermit, Permit, Semaphore, TryAcquireError};

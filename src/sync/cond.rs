@@ -1,0 +1,213 @@
+//! A condition variable for an async mutex.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::scheduler::gate::{self, Operation};
+use crate::sync::mutex::MutexGuard;
+use crate::sync::notify::{Notified, Notify};
+
+/// Lets tasks wait until something has changed that a [`Mutex`](crate::sync::Mutex) protects.
+///
+/// A task that has the lock [waits](Self::wait): it joins the queue, and only then releases the lock.
+/// Whoever changes something under the lock, and notifies afterwards, is not missed. When the wait is
+/// over the task has the lock again.
+///
+/// A [channel](crate::channel()), [`Notify`] or [`watch`](crate::sync::watch) often reads better.
+///
+/// Go counterpart: `sync.Cond`, whose `Signal` is `notify_one` here, and whose `Broadcast` is
+/// `notify_all`.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use gorun::sync::{Cond, Mutex};
+/// use gorun::{block_on, go};
+///
+/// block_on(async {
+///     let shared = Arc::new((Mutex::new(Vec::new()), Cond::new()));
+///     let other = shared.clone();
+///     go!(async move {
+///         other.0.lock().await.push(7);
+///         other.1.notify_one();
+///     });
+///     let (queue, not_empty) = &*shared;
+///     let mut queue = queue.lock().await;
+///     while queue.is_empty() {
+///         queue = not_empty.wait(queue).await;
+///     }
+///     assert_eq!(queue.pop(), Some(7));
+/// });
+/// ```
+pub struct Cond {
+    notify: Notify,
+}
+
+impl Cond {
+    /// Nobody waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // Nothing is kept.
+    /// gorun::sync::Cond::new().notify_one();
+    /// ```
+    pub fn new() -> Self {
+        Cond { notify: Notify::new() }
+    }
+
+    /// Releases the lock, waits for a notification, and takes the lock again.
+    ///
+    /// What the task waits for may have changed again before it has the lock: look in a loop, or use
+    /// [`wait_while`](Self::wait_while).
+    ///
+    /// **Cancellation**: dropping the future releases the lock, or gives up the place in its queue. A
+    /// [`notify_one`](Self::notify_one) that the task was given goes to the next one that waits, if
+    /// it has not taken the lock again.
+    ///
+    /// Go counterpart: `Cond.Wait`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Cond`].
+    pub fn wait<'a, T: ?Sized>(
+        &self,
+        guard: MutexGuard<'a, T>,
+    ) -> impl Future<Output = MutexGuard<'a, T>> + Unpin {
+        let lock = MutexGuard::mutex(&guard).lock();
+        let notified = self.notify.notified_now();
+        Wait { cond: self, notified, guard: Some(guard), lock, stage: Stage::Waits }
+    }
+
+    /// Waits as long as `goes_on` says so, which it asks under the lock, also before the first wait.
+    ///
+    /// **Cancellation**: as [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use gorun::sync::{Cond, Mutex};
+    /// use gorun::{block_on, go};
+    ///
+    /// block_on(async {
+    ///     let shared = Arc::new((Mutex::new(0), Cond::new()));
+    ///     for _ in 0..3 {
+    ///         let shared = shared.clone();
+    ///         go!(async move {
+    ///             *shared.0.lock().await += 1;
+    ///             shared.1.notify_all();
+    ///         });
+    ///     }
+    ///     let count = shared.0.lock().await;
+    ///     assert_eq!(*shared.1.wait_while(count, |count| *count < 3).await, 3);
+    /// });
+    /// ```
+    pub async fn wait_while<'a, T: ?Sized>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        mut goes_on: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        while goes_on(&mut guard) {
+            guard = self.wait(guard).await;
+        }
+        guard
+    }
+
+    /// Lets the task go on that has waited longest. If none waits, nothing happens.
+    ///
+    /// Go counterpart: `Cond.Signal`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Cond`].
+    pub fn notify_one(&self) {
+        self.notify.notify_one_that_waits();
+    }
+
+    /// Lets all tasks go on that wait. Each takes the lock in turn.
+    ///
+    /// Go counterpart: `Cond.Broadcast`.
+    ///
+    /// # Examples
+    ///
+    /// See [`wait_while`](Self::wait_while).
+    pub fn notify_all(&self) {
+        self.notify.notify_all();
+    }
+}
+
+impl Default for Cond {
+    fn default() -> Self {
+        Cond::new()
+    }
+}
+
+impl fmt::Debug for Cond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cond").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Cond::wait`].
+struct Wait<'c, G, L> {
+    cond: &'c Cond,
+    notified: Notified<'c>,
+    /// Until it is in the queue.
+    guard: Option<G>,
+    lock: L,
+    stage: Stage,
+}
+
+enum Stage {
+    Waits,
+    /// It takes the lock again. If it goes away, it `passes_on` the notification.
+    Locks {
+        passes_on: bool,
+    },
+}
+
+impl<G, L> Unpin for Wait<'_, G, L> {}
+
+impl<G, L: Future<Output = G> + Unpin> Future for Wait<'_, G, L> {
+    type Output = G;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        let this = self.get_mut();
+        if let Stage::Waits = this.stage {
+            if !gate::enter(Operation::Notified, cx.waker()) {
+                return Poll::Pending;
+            }
+            let Poll::Ready(passes_on) = this.notified.poll_inside(cx.waker()) else {
+                // Now it is in the queue, and cannot miss what others do.
+                drop(this.guard.take());
+                return Poll::Pending;
+            };
+            if let Some(guard) = this.guard.take() {
+                // All were notified before this was polled.
+                return Poll::Ready(guard);
+            }
+            this.stage = Stage::Locks { passes_on };
+        }
+        let guard = Pin::new(&mut this.lock).poll(cx);
+        if guard.is_ready() {
+            this.stage = Stage::Locks { passes_on: false };
+        }
+        guard
+    }
+}
+
+impl<G, L> Drop for Wait<'_, G, L> {
+    fn drop(&mut self) {
+        if let Stage::Locks { passes_on: true } = self.stage {
+            self.cond.notify_one();
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A channel for a single value.
+
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::chan::error::{SendError, TryRecvError};
+use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::worker::away;
+use crate::sync::line::Line;
+use crate::sync::wait_queue::Key;
+use crate::sync::waiting::waiting;
+
+/// Makes a channel for a single value, such as the answer to a request.
+///
+/// The sender does not wait. The [`Receiver`] is a future.
+///
+/// Go counterpart: `make(chan T, 1)`. tokio counterpart: `oneshot`.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::sync::oneshot;
+/// use gorun::{block_on, channel, go};
+///
+/// block_on(async {
+///     let (requests, served) = channel::<(u32, oneshot::Sender<u32>)>(0);
+///     go!(async move {
+///         while let Some((n, answer)) = served.recv().await {
+///             let _ = answer.send(n * n);
+///         }
+///     });
+///     let (answer, answered) = oneshot::channel();
+///     requests.send((7, answer)).await.unwrap();
+///     assert_eq!(answered.await, Ok(49));
+/// });
+/// ```
+pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let state = State { value: None, is_sender_gone: false, is_closed: false };
+    let line = Arc::new(Line::new(state));
+    (Sender { line: line.clone() }, Receiver { line, key: None })
+}
+
+struct State<T> {
+    value: Option<T>,
+    is_sender_gone: bool,
+    /// By the receiver.
+    is_closed: bool,
+}
+
+impl<T> State<T> {
+    fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        match self.value.take() {
+            Some(value) => Ok(value),
+            None if self.is_sender_gone || self.is_closed => Err(TryRecvError::Closed),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+}
+
+/// Sends one value, to the [`Receiver`] that was made with it by [`channel`].
+///
+/// Dropping it lets the receiver know that none comes.
+///
+/// # Examples
+///
+/// See [`channel`].
+pub struct Sender<T> {
+    line: Arc<Line<State<T>>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends the value, and does not wait.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the receiver was dropped or [closed](Receiver::close). If it is dropped later,
+    /// before it took the value, the value is dropped with it, although this has returned `Ok`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::SendError;
+    /// use gorun::sync::oneshot;
+    ///
+    /// let (tx, rx) = oneshot::channel();
+    /// drop(rx);
+    /// assert_eq!(tx.send(7), Err(SendError(7)));
+    /// ```
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
+        self.line.change(|inner, parting| {
+            if inner.state.is_closed {
+                return Err(SendError(value));
+            }
+            inner.state.value = Some(value);
+            parting.release_all(&mut inner.queue);
+            Ok(())
+        })
+    }
+
+    /// Whether the receiver was dropped or closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = gorun::sync::oneshot::channel::<u32>();
+    /// drop(rx);
+    /// assert!(tx.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.line.change(|inner, _| inner.state.is_closed)
+    }
+
+    /// Waits until the receiver was dropped or closed, so that nobody needs the value any more.
+    ///
+    /// **Cancellation**: dropping the future drops its waker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sync::oneshot;
+    /// use gorun::{block_on, go, select};
+    ///
+    /// block_on(async {
+    ///     let (mut tx, rx) = oneshot::channel::<u32>();
+    ///     go!(async move { drop(rx) });
+    ///     select! {
+    ///         _ = tx.closed() => println!("nobody waits for the result"),
+    ///         () = std::future::pending() => unreachable!(),
+    ///     }
+    /// });
+    /// ```
+    pub fn closed(&mut self) -> impl Future<Output = ()> + Unpin {
+        waiting(&self.line, Operation::Oneshot, |look| look.state.is_closed.then_some(()), |()| ())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.line.change(|inner, parting| {
+            inner.state.is_sender_gone = true;
+            parting.release_all(&mut inner.queue);
+        });
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// A future: the value that the [`Sender`] sends which was made with it by [`channel`].
+///
+/// **Cancellation**: dropping it, or [`close`](Self::close), makes `send` fail; a value that was sent
+/// is dropped. To wait for a while only, await `&mut receiver`.
+///
+/// **Errors**: [`RecvError`], if the sender was dropped without sending, or the receiver closed, or
+/// the value taken already.
+///
+/// # Examples
+///
+/// See [`channel`].
+#[must_use = "a receiver is a future: await it"]
+pub struct Receiver<T> {
+    line: Arc<Line<State<T>>>,
+    key: Option<Key>,
+}
+
+impl<T> Receiver<T> {
+    /// The value, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] if it may still come, [`TryRecvError::Closed`] if not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::TryRecvError;
+    /// use gorun::sync::oneshot;
+    ///
+    /// let (tx, mut rx) = oneshot::channel();
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    /// tx.send(7).unwrap();
+    /// assert_eq!(rx.try_recv(), Ok(7));
+    /// ```
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        self.line.change(|inner, _| inner.state.try_recv())
+    }
+
+    /// Waits for the value, and blocks the calling thread meanwhile. In a goroutine, other
+    /// goroutines go on: another thread stands in.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`], as if awaited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sync::oneshot;
+    ///
+    /// let (tx, rx) = oneshot::channel();
+    /// std::thread::spawn(move || tx.send(7));
+    /// assert_eq!(rx.recv_blocking(), Ok(7));
+    /// ```
+    pub fn recv_blocking(self) -> Result<T, RecvError> {
+        away::wait_for(self)
+    }
+
+    /// From now on `send` fails. A value that was sent can still be received.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sync::oneshot;
+    ///
+    /// let (tx, mut rx) = oneshot::channel();
+    /// rx.close();
+    /// assert!(tx.send(7).is_err());
+    /// assert!(gorun::block_on(rx).is_err());
+    /// ```
+    pub fn close(&mut self) {
+        self.line.change(|inner, parting| {
+            inner.state.is_closed = true;
+            parting.release_all(&mut inner.queue);
+        });
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Result<T, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+        let Receiver { line, key } = self.get_mut();
+        if !gate::enter(Operation::Oneshot, cx.waker()) {
+            return Poll::Pending;
+        }
+        line.poll(key, 1, cx.waker(), |look| match look.state.try_recv() {
+            Err(TryRecvError::Empty) => None,
+            received => Some(received.map_err(|_| RecvError(()))),
+        })
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let key = self.key.take();
+        // The value is dropped without the lock.
+        let _unreceived = self.line.change(|inner, parting| {
+            if let Some(key) = key {
+                parting.drop_later(inner.queue.leave(key).1);
+            }
+            inner.state.is_closed = true;
+            parting.release_all(&mut inner.queue);
+            inner.state.value.take()
+        });
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}
+
+/// No value comes: the sender was dropped, or the receiver closed.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::sync::oneshot;
+///
+/// let (tx, rx) = oneshot::channel::<u32>();
+/// drop(tx);
+/// assert_eq!(gorun::block_on(rx).unwrap_err().to_string(), "no value was sent");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvError(());
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no value was sent")
+    }
+}
+
+impl Error for RecvError {}

@@ -1,0 +1,423 @@
+//! A semaphore: so many at a time.
+
+#![forbid(unsafe_code)]
+
+mod error;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::scheduler::worker::away;
+use crate::sync::acquire::{Acquire, HasPermits, Held};
+use crate::sync::permits::{self, Closed, Permits, Refused, TooMany};
+pub use error::{AcquireError, TryAcquireError};
+
+/// A number of permits, to limit how many tasks do something at the same time.
+///
+/// A task [acquires](Self::acquire) a permit, or several, and gives it back by dropping it. Tasks
+/// that wait are served in the order in which they came, also if a later one needs fewer permits.
+/// So none starves.
+///
+/// Any thread and any executor may use it, also outside a runtime.
+///
+/// Go counterpart: `semaphore.Weighted` in `golang.org/x/sync`, or a buffered channel of permits.
+/// tokio counterpart: `Semaphore`.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use gorun::sync::Semaphore;
+/// use gorun::{WaitGroup, block_on, yield_now};
+///
+/// block_on(async {
+///     let (three, group) = (Arc::new(Semaphore::new(3)), WaitGroup::new());
+///     let running = Arc::new(AtomicUsize::new(0));
+///     for _ in 0..20 {
+///         let (three, running) = (three.clone(), running.clone());
+///         group.go(async move {
+///             let _permit = three.acquire().await.unwrap();
+///             assert!(running.fetch_add(1, Ordering::SeqCst) < 3);
+///             yield_now().await;
+///             running.fetch_sub(1, Ordering::SeqCst);
+///         });
+///     }
+///     group.wait().await;
+///     assert_eq!(three.available_permits(), 3);
+/// });
+/// ```
+pub struct Semaphore {
+    permits: Permits,
+}
+
+impl HasPermits for Semaphore {
+    #[inline]
+    fn permits(&self) -> &Permits {
+        &self.permits
+    }
+}
+
+impl Semaphore {
+    /// The largest number of permits.
+    pub const MAX_PERMITS: usize = permits::MAX;
+
+    /// A semaphore with so many permits.
+    ///
+    /// # Panics
+    ///
+    /// If `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(gorun::sync::Semaphore::new(3).available_permits(), 3);
+    /// ```
+    #[track_caller]
+    pub fn new(permits: usize) -> Self {
+        if permits > permits::MAX {
+            too_many(permits);
+        }
+        Semaphore { permits: Permits::new(permits) }
+    }
+
+    /// Waits for a permit.
+    ///
+    /// **Cancellation**: dropping the future gives up its place in the queue. A permit that it was
+    /// given meanwhile goes to the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`AcquireError`], if the semaphore [was closed](Self::close).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sync::Semaphore;
+    ///
+    /// gorun::block_on(async {
+    ///     let one = Semaphore::new(1);
+    ///     let permit = one.acquire().await.unwrap();
+    ///     assert!(one.try_acquire().is_err());
+    ///     drop(permit);
+    ///     assert!(one.try_acquire().is_ok());
+    /// });
+    /// ```
+    pub fn acquire(&self) -> impl Future<Output = Result<Permit<'_>, AcquireError>> + Unpin {
+        self.acquire_many(1)
+    }
+
+    /// Waits for `count` permits, and takes them all at once. While it is the first in the queue,
+    /// permits that are given back are kept for it.
+    ///
+    /// It waits for ever if the semaphore never has so many.
+    ///
+    /// Otherwise like [`acquire`](Self::acquire).
+    ///
+    /// Go counterpart: `Weighted.Acquire`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sync::Semaphore;
+    ///
+    /// gorun::block_on(async {
+    ///     let five = Semaphore::new(5);
+    ///     let three = five.acquire_many(3).await.unwrap();
+    ///     assert_eq!((three.count(), five.available_permits()), (3, 2));
+    /// });
+    /// ```
+    pub fn acquire_many(
+        &self,
+        count: usize,
+    ) -> impl Future<Output = Result<Permit<'_>, AcquireError>> + Unpin {
+        Acquire::new(self, count, |held| held.map(Permit).map_err(closed))
+    }
+
+    /// Waits for a permit that owns a share of the semaphore, so that it may go to another
+    /// goroutine, or outlive the caller.
+    ///
+    /// Otherwise like [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use gorun::sync::Semaphore;
+    ///
+    /// gorun::block_on(async {
+    ///     let two = Arc::new(Semaphore::new(2));
+    ///     let mut last = None;
+    ///     for n in 0..10 {
+    ///         // No more than two goroutines at a time.
+    ///         let permit = two.clone().acquire_owned().await.unwrap();
+    ///         last = Some(gorun::spawn(async move {
+    ///             let _permit = permit;
+    ///             n
+    ///         }));
+    ///     }
+    ///     assert_eq!(last.unwrap().await.unwrap(), 9);
+    /// });
+    /// ```
+    pub fn acquire_owned(
+        self: Arc<Self>,
+    ) -> impl Future<Output = Result<OwnedPermit, AcquireError>> + Unpin {
+        self.acquire_many_owned(1)
+    }
+
+    /// Waits for `count` permits that own a share of the semaphore: see
+    /// [`acquire_many`](Self::acquire_many) and [`acquire_owned`](Self::acquire_owned).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use gorun::sync::Semaphore;
+    ///
+    /// gorun::block_on(async {
+    ///     let both = Arc::new(Semaphore::new(2)).acquire_many_owned(2).await.unwrap();
+    ///     assert_eq!(both.count(), 2);
+    /// });
+    /// ```
+    pub fn acquire_many_owned(
+        self: Arc<Self>,
+        count: usize,
+    ) -> impl Future<Output = Result<OwnedPermit, AcquireError>> + Unpin {
+        Acquire::new(self, count, |held| held.map(OwnedPermit).map_err(closed))
+    }
+
+    /// Takes a permit if one is free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryAcquireError`]: there is none, or the semaphore was closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sync::{Semaphore, TryAcquireError};
+    ///
+    /// let one = Semaphore::new(1);
+    /// let _permit = one.try_acquire().unwrap();
+    /// assert_eq!(one.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+    /// ```
+    pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `count` permits if they are free and nobody waits.
+    ///
+    /// Go counterpart: `Weighted.TryAcquire`.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let two = gorun::sync::Semaphore::new(2);
+    /// assert!(two.try_acquire_many(3).is_err());
+    /// assert!(two.try_acquire_many(2).is_ok());
+    /// ```
+    pub fn try_acquire_many(&self, count: usize) -> Result<Permit<'_>, TryAcquireError> {
+        Held::try_new(self, count).map(Permit).map_err(refused)
+    }
+
+    /// Takes a permit that owns a share of the semaphore, if one is free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use gorun::sync::Semaphore;
+    ///
+    /// assert!(Arc::new(Semaphore::new(1)).try_acquire_owned().is_ok());
+    /// ```
+    pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
+        Held::try_new(self, 1).map(OwnedPermit).map_err(refused)
+    }
+
+    /// Waits for a permit, and blocks the calling thread meanwhile. In a goroutine, other goroutines
+    /// go on: another thread stands in.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let one = gorun::sync::Semaphore::new(1);
+    /// let permit = one.acquire_blocking().unwrap();
+    /// assert_eq!(permit.count(), 1);
+    /// ```
+    pub fn acquire_blocking(&self) -> Result<Permit<'_>, AcquireError> {
+        match self.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(TryAcquireError::Closed) => Err(AcquireError::new()),
+            Err(TryAcquireError::NoPermits) => away::wait_for(self.acquire()),
+        }
+    }
+
+    /// Adds permits to those with which the semaphore was made.
+    ///
+    /// # Panics
+    ///
+    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be available. The number does not
+    /// change then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let signals = gorun::sync::Semaphore::new(0);
+    /// signals.add_permits(1);
+    /// gorun::block_on(signals.acquire()).unwrap().forget();
+    /// assert_eq!(signals.available_permits(), 0);
+    /// ```
+    #[track_caller]
+    pub fn add_permits(&self, count: usize) {
+        if let Err(TooMany) = self.permits.add(count) {
+            too_many(count);
+        }
+    }
+
+    /// How many permits are free. While tasks wait, those are kept for the first one, and
+    /// [`try_acquire`](Self::try_acquire) gets none of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(gorun::sync::Semaphore::new(3).available_permits(), 3);
+    /// ```
+    pub fn available_permits(&self) -> usize {
+        self.permits.free()
+    }
+
+    /// Gives out no more permits. All that wait get an error. Permits that are out remain valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let none = gorun::sync::Semaphore::new(0);
+    /// gorun::block_on(async {
+    ///     let mut acquire = none.acquire();
+    ///     assert!(futures::poll!(&mut acquire).is_pending());
+    ///     none.close();
+    ///     assert!(acquire.await.is_err());
+    /// });
+    /// ```
+    pub fn close(&self) {
+        self.permits.close();
+    }
+
+    /// Whether it was closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!gorun::sync::Semaphore::new(1).is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.permits.is_closed()
+    }
+}
+
+#[track_caller]
+fn too_many(permits: usize) -> ! {
+    panic!(
+        "a Semaphore with {permits} permits, or so many more, would have more than {}; for one \
+         without a limit, use none",
+        permits::MAX,
+    )
+}
+
+fn closed(_: Closed) -> AcquireError {
+    AcquireError::new()
+}
+
+fn refused(refused: Refused) -> TryAcquireError {
+    match refused {
+        Refused::Closed => TryAcquireError::Closed,
+        Refused::Short => TryAcquireError::NoPermits,
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore").field("available_permits", &self.available_permits()).finish()
+    }
+}
+
+/// Permits of a [`Semaphore`], until this is dropped.
+///
+/// # Examples
+///
+/// See [`Semaphore`].
+#[must_use = "a permit is given back when it is dropped"]
+pub struct Permit<'a>(Held<&'a Semaphore>);
+
+/// Permits that own a share of their [`Semaphore`], until this is dropped.
+///
+/// # Examples
+///
+/// See [`Semaphore::acquire_owned`].
+#[must_use = "a permit is given back when it is dropped"]
+pub struct OwnedPermit(Held<Arc<Semaphore>>);
+
+macro_rules! permit {
+    ($permit:ident $(<$lifetime:lifetime>)?, $acquire:literal) => {
+        impl $permit$(<$lifetime>)? {
+            /// How many permits these are.
+            ///
+            /// # Examples
+            ///
+            /// See [`Semaphore::acquire_many`].
+            pub fn count(&self) -> usize {
+                self.0.count()
+            }
+
+            /// Does not give them back: the semaphore has fewer from now on.
+            ///
+            /// # Examples
+            ///
+            /// See [`Semaphore::add_permits`].
+            pub fn forget(self) {
+                self.0.forget();
+            }
+
+            /// Splits `count` of them off, if there are so many.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use gorun::sync::Semaphore;
+            ///
+            /// let semaphore = std::sync::Arc::new(Semaphore::new(3));
+            #[doc = concat!("let mut three = gorun::block_on(", $acquire, "(3)).unwrap();")]
+            /// let two = three.split(2).unwrap();
+            /// assert_eq!((two.count(), three.count()), (2, 1));
+            /// drop(two);
+            /// assert_eq!(semaphore.available_permits(), 2);
+            /// ```
+            pub fn split(&mut self, count: usize) -> Option<Self> {
+                self.0.split(count).map($permit)
+            }
+        }
+
+        impl fmt::Debug for $permit$(<$lifetime>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($permit)).field("count", &self.count()).finish()
+            }
+        }
+    };
+}
+
+permit!(Permit<'_>, "semaphore.acquire_many");
+permit!(OwnedPermit, "semaphore.clone().acquire_many_owned");

@@ -1,0 +1,255 @@
+//! Permits, and the line in front of them: nobody waits for ever while there are enough, no permit is lost
+//! or given out twice, also when waiters go away, and who takes one sees what came before it was given back.
+//!
+//! Seen to fail, each in one model at least: with a `give_back` that looks at QUEUED before it adds; with
+//! QUEUED set without another look at the permits; with a `leave` that does not give back what it was served,
+//! or does not serve; with a `serve` that does not end the queue; with a `poll` that joins without a second
+//! look; with a `close` that sets CLOSED after it has released those that wait (all of them deadlocks); with a
+//! `try_take` that does not heed QUEUED (it overtakes); with a `give_back` or a `close` that releases nothing,
+//! and with a `serve` or an `exchange` that acquires nothing ("Causality violation").
+
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+
+use loom::cell::UnsafeCell;
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+use crate::explore::explore;
+use crate::sync::permits::{Closed, Permits, Refused};
+use crate::sync::wait_queue::Key;
+
+/// What is protected by the permits.
+struct Place {
+    permits: Permits,
+    memory: UnsafeCell<u32>,
+}
+
+impl Place {
+    fn new(count: usize) -> Arc<Self> {
+        Arc::new(Place { permits: Permits::new(count), memory: UnsafeCell::new(0) })
+    }
+
+    /// Alone, with all permits.
+    fn change(&self) {
+        self.memory.with_mut(|memory| {
+            // SAFETY: loom panics before this if the access is not exclusive.
+            unsafe { *memory += 1 }
+        });
+    }
+
+    fn changes(&self) -> u32 {
+        self.memory.with(|memory| {
+            // SAFETY: loom panics before this if somebody writes.
+            unsafe { *memory }
+        })
+    }
+}
+
+struct Take<'a> {
+    permits: &'a Permits,
+    count: usize,
+    key: Option<Key>,
+}
+
+impl<'a> Take<'a> {
+    fn new(permits: &'a Permits, count: usize) -> Self {
+        Take { permits, count, key: None }
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Closed>> {
+        self.permits.poll(&mut self.key, self.count, waker)
+    }
+
+    /// Blocks until it has them. Loom finds a wake that does not come.
+    fn block(mut self) -> Result<(), Closed> {
+        let wakes = Arc::new(Wakes { woken: Mutex::new(true), changed: Condvar::new() });
+        let waker = Waker::from(wakes.clone());
+        loop {
+            let mut woken = wakes.woken.lock().unwrap();
+            while !*woken {
+                woken = wakes.changed.wait(woken).unwrap();
+            }
+            *woken = false;
+            drop(woken);
+            if let Poll::Ready(result) = self.poll(&waker) {
+                return result;
+            }
+        }
+    }
+}
+
+impl Drop for Take<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.permits.leave(key, self.count);
+        }
+    }
+}
+
+struct Wakes {
+    woken: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+}
+
+fn change_alone(place: &Place, all: usize) {
+    Take::new(&place.permits, all).block().unwrap();
+    place.change();
+    place.permits.give_back(all);
+}
+
+#[test]
+fn three_that_change_something_are_alone_each_and_see_each_other() {
+    explore(Some(2), || {
+        let place = Place::new(1);
+        let threads = [(); 2].map(|()| {
+            let place = place.clone();
+            thread::spawn(move || change_alone(&place, 1))
+        });
+        change_alone(&place, 1);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((place.changes(), place.permits.free()), (3, 1));
+    });
+}
+
+/// As a writer, and two readers.
+#[test]
+fn one_that_needs_all_collects_them() {
+    explore(Some(2), || {
+        let place = Place::new(2);
+        let readers = [(); 2].map(|()| {
+            let place = place.clone();
+            thread::spawn(move || {
+                Take::new(&place.permits, 1).block().unwrap();
+                place.changes();
+                place.permits.give_back(1);
+            })
+        });
+        change_alone(&place, 2);
+        readers.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((place.changes(), place.permits.free()), (1, 2));
+    });
+}
+
+/// One looks, may be served or not, and goes away; another one waits behind it.
+#[test]
+fn one_that_goes_away_passes_on_what_it_was_served() {
+    explore(Some(3), || {
+        let place = Place::new(0);
+        let mut first = Take::new(&place.permits, 1);
+        let gives = {
+            let place = place.clone();
+            assert!(first.poll(Waker::noop()).is_pending());
+            thread::spawn(move || place.permits.give_back(1))
+        };
+        let waits = {
+            let place = place.clone();
+            thread::spawn(move || change_alone(&place, 1))
+        };
+        drop(first);
+        gives.join().unwrap();
+        waits.join().unwrap();
+        assert_eq!((place.changes(), place.permits.free()), (1, 1));
+    });
+}
+
+/// One that waits for two keeps one behind it from the permit that there is, and goes away.
+#[test]
+fn one_that_goes_away_lets_those_behind_it_have_what_there_is() {
+    explore(Some(3), || {
+        let place = Place::new(1);
+        let mut many = Take::new(&place.permits, 2);
+        assert!(many.poll(Waker::noop()).is_pending());
+        let waits = {
+            let place = place.clone();
+            thread::spawn(move || change_alone(&place, 1))
+        };
+        drop(many);
+        waits.join().unwrap();
+        assert_eq!((place.changes(), place.permits.free()), (1, 1));
+    });
+}
+
+#[test]
+fn who_tries_does_not_overtake_one_that_waits() {
+    explore(Some(3), || {
+        let place = Place::new(1);
+        place.permits.try_take(1).unwrap();
+        let mut waits = Take::new(&place.permits, 1);
+        assert!(waits.poll(Waker::noop()).is_pending());
+        let tries = {
+            let place = place.clone();
+            thread::spawn(move || place.permits.try_take(1))
+        };
+        place.permits.give_back(1);
+        assert_eq!(tries.join().unwrap(), Err(Refused::Short));
+        assert_eq!(waits.poll(Waker::noop()), Poll::Ready(Ok(())));
+    });
+}
+
+#[test]
+fn permits_that_are_added_reach_one_that_waits() {
+    explore(Some(3), || {
+        let place = Place::new(0);
+        let adds = {
+            let place = place.clone();
+            thread::spawn(move || {
+                place.permits.add(1).unwrap();
+                place.permits.add(1).unwrap();
+            })
+        };
+        Take::new(&place.permits, 2).block().unwrap();
+        adds.join().unwrap();
+        assert_eq!(place.permits.free(), 0);
+    });
+}
+
+#[test]
+fn nobody_waits_for_ever_when_it_is_closed_and_who_learns_of_it_sees_what_came_before() {
+    explore(Some(3), || {
+        let place = Place::new(0);
+        let closes = {
+            let place = place.clone();
+            thread::spawn(move || {
+                place.change();
+                place.permits.close();
+            })
+        };
+        let waits = {
+            let place = place.clone();
+            thread::spawn(move || Take::new(&place.permits, 1).block())
+        };
+        assert_eq!(Take::new(&place.permits, 1).block(), Err(Closed));
+        assert_eq!(place.changes(), 1);
+        assert_eq!(waits.join().unwrap(), Err(Closed));
+        closes.join().unwrap();
+    });
+}
+
+/// The one that serves it has seen one gift only, of its own.
+#[test]
+fn who_collects_permits_sees_what_came_before_each_of_them() {
+    explore(Some(3), || {
+        let place = Place::new(0);
+        let mut collects = Take::new(&place.permits, 2);
+        assert!(collects.poll(Waker::noop()).is_pending());
+        let threads = [(); 2].map(|()| {
+            let place = place.clone();
+            thread::spawn(move || {
+                place.changes();
+                place.permits.give_back(1);
+            })
+        });
+        collects.block().unwrap();
+        place.change();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(place.permits.free(), 0);
+    });
+}

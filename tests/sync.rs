@@ -1,0 +1,147 @@
+//! `gorun::sync`: what goes wrong with locks, permits and notifications, hazard by hazard: order, cancellation
+//! at each moment, panics and aborts, closing, wakers that come back in.
+//!
+//! `GORUN_STRESS=600s cargo test --release --test sync conserved -- --nocapture` goes on for that long, with
+//! a new seed each time. `GORUN_SEED` begins with that seed.
+
+mod common;
+
+#[path = "sync/broadcast.rs"]
+mod broadcast;
+#[path = "sync/cancellation.rs"]
+mod cancellation;
+#[path = "sync/cond.rs"]
+mod cond;
+#[path = "sync/conservation.rs"]
+mod conservation;
+#[path = "sync/event_listener.rs"]
+mod event_listener;
+#[path = "sync/locks.rs"]
+mod locks;
+#[path = "sync/meetings.rs"]
+mod meetings;
+#[path = "sync/notify.rs"]
+mod notify;
+#[path = "sync/once.rs"]
+mod once;
+#[path = "sync/oneshot.rs"]
+mod oneshot;
+#[path = "sync/semaphore.rs"]
+mod semaphore;
+#[path = "sync/watch.rs"]
+mod watch;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
+
+const WORKERS: [usize; 3] = [1, 2, 16];
+
+/// Polls by hand, and counts the wakes.
+struct Task<F> {
+    future: std::pin::Pin<Box<F>>,
+    wakes: Arc<Wakes>,
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+impl<F: Future> Task<F> {
+    fn new(future: F) -> Self {
+        Task { future: Box::pin(future), wakes: Arc::default() }
+    }
+
+    /// One that waits.
+    #[track_caller]
+    fn waiting(future: F) -> Self {
+        let mut task = Task::new(future);
+        assert!(task.poll().is_pending(), "it has nothing to wait for");
+        task
+    }
+
+    fn poll(&mut self) -> Poll<F::Output> {
+        let waker = Waker::from(self.wakes.clone());
+        self.future.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+
+    fn wakes(&self) -> usize {
+        self.wakes.0.load(SeqCst)
+    }
+
+    /// It has been woken, and is ready.
+    #[track_caller]
+    fn finish(mut self) -> F::Output {
+        assert!(self.wakes() > 0, "it was not woken");
+        match self.poll() {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!("it was woken for nothing"),
+        }
+    }
+
+    /// It has not been woken, and is not ready.
+    #[track_caller]
+    fn waits(&mut self) {
+        assert_eq!(self.wakes(), 0, "it was woken");
+        assert!(self.poll().is_pending(), "it is ready and was not woken");
+    }
+}
+
+/// The output of a future that is ready at once.
+#[track_caller]
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Calls a function when it is woken, or when its last clone is dropped.
+struct Deed<F: Fn() + Send + Sync>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Deed<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+fn calls(deed: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(Deed(deed)))
+}
+
+struct DropDeed<F: Fn() + Send + Sync>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for DropDeed<F> {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl<F: Fn() + Send + Sync> Drop for DropDeed<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+fn calls_when_dropped(deed: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(DropDeed(deed)))
+}
+
+/// Random numbers.
+#[derive(Clone)]
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (x ^ (x >> 31)) % bound
+    }
+}

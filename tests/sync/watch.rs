@@ -1,0 +1,174 @@
+//! The latest value.
+
+use std::sync::Arc;
+
+use gorun::sync::watch;
+use gorun::{JoinSet, spawn, yield_now};
+
+use super::{Task, WORKERS, now};
+use crate::common::*;
+
+#[test]
+fn a_receiver_sees_the_value_it_was_made_with_as_old() {
+    let (tx, mut rx) = watch::channel(0);
+    assert_eq!(rx.has_changed(), Ok(false));
+    let waits = Task::waiting(rx.changed());
+    tx.send(1).unwrap();
+    waits.finish().unwrap();
+    assert_eq!((*rx.borrow(), rx.has_changed()), (1, Ok(false)));
+    let mut late = tx.subscribe();
+    Task::waiting(late.changed());
+}
+
+#[test]
+fn values_that_are_replaced_are_not_seen_and_the_last_one_is() {
+    let (tx, mut rx) = watch::channel(0);
+    (1..=5).for_each(|n| tx.send(n).unwrap());
+    now(rx.changed()).unwrap();
+    assert_eq!(*rx.borrow(), 5);
+    Task::waiting(rx.changed());
+}
+
+#[test]
+fn the_last_value_is_seen_although_the_sender_has_gone() {
+    let (tx, mut rx) = watch::channel(0);
+    tx.send(1).unwrap();
+    drop(tx);
+    now(rx.changed()).unwrap();
+    assert_eq!(*rx.borrow(), 1);
+    assert!(now(rx.changed()).is_err());
+    assert_eq!(now(rx.wait_for(|&n| n == 1)).as_deref(), Ok(&1));
+    assert!(now(rx.wait_for(|&n| n == 2)).is_err());
+}
+
+#[test]
+fn the_last_sender_that_goes_ends_the_waits_and_no_other() {
+    let (tx, mut rx) = watch::channel(0);
+    let other = tx.clone();
+    let mut waits = Task::waiting(rx.changed());
+    drop(tx);
+    waits.waits();
+    drop(other);
+    assert!(waits.finish().is_err());
+}
+
+#[test]
+fn the_last_receiver_that_goes_tells_the_senders() {
+    let (tx, rx) = watch::channel(0);
+    let (other, mut closed) = (rx.clone(), Task::waiting(tx.closed()));
+    drop(rx);
+    closed.waits();
+    drop(other);
+    closed.finish();
+    assert_eq!(tx.send(1).unwrap_err().into_inner(), 1);
+    assert_eq!(*tx.borrow(), 0);
+    let rx = tx.subscribe();
+    tx.send(2).unwrap();
+    assert_eq!(*rx.borrow(), 2);
+}
+
+#[test]
+fn a_value_that_is_looked_at_does_not_keep_senders_waiting() {
+    let (tx, rx) = watch::channel(vec![0]);
+    let seen = rx.borrow();
+    tx.send(vec![1]).unwrap();
+    tx.send_modify(|value| value.push(2));
+    assert_eq!((&*seen, &*rx.borrow()), (&vec![0], &vec![1, 2]));
+}
+
+#[test]
+fn a_change_that_was_not_awaited_to_its_end_is_still_new() {
+    let (tx, mut rx) = watch::channel(0);
+    let waits = Task::waiting(rx.changed());
+    tx.send(1).unwrap();
+    drop(waits);
+    assert_eq!(rx.has_changed(), Ok(true));
+    now(rx.changed()).unwrap();
+}
+
+#[test]
+fn a_change_that_changes_the_channel_itself_is_made_again() {
+    let (tx, rx) = watch::channel(0);
+    let mut times = 0;
+    tx.send_modify(|n| {
+        times += 1;
+        if times == 1 {
+            tx.send(10).unwrap();
+        }
+        *n += 1;
+    });
+    assert_eq!((times, *rx.borrow()), (2, 11));
+}
+
+#[test]
+fn no_change_of_many_senders_is_lost() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let (tx, rx) = watch::channel(0);
+            let mut set = JoinSet::new();
+            for _ in 0..4 {
+                let tx = tx.clone();
+                set.spawn(async move {
+                    for _ in 0..200 {
+                        tx.send_modify(|n| *n += 1);
+                        yield_now().await;
+                    }
+                });
+            }
+            set.join_all().await;
+            assert_eq!(*rx.borrow(), 800);
+        });
+    }
+}
+
+/// However the sender and the receivers take turns.
+#[test]
+fn the_last_value_reaches_every_receiver() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            for _ in 0..50 {
+                let (tx, rx) = watch::channel(0);
+                let mut set = JoinSet::new();
+                for _ in 0..4 {
+                    let mut rx = rx.clone();
+                    set.spawn(async move {
+                        let (mut last, mut seen) = (0, Vec::new());
+                        while rx.changed().await.is_ok() {
+                            last = *rx.borrow_and_update();
+                            seen.push(last);
+                        }
+                        assert!(seen.is_sorted(), "{seen:?}");
+                        last
+                    });
+                }
+                let sender = spawn(async move {
+                    for n in 1..=20 {
+                        tx.send(n).unwrap();
+                        if n % 3 == 0 {
+                            yield_now().await;
+                        }
+                    }
+                });
+                sender.await.unwrap();
+                assert_eq!(set.join_all().await, [20; 4]);
+            }
+        });
+    }
+}
+
+#[test]
+fn replaced_values_are_dropped() {
+    let drops = Drops::new(3);
+    let (tx, rx) = watch::channel(drops.probe(0));
+    tx.send(drops.probe(1)).unwrap();
+    assert_eq!(drops.dropped(), 1);
+    let seen: Arc<Probe> = rx.borrow();
+    drop(tx.send_replace(drops.probe(2)));
+    assert_eq!(drops.dropped(), 1);
+    drop(seen);
+    assert_eq!(drops.dropped(), 2);
+    drop((tx, rx));
+    drops.assert_each_once("values");
+}
