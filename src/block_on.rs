@@ -79,6 +79,21 @@ fn block_on_here<F: Future>(main: F) -> F::Output {
 /// What `#[gorun::main]` and `#[gorun::test]` expand to. Not public API.
 #[track_caller]
 pub fn run<F: Future>(builder: Builder, limit: Option<Duration>, name: &str, main: F) -> F::Output {
+    // Boxed first: in a debug build each function on the way down has copies of it on the stack.
+    if const { size_of::<F>() > MAX_UNBOXED } {
+        run_here(builder, limit, name, Box::pin(main))
+    } else {
+        run_here(builder, limit, name, main)
+    }
+}
+
+#[track_caller]
+fn run_here<F: Future>(
+    builder: Builder,
+    limit: Option<Duration>,
+    name: &str,
+    main: F,
+) -> F::Output {
     let ended = match limit {
         // A timer is made inside the runtime.
         Some(limit) => builder.block_on(async move { timeout(limit, main).await }),

@@ -161,3 +161,35 @@ fn what_is_nearly_half_a_stack_fits_however_it_is_started() {
         assert!(fits(way, kib), "{way}: a future of {kib} KiB overflows the stack");
     }
 }
+
+#[gorun::main(worker_threads = 1)]
+async fn by_attribute() -> usize {
+    let data = [1_u8; 600 << 10];
+    yield_now().await;
+    data.len()
+}
+
+#[gorun::main(worker_threads = 1, timeout = Duration::from_secs(3600))]
+async fn by_attribute_with_a_limit() -> usize {
+    let data = [1_u8; 600 << 10];
+    yield_now().await;
+    data.len()
+}
+
+/// What the next test starts.
+#[test]
+fn attributes() {
+    let Some(scenario) = scenario() else { return };
+    let run = if scenario == "limit" { by_attribute_with_a_limit } else { by_attribute };
+    let thread = std::thread::Builder::new().stack_size(STACK);
+    assert_eq!(thread.spawn(run).unwrap().join().unwrap(), 600 << 10);
+}
+
+/// Three copies of it.
+#[test]
+fn what_is_nearly_a_third_of_a_stack_fits_in_an_attributes_function() {
+    for scenario in ["no limit", "limit"] {
+        let output = start_child("attributes", scenario, Some(2)).wait_with_output().unwrap();
+        assert!(output.status.success(), "{scenario}: overflows the stack");
+    }
+}
