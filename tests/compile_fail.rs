@@ -48,10 +48,10 @@ files! {
     direction_of_a_channel
     ignored_result
     lock_of_a_channel
+    macro_call
     main_that_is_not_async
     main_with_an_argument
     main_with_wrong_settings
-    macro_call
     nothing_to_start
     ok_edition_2018
     ok_edition_2021

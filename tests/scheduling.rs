@@ -682,6 +682,72 @@ fn a_goroutine_that_yields_gives_what_foreign_threads_spawned_a_turn() {
     }
 }
 
+/// The runtime drains the ring of a worker that counts as stuck. What was in it must not wait for a long
+/// poll each, in turn with what other threads spawn.
+#[test]
+fn what_is_drained_from_a_ring_goes_on_as_a_queue() {
+    let _watchdog = watchdog();
+    // With spares: one covers for the worker that is stuck.
+    Builder::new()
+        .worker_threads(1)
+        .block_on(async {
+            let (stop, polls, runtime) = (flag(), Arc::new(AtomicUsize::new(0)), Handle::current());
+            for _ in 0..2 {
+                let (stop, polls) = (stop.clone(), polls.clone());
+                spawn(async move {
+                    while !stop.load(SeqCst) {
+                        polls.fetch_add(1, SeqCst);
+                        compute_for(Duration::from_millis(2));
+                        yield_now().await;
+                    }
+                });
+            }
+            // There is always something of theirs in the injector.
+            let streams: Vec<_> = (0..4)
+                .map(|_| {
+                    let (stop, runtime) = (stop.clone(), runtime.clone());
+                    thread::spawn(move || {
+                        let queued = Arc::new(AtomicUsize::new(0));
+                        while !stop.load(SeqCst) {
+                            if queued.load(SeqCst) == 4 {
+                                thread::sleep(Duration::from_micros(100));
+                                continue;
+                            }
+                            queued.fetch_add(1, SeqCst);
+                            let queued = queued.clone();
+                            runtime.spawn(async move { queued.fetch_sub(1, SeqCst) });
+                        }
+                    })
+                })
+                .collect();
+            // Until the worker expects long polls.
+            while polls.load(SeqCst) < 50 {
+                gorun::time::sleep(Duration::from_millis(10)).await;
+            }
+            let last = spawn(async move {
+                for _ in 0..200 {
+                    spawn(async {});
+                }
+                let before = polls.load(SeqCst);
+                let last = spawn(async move { polls.load(SeqCst) - before });
+                thread::sleep(Duration::from_millis(40));
+                last
+            });
+            let long_polls = last.await.unwrap().await.unwrap();
+            stop.store(true, SeqCst);
+            streams.into_iter().for_each(|stream| stream.join().unwrap());
+            assert!(long_polls < 100, "200 goroutines waited for {long_polls} long polls");
+        })
+        .unwrap();
+}
+
+fn compute_for(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        spin_loop();
+    }
+}
+
 /// The same beside another goroutine that yields, so that the worker's own queue is never empty.
 #[test]
 fn two_goroutines_that_yield_do_not_keep_foreign_spawns_waiting() {

@@ -11,8 +11,9 @@
 //! and one of its own. Goroutines that a timer wakes then go to the injector, not to the worker's
 //! own queue. If polls are short, the monitor asks no worker.
 //!
-//! A worker that looks more often than every 61 polls takes one goroutine from the injector, not a
-//! batch. A batch would have to wait for this worker's long polls, or move on to the next worker
+//! A worker that looks more often than every 61 polls takes goroutines from the injector one by one:
+//! as many as run within a millisecond, but at most 61. Otherwise each one would have to wait for a
+//! long poll. It takes no batch. A batch would have to wait for this worker's long polls, or move on to the next worker
 //! when one of them counts as stuck. A new worker begins like one that was asked, because it may
 //! have to cover for a worker with long polls.
 
@@ -20,7 +21,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backoff::{SpinOutcome, spin_until, yield_for};
 use crate::clock;
@@ -39,6 +40,9 @@ use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
 /// always meet the same task there. If polls are long, the monitor makes the worker look earlier
 /// (see "A fair turn in time" above).
 const INJECTOR_INTERVAL: u32 = 61;
+
+/// How long the injector's turn lasts on a worker with long polls.
+const TURN: Duration = Duration::from_millis(1);
 
 /// How many times in a row the next slot goes before the ring, while the ring has tasks.
 const MAX_SLOT_STREAK: u32 = 3;
@@ -67,6 +71,13 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     context::end_thread();
 }
 
+/// The injector's turn on a worker with long polls: as long as a poll that counts as long, however
+/// short the polls of injected tasks are.
+struct Turn {
+    ends: Instant,
+    tasks: u32,
+}
+
 struct RunLoop<'a> {
     context: &'a Context,
     scheduler: &'a Arc<Scheduler>,
@@ -78,6 +89,8 @@ struct RunLoop<'a> {
     check_interval: u32,
     /// The injector gave a task in its last turn, and this worker has not checked in since.
     took_injected: bool,
+    /// The injector's turn beside long polls, if it is going on.
+    turn: Option<Turn>,
     slot_streak: u32,
     steals: StealMeter,
     /// It is a spare that was told to retire.
@@ -96,6 +109,7 @@ impl<'a> RunLoop<'a> {
             polls_left: 1,
             check_interval: 1,
             took_injected: false,
+            turn: None,
             slot_streak: 0,
             steals: StealMeter::new(),
             is_retired: false,
@@ -156,6 +170,7 @@ impl<'a> RunLoop<'a> {
     fn check_soon(&mut self) {
         let took_injected = std::mem::take(&mut self.took_injected);
         let ran_injected = took_injected && self.polls_left == self.check_interval;
+        self.turn = None;
         let yielded_to_none = self.context.yielded_to_none.take();
         self.polls_left = if ran_injected && !yielded_to_none { 2 } else { 1 };
         self.check_interval = 1;
@@ -288,7 +303,25 @@ impl<'a> RunLoop<'a> {
         self.context.injects_woken.set(false);
         let task = self.injected_task();
         self.took_injected = task.is_some();
+        if task.is_some() && self.check_interval < INJECTOR_INTERVAL {
+            self.go_on_with_turn();
+        }
         task
+    }
+
+    /// Has another injected task follow the one just taken, unless the turn is over. If the turn was
+    /// enough for as many tasks as there are polls in an interval, polls are short.
+    fn go_on_with_turn(&mut self) {
+        let now = clock::now();
+        let turn = self.turn.get_or_insert(Turn { ends: now + TURN, tasks: 0 });
+        turn.tasks += 1;
+        if turn.tasks == INJECTOR_INTERVAL {
+            (self.polls_left, self.check_interval) = (INJECTOR_INTERVAL, INJECTOR_INTERVAL);
+        } else if now < turn.ends {
+            (self.polls_left, self.check_interval) = (1, 1);
+            return;
+        }
+        self.turn = None;
     }
 
     /// The task in the next slot. If the slot had too many turns in a row, its task goes to the
