@@ -376,12 +376,13 @@ fn goroutines_that_block_again_and_again_in_one_poll_cost_no_more_than_the_grace
         || gorun::block_on(async { thread::sleep(MILLISECOND) }),
     ];
     for (workers, block) in WORKERS.into_iter().flat_map(|n| kinds.map(|block| (n, block))) {
-        let (stop, drops, calls) = (flag(), Drops::new(2), counter());
+        let (stop, drops, calls) = (flag(), Drops::new(2), [counter(), counter()]);
         Builder::new()
             .worker_threads(workers)
             .block_on(async {
                 for index in 0..2 {
-                    let (probe, stop, calls) = (drops.probe(index), stop.clone(), calls.clone());
+                    let (probe, stop) = (drops.probe(index), stop.clone());
+                    let calls = calls[index].clone();
                     go!(async move {
                         let _probe = probe;
                         while !stop.load(Ordering::Acquire) {
@@ -390,7 +391,8 @@ fn goroutines_that_block_again_and_again_in_one_poll_cost_no_more_than_the_grace
                         }
                     });
                 }
-                yield_until(|| load(&calls) > 2).await;
+                // One that has not begun would be dropped.
+                yield_until(|| calls.iter().all(|calls| load(calls) > 0)).await;
             })
             .unwrap();
         assert_eq!(drops.dropped(), 0);
