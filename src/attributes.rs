@@ -10,7 +10,8 @@
 ///
 /// # Settings
 ///
-/// Each is an expression, evaluated when the function is called:
+/// Each is an expression, evaluated when the function is called. One with a comma outside of all
+/// brackets, as in `f::<A, B>()`, needs braces around it.
 ///
 /// - `worker_threads`, `thread_name`, `thread_stack_size`, `exit_grace`, `report_left_behind`,
 ///   `unhandled_panic`, `max_threads`, `on_blocked`: what the method of
@@ -18,7 +19,9 @@
 /// - `timeout`: a [`Duration`](std::time::Duration). If the future has not ended by then, it is
 ///   dropped at its present await, the goroutines are cancelled, and the function panics. A future
 ///   that blocks its thread is not interrupted.
-/// - `crate`: the path of this crate, if it is not `::gorun`.
+/// - `crate`: the path of this crate, if it is not `::gorun`: `crate = my_crate::gorun`.
+///
+/// The function's type may not name `Self`, because the original function stands inside the new one.
 ///
 /// # Panics
 ///

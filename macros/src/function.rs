@@ -29,15 +29,15 @@ impl Function {
         let at_fn = tokens.iter().position(is_fn).ok_or(Error::new(end, &whole))?;
         let signature = tokens.split_off(at_fn);
         let at = signature[0].span();
+        let unexpected = tokens
+            .iter()
+            .find(|token| ["unsafe", "const", "extern"].iter().any(|word| is_word(token, word)));
+        if let Some(unexpected) = unexpected {
+            return Err(Error::new(unexpected.span(), format!("{whole}, and not `{unexpected}`")));
+        }
         let Some(is_async) = tokens.pop_if(|last| is_word(last, "async")) else {
             return Err(Error::new(at, format!("{whole}: this one is not `async`")));
         };
-        let unexpected = tokens.last().filter(|last| {
-            ["unsafe", "const", "extern", "async"].iter().any(|word| is_word(last, word))
-        });
-        if let Some(unexpected) = unexpected {
-            return Err(Error::new(unexpected.span(), whole));
-        }
         let Some(TokenTree::Ident(name)) = signature.get(1) else {
             return Err(Error::new(at, whole));
         };

@@ -57,6 +57,10 @@ impl Settings {
                 return Err(missing);
             }
             tokens.next();
+            if let (CRATE, [TokenTree::Literal(literal)]) = (&*text, &value[..]) {
+                let message = format!("a path, without quotation marks: `crate = {literal}`");
+                return Err(Error::new(literal.span(), message.replace('"', "")));
+            }
             all.push(Setting { name, value });
         }
         Ok(Settings { all })

@@ -8,6 +8,10 @@ async fn three() {}
 async fn four() {}
 #[gorun::test(4)] //~ error: here stands the name of a setting
 async fn five() {}
+#[gorun::main(crate = "gorun")] //~ error: without quotation marks: `crate = gorun`
+async fn six() {}
+#[gorun::main]
+async unsafe fn seven() {} //~ error: and not `unsafe`
 
 fn main() {
     four();

@@ -3,8 +3,8 @@
 //!
 //! It is a set of deques, each behind a lock. A thread always pushes to the same one. So threads
 //! that push at the same time mostly use different deques: they neither wait for each other nor
-//! pass a cache line to and fro. The tasks that one thread pushes stay in order. Workers take whole
-//! batches, so the locks are nearly always free.
+//! pass a cache line to and fro. The tasks that one thread pushes stay in order there. Workers take
+//! whole batches, but for those with long polls, so the locks are nearly always free.
 //!
 //! What is drained from a worker's ring, behind a long poll, goes to a deque of its own. So a task
 //! that a thread has just pushed does not stand behind all that.
