@@ -731,9 +731,9 @@ fn what_is_drained_from_a_ring_goes_on_as_a_queue() {
                 let before = polls.load(SeqCst);
                 let last = spawn(async move { polls.load(SeqCst) - before });
                 thread::sleep(Duration::from_millis(40));
-                last
+                last.await.unwrap()
             });
-            let long_polls = last.await.unwrap().await.unwrap();
+            let long_polls = last.await.unwrap();
             stop.store(true, SeqCst);
             streams.into_iter().for_each(|stream| stream.join().unwrap());
             assert!(long_polls < 100, "200 goroutines waited for {long_polls} long polls");
