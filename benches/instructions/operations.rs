@@ -22,16 +22,15 @@ pub(crate) struct Operation {
     pub(crate) tolerance: f64,
 }
 
+/// The tolerance is for the compiler: code that has nothing to do with an operation decides what it
+/// inlines there. Two builds that differed in comments alone counted 669 and 677 for `wake`, 368 and
+/// 376 for `yield`.
 const fn operation(name: &'static str, run: fn(usize), about: &'static str) -> Operation {
-    Operation { name, about, run, times: 20_000, tolerance: 1.0 }
+    Operation { name, about, run, times: 20_000, tolerance: 3.0 }
 }
 
 pub(crate) const OPERATIONS: [Operation; 11] = [
-    // Code that has nothing to do with it decides what the compiler inlines here.
-    Operation {
-        tolerance: 3.0,
-        ..operation("spawn", |n| goroutine(detach(n)), "a goroutine is spawned, runs and ends")
-    },
+    operation("spawn", |n| goroutine(detach(n)), "a goroutine is spawned, runs and ends"),
     operation("join", |n| goroutine(join(n)), "likewise, and is awaited"),
     operation(
         "wake",
@@ -41,7 +40,7 @@ pub(crate) const OPERATIONS: [Operation; 11] = [
     operation("yield", |n| goroutine(yielding(n)), "a goroutine yields"),
     operation("buffered", |n| goroutine(buffered(n)), "a value is sent into a buffer and received"),
     operation("ping-1", |n| goroutine(ping(n, 1)), "a round trip over two channels of 1"),
-    // As for `spawn`: 1,276 to 1,345 in builds of nearly the same code.
+    // 1,276 to 1,345 in builds of nearly the same code.
     Operation {
         tolerance: 5.0,
         ..operation(
@@ -55,15 +54,11 @@ pub(crate) const OPERATIONS: [Operation; 11] = [
         |n| goroutine(select_ready(n)),
         "a value is sent, and a select! of two takes it",
     ),
-    // As for `spawn`.
-    Operation {
-        tolerance: 3.0,
-        ..operation(
-            "select-wait",
-            |n| goroutine(select_wait(n)),
-            "likewise, and the select! has to wait",
-        )
-    },
+    operation(
+        "select-wait",
+        |n| goroutine(select_wait(n)),
+        "likewise, and the select! has to wait",
+    ),
     operation("sleep", |n| goroutine(cancelled_sleep(n)), "a timer is set and removed"),
     Operation {
         times: 500,
