@@ -23,17 +23,7 @@ const WORKERS: [usize; 3] = [1, 2, 16];
 const CAPACITIES: [usize; 4] = [0, 1, 2, 64];
 const EACH: usize = 60;
 
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (x ^ (x >> 31)) % bound
-    }
-
     fn fork(&mut self) -> Random {
         Random(self.below(u64::MAX))
     }

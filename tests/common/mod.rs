@@ -4,12 +4,14 @@
 mod goroutines;
 mod panics;
 mod processes;
+mod random;
 mod stress;
 mod waiting;
 
 pub(crate) use goroutines::*;
 pub(crate) use panics::*;
 pub(crate) use processes::*;
+pub(crate) use random::*;
 pub(crate) use stress::*;
 pub(crate) use waiting::*;
 

@@ -12,7 +12,7 @@ use gorun::sync::{Mutex, Notify, RwLock, Semaphore};
 use gorun::time::timeout;
 use gorun::{JoinSet, spawn, yield_now};
 
-use super::{Random, WORKERS};
+use super::WORKERS;
 use crate::common::*;
 
 const PERMITS: usize = 4;
