@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use crate::builder::Builder;
@@ -69,10 +70,15 @@ fn block_on_here<F: Future>(main: F) -> F::Output {
     });
     match surrounding {
         Some(scheduler) => away::block_on(&scheduler, main),
-        None => match Builder::new().run(main) {
-            Ok(value) => value,
-            Err(error) => panic!("gorun cannot start: {error}"),
-        },
+        None => started(Builder::new().run(main)),
+    }
+}
+
+#[track_caller]
+fn started<T>(result: io::Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("gorun cannot start: {error}"),
     }
 }
 
@@ -94,14 +100,10 @@ fn run_here<F: Future>(
     name: &str,
     main: F,
 ) -> F::Output {
-    let ended = match limit {
-        // A timer is made inside the runtime.
-        Some(limit) => builder.block_on(async move { timeout(limit, main).await }),
-        None => builder.block_on(main).map(Ok),
-    };
-    match ended {
-        Ok(Ok(value)) => value,
-        Ok(Err(elapsed)) => panic!("`{name}` has not ended: {elapsed}"),
-        Err(error) => panic!("gorun cannot start: {error}"),
+    let Some(limit) = limit else { return started(builder.block_on(main)) };
+    // A timer is made inside the runtime.
+    match started(builder.block_on(async move { timeout(limit, main).await })) {
+        Ok(value) => value,
+        Err(elapsed) => panic!("`{name}` has not ended: {elapsed}"),
     }
 }
