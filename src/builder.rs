@@ -11,13 +11,12 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use crate::scheduler::main::exit;
 use crate::scheduler::main::main_guard::UnhandledPanic;
 use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
-use crate::scheduler::shared::{Config, Scheduler};
+use crate::scheduler::shared::{Config, Scheduler, usable_cores};
 use crate::scheduler::worker::away::{self, Reason};
 use crate::spawn::MAX_UNBOXED;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
@@ -92,7 +91,8 @@ impl Builder {
     ///
     /// The default is the environment variable `GORUN_WORKER_THREADS`. If that is not set or empty,
     /// it is [`std::thread::available_parallelism`], which respects affinity masks and the CPU
-    /// limits of containers. Main has its own thread in addition.
+    /// limits of containers. While goroutines run, the runtime asks for it again once a second, so
+    /// that the number of workers follows limits that change. Main has its own thread in addition.
     ///
     /// Go counterpart: `GOMAXPROCS`.
     ///
@@ -349,6 +349,7 @@ impl Builder {
         blocked: Option<OsString>,
     ) -> io::Result<Config> {
         let max_threads = self.max_threads.map(NonZeroUsize::get);
+        let follows_cpu_limits = self.workers.is_none() && workers.is_none();
         let workers = match (self.workers, workers) {
             (Some(n), _) => in_range(n.get()).ok_or_else(|| {
                 invalid(format!("`worker_threads({n})` is more than {MAX_WORKERS}; use fewer"))
@@ -362,10 +363,7 @@ impl Builder {
                     ))
                 })?
             }
-            (None, None) => {
-                let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-                cores.min(MAX_WORKERS).min(max_threads.unwrap_or(MAX_WORKERS))
-            }
+            (None, None) => usable_cores().min(MAX_WORKERS).min(max_threads.unwrap_or(MAX_WORKERS)),
         };
         let max_threads = max_threads.unwrap_or(DEFAULT_MAX_THREADS.max(workers));
         if max_threads > MOST_THREADS {
@@ -384,6 +382,7 @@ impl Builder {
             own_listener.into_iter().chain(printer.map(Listener::standard_error)).collect();
         Ok(Config {
             workers,
+            follows_cpu_limits,
             thread_name: self.thread_name,
             stack_size: self.stack_size,
             exit_grace: self.exit_grace,

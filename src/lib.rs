@@ -23,6 +23,7 @@
 //! | share a value, limit how many use it, signal | [`sync`] |
 //! | wait for one of several events | [`select!`] |
 //! | wait for a time, or limit a wait | [`time`] |
+//! | receive signals of the system, Ctrl-C for one | `signal`, with the feature `signal` |
 //! | block the thread | [`blocking`]; [`Blocked`] reports goroutines that block without it |
 //! | reach a runtime from any thread | [`Handle`] |
 //! | handle panics that no code observes | [`UnhandledPanic`] |
@@ -49,6 +50,8 @@ mod primitives;
 mod rng;
 mod scheduler;
 mod select;
+#[cfg(feature = "signal")]
+pub mod signal;
 mod spawn;
 pub mod sync;
 pub mod time;

@@ -441,6 +441,7 @@ fn a_nested_block_on_is_left_behind_without_waiting() {
         let (polls, parked_drops) = (counter(), Drops::new(100));
         let (inside, drops, polled_again) = (counter(), Drops::new(3), flag());
         let mut senders = Vec::new();
+        let closed = gorun::channel::<()>(0).1;
         // A grace without an end: waiting for them would hang.
         patient(workers)
             .block_on(async {
@@ -451,14 +452,18 @@ fn a_nested_block_on_is_left_behind_without_waiting() {
                     let (sender, receiver) = futures::channel::oneshot::channel::<()>();
                     senders.push(sender);
                     let (inside, probe) = (inside.clone(), drops.probe(index));
-                    let polled_again = polled_again.clone();
+                    let (polled_again, closed) = (polled_again.clone(), closed.clone());
                     gorun::spawn(async move {
                         let _probe = probe;
                         block(Box::pin(async move {
                             inside.fetch_add(1, Ordering::AcqRel);
                             receiver.await.unwrap();
                         }));
-                        gorun::yield_now().await;
+                        match run % 2 {
+                            0 => gorun::yield_now().await,
+                            // Ready at once.
+                            _ => _ = closed.recv().await,
+                        }
                         polled_again.store(true, Ordering::Release);
                     });
                 }

@@ -10,6 +10,7 @@
 //! | signals, while threads sleep | `signals` |
 //! | the wall clock is set | `clock`; the monotonic clock cannot be, and to start a program with another one takes a time namespace, which shifts it once and for all |
 //! | less than a core | `quotas`: by a control group where there may be one, and by stopping the process |
+//! | a limit for cores that changes in mid-run | `quotas`, `affinity`: `workers_follow_…` |
 //! | the process is stopped and goes on | `pauses` |
 //! | confined to one core, at the start and in mid-run; a worker that hardly gets a core | `affinity` |
 //! | cores, priority, signal mask, timer slack that a goroutine or main sets for itself | `inheritance` |

@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
+use std::thread;
 use std::time::Duration;
 
 use crate::clock;
@@ -36,7 +38,10 @@ pub(super) const MAX_DRAINERS: usize = 64;
 
 /// The settings that `Builder` collects.
 pub(crate) struct Config {
+    /// How many workers there are at the start.
     pub(crate) workers: usize,
+    /// Whether their number follows `usable_cores`, because the user has not set it.
+    pub(crate) follows_cpu_limits: bool,
     pub(crate) thread_name: String,
     pub(crate) stack_size: Option<usize>,
     pub(crate) exit_grace: Duration,
@@ -46,6 +51,12 @@ pub(crate) struct Config {
     /// The limit for workers and spares together.
     pub(crate) max_threads: usize,
     pub(crate) on_blocked: Vec<Listener>,
+}
+
+/// How many cores the calling thread may use at present: affinity and the quotas of containers
+/// count.
+pub(crate) fn usable_cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// The phase of a runtime, which only moves forward.

@@ -12,7 +12,7 @@ use gorun::Builder;
 
 use crate::common::*;
 use crate::signals::threads_called;
-use crate::workload::bit_of_everything;
+use crate::workload::{Census, bit_of_everything};
 use crate::{WORKERS, skip};
 
 /// The calling thread.
@@ -59,15 +59,61 @@ fn a_program_that_is_confined_to_one_core_in_mid_run_goes_on() {
             for round in 0..6 {
                 let busy = gorun::spawn(bit_of_everything());
                 let cores = if round % 2 == 0 { one } else { all };
-                for thread in threads_called("") {
-                    // It may have ended.
-                    let _ = sched_setaffinity(Pid::from_raw(thread), &cores);
-                }
+                confine_all_threads(&cores);
                 bit_of_everything().await;
                 busy.await.unwrap();
             }
         });
     }
+}
+
+fn confine_all_threads(cores: &CpuSet) {
+    for thread in threads_called("") {
+        // It may have ended.
+        let _ = sched_setaffinity(Pid::from_raw(thread), cores);
+    }
+}
+
+#[test]
+fn workers_follow_the_affinity_of_the_process() {
+    let _watchdog = watchdog();
+    let test = "affinity::workers_follow_the_affinity_of_the_process";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    let (all, one) = (sched_getaffinity(SELF).unwrap(), one_core());
+    let cores = thread::available_parallelism().unwrap().get();
+    let in_main = async {
+        let census = Census::begin();
+        for _ in 0..2 {
+            confine_all_threads(&one);
+            census.wait_for(1).await;
+            bit_of_everything().await;
+            confine_all_threads(&all);
+            census.wait_for(cores).await;
+            bit_of_everything().await;
+        }
+        census.end().await;
+    };
+    Builder::new().block_on(in_main).unwrap();
+}
+
+#[test]
+fn a_number_of_workers_that_is_set_does_not_follow_the_affinity() {
+    let _watchdog = watchdog();
+    let test = "affinity::a_number_of_workers_that_is_set_does_not_follow_the_affinity";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    run(3, async {
+        confine_all_threads(&one_core());
+        let census = Census::begin();
+        // Longer than the runtime takes to look at the limits.
+        for _ in 0..10 {
+            census.wait_for(3).await;
+        }
+        census.end().await;
+    });
 }
 
 /// The calling thread lets all others of that core go first.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use gorun::Builder;
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use crate::common::*;
 use crate::signals::threads_called;
-use crate::workload::bit_of_everything;
+use crate::workload::{Census, bit_of_everything};
 use crate::{MILLI, WORKERS, skip};
 
 /// What the child does that has little of the processor.
@@ -48,26 +48,46 @@ fn a_program_that_is_stopped_most_of_the_time_gets_everything_right() {
     assert!(stops > 1, "it was too quick to be stopped");
 }
 
-/// A group of processes with a fifth of a core. Removed when dropped.
+/// A group of processes with a quota. Removed when dropped.
 struct Group(PathBuf);
 
 impl Group {
-    fn new() -> io::Result<Self> {
+    /// `percent` of a core.
+    fn new(percent: usize) -> io::Result<Self> {
         let name = format!("gorun-faults-{}", std::process::id());
         let second = PathBuf::from("/sys/fs/cgroup");
         let first = second.join("cpu");
         let is_first = first.join("cpu.cfs_quota_us").exists() || first.join("tasks").exists();
         let group = Group(if is_first { first } else { second }.join(name));
         fs::create_dir(&group.0)?;
-        match is_first {
-            true => {
-                fs::write(group.0.join("cpu.cfs_period_us"), "100000")?;
-                fs::write(group.0.join("cpu.cfs_quota_us"), "20000")?;
-            }
-            false => fs::write(group.0.join("cpu.max"), "20000 100000")?,
-        }
+        set_quota(&group.0, percent)?;
         Ok(group)
     }
+}
+
+/// `percent` of a core.
+fn set_quota(group: &Path, percent: usize) -> io::Result<()> {
+    let (period, quota) = (100_000, percent * 1000);
+    let of_first_version = group.join("cpu.cfs_period_us");
+    if of_first_version.exists() {
+        fs::write(of_first_version, period.to_string())?;
+        return fs::write(group.join("cpu.cfs_quota_us"), quota.to_string());
+    }
+    fs::write(group.join("cpu.max"), format!("{quota} {period}"))
+}
+
+/// Lets a test run again, in a process of that group.
+fn in_group(test: &str, percent: usize) {
+    match Group::new(percent) {
+        Ok(group) => child_passes(test, &[("GORUN_TEST_GROUP", group.0.to_str().unwrap())], ""),
+        Err(error) => skip(&format!("no quota is to be had here: {error}")),
+    }
+}
+
+fn join_group() -> PathBuf {
+    let group = PathBuf::from(std::env::var_os("GORUN_TEST_GROUP").unwrap());
+    fs::write(group.join("cgroup.procs"), std::process::id().to_string()).unwrap();
+    group
 }
 
 impl Drop for Group {
@@ -79,20 +99,39 @@ impl Drop for Group {
 #[test]
 fn a_quota_of_a_fifth_of_a_core_means_one_worker_that_gets_everything_right() {
     let _watchdog = watchdog();
-    let test = "quotas::a_quota_of_a_fifth_of_a_core_means_one_worker_that_gets_everything_right";
-    if is_child() {
-        let group = std::env::var_os("GORUN_TEST_GROUP").unwrap();
-        fs::write(PathBuf::from(group).join("cgroup.procs"), std::process::id().to_string())
-            .unwrap();
-        let in_main = async {
-            wait_until(|| threads_called("gorun-").len() > 1);
-            assert_eq!(threads_called("gorun-").len(), 2, "the monitor is one of them");
+    if !is_child() {
+        let test =
+            "quotas::a_quota_of_a_fifth_of_a_core_means_one_worker_that_gets_everything_right";
+        return in_group(test, 20);
+    }
+    join_group();
+    let in_main = async {
+        wait_until(|| threads_called("gorun-").len() > 1);
+        assert_eq!(threads_called("gorun-").len(), 2, "the monitor is one of them");
+        bit_of_everything().await;
+    };
+    Builder::new().block_on(in_main).unwrap();
+}
+
+#[test]
+fn workers_follow_a_quota_that_changes_both_ways() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        return in_group("quotas::workers_follow_a_quota_that_changes_both_ways", 200);
+    }
+    let group = join_group();
+    let cores = thread::available_parallelism().unwrap().get();
+    let in_main = async {
+        let census = Census::begin();
+        for _ in 0..2 {
+            set_quota(&group, 100).unwrap();
+            census.wait_for(1).await;
             bit_of_everything().await;
-        };
-        return Builder::new().block_on(in_main).unwrap();
-    }
-    match Group::new() {
-        Ok(group) => child_passes(test, &[("GORUN_TEST_GROUP", group.0.to_str().unwrap())], ""),
-        Err(error) => skip(&format!("no quota is to be had here: {error}")),
-    }
+            set_quota(&group, 200).unwrap();
+            census.wait_for(cores).await;
+            bit_of_everything().await;
+        }
+        census.end().await;
+    };
+    Builder::new().block_on(in_main).unwrap();
 }

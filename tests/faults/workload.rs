@@ -1,11 +1,13 @@
 //! A bit of everything a program does, with results that can only be right or wrong.
 
-use std::sync::mpsc;
-use std::thread;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use gorun::time::{interval, now, sleep, timeout};
-use gorun::{WaitGroup, blocking, channel, spawn, yield_now};
+use gorun::{JoinHandle, WaitGroup, blocking, channel, spawn, yield_now};
 
 use crate::MILLI;
 use crate::common::*;
@@ -87,5 +89,57 @@ fn block(index: usize) -> usize {
         0 => told.recv().unwrap(),
         1 => blocking(|| told.recv().unwrap()),
         _ => gorun::block_on(async { told.recv().unwrap() }),
+    }
+}
+
+/// Goroutines that keep all workers busy, and tell which threads run them.
+pub(crate) struct Census {
+    threads: Arc<Mutex<HashSet<ThreadId>>>,
+    is_over: Arc<AtomicBool>,
+    busy: Vec<JoinHandle<()>>,
+}
+
+impl Census {
+    pub(crate) fn begin() -> Self {
+        let (threads, is_over) =
+            (Arc::<Mutex<HashSet<_>>>::default(), Arc::<AtomicBool>::default());
+        let busy = (0..16).map(|_| {
+            let (threads, is_over) = (threads.clone(), is_over.clone());
+            spawn(async move {
+                while !is_over.load(Relaxed) {
+                    threads.lock().unwrap().insert(thread::current().id());
+                    compute(MILLI / 10);
+                    yield_now().await;
+                }
+            })
+        });
+        Census { busy: busy.collect(), threads, is_over }
+    }
+
+    /// Waits until `expected` threads run all goroutines, for a while each time.
+    pub(crate) async fn wait_for(&self, expected: usize) {
+        let start = now();
+        let mut in_a_row = 0;
+        while in_a_row < 10 {
+            self.threads.lock().unwrap().clear();
+            sleep(20 * MILLI).await;
+            let found = self.threads.lock().unwrap().len();
+            in_a_row = if found == expected { in_a_row + 1 } else { 0 };
+            assert!(now() - start < DEADLINE, "{found} threads run goroutines, not {expected}");
+        }
+    }
+
+    pub(crate) async fn end(self) {
+        self.is_over.store(true, Relaxed);
+        for handle in self.busy {
+            handle.await.unwrap();
+        }
+    }
+}
+
+fn compute(time: Duration) {
+    let start = now();
+    while now() - start < time {
+        std::hint::spin_loop();
     }
 }

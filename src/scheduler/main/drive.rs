@@ -129,8 +129,10 @@ impl Drop for Driving {
             let context = context.expect("it was there before");
             context.driver.replace(former);
             context.driving.set(former_waker);
-            // For the outer poll this was one operation.
-            context.budget.set(self.budget.saturating_sub(1));
+            // For the outer poll this was one operation. A goroutine that exit drops does no other.
+            let is_dropped_next = scheduler.is_closing() && context.polling.get().is_some();
+            let left = if is_dropped_next { 0 } else { self.budget.saturating_sub(1) };
+            context.budget.set(left);
         });
         if let Some(shard) = self.driver.timers.get() {
             scheduler.timers.detach(shard);

@@ -17,6 +17,9 @@
 //!   next operation (`gate.rs`).
 //! - It retires spares that have not been needed for a second.
 //! - It reports goroutines that hold a worker for too long.
+//! - Where the user has not set the number of workers, it asks the system once a second how many
+//!   cores are usable: the limits of a container may change. Workers in excess become spares, and
+//!   missing ones start when work waits, as for workers that are away.
 //!
 //! It also keeps time for the timers (`timer_queue/mod.rs`), and wakes at their deadlines.
 //!
@@ -38,7 +41,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
-use crate::scheduler::shared::{MAX_DRAINERS, Phase, Scheduler};
+use crate::scheduler::shared::{MAX_DRAINERS, Phase, Scheduler, usable_cores};
 use crate::scheduler::worker::Worker;
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.
@@ -63,6 +66,9 @@ const LONGEST_STEP: Duration = Duration::from_millis(20);
 /// A spare retires when it has not been needed for this long, or up to twice as long.
 const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 
+/// The time between two looks at the limits for cores, which cost some tens of microseconds.
+const CPU_LIMITS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The pause after the system has refused a thread.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
@@ -83,6 +89,9 @@ struct Monitor {
     reports: Reports,
     /// The last one. Its time comes from a clock that stops while the process is stopped.
     sample: Sample,
+    /// How many workers there should be.
+    workers: usize,
+    cpu_limits_read_at: Instant,
     /// How many workers may be available, as last told to `Idle`.
     allowed: usize,
     next_sleep: Duration,
@@ -98,6 +107,8 @@ impl Monitor {
             detector: StallDetector::new(),
             reports: Reports::new(scheduler.config.on_blocked.clone()),
             sample: Sample { now, workers: Vec::new(), work_waits: false, has_idle_worker: false },
+            workers: scheduler.config.workers,
+            cpu_limits_read_at: now,
             allowed: scheduler.config.workers,
             next_sleep: SHORT_SLEEP,
             sampled_last: now,
@@ -173,6 +184,7 @@ impl Monitor {
 
     /// Takes a sample, and acts on it. Returns how long to sleep.
     fn inspect(&mut self, now: Instant) -> Option<Duration> {
+        self.follow_cpu_limits(now);
         self.take_sample(now);
         let verdict = self.judge();
         self.act(&verdict, now);
@@ -182,6 +194,14 @@ impl Monitor {
         self.next_sleep = SHORT_SLEEP;
         self.scheduler.idle.cancel_monitor_sleep();
         Some(verdict.next_sample)
+    }
+
+    fn follow_cpu_limits(&mut self, now: Instant) {
+        let config = &self.scheduler.config;
+        if config.follows_cpu_limits && now - self.cpu_limits_read_at >= CPU_LIMITS_INTERVAL {
+            self.cpu_limits_read_at = now;
+            self.workers = usable_cores().min(config.max_threads);
+        }
     }
 
     fn take_sample(&mut self, now: Instant) {
@@ -213,7 +233,7 @@ impl Monitor {
         for worker in verdict.overdue.iter().filter_map(|&index| scheduler.worker(index)) {
             worker.budget.exhaust();
         }
-        let is_as_configured = verdict.extra == 0 && self.allowed == scheduler.config.workers;
+        let is_as_configured = verdict.extra == 0 && self.allowed == self.workers;
         if !self.sample.has_idle_worker || !is_as_configured {
             self.cover(verdict.extra, now);
         }
@@ -248,7 +268,7 @@ impl Monitor {
     /// Makes enough workers available.
     fn cover(&mut self, extra: usize, now: Instant) {
         let scheduler = &self.scheduler;
-        self.allowed = scheduler.config.workers + extra;
+        self.allowed = self.workers + extra;
         let missing =
             scheduler.idle.allow(self.allowed, scheduler.workers().map(|worker| &worker.parker));
         let waiting = scheduler.tasks_waiting() + usize::from(scheduler.timers.are_due(now));

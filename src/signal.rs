@@ -1,0 +1,196 @@
+//! Signals of the operating system as values of a channel. Go's package `os/signal`. (Feature `signal`.)
+//!
+//! [`notify`] returns a receiver of those signals that a part of the program wants, and [`ctrl_c`]
+//! waits for one Ctrl-C.
+//!
+//! ```no_run
+//! use gorun::select;
+//! use gorun::signal::{self, Signal};
+//!
+//! # async fn serve() { std::future::pending().await }
+//! gorun::block_on(async {
+//!     let quit = signal::notify([Signal::Int, Signal::Term]);
+//!     select! {
+//!         signal = quit.recv() => println!("{}: closing", signal.unwrap()),
+//!         () = serve() => {}
+//!     }
+//! }); // main returns: the goroutines that are left are dropped, with their destructors
+//! ```
+//!
+//! # A second Ctrl-C
+//!
+//! As long as a receiver of a signal lives, the signal goes there, and what the system would do by
+//! default (for Ctrl-C, end the program) does not happen, however often it comes. When no receiver of
+//! it is left, the default action happens again. So if a receiver is dropped once the program has
+//! begun to close, as after [`ctrl_c`], a second Ctrl-C ends it at once; if it is kept, as above
+//! until main returns, a second one waits in the receiver.
+//!
+//! # What else to know
+//!
+//! - Receivers belong to no runtime: several runtimes and plain threads may each have theirs, and each
+//!   gets each signal that it asked for.
+//! - The system merges signals of one kind that come faster than they are read. In addition, a
+//!   receiver holds 64 that nobody has taken; while it is full, it misses further ones. (Go leaves the size
+//!   to the caller.) A receiver that is not read holds up no other.
+//! - One thread of the process, `gorun-signal`, brings them. The first call of this module starts it.
+//! - A receiver gets a signal also if the process ignored it before, as `SIGHUP` under `nohup`. Once the
+//!   last receiver is dropped, it is ignored again on Linux; elsewhere its default action happens.
+
+// Rejected: a future that polls the signal-safe flag (it needs a thread that wakes it anyhow); an
+// async reader of the pipe (it would bind signals to one runtime, and to its poller).
+
+#![forbid(unsafe_code)]
+
+mod kind;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use crate::chan::channel;
+use crate::chan::error::TrySendError;
+use crate::chan::receiver::Receiver;
+use crate::chan::sender::Sender;
+use crate::primitives::{Mutex, lock};
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+pub use kind::Signal;
+
+/// How many signals wait in a receiver.
+const CAPACITY: usize = 64;
+
+static STATE: Mutex<State> = Mutex::new(State {
+    source: None,
+    caught: Vec::new(),
+    ignored: Vec::new(),
+    listeners: Vec::new(),
+});
+
+struct State {
+    /// Where signals come from, once somebody has asked for one.
+    source: Option<system::Source>,
+    /// The signals that come from there. A signal stays here when its last listener has gone.
+    caught: Vec<Signal>,
+    /// Those of them that the process ignored before.
+    ignored: Vec<Signal>,
+    listeners: Vec<Arc<Listener>>,
+}
+
+struct Listener {
+    signals: Vec<Signal>,
+    sender: Sender<Signal>,
+}
+
+/// Returns a receiver of these signals, from now on. It never closes.
+///
+/// While it lives, the default action of these signals does not happen; the [module](self) says more.
+/// Dropping the receiver, with its clones, ends that.
+///
+/// Go counterpart: `signal.Notify`; `signal.Stop` is the drop.
+///
+/// # Panics
+///
+/// If `signals` is empty, and if the system refuses a pipe or a thread.
+///
+/// # Examples
+///
+/// ```no_run
+/// use gorun::signal::{self, Signal};
+///
+/// gorun::block_on(async {
+///     let reload = signal::notify([Signal::Hup]);
+///     while let Some(_hangup) = reload.recv().await {
+///         println!("reading the settings again");
+///     }
+/// });
+/// ```
+#[track_caller]
+pub fn notify(signals: impl IntoIterator<Item = Signal>) -> Receiver<Signal> {
+    let (sender, receiver) = channel(CAPACITY);
+    let signals: Vec<_> = signals.into_iter().collect();
+    if signals.is_empty() {
+        panic!("`signal::notify` without a signal would wait for ever; name at least one");
+    }
+    if let Err(error) = listen(Listener { signals, sender }) {
+        panic!("the system refuses what it takes to receive signals (a pipe, a thread): {error}");
+    }
+    receiver
+}
+
+/// Waits for Ctrl-C (`SIGINT`), beginning with this call.
+///
+/// Afterwards, or when the future is dropped, the next Ctrl-C ends the program, unless another receiver
+/// wants it. Cancellation: a Ctrl-C that has come and was not returned is lost when the future is
+/// dropped.
+///
+/// Go counterpart: `signal.NotifyContext(ctx, os.Interrupt)`.
+///
+/// # Panics
+///
+/// Like [`notify`].
+///
+/// # Examples
+///
+/// ```no_run
+/// gorun::block_on(async {
+///     gorun::signal::ctrl_c().await;
+///     println!("interrupted; a second Ctrl-C ends the program at once");
+/// });
+/// ```
+#[track_caller]
+pub fn ctrl_c() -> impl Future<Output = ()> + Send + 'static {
+    let receiver = notify([Signal::Int]);
+    async move {
+        receiver.recv().await;
+    }
+}
+
+fn listen(listener: Listener) -> io::Result<()> {
+    let listener = Arc::new(listener);
+    let mut state = lock(&STATE);
+    if state.source.is_none() {
+        state.source = Some(system::Source::start(deliver)?);
+    }
+    state.listeners.retain(|listener| !listener.sender.is_closed());
+    // First: a signal that comes as soon as it is caught finds it.
+    state.listeners.push(listener.clone());
+    listener.signals.iter().try_for_each(|&signal| state.catch(signal))
+}
+
+impl State {
+    fn catch(&mut self, signal: Signal) -> io::Result<()> {
+        if self.caught.contains(&signal) {
+            return Ok(());
+        }
+        if system::is_ignored(signal) {
+            self.ignored.push(signal);
+        }
+        self.source.as_ref().expect("it was started").add(signal)?;
+        self.caught.push(signal);
+        Ok(())
+    }
+}
+
+/// Sends `signal` to all that want it, or does what the system would do if there is none. It is
+/// called on the thread that brings signals.
+fn deliver(signal: Signal) {
+    let (listeners, was_ignored): (Vec<_>, _) = {
+        let mut state = lock(&STATE);
+        state.listeners.retain(|listener| !listener.sender.is_closed());
+        let wanting = state.listeners.iter().filter(|listener| listener.signals.contains(&signal));
+        (wanting.cloned().collect(), state.ignored.contains(&signal))
+    };
+    // Without the lock: this calls wakers.
+    let results = listeners.iter().map(|listener| listener.sender.try_send(signal));
+    let reached = results.filter(|result| !matches!(result, Err(TrySendError::Closed(_)))).count();
+    if reached == 0 && !was_ignored {
+        system::default_action(signal);
+    }
+}

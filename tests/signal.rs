@@ -1,0 +1,258 @@
+//! Signals. Each test runs in a process of its own, because a handler is the process's.
+#![cfg(unix)]
+
+mod common;
+
+use std::future::poll_fn;
+use std::os::unix::process::ExitStatusExt;
+use std::pin::pin;
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use gorun::signal::{self, Signal};
+use gorun::time::timeout;
+use gorun::{Builder, Receiver, block_on, blocking, select, spawn};
+use nix::sys::signal::{self as system, raise};
+
+use common::*;
+
+const WORKERS: [usize; 3] = [1, 2, 16];
+const MILLI: Duration = Duration::from_millis(1);
+
+/// Sends it to this process, and waits until it is in `receiver`.
+fn send_and_wait(signal: system::Signal, receiver: &Receiver<Signal>) {
+    let before = receiver.len();
+    raise(signal).unwrap();
+    wait_until(|| receiver.len() > before);
+}
+
+/// How the test ends that a child process runs.
+fn killed_by(test: &str) -> Option<i32> {
+    child(test, &[], "").status.signal()
+}
+
+#[test]
+fn each_receiver_gets_each_signal_it_asked_for_and_no_other() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        return child_passes("each_receiver_gets_each_signal_it_asked_for_and_no_other", &[], "");
+    }
+    let both = signal::notify([Signal::Usr1, Signal::Usr2]);
+    let one = signal::notify([Signal::Usr2, Signal::Usr2]);
+    let another = both.clone();
+    send_and_wait(system::Signal::SIGUSR1, &both);
+    send_and_wait(system::Signal::SIGUSR2, &both);
+    wait_until(|| one.len() == 1);
+    block_on(async {
+        assert_eq!(both.recv().await, Some(Signal::Usr1));
+        assert_eq!(another.recv().await, Some(Signal::Usr2), "clones share");
+        assert_eq!(one.recv().await, Some(Signal::Usr2));
+    });
+    assert!(both.is_empty() && one.is_empty());
+}
+
+#[test]
+fn goroutines_of_several_runtimes_get_a_signal_at_once() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        return child_passes("goroutines_of_several_runtimes_get_a_signal_at_once", &[], "");
+    }
+    let receivers: Vec<_> = (0..6).map(|_| signal::notify([Signal::Usr1])).collect();
+    let runtimes: Vec<_> = receivers
+        .chunks(2)
+        .zip(WORKERS)
+        .map(|(pair, workers)| {
+            let pair = pair.to_vec();
+            thread::spawn(move || {
+                run(workers, async {
+                    let waiting: Vec<_> = pair
+                        .into_iter()
+                        .map(|receiver| spawn(async move { receiver.recv().await }))
+                        .collect();
+                    for goroutine in waiting {
+                        assert_eq!(goroutine.await.unwrap(), Some(Signal::Usr1));
+                    }
+                });
+            })
+        })
+        .collect();
+    raise(system::Signal::SIGUSR1).unwrap();
+    runtimes.into_iter().for_each(|runtime| runtime.join().unwrap());
+}
+
+#[test]
+fn a_receiver_that_is_not_read_holds_up_no_other_and_misses_only_what_exceeds_it() {
+    let _watchdog = watchdog();
+    let test = "a_receiver_that_is_not_read_holds_up_no_other_and_misses_only_what_exceeds_it";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    let unread = signal::notify([Signal::Usr1, Signal::Usr2]);
+    let read = signal::notify([Signal::Usr1, Signal::Usr2]);
+    for _ in 0..100 {
+        raise(system::Signal::SIGUSR1).unwrap();
+        assert_eq!(read.recv_blocking(), Some(Signal::Usr1));
+    }
+    assert_eq!(unread.len(), 64);
+    // With room again, the next one comes.
+    assert_eq!(unread.recv_blocking(), Some(Signal::Usr1));
+    raise(system::Signal::SIGUSR2).unwrap();
+    assert_eq!(read.recv_blocking(), Some(Signal::Usr2));
+    wait_until(|| unread.len() == 64);
+}
+
+#[test]
+fn a_second_interrupt_ends_the_program_once_the_first_is_received() {
+    let _watchdog = watchdog();
+    let test = "a_second_interrupt_ends_the_program_once_the_first_is_received";
+    if !is_child() {
+        return assert_eq!(killed_by(test), Some(system::Signal::SIGINT as i32));
+    }
+    block_on(async {
+        // From the call on, not from the first poll.
+        let interrupt = signal::ctrl_c();
+        raise(system::Signal::SIGINT).unwrap();
+        interrupt.await;
+        raise(system::Signal::SIGINT).unwrap();
+        std::future::pending::<()>().await;
+    });
+}
+
+#[test]
+fn an_interrupt_that_a_kept_receiver_wants_ends_nothing() {
+    let _watchdog = watchdog();
+    let test = "an_interrupt_that_a_kept_receiver_wants_ends_nothing";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    let kept = signal::notify([Signal::Int]);
+    for _ in 0..3 {
+        drop(signal::ctrl_c());
+        raise(system::Signal::SIGINT).unwrap();
+        assert_eq!(kept.recv_blocking(), Some(Signal::Int));
+    }
+}
+
+#[test]
+fn a_dropped_receiver_brings_the_default_action_back_for_its_signals_only() {
+    let _watchdog = watchdog();
+    let test = "a_dropped_receiver_brings_the_default_action_back_for_its_signals_only";
+    if !is_child() {
+        return assert_eq!(killed_by(test), Some(system::Signal::SIGTERM as i32));
+    }
+    let (kept, dropped) = (signal::notify([Signal::Hup]), signal::notify([Signal::Term]));
+    let clone = dropped.clone();
+    drop(dropped);
+    send_and_wait(system::Signal::SIGTERM, &clone);
+    drop(clone);
+    send_and_wait(system::Signal::SIGHUP, &kept);
+    // The default action of these is to do nothing.
+    drop(signal::notify([Signal::Chld, Signal::Winch]));
+    raise(system::Signal::SIGWINCH).unwrap();
+    raise(system::Signal::SIGCHLD).unwrap();
+    send_and_wait(system::Signal::SIGHUP, &kept);
+    raise(system::Signal::SIGTERM).unwrap();
+    kept.recv_blocking();
+    kept.recv_blocking();
+    kept.recv_blocking();
+}
+
+#[test]
+fn a_signal_that_was_ignored_before_is_received_and_then_ignored_again() {
+    let _watchdog = watchdog();
+    let test = "a_signal_that_was_ignored_before_is_received_and_then_ignored_again";
+    if !is_child() {
+        return child_passes(test, &[], "trap '' HUP");
+    }
+    raise(system::Signal::SIGHUP).unwrap();
+    for _ in 0..2 {
+        let hangups = signal::notify([Signal::Hup]);
+        send_and_wait(system::Signal::SIGHUP, &hangups);
+    }
+    if cfg!(target_os = "linux") {
+        let others = signal::notify([Signal::Usr1]);
+        raise(system::Signal::SIGHUP).unwrap();
+        // It comes after the hangup, which has ended nothing then.
+        send_and_wait(system::Signal::SIGUSR1, &others);
+    }
+}
+
+#[test]
+fn a_signal_reaches_main_while_all_workers_are_blocked() {
+    let _watchdog = watchdog();
+    let test = "a_signal_reaches_main_while_all_workers_are_blocked";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    let in_main = async {
+        let quit = signal::notify([Signal::Term]);
+        let block = || spawn(async { blocking(|| thread::sleep(Duration::from_secs(3600))) });
+        (0..4).for_each(|_| drop(block()));
+        raise(system::Signal::SIGTERM).unwrap();
+        assert_eq!(quit.recv().await, Some(Signal::Term));
+    };
+    Builder::new()
+        .worker_threads(2)
+        .exit_grace(MILLI)
+        .report_left_behind(false)
+        .block_on(in_main)
+        .unwrap();
+}
+
+#[test]
+fn a_wait_for_a_signal_gives_up_at_a_limit_and_loses_nothing() {
+    let _watchdog = watchdog();
+    let test = "a_wait_for_a_signal_gives_up_at_a_limit_and_loses_nothing";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    for workers in WORKERS {
+        run(workers, async {
+            let signals = signal::notify([Signal::Usr1]);
+            assert!(timeout(MILLI, signals.recv()).await.is_err());
+            for _ in 0..200 {
+                raise(system::Signal::SIGUSR1).unwrap();
+                while timeout(Duration::from_micros(20), signals.recv()).await.is_err() {}
+                assert!(signals.is_empty());
+            }
+            raise(system::Signal::SIGUSR1).unwrap();
+            select! {
+                signal = signals.recv() => assert_eq!(signal, Some(Signal::Usr1)),
+                () = gorun::time::sleep(DEADLINE) => panic!("no signal"),
+            }
+        });
+    }
+}
+
+#[test]
+fn a_signal_wakes_a_future_that_another_executor_polls() {
+    let _watchdog = watchdog();
+    let test = "a_signal_wakes_a_future_that_another_executor_polls";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    futures::executor::block_on(async {
+        let mut interrupt = pin!(signal::ctrl_c());
+        poll_fn(|cx| {
+            assert!(interrupt.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        raise(system::Signal::SIGINT).unwrap();
+        interrupt.await;
+    });
+}
+
+#[test]
+#[should_panic = "without a signal would wait for ever"]
+fn no_signal_at_all_is_a_mistake() {
+    signal::notify([]);
+}
+
+#[test]
+fn signals_have_the_names_that_go_gives_them() {
+    assert_eq!(Signal::Int.to_string(), "interrupt");
+    assert_eq!(Signal::Term.to_string(), "terminated");
+    assert_eq!(Signal::Hup.to_string(), "hangup");
+}
