@@ -387,27 +387,26 @@ async fn as_many_run_as_configured(workers: usize) {
 #[test]
 fn after_the_storm_as_many_run_as_before_and_the_threads_go() {
     let _watchdog = watchdog();
-    if !is_child() {
-        return child_passes("after_the_storm_as_many_run_as_before_and_the_threads_go", &[], "");
-    }
-    for workers in [1, 2, 4] {
-        for how in [thread::sleep, |time| blocking(|| thread::sleep(time))] {
-            run(workers, async {
-                let before = threads();
-                storm(how).await;
-                assert!(threads() > before, "nobody stepped in");
-                as_many_run_as_configured(workers).await;
-                wait_until(|| threads() == before);
-                // Those that are left work, all at the same time.
-                let barrier = Arc::new(Barrier::new(workers));
-                let meeting = (0..workers).map(|_| {
-                    let barrier = barrier.clone();
-                    spawn(async move { barrier.wait().is_leader() })
-                });
-                all(meeting).await;
-                storm(how).await;
+    let Some(workers) = workers_of_child() else {
+        let test = "after_the_storm_as_many_run_as_before_and_the_threads_go";
+        return children_pass(test, &[1, 2, 4], &[]);
+    };
+    for how in [thread::sleep, |time| blocking(|| thread::sleep(time))] {
+        run(workers, async {
+            let before = threads();
+            storm(how).await;
+            assert!(threads() > before, "nobody stepped in");
+            as_many_run_as_configured(workers).await;
+            wait_until(|| threads() == before);
+            // Those that are left work, all at the same time.
+            let barrier = Arc::new(Barrier::new(workers));
+            let meeting = (0..workers).map(|_| {
+                let barrier = barrier.clone();
+                spawn(async move { barrier.wait().is_leader() })
             });
-        }
+            all(meeting).await;
+            storm(how).await;
+        });
     }
 }
 
@@ -514,26 +513,21 @@ fn a_waker_that_is_called_because_the_runtime_ends_has_an_ordinary_stack() {
 #[cfg(target_os = "linux")]
 fn a_goroutine_that_blocks_while_nothing_waits_causes_few_wake_ups() {
     let _watchdog = watchdog();
-    if !is_child() {
-        return child_passes(
-            "a_goroutine_that_blocks_while_nothing_waits_causes_few_wake_ups",
-            &[],
-            "",
-        );
-    }
-    for workers in WORKERS {
-        run(workers, async {
-            let (tell, told) = mpsc::channel::<()>();
-            let blocks = spawn(async move { told.recv().unwrap() });
-            wait_until(|| {
-                let before = switches();
-                thread::sleep(2000 * MILLI);
-                switches() - before <= 6
-            });
-            tell.send(()).unwrap();
-            blocks.await.unwrap();
+    let Some(workers) = workers_of_child() else {
+        let test = "a_goroutine_that_blocks_while_nothing_waits_causes_few_wake_ups";
+        return children_pass(test, &WORKERS, &[]);
+    };
+    run(workers, async {
+        let (tell, told) = mpsc::channel::<()>();
+        let blocks = spawn(async move { told.recv().unwrap() });
+        wait_until(|| {
+            let before = switches();
+            thread::sleep(2000 * MILLI);
+            switches() - before <= 6
         });
-    }
+        tell.send(()).unwrap();
+        blocks.await.unwrap();
+    });
 }
 
 /// A million and one context switches of all threads but the calling one.
@@ -555,25 +549,20 @@ fn switches() -> u64 {
 #[cfg(target_os = "linux")]
 fn an_idle_program_has_no_wake_ups_once_the_spares_are_gone() {
     let _watchdog = watchdog();
-    if !is_child() {
-        return child_passes(
-            "an_idle_program_has_no_wake_ups_once_the_spares_are_gone",
-            &[("GORUN_BLOCKED", "50ms")],
-            "",
-        );
-    }
-    for workers in WORKERS {
-        run(workers, async {
-            let parked: Vec<_> = (0..10).map(|_| spawn(std::future::pending::<()>())).collect();
-            storm(thread::sleep).await;
-            wait_until(|| {
-                let before = switches();
-                thread::sleep(2500 * MILLI);
-                switches() == before
-            });
-            drop(parked);
+    let Some(workers) = workers_of_child() else {
+        let test = "an_idle_program_has_no_wake_ups_once_the_spares_are_gone";
+        return children_pass(test, &WORKERS, &[("GORUN_BLOCKED", "50ms")]);
+    };
+    run(workers, async {
+        let parked: Vec<_> = (0..10).map(|_| spawn(std::future::pending::<()>())).collect();
+        storm(thread::sleep).await;
+        wait_until(|| {
+            let before = switches();
+            thread::sleep(2500 * MILLI);
+            switches() == before
         });
-    }
+        drop(parked);
+    });
 }
 
 #[test]
@@ -786,7 +775,7 @@ fn runtimes_that_end_in_the_middle_of_a_storm_leave_nothing_behind() {
         return child_passes(test, &[], "");
     }
     let before = threads();
-    for round in 0..60 {
+    for round in 0..scaled(60, 24) {
         let drops = Drops::new(100);
         run(WORKERS[round % 3], async {
             let asleep = (0..100).map(|index| {

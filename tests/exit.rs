@@ -1,4 +1,7 @@
 //! The end of main: its value, and what becomes of the goroutines that are still alive.
+//!
+//! `cargo test` makes fewer runs of some than their names say; `cargo test --release --test exit`, which
+//! CI does, makes them all.
 
 // Main may well return a handle, which is a future, for others to await.
 #![allow(clippy::async_yields_async)]
@@ -271,7 +274,7 @@ fn drop_parked(builder: Builder, goroutines: usize, wait: bool) {
 #[test]
 fn exit_drops_each_parked_goroutine_once_in_each_of_a_thousand_runs() {
     let _watchdog = watchdog();
-    for run in 0..1000 {
+    for run in 0..scaled(1000, 300) {
         let workers = WORKERS[run % 3];
         drop_parked(Builder::new().worker_threads(workers), PARKED, run % 5 > 0);
     }
@@ -306,7 +309,7 @@ fn exit_drops_each_parked_goroutine_beside_spinning_workers_in_each_of_a_thousan
     thread::scope(|scope| {
         for index in 0..8 {
             scope.spawn(move || {
-                for run in 0..125 {
+                for run in 0..scaled(125, 40) {
                     drop_parked_beside_spinners(1 + (index + run) % 2, PARKED, DEFAULT_GRACE);
                 }
             });
@@ -337,7 +340,7 @@ fn no_grace_still_drops_parked_goroutines() {
 #[test]
 fn no_grace_still_drops_parked_goroutines_beside_spinning_workers() {
     let _watchdog = watchdog();
-    for run in 0..200 {
+    for run in 0..scaled(200, 60) {
         drop_parked_beside_spinners(1 + run % 2, 100, Duration::ZERO);
     }
 }
@@ -575,7 +578,7 @@ fn destructors_that_do_not_end_do_not_keep_others_from_being_dropped() {
         }
     }
     let _watchdog = watchdog();
-    for run in 0..20 {
+    for run in 0..scaled(20, 6) {
         let workers = WORKERS[run % 3];
         let (polls, stop, drops) = (counter(), flag(), Drops::new(1000));
         let (stuck, goroutines) = (Drops::new(workers + 3), 1000 + workers + 3);

@@ -2,10 +2,14 @@
 //! that the memory model allows.
 //!
 //! ```text
-//! cargo test --test models                         # everything, in about two minutes
+//! cargo test --test models                         # everything, in about a minute
+//! GORUN_MODELS=full cargo test --release --test models    # some a preemption further; CI does this
 //! cargo test --test models -- --nocapture ring     # one file, with the number of executions
 //! LOOM_MAX_PREEMPTIONS=4 cargo test --release --test models idle    # beyond the models' bounds
 //! ```
+//!
+//! In a minute only so many schedules can be run. So a dozen models that hold go a preemption less
+//! far than their twins, in which the mistake is found; `quick_or_full` shows both bounds.
 //!
 //! What is checked is the shipped text: the files under `src` that are named below are
 //! compiled into this crate, where `crate::primitives` is made of loom's types. Neither side has a `cfg`

@@ -39,10 +39,7 @@ mod timeouts;
 
 use std::time::Duration;
 
+use common::scaled;
+
 const WORKERS: [usize; 4] = [1, 2, 8, 16];
 const MILLI: Duration = Duration::from_millis(1);
-
-/// Many in a release build, few in a debug build, so that the whole stays quick.
-const fn scaled(release: usize, debug: usize) -> usize {
-    if cfg!(debug_assertions) { debug } else { release }
-}

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 const CHILD: &str = "GORUN_TEST_CHILD";
 const SCENARIO: &str = "GORUN_TEST_SCENARIO";
+const WORKERS_OF_CHILD: &str = "GORUN_TEST_WORKERS";
 
 pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
@@ -43,6 +44,24 @@ pub(crate) fn child_passes(test: &str, variables: &[(&str, &str)], shell: &str) 
         String::from_utf8_lossy(&output.stdout),
         stderr(&output),
     );
+}
+
+/// Runs the named test in processes of its own at the same time, one for each of `counts`. There,
+/// `workers_of_child` says which.
+#[track_caller]
+pub(crate) fn children_pass(test: &str, counts: &[usize], variables: &[(&str, &str)]) {
+    std::thread::scope(|scope| {
+        for workers in counts {
+            scope.spawn(move || {
+                let workers = workers.to_string();
+                child_passes(test, &[variables, &[(WORKERS_OF_CHILD, &workers)]].concat(), "");
+            });
+        }
+    });
+}
+
+pub(crate) fn workers_of_child() -> Option<usize> {
+    env::var(WORKERS_OF_CHILD).ok().map(|workers| workers.parse().unwrap())
 }
 
 /// How many threads this process has.

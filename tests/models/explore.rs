@@ -9,6 +9,15 @@ use loom::cell::UnsafeCell;
 /// Every schedule.
 pub(crate) const ALL: Option<usize> = None;
 
+/// The bound of a model whose `full` one takes long: `quick`, unless `GORUN_MODELS` is `full`.
+pub(crate) fn quick_or_full(quick: usize, full: Option<usize>) -> Option<usize> {
+    match std::env::var("GORUN_MODELS").as_deref() {
+        Ok("full") => full,
+        Ok("") | Err(_) => Some(quick),
+        Ok(other) => panic!("GORUN_MODELS is {other:?}; set it to \"full\", or unset it"),
+    }
+}
+
 /// Checks `model` over the schedules with at most `preemptions` preemptions of a thread that could
 /// go on. `LOOM_MAX_PREEMPTIONS` overrides it.
 pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {

@@ -45,7 +45,7 @@ fn the_resting_worker_finds_it_when_its_time_is_up() {
 /// Each worker finds one and computes.
 fn a_task_for_each(mistake: Mistake) {
     let_time_pass(true);
-    explore(Some(2), move || {
+    explore(mistake.bound(2), move || {
         let world = World::new(3, mistake);
         let workers = world.start(1, |mut worker| {
             assert!(worker.find_task_after_tiny_steals().is_some());

@@ -9,7 +9,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 
 use crate::chan_lock::Locked;
-use crate::explore::{ALL, explore};
+use crate::explore::{ALL, explore, quick_or_full};
 
 /// Loom finds an access that is not ordered after the one before it.
 fn add_one(counter: &Locked<UnsafeCell<u32>>) -> u32 {
@@ -25,7 +25,7 @@ fn add_one(counter: &Locked<UnsafeCell<u32>>) -> u32 {
 /// (Three threads are more than loom can do: two that wait give way to each other for ever.)
 #[test]
 fn two_threads_count() {
-    explore(ALL, || {
+    explore(quick_or_full(4, ALL), || {
         let counter = Arc::new(Locked::new(UnsafeCell::new(0)));
         let other = thread::spawn({
             let counter = counter.clone();

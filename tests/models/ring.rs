@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use crate::explore::{Tasks, explore};
+use crate::explore::{Tasks, explore, quick_or_full};
 use crate::queues::run_queue::{NextSlot, RawTask, Ring};
 
 struct World<const N: usize> {
@@ -50,7 +50,7 @@ fn steal<const N: usize>(victim: &Ring<N>, own: &Ring<N>) -> Vec<RawTask> {
 
 #[test]
 fn owner_and_thief_share_the_tasks_out() {
-    explore(Some(4), || {
+    explore(quick_or_full(3, Some(4)), || {
         let world = World::<4>::new(4);
         world.push(1);
         world.push(2);
@@ -74,7 +74,7 @@ fn owner_and_thief_share_the_tasks_out() {
 /// does not, as the thief is late or in time.
 #[test]
 fn cells_are_reused_under_a_thief() {
-    explore(Some(4), || {
+    explore(quick_or_full(3, Some(4)), || {
         let world = World::<2>::new(4);
         world.push(1);
         world.push(2);

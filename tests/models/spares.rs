@@ -94,7 +94,7 @@ fn a_worker_that_keeps_its_queue_is_found_out() {
 
 /// A worker comes back, ends its poll, and looks for work, as another one does.
 fn a_worker_returns_and_looks_for_work(mistake: Mistake) {
-    explore(Some(2), move || {
+    explore(mistake.bound(2), move || {
         let world = World::with_spares(1, 1, mistake);
         let returning = world.worker(0);
         returning.step();
@@ -351,7 +351,7 @@ fn a_spare_that_keeps_its_queue_is_found_out() {
 /// waits: the spare finds both.
 fn a_single_of_a_worker_that_is_written_off(mistake: Mistake) {
     let_time_pass(true);
-    explore(Some(2), move || {
+    explore(mistake.bound(2), move || {
         let world = World::with_spares(1, 1, mistake);
         let spare = world.start_asleep(1, |mut worker| {
             (0..2).for_each(|_| assert!(worker.find_task().is_some()));

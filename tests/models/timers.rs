@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use loom::thread;
 
-use crate::explore::{ALL, explore};
+use crate::explore::{ALL, explore, quick_or_full};
 use crate::idle::parker::{Parker, Signal};
 use crate::timer_queue::{Home, TimerId, TimerQueue};
 
@@ -90,7 +90,7 @@ fn the_monitor_does_not_oversleep_a_deadline() {
 
 #[test]
 fn the_monitor_does_not_oversleep_the_earliest_of_several() {
-    explore(Some(3), || {
+    explore(quick_or_full(2, Some(3)), || {
         let world = World::new();
         let adders: Vec<_> = [2, 1]
             .into_iter()
@@ -108,7 +108,7 @@ fn the_monitor_does_not_oversleep_the_earliest_of_several() {
 
 #[test]
 fn the_monitor_does_not_oversleep_what_is_left_when_the_first_is_removed() {
-    explore(Some(3), || {
+    explore(quick_or_full(2, Some(3)), || {
         let world = World::new();
         let adders: Vec<_> = [(1, true), (2, false)]
             .into_iter()

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use loom::thread::{self, JoinHandle};
 
+use crate::explore::quick_or_full;
 use crate::idle::parker::Parker;
 use crate::idle::{Idle, Mode};
 use crate::primitives::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock};
@@ -38,6 +39,16 @@ pub(crate) enum Mistake {
     NotHandedOver,
     /// A worker that goes away keeps what is in its queue.
     QueueKept,
+}
+
+impl Mistake {
+    /// The bound of a model that takes long: all the way for a mistake that must be found.
+    pub(crate) fn bound(self, full: usize) -> Option<usize> {
+        match self {
+            Mistake::None => quick_or_full(full - 1, Some(full)),
+            _ => Some(full),
+        }
+    }
 }
 
 pub(crate) struct World {
