@@ -32,7 +32,7 @@ pub(super) const SHARDS: usize = 8;
 
 /// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
 /// that does not end.
-pub(super) const MAX_DRAINERS: usize = 64;
+pub(super) const MAX_EXIT_WORKERS: usize = 64;
 
 /// The settings that `Builder` collects.
 pub(crate) struct Config {
@@ -91,7 +91,7 @@ impl Scheduler {
             threads: Arc::new(Threads::new()),
             nested_waits: NestedWaits::new(),
             timers: TimerQueue::new(clock::now()),
-            workers: (0..config.max_threads + MAX_DRAINERS).map(|_| OnceLock::new()).collect(),
+            workers: (0..config.max_threads + MAX_EXIT_WORKERS).map(|_| OnceLock::new()).collect(),
             ever_used: AtomicUsize::new(0),
             live_count_outside: std::array::from_fn(|_| LiveCount::new()),
             phase: AtomicU8::new(Phase::Running as u8),
@@ -293,8 +293,8 @@ impl Scheduler {
     }
 
     /// Requests a thread to drop what exit must drop, because no worker is free for that.
-    pub(super) fn request_drainer(&self) {
-        self.threads.requests.add_drainer();
+    pub(super) fn request_exit_worker(&self) {
+        self.threads.requests.add_exit_worker();
         self.idle.notify_monitor();
     }
 

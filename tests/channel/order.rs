@@ -101,7 +101,7 @@ fn leaving_from_any_place_in_the_line_leaves_the_others_in_order() {
         let mut recvs: Vec<_> = (0..4).map(|_| task::spawn(rx.recv())).collect();
         recvs.iter_mut().for_each(|recv| assert_pending!(recv.poll()));
         drop(recvs.remove(gone));
-        // The slot is used again, at the end of the line.
+        // The slot is used again, at the end of the wait queue.
         recvs.push(task::spawn(rx.recv()));
         assert_pending!(recvs[3].poll());
         (0..4).for_each(|n| tx.try_send(n).unwrap());

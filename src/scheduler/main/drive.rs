@@ -82,7 +82,7 @@ impl Driving {
         let inside = context::with_inside(|context| {
             let context = context?;
             let former = context.driver.replace(Some(driver.clone()));
-            let former_waker = context.driving.replace(WakerId::of(waker));
+            let former_waker = context.driver_waker.replace(WakerId::of(waker));
             budget = context.budget.left();
             Some((context.scheduler.clone(), former, former_waker))
         });
@@ -128,7 +128,7 @@ impl Drop for Driving {
         context::with_inside(|context| {
             let context = context.expect("it was there before");
             context.driver.replace(former);
-            context.driving.set(former_waker);
+            context.driver_waker.set(former_waker);
             // For the outer poll this was one operation.
             context.budget.set(self.budget.saturating_sub(1));
         });

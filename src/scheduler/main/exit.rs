@@ -140,7 +140,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
                 limit
             }
             Verdict::StartWorker(limit) => {
-                scheduler.request_drainer();
+                scheduler.request_exit_worker();
                 core_times.clear();
                 limit
             }
@@ -229,9 +229,9 @@ fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
 
 impl Scheduler {
     fn observe(&self) -> Observation {
-        // A drainer that is about to start counts as free. Read first, so that one that starts now
-        // is not missed.
-        let starting = self.threads.requests.drainers();
+        // An exit worker that is about to start counts as free. Read first, so that one that
+        // starts now is not missed.
+        let starting = self.threads.requests.exit_workers();
         let living = self.live() as usize;
         if living == 0 {
             // The rest does not matter.
@@ -241,7 +241,10 @@ impl Scheduler {
             living,
             finished: self.finished(),
             nested: self.nested_waits.goroutines(),
-            steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),
+            blocking_changes: self
+                .workers()
+                .map(Worker::blocking_changes)
+                .fold(0, u64::wrapping_add),
             in_poll: self.workers_in_poll(),
             workers: self.idle.working() + starting,
         }

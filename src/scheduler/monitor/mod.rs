@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
-use crate::scheduler::shared::{MAX_DRAINERS, Phase, Scheduler};
+use crate::scheduler::shared::{MAX_EXIT_WORKERS, Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.
@@ -141,22 +141,22 @@ impl Monitor {
             let missing = scheduler.idle.to_start(requested);
             self.start_covers(missing, clock::now());
         }
-        self.start_drainers();
+        self.start_exit_workers();
         scheduler.threads.requests.report_noted_refusal();
         scheduler.threads.requests.send_wakes();
     }
 
     /// Starts the threads that drop, at exit, what no worker reaches.
-    fn start_drainers(&self) {
+    fn start_exit_workers(&self) {
         let scheduler = &self.scheduler;
         if scheduler.phase() == Phase::Ended {
             return;
         }
-        while scheduler.threads.requests.drainers() > 0 {
+        while scheduler.threads.requests.exit_workers() > 0 {
             // If the system refuses the thread, the goroutines it was for stay where they are.
-            let _ = scheduler.start_worker(scheduler.config.max_threads + MAX_DRAINERS);
+            let _ = scheduler.start_worker(scheduler.config.max_threads + MAX_EXIT_WORKERS);
             // Only now: it is counted as a worker.
-            scheduler.threads.requests.drainer_started();
+            scheduler.threads.requests.exit_worker_started();
         }
     }
 

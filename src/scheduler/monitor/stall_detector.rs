@@ -55,7 +55,7 @@ const WITHOUT_IDLERS: Duration = Duration::from_millis(1);
 /// A worker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Changes with each step; odd inside a poll.
+    /// Change when a poll or blocking begins or ends; odd inside a poll.
     pub(crate) ticks: u64,
     /// It has announced that it blocks, and another worker has taken its place.
     pub(crate) is_blocked: bool,
