@@ -1,9 +1,9 @@
 //! Which runtime the running thread belongs to, and what it does for it.
 //!
-//! A [`Context`] lives in the frame of the function that entered it: a worker's main, the main
-//! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's frame
-//! is gone, because the runtime ends or a spare retires, destructors of thread-locals may still run
-//! on its thread; they find [`Place::Ended`].
+//! A [`Context`] lives in the frame of the function that entered it: a worker's `thread_main`,
+//! `exit::run_main`, or, on a thread that is not in this runtime, `away::block_on`. A thread-local
+//! points at the innermost one. When a worker's frame is gone, because the runtime ends or a spare
+//! retires, destructors of thread-locals may still run on its thread; they find [`Place::Ended`].
 
 #![allow(unsafe_code)]
 

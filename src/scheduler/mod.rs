@@ -24,7 +24,7 @@
 //! | `goroutine` | the user's future in its allocation: spawn, poll, wake, result |
 //! | `worker` | the threads that run goroutines: their loop, their start and end |
 //! | `monitor` | the thread that notices workers without progress, and starts others |
-//! | `main` | the future that a thread drives; start and exit of a runtime |
+//! | `main` | driving a future on the calling thread; start and exit of a runtime |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
 //! only their leaves. `context.rs` tells the running code which runtime it is in. `gate.rs` and

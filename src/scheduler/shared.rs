@@ -163,6 +163,7 @@ impl Scheduler {
         }
     }
 
+    /// Pushes to the injector, and wakes a worker if that is needed. Any thread may call this.
     pub(super) fn inject(&self, task: RawTask) {
         self.injector.push(task);
         self.idle.notify();

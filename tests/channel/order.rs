@@ -95,7 +95,7 @@ fn nobody_overtakes_a_receiver_that_was_given_a_value() {
 }
 
 #[test]
-fn leaving_from_any_place_in_the_line_leaves_the_others_in_order() {
+fn leaving_from_any_place_in_the_queue_leaves_the_others_in_order() {
     for gone in 0..4 {
         let (tx, rx) = channel(0);
         let mut recvs: Vec<_> = (0..4).map(|_| task::spawn(rx.recv())).collect();

@@ -153,7 +153,7 @@ fn a_foreign_future_and_a_partner_agree() {
 /// The foreign future asks for a second poll, and is never ready. A partner that comes in between
 /// finds the select busy, and leaves; the next one must find it in the wait queue.
 #[test]
-fn a_select_that_was_busy_is_still_in_the_line() {
+fn a_select_that_was_busy_is_still_in_the_queue() {
     explore(Some(3), || {
         let core = Arc::new(Core::new(0));
         let partner = thread::spawn({

@@ -6,10 +6,10 @@
 //!
 //! Seen to find each of these, within a hundred sequences:
 //!
-//! - in `chan/core.rs`: a buffer filled beyond its capacity, or not refilled, when senders wait; a
-//!   value given back at the tail, or not to the next receiver, or without waking it; `close` that
-//!   spares the senders, or the receivers; the last receiver that does not drop the buffer; the
-//!   last sender that does not close; a value put into the buffer although a receiver waits; closed
+//! - in `chan/state.rs` and `chan/core.rs`: a buffer filled beyond its capacity, or not refilled, when
+//!   senders wait; a value given back at the tail, or not to the next receiver, or without waking it;
+//!   `close` that spares the senders, or the receivers; the last receiver that does not drop the buffer;
+//!   the last sender that does not close; a value put into the buffer although a receiver waits; closed
 //!   before the buffer is empty; a waiter that keeps its first waker;
 //! - in `chan/waiters.rs`: the last served first; the upper half of a case's number lost; a wait
 //!   queue that does not forget its last; in `chan/receiver.rs`: a stream that keeps its place while the

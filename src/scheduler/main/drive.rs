@@ -23,7 +23,8 @@ use crate::scheduler::shared::Scheduler;
 const SLEEPS_AFTER_CONTENTION: u32 = 64;
 
 /// Polls `future` until it is ready. Returns `None` if `interrupted` returns true first, between
-/// two polls. The code that makes `interrupted` true unparks the thread.
+/// two polls. The code that makes `interrupted` true unparks the thread. Only an unhandled panic
+/// that unwinds main interrupts; exit does not.
 pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,

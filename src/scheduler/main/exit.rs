@@ -14,8 +14,9 @@
 //!    another one, if that one meets a destructor that does not end. If the system refuses the
 //!    thread, those goroutines stay where they are.
 //! 5. It waits until no goroutine is alive, or until `grace.rs` decides that it has waited long
-//!    enough. Meanwhile it exhausts the budgets of running goroutines, so that each gives way at
-//!    its next await, even at one that is always ready.
+//!    enough. A nested `block_on` is not interrupted; if only those remain, the wait is 10 ms
+//!    (`grace.rs`). Meanwhile it exhausts the budgets of running goroutines, so that each gives way
+//!    at its next await, even at one that is always ready.
 //! 6. The phase becomes *closed*. An outside thread that spawns from now on drops the future
 //!    itself, and gets a handle that says cancelled, since no worker is left to drop it. If a
 //!    goroutine was spawned at the last moment, exit goes on waiting. Exit wakes code that awaits
@@ -205,6 +206,7 @@ fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     let mut least = usize::MAX;
     let mut alive = usize::MAX;
     let mut stalled_for = Duration::ZERO;
+    // Those inside a nested `block_on` may never end, and are not waited for.
     while alive > scheduler.nested_waits.workers() {
         stalled_for += nap(NAP, || alive = scheduler.threads.wait_for_an_end(NAP));
         if alive < least {

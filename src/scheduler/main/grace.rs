@@ -19,11 +19,14 @@
 //! The time is main's own sleep, with each nap capped at its nominal length: on a machine too busy
 //! to run this thread, no time passes for the workers either.
 //!
+//! # A nested `block_on`
+//!
 //! Exit gives up before the limit if all living goroutines sit in a nested `block_on`, and for ten
-//! milliseconds none of them begins or ends one: usually exit has dropped what they wait for. If
-//! they wait for a timer, for an event inside that `block_on`, or for something outside, exit gives
-//! them up on purpose. A `block_on` in a destructor does not count as nested. Exit waits for it as
-//! long as for others: other goroutines exist that may do what it waits for.
+//! milliseconds none of them begins or ends one: by then exit has dropped the goroutines and
+//! channels that they might wait for, so most have returned. If they wait for a timer, for an event
+//! inside that `block_on`, or for something outside, exit gives them up on purpose. A `block_on` in
+//! a destructor does not count as nested. Exit waits for it as long as for others: other goroutines
+//! exist that may do what it waits for.
 
 #![forbid(unsafe_code)]
 

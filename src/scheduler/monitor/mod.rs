@@ -10,7 +10,7 @@
 //!   a spare if it is one too many. Nothing is handed over, and a late or mistaken decision does no
 //!   harm: other threads can take all that a worker has at any time, so one that is written off
 //!   while its poll ends simply runs on.
-//! - For each worker that is away, a spare steps in or a new thread starts.
+//! - For each worker that is away, a spare covers or a new thread starts.
 //! - It starts the threads that others request (`thread_requests.rs`).
 //! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
 //!   injector and the timers (`run_loop.rs`). The goroutine of a poll that lasts gives way at its
@@ -268,7 +268,7 @@ impl Monitor {
         }
     }
 
-    /// Starts one more worker, to stand in for one that is away. Returns whether that succeeded.
+    /// Starts one more worker, to cover for one that is away. Returns whether that succeeded.
     fn start_cover(&self) -> bool {
         let scheduler = &self.scheduler;
         let Err(error) = scheduler.start_worker(scheduler.config.max_threads) else { return true };

@@ -1,4 +1,5 @@
-//! `block_on` inside a runtime: driving a future on a thread that has other duties.
+//! `block_on` inside a runtime (nested), and other announced blocking: the worker is away, and
+//! another covers for it. For exit see `main/grace.rs`.
 //!
 //! While a goroutine blocks in `block_on`, its worker runs no other goroutines. It may wait for one
 //! of those, even for the one in its worker's next slot. So first the worker moves its queue into

@@ -11,11 +11,10 @@
 //! and one of its own. Goroutines that a timer wakes then go to the injector, not to the worker's
 //! own queue. If polls are short, the monitor asks no worker.
 //!
-//! A worker that looks more often than every 61 polls takes goroutines from the injector one by one:
-//! as many as run within a millisecond, but at most 61. Otherwise each one would have to wait for a
-//! long poll. It takes no batch. A batch would have to wait for this worker's long polls, or move on to the next worker
-//! when one of them counts as stuck. A new worker begins like one that was asked, because it may
-//! have to cover for a worker with long polls.
+//! A worker that looks more often than every 61 polls takes goroutines from the injector one by
+//! one, for up to a millisecond, and at most 61. It takes no batch, which would have to wait for
+//! its long polls, or move on when one of them counts as stuck. A new worker begins like one that
+//! was asked, because it may have to cover for a worker with long polls.
 
 #![forbid(unsafe_code)]
 

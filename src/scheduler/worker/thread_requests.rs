@@ -21,8 +21,8 @@
 //!   monitor.
 //! - *At the end.* The monitor takes for the last time after the phase is *ended*. Then it starts
 //!   no more covers and exit workers, but still reports refusals and sends wakes. What is noted
-//!   later is not taken: exit waits for workers that block by then according to its rules, or leaves
-//!   them behind.
+//!   later is not taken: exit waits for workers that block by then according to its rules, or
+//!   leaves them behind.
 //! - *No waker is lost.* What the monitor has left, or has brought back because no thread could be
 //!   started, main's thread takes when it no longer waits for the monitor. Wakers that come later
 //!   are refused, and those who bring them have them called.
