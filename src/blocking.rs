@@ -25,9 +25,9 @@ use crate::scheduler::worker::away::{Reason, while_away};
 ///
 /// **Cancellation**: a goroutine that is aborted inside this call is dropped at its next await; `f`
 /// is not interrupted. When main ends, exit waits for the goroutine as for any other, for as long
-/// as [`Builder::exit_grace`](crate::Builder::exit_grace) says, and then leaves it behind. Inside a
-/// nested `block_on` of the goroutine's own that may be after ten milliseconds, as for any goroutine
-/// in one.
+/// as [`Builder::exit_grace`](crate::Builder::exit_grace) says, and then leaves it behind. If the
+/// call is made inside a nested `block_on`, exit may leave the goroutine behind after ten
+/// milliseconds (`docs/semantics.md`).
 ///
 /// Go counterpart: none in Go programs; Go's runtime does the same around a system call
 /// (`entersyscall`, `exitsyscall`).

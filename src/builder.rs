@@ -162,13 +162,12 @@ impl Builder {
     ///
     /// This limits the wait for goroutines that do not reach their next await, not the whole exit:
     /// dropping five million suspended goroutines may take a second. Other activity does not extend
-    /// the wait, such as timers that fire, wakes from outside, or goroutines that are not waited
-    /// for.
+    /// the wait, such as timers that fire, wakes from outside, or a loop of `blocking`.
     ///
     /// Less than 10 ms counts as 10 ms, because in less time a thread that is stuck looks like one
     /// that waits for its turn on a busy machine. For the same reason, a goroutine whose thread has
     /// hardly had a core in that time gets a second. `Duration::MAX` waits for every goroutine,
-    /// however long, except those that stay inside a `block_on` of their own.
+    /// however long, unless all that remain stay inside a `block_on` of their own.
     ///
     /// Go counterpart: none; a Go program ends without running anything of its goroutines.
     ///

@@ -17,7 +17,7 @@ use slab::Slab;
 use crate::join_error::JoinError;
 use crate::join_handle::{AbortHandle, JoinHandle};
 use crate::primitives::{Mutex, lock};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::main::left_behind;
 use crate::spawn::{MAX_UNBOXED, spawn};
@@ -377,11 +377,11 @@ impl<T> JoinSet<T> {
             if completions.keys.is_empty() {
                 let replaced = completions.waiting.replace(waker);
                 drop(completions);
-                foreign::drop_waker(replaced);
+                foreign_wakers::drop_waker(replaced);
                 return Poll::Pending;
             }
             drop(completions);
-            foreign::drop_waker(waker);
+            foreign_wakers::drop_waker(waker);
         }
     }
 }
@@ -440,6 +440,6 @@ impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
         let waker = lock(&self.set.completions).waiting.take();
         // Outside the lock.
-        foreign::drop_waker(waker);
+        foreign_wakers::drop_waker(waker);
     }
 }

@@ -1,5 +1,6 @@
 //! Wakers belong to their users: whatever they do when gorun clones, wakes or drops them, at whichever call,
-//! costs nobody else anything. The rule stands in `docs/semantics.md`, and in `src/scheduler/foreign.rs`.
+//! costs nobody else anything. The rule stands in `docs/semantics.md`, and in
+//! `src/scheduler/foreign_wakers.rs`.
 //!
 //! A sequence of random operations, polled by hand, is followed once for each call of a waker's function in
 //! it: at that call the waker panics, or comes back in. `GORUN_STRESS=600s cargo test --release --test

@@ -373,7 +373,7 @@ fn a_handle_resolves_only_after_the_futures_destructors_have_run() {
     for workers in WORKERS {
         // Completion, panic, abort.
         for way in 0..3 {
-            // Awaited by main, by a goroutine, by a foreign thread, by looking.
+            // Awaited by main, by a goroutine, by an outside thread, by looking.
             for awaiter in 0..4 {
                 let dropped = flag();
                 let guard = slow(&dropped);

@@ -693,7 +693,7 @@ fn a_panic_goes_through_a_handles_block_on_and_leaves_the_thread_outside() {
     });
 }
 
-/// Foreign threads inside `Handle::block_on` hear of main's end through what they wait for.
+/// Outside threads inside `Handle::block_on` hear of main's end through what they wait for.
 #[test]
 fn a_handles_block_on_goes_on_when_main_ends() {
     let _watchdog = watchdog();

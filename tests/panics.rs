@@ -385,7 +385,7 @@ fn a_handle_that_goes_before_the_panic_does_not_observe_it() {
 fn a_handle_that_goes_after_the_panic_without_its_result_does_not_observe_it() {
     let _watchdog = watchdog();
     for workers in WORKERS {
-        // By main, by a goroutine, by a foreign thread.
+        // By main, by a goroutine, by an outside thread.
         for way in 0..3 {
             let text = crash(workers, async {
                 let handle = panicked("boom");

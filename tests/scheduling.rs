@@ -421,7 +421,7 @@ fn a_foreign_spawn_is_not_stranded_between_resting_and_computing_workers() {
     }
 }
 
-/// After a flood of tiny goroutines, and when everybody sleeps, foreign threads spawn one each that
+/// After a flood of tiny goroutines, and when everybody sleeps, outside threads spawn one each that
 /// needs the others: a wake-up that is lost, or a goroutine queued behind another, is a deadlock.
 #[test]
 fn foreign_spawns_that_wait_for_each_other_get_a_worker_each() {
@@ -825,7 +825,7 @@ fn num_goroutines_counts_main_and_is_exact_after_a_join() {
         let runtime = run(workers, async {
             assert_eq!(num_goroutines(), 1);
             for round in 0..50 {
-                // Completed, panicked, aborted; spawned by main, a goroutine, a foreign thread.
+                // Completed, panicked, aborted; spawned by main, a goroutine, an outside thread.
                 let main = spawn(async {});
                 let parked = spawn(pending::<()>());
                 assert!((2..=3).contains(&num_goroutines()), "{round}");

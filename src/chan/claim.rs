@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::primitives::{AtomicUsize, Mutex, Ordering, lock};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 
 /// Not a number of a case.
 const WAITING: usize = usize::MAX;
@@ -85,7 +85,7 @@ impl Claim {
         // Ordering: Acquire pairs with the Release in `commit`.
         self.state.swap(BUSY, Ordering::Acquire);
         // Dropped here, since the thread that drops the claim last may hold a lock.
-        foreign::drop_waker(self.take_waker());
+        foreign_wakers::drop_waker(self.take_waker());
     }
 
     /// Takes the waker, so that it is not woken any more. The caller drops it.

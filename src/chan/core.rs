@@ -81,8 +81,8 @@
 //! nanoseconds (`lock.rs`).
 //!
 //! Each call into user code comes after the state is final, because that code may panic, or use the
-//! channel again. `scheduler/foreign.rs` says what happens to a waker's panic: it withholds no
-//! outcome, and every other waiter is still woken.
+//! channel again. `scheduler/foreign_wakers.rs` says what happens to a waker's panic: it withholds
+//! no outcome, and every other waiter is still woken.
 
 #![forbid(unsafe_code)]
 
@@ -94,7 +94,7 @@ use crate::chan::lock::{Lock, LockGuard, Locked};
 use crate::chan::slots::{Parcel, Slots};
 use crate::chan::state::{LockedState, SendAttempt, State};
 use crate::chan::waiters::{Side, SlotKey, Waiter};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 
 pub(crate) struct Core<T> {
     state: Locked<State<T>>,
@@ -175,13 +175,13 @@ impl<T> Core<T> {
         if !locked.state.waiters.is_dequeued(key) {
             let former = locked.state.waiters.set_waker(key, waker);
             drop(guard);
-            foreign::drop_waker(former);
+            foreign_wakers::drop_waker(former);
             return None;
         }
         // A partner served it during the clone.
         let found = locked.take_outcome(key);
         drop(guard);
-        foreign::drop_waker(waker);
+        foreign_wakers::drop_waker(waker);
         found.map(Parcel::unpack)
     }
 
@@ -203,7 +203,7 @@ impl<T> Core<T> {
     pub(crate) fn close(&self) {
         let mut wakes = Vec::new();
         self.locked(&mut self.acquire()).close(&mut wakes);
-        wakes.into_iter().for_each(foreign::wake);
+        wakes.into_iter().for_each(foreign_wakers::wake);
     }
 
     /// The channel must be open.
@@ -252,7 +252,7 @@ impl<T> Core<T> {
             locked.close(&mut wakes);
         }
         drop(guard);
-        wakes.into_iter().for_each(foreign::wake);
+        wakes.into_iter().for_each(foreign_wakers::wake);
     }
 
     pub(crate) fn add_receiver(&self) {
@@ -273,7 +273,7 @@ impl<T> Core<T> {
             unwanted = std::mem::take(&mut locked.state.buffer);
         }
         drop(guard);
-        wakes.into_iter().for_each(foreign::wake);
+        wakes.into_iter().for_each(foreign_wakers::wake);
         // Last, since a value's destructor may panic.
         drop(unwanted);
     }

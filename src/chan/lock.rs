@@ -13,7 +13,7 @@
 //! wait        spin, then yield, then sleep briefly, and try again after each (`lock_backoff`)
 //! ```
 //!
-//! `lock_backoff` says why the waits are as long as they are.
+//! `lock_backoff` (`primitives.rs`) says why the waits are as long as they are.
 //!
 //! The lock is not fair. Waiters for *values* are served first come, first served; the lock only
 //! decides which one enters the queue next.

@@ -19,7 +19,8 @@ use crate::scheduler::worker::away;
 /// Receives values from a channel, made by [`channel`](crate::channel()).
 ///
 /// Clones receive from the same channel: each value goes to one of them. Dropping the last one
-/// closes the channel and drops the values in it.
+/// closes the channel and drops the values in it. All methods take `&self`; only the stream needs
+/// the receiver alone.
 ///
 /// A receiver is also a [`Stream`], for the combinators of the `futures` crate. A stream's `next()`
 /// cannot tell the channel that it is dropped. If it was polled and is dropped before it was ready,

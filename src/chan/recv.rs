@@ -16,7 +16,7 @@ use crate::chan::slots::Parcel;
 use crate::chan::state::RecvAttempt;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::{context, foreign};
+use crate::scheduler::{context, foreign_wakers};
 
 /// Receives, or waits with the slot `key`.
 // Always inline: a receive that does not wait is short, and a call would add a fifth to it.
@@ -89,7 +89,7 @@ fn wait<'a, T>(
         let received = core.locked(&mut guard).receive();
         if !matches!(received, RecvAttempt::Empty) {
             drop(guard);
-            foreign::drop_waker(clone);
+            foreign_wakers::drop_waker(clone);
             return Poll::Ready(complete(received));
         }
         Waiter::Alone(clone)
@@ -105,7 +105,7 @@ fn complete<T>(received: RecvAttempt<T>) -> Option<T> {
     match received {
         RecvAttempt::Received(value, wake) => {
             if let Some(waker) = wake {
-                foreign::wake(waker);
+                foreign_wakers::wake(waker);
             }
             Some(value)
         }

@@ -16,7 +16,7 @@ use crate::chan::slots::{Parcel, Slots};
 use crate::chan::state::SendAttempt;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::gate::{self, Operation};
-use crate::scheduler::{context, foreign};
+use crate::scheduler::{context, foreign_wakers};
 
 /// The channel was closed.
 pub(crate) struct Closed;
@@ -94,7 +94,7 @@ impl<'a, T> SendOp<'a, T> {
             let sent = self.core.locked(&mut guard).send(value);
             if !matches!(sent, SendAttempt::Full) {
                 drop(guard);
-                foreign::drop_waker(clone);
+                foreign_wakers::drop_waker(clone);
                 return Poll::Ready(self.complete(sent));
             }
             Waiter::Alone(clone)
@@ -121,7 +121,7 @@ impl<'a, T> SendOp<'a, T> {
         }
         drop(guard);
         *value = parcel.unpack();
-        foreign::drop_waker(clone);
+        foreign_wakers::drop_waker(clone);
         if is_full {
             waker.wake_by_ref();
             return Poll::Pending;
@@ -160,7 +160,7 @@ impl<'a, T> SendOp<'a, T> {
         match sent {
             SendAttempt::Sent(wake) => {
                 if let Some(waker) = wake {
-                    foreign::wake(waker);
+                    foreign_wakers::wake(waker);
                 }
                 Ok(())
             }
@@ -272,7 +272,7 @@ pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T
     match (sent, value) {
         (SendAttempt::Sent(waker), _) => {
             if let Some(waker) = waker {
-                foreign::wake(waker);
+                foreign_wakers::wake(waker);
             }
             Ok(())
         }

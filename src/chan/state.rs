@@ -10,7 +10,7 @@ use std::task::Waker;
 use crate::chan::claim::Claim;
 use crate::chan::slots::{Parcel, Slots};
 use crate::chan::waiters::{Side, SlotKey, Waiter, Waiters};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 
 pub(crate) struct State<T> {
     pub(crate) waiters: Waiters,
@@ -65,9 +65,9 @@ impl<T> Cancelled<T> {
     /// Drops the waiter's waker, wakes the partner, and returns the value. The lock must be free.
     #[inline]
     pub(crate) fn release(self) -> Option<T> {
-        foreign::drop_waker(self.waiter);
+        foreign_wakers::drop_waker(self.waiter);
         if let Some(waker) = self.wake {
-            foreign::wake(waker);
+            foreign_wakers::wake(waker);
         }
         self.parcel.unpack()
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use crate::primitives::{Mutex, lock};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 
 /// The goroutines that may have completed, and the waker of the task that waits for one.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Wake for NotifyCompletion {
         drop(completions);
         // Outside the lock.
         if let Some(waker) = waiting {
-            foreign::wake(waker);
+            foreign_wakers::wake(waker);
         }
     }
 }

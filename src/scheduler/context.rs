@@ -1,9 +1,9 @@
 //! Which runtime the running thread belongs to, and what it does for it.
 //!
-//! A [`Context`] lives in the frame of the function that entered it: a worker's main, the main
-//! guard, or a nested `block_on`. A thread-local points at the innermost one. When a worker's frame
-//! is gone, because the runtime ends or a spare retires, destructors of thread-locals may still run
-//! on its thread; they find [`Place::Ended`].
+//! A [`Context`] lives in the frame of the function that entered it: a worker's `thread_main`,
+//! `exit::run_main`, or, on a thread that is not in this runtime, `away::block_on`. A thread-local
+//! points at the innermost one. When a worker's frame is gone, because the runtime ends or a spare
+//! retires, destructors of thread-locals may still run on its thread; they find [`Place::Ended`].
 
 #![allow(unsafe_code)]
 
@@ -26,7 +26,7 @@ pub(crate) struct Context {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) role: Role,
     /// This worker is inside a `block_on`, which may wait for other goroutines.
-    pub(crate) waits_for_others: Cell<bool>,
+    pub(crate) is_in_nested_block_on: Cell<bool>,
     /// The goroutine whose poll runs here, until it completes.
     pub(crate) polling: Cell<Option<NonNull<Meta>>>,
     /// The data pointer of that goroutine's own waker, and its spawn site, which knows the waker's
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     pub(crate) site: Cell<Option<&'static SpawnSite>>,
     /// The innermost future that this thread drives here, and its waker.
     pub(crate) driver: RefCell<Option<Arc<Driver>>>,
-    pub(crate) driving: Cell<WakerId>,
+    pub(crate) driver_waker: Cell<WakerId>,
     /// Where the goroutine was spawned whose result is being dropped. Valid only while a result is
     /// dropped.
     pub(crate) dropping_result_of: Cell<Option<&'static Location<'static>>>,
@@ -109,12 +109,12 @@ impl Context {
         Context {
             scheduler,
             role,
-            waits_for_others: Cell::new(false),
+            is_in_nested_block_on: Cell::new(false),
             polling: Cell::new(None),
             waker_data: Cell::new(ptr::null()),
             site: Cell::new(None),
             driver: RefCell::new(None),
-            driving: Cell::new(WakerId::NONE),
+            driver_waker: Cell::new(WakerId::NONE),
             dropping_result_of: Cell::new(None),
             injects_woken: Cell::new(false),
             yielded_to_none: Cell::new(false),
@@ -161,12 +161,12 @@ impl Context {
     /// Whether `waker` belongs to the goroutine whose poll runs here, or to the future that is
     /// driven here, and so is not user code.
     pub(crate) fn is_internal(&self, waker: &Waker) -> bool {
-        self.is_own_waker(waker) || self.driving.get() == WakerId::of(waker)
+        self.is_own_waker(waker) || self.driver_waker.get() == WakerId::of(waker)
     }
 
     /// Whether main, a guest, or a goroutine in a nested `block_on` drives a future here.
     pub(crate) fn is_driving(&self) -> bool {
-        self.driving.get() != WakerId::NONE
+        self.driver_waker.get() != WakerId::NONE
     }
 
     /// Whether this is a context of the scheduler at `address`.

@@ -64,7 +64,8 @@ thread_local! {
     static EXTRA: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The kind of an operation: for a report of what a goroutine waits for. Nothing reads it yet.
+/// The kind of an operation: for a report of what a goroutine waits for. Nothing reads it yet. A
+/// variant of an operation has that one's kind: `send_from` is a `Send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Receive,

@@ -24,16 +24,16 @@
 //! | `goroutine` | the user's future in its allocation: spawn, poll, wake, result |
 //! | `worker` | the threads that run goroutines: their loop, their start and end |
 //! | `monitor` | the thread that notices workers without progress, and starts others |
-//! | `main` | the future that a thread drives; start and exit of a runtime |
+//! | `main` | driving a future on the calling thread; start and exit of a runtime |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
 //! only their leaves. `context.rs` tells the running code which runtime it is in. `gate.rs` and
-//! `budget.rs` decide when a future gives way. `foreign.rs` says how to call users' wakers.
+//! `budget.rs` decide when a future gives way. `foreign_wakers.rs` says how to call users' wakers.
 //! `os_thread.rs` asks the system about a thread.
 
 mod budget;
 pub(crate) mod context;
-pub(crate) mod foreign;
+pub(crate) mod foreign_wakers;
 pub(crate) mod gate;
 pub(crate) mod goroutine;
 mod idle;
@@ -44,3 +44,6 @@ mod queues;
 pub(crate) mod shared;
 pub(crate) mod timers;
 pub(crate) mod worker;
+
+// The name that `crate::sync` still uses.
+pub(crate) use foreign_wakers as foreign;

@@ -34,7 +34,7 @@ pub(super) const SHARDS: usize = 8;
 
 /// How many threads exit starts for the stragglers, one after the other: each may meet a destructor
 /// that does not end.
-pub(super) const MAX_DRAINERS: usize = 64;
+pub(super) const MAX_EXIT_WORKERS: usize = 64;
 
 /// The settings that `Builder` collects.
 pub(crate) struct Config {
@@ -102,7 +102,7 @@ impl Scheduler {
             threads: Arc::new(Threads::new()),
             nested_waits: NestedWaits::new(),
             timers: TimerQueue::new(clock::now()),
-            workers: (0..config.max_threads + MAX_DRAINERS).map(|_| OnceLock::new()).collect(),
+            workers: (0..config.max_threads + MAX_EXIT_WORKERS).map(|_| OnceLock::new()).collect(),
             ever_used: AtomicUsize::new(0),
             live_count_outside: std::array::from_fn(|_| LiveCount::new()),
             phase: AtomicU8::new(Phase::Running as u8),
@@ -174,6 +174,7 @@ impl Scheduler {
         }
     }
 
+    /// Pushes to the injector, and wakes a worker if that is needed. Any thread may call this.
     pub(super) fn inject(&self, task: RawTask) {
         self.injector.push(task);
         self.idle.notify();
@@ -304,8 +305,8 @@ impl Scheduler {
     }
 
     /// Requests a thread to drop what exit must drop, because no worker is free for that.
-    pub(super) fn request_drainer(&self) {
-        self.threads.requests.add_drainer();
+    pub(super) fn request_exit_worker(&self) {
+        self.threads.requests.add_exit_worker();
         self.idle.notify_monitor();
     }
 

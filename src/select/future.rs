@@ -72,7 +72,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 use crate::scheduler::gate::{self, Operation};
 use crate::select::cases::Cases;
 use crate::select::locks::Locks;
@@ -154,7 +154,7 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
         let withdraws = gate::is_withdrawing(cx.waker());
         // Cloning and dropping a waker may run user code, so no lock is held here.
         match claim {
-            Some(claim) => foreign::drop_waker(claim.set_waker(cx.waker())),
+            Some(claim) => foreign_wakers::drop_waker(claim.set_waker(cx.waker())),
             None => *claim = Some(Claim::new(cx.waker().clone())),
         }
         let claim = claim.as_ref().expect("it was made just now");
@@ -237,7 +237,7 @@ fn try_cases<'a, C: Cases<'a>>(
                 }
                 if let Some((output, wake)) = attempted {
                     if let Some(waker) = wake {
-                        foreign::wake(waker);
+                        foreign_wakers::wake(waker);
                     }
                     return Some(output);
                 }
@@ -266,7 +266,7 @@ fn try_channels_at_once<'a, C: Cases<'a>>(
         if let Some((output, wake)) = attempted {
             drop(locks);
             if let Some(waker) = wake {
-                foreign::wake(waker);
+                foreign_wakers::wake(waker);
             }
             return Some(output);
         }

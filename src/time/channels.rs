@@ -37,7 +37,7 @@ use crate::chan::sender::Sender;
 use crate::chan::waiters::SlotKey;
 use crate::clock;
 use crate::primitives::{Mutex, lock};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 use crate::scheduler::timers::timer::Timer;
 
 /// Returns a channel that gets the time once, when `duration` has passed.
@@ -217,7 +217,7 @@ impl Alarm {
         self.arm(armed);
         // Last, since a foreign waker may run any code.
         if let Some(waker) = wake {
-            foreign::wake(waker);
+            foreign_wakers::wake(waker);
         }
     }
 }

@@ -26,7 +26,7 @@ use std::task::Waker;
 use slab::Slab;
 
 use crate::primitives::{AtomicUsize, Mutex, Ordering, lock};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 
 pub(crate) struct Counter {
     number: AtomicUsize,
@@ -94,7 +94,7 @@ impl Counter {
         waiting.zeros += 1;
         let wakers = std::mem::take(&mut waiting.wakers);
         drop(waiting);
-        wakers.into_iter().for_each(|(_, waker)| foreign::wake(waker));
+        wakers.into_iter().for_each(|(_, waker)| foreign_wakers::wake(waker));
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl Counter {
             Some(_) | None => (true, Some(waker)),
         };
         drop(waiting);
-        foreign::drop_waker(unused);
+        foreign_wakers::drop_waker(unused);
         is_ready
     }
 
@@ -147,6 +147,6 @@ impl Counter {
         let waker = (ticket.zeros == waiting.zeros).then(|| waiting.wakers.remove(ticket.key));
         drop(waiting);
         // Outside the lock.
-        foreign::drop_waker(waker);
+        foreign_wakers::drop_waker(waker);
     }
 }

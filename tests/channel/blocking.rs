@@ -104,7 +104,7 @@ fn an_unhandled_panic_reaches_a_main_that_blocks() {
         })
     });
     assert_eq!(message(&*payload), Some("boom in a goroutine"));
-    assert!(tx.try_send(1).is_err(), "it has left the line");
+    assert!(tx.try_send(1).is_err(), "it has left the wait queue");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn send_from_an_empty_option_panics_at_its_line() {
 }
 
 #[test]
-fn an_aborted_goroutine_leaves_the_line() {
+fn an_aborted_goroutine_leaves_the_queue() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

@@ -153,7 +153,7 @@ fn a_channel_outlives_the_runtime_it_was_used_in() {
         spawn(async move { rx.recv().await });
         gorun::yield_now().await;
     });
-    // Whoever waited inside has left the line.
+    // Whoever waited inside has left the wait queue.
     assert_eq!(tx.try_send(1), Err(TrySendError::Full(1)));
     let thread = std::thread::spawn(move || rx.recv_blocking());
     tx.send_blocking(2).unwrap();

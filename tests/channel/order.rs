@@ -95,13 +95,13 @@ fn nobody_overtakes_a_receiver_that_was_given_a_value() {
 }
 
 #[test]
-fn leaving_from_any_place_in_the_line_leaves_the_others_in_order() {
+fn leaving_from_any_place_in_the_queue_leaves_the_others_in_order() {
     for gone in 0..4 {
         let (tx, rx) = channel(0);
         let mut recvs: Vec<_> = (0..4).map(|_| task::spawn(rx.recv())).collect();
         recvs.iter_mut().for_each(|recv| assert_pending!(recv.poll()));
         drop(recvs.remove(gone));
-        // The slot is used again, at the end of the line.
+        // The slot is used again, at the end of the wait queue.
         recvs.push(task::spawn(rx.recv()));
         assert_pending!(recvs[3].poll());
         (0..4).for_each(|n| tx.try_send(n).unwrap());

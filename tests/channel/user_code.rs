@@ -359,7 +359,7 @@ fn a_clone_that_panics_when_it_is_dropped_does_not_hide_the_end() {
 
 /// Of one that waits: when the new waker is cloned, and when the former one is dropped.
 #[test]
-fn wakers_that_panic_when_they_are_exchanged_leave_a_receive_in_the_line() {
+fn wakers_that_panic_when_they_are_exchanged_leave_a_receive_in_the_queue() {
     quiet();
     for when_cloned in [true, false] {
         let (tx, rx) = channel(0);

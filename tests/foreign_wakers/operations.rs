@@ -84,15 +84,15 @@ impl<F: Future + Unpin, O: Unpin> Future for Owned<F, O> {
     }
 }
 
-/// A place that is lent to a future, and dropped after it.
-struct Place<T>(*mut T);
+/// Memory that is lent to a future, and dropped after it.
+struct Lent<T>(*mut T);
 
 // SAFETY: it owns what it points at.
-unsafe impl<T: Send> Send for Place<T> {}
+unsafe impl<T: Send> Send for Lent<T> {}
 
-impl<T> Place<T> {
+impl<T> Lent<T> {
     fn new(value: T) -> Self {
-        Place(Box::into_raw(Box::new(value)))
+        Lent(Box::into_raw(Box::new(value)))
     }
 
     /// # Safety
@@ -104,7 +104,7 @@ impl<T> Place<T> {
     }
 }
 
-impl<T> Drop for Place<T> {
+impl<T> Drop for Lent<T> {
     fn drop(&mut self) {
         // SAFETY: it comes from a box, and nobody has a reference to it any more.
         drop(unsafe { Box::from_raw(self.0) });
@@ -154,12 +154,12 @@ pub(crate) fn send(tx: Arc<Sender<Value>>, value: Value, hooks: [Arc<Hook>; 2]) 
 }
 
 pub(crate) fn send_from(tx: Arc<Sender<Value>>, value: Value, hooks: [Arc<Hook>; 2]) -> Operation {
-    let (fate, place) = (value.fate(), Place::new(Some(value)));
-    // SAFETY: `Owned` drops the future first, and nobody else uses the place before.
-    let lent = unsafe { place.lend() };
+    let (fate, memory) = (value.fate(), Lent::new(Some(value)));
+    // SAFETY: `Owned` drops the future first, and nobody else uses the memory before.
+    let lent = unsafe { memory.lend() };
     // SAFETY: likewise.
     let future = unsafe { forever(&tx) }.send_from(lent);
-    let mut send = Owned { future, owner: (tx, place) };
+    let mut send = Owned { future, owner: (tx, memory) };
     let sent = fate.clone();
     let future = poll_fn(move |cx| {
         Pin::new(&mut send).poll(cx).map(|result| {
@@ -178,9 +178,9 @@ pub(crate) fn select(
     value: Value,
     hooks: [Arc<Hook>; 2],
 ) -> Operation {
-    let (fate, place) = (value.fate(), Place::new(Some(value)));
+    let (fate, memory) = (value.fate(), Lent::new(Some(value)));
     // SAFETY: `Owned` drops it first, and nobody else uses it before.
-    let lent = unsafe { place.lend() };
+    let lent = unsafe { memory.lend() };
     let sent = fate.clone();
     let block = async move {
         select! {
@@ -192,7 +192,7 @@ pub(crate) fn select(
             }
         }
     };
-    let owned = Owned { future: Box::pin(block), owner: place };
+    let owned = Owned { future: Box::pin(block), owner: memory };
     Operation { fates: vec![fate], is_block: true, ..Operation::new(owned, hooks) }
 }
 
@@ -238,9 +238,9 @@ pub(crate) fn join_all(set: JoinSet<u32>, hooks: [Arc<Hook>; 2]) -> Operation {
     struct All {
         next: Option<Next>,
         left: usize,
-        set: Place<JoinSet<u32>>,
+        set: Lent<JoinSet<u32>>,
     }
-    let mut all = All { next: None, left: set.len(), set: Place::new(set) };
+    let mut all = All { next: None, left: set.len(), set: Lent::new(set) };
     let future = poll_fn(move |cx| {
         let all = &mut all;
         loop {

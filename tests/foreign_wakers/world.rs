@@ -30,6 +30,12 @@ use crate::values::{Ledger, Value};
 const MANY: usize = 12;
 const PERMITS: usize = 3;
 
+/// Numbers below this one need no runtime. A new operation takes the number there, and those after
+/// it move.
+const OUTSIDE: usize = 24;
+const ALL: usize = 33;
+const PAUSE: usize = ALL - 1;
+
 /// Where the thread is.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
@@ -51,8 +57,8 @@ pub(crate) struct World {
     group: Arc<WaitGroup>,
     /// How often it is to be counted down.
     owed: AtomicUsize,
-    /// Dropped, these let goroutines complete.
-    gates: Mutex<Vec<Sender<()>>>,
+    /// Goroutines that wait until their sender is dropped.
+    held_back: Mutex<Vec<Sender<()>>>,
     ledger: Arc<Ledger>,
 }
 
@@ -102,7 +108,7 @@ pub(crate) fn follow(bytes: &[u8], place: Place<'_>, schedule: Schedule) -> usiz
         notify: Arc::default(),
         group: Arc::new(WaitGroup::new()),
         owed: AtomicUsize::new(0),
-        gates: Mutex::default(),
+        held_back: Mutex::default(),
         ledger: Arc::default(),
     });
     while !bytes.is_empty() {
@@ -140,7 +146,7 @@ fn until(condition: impl Fn() -> bool) {
 
 impl World {
     fn step(self: &Arc<Self>, bytes: &mut Bytes<'_>, place: Place<'_>) {
-        let kinds = if self.is_inside { 33 } else { 24 };
+        let kinds = if self.is_inside { ALL } else { OUTSIDE };
         let channel = &self.channels[bytes.below(self.channels.len())];
         match bytes.below(kinds) {
             0 => self.try_send(channel),
@@ -152,14 +158,14 @@ impl World {
                 self.owed.fetch_add(1, Ordering::SeqCst);
             }
             5 => self.done(),
-            6 => self.open_a_gate(),
+            6 => self.let_one_go(),
             7 => self.drop_operation(bytes.below(MANY)),
             8..13 => self.poll(bytes.below(MANY), Some(bytes.below(2)), place, bytes.below(4) == 0),
             13 => self.poll(bytes.below(MANY), None, place, false),
             22 => self.give_back(),
             23 => self.notify(bytes.below(4) == 0),
             // Goroutines complete, and timers ring.
-            32 => std::thread::sleep(Duration::from_micros(100)),
+            PAUSE => std::thread::sleep(Duration::from_micros(100)),
             kind => {
                 if let Some(operation) = self.operation(kind, channel, bytes) {
                     let place_of = self.operations.lock().unwrap().len();
@@ -183,7 +189,7 @@ impl World {
                 self.done();
                 self.give_back();
                 self.notify(choice.is_multiple_of(4));
-                self.open_a_gate();
+                self.let_one_go();
             }
             Deed::DropOperation => self.drop_operation(choice),
             Deed::Spawn if self.is_inside => drop(gorun_spawn()),
@@ -260,9 +266,9 @@ impl World {
         if all { self.notify.notify_all() } else { self.notify.notify_one() }
     }
 
-    fn open_a_gate(&self) {
-        let gate = self.gates.lock().unwrap().pop();
-        drop(gate);
+    fn let_one_go(&self) {
+        let sender = self.held_back.lock().unwrap().pop();
+        drop(sender);
     }
 
     // What waits.
@@ -321,10 +327,10 @@ impl World {
     }
 
     fn goroutine_s_future(&self) -> impl Future<Output = u32> + Send + 'static {
-        let (gate, opens) = channel(0);
-        self.gates.lock().unwrap().push(gate);
+        let (sender, end) = channel(0);
+        self.held_back.lock().unwrap().push(sender);
         async move {
-            opens.recv().await;
+            end.recv().await;
             7
         }
     }
@@ -401,8 +407,8 @@ impl World {
             self.poll_with(operation, Some(0), &waker);
         }
         // Everybody comes to an end who does not wait for a channel.
-        while !self.gates.lock().unwrap().is_empty() {
-            self.open_a_gate();
+        while !self.held_back.lock().unwrap().is_empty() {
+            self.let_one_go();
         }
         while self.owed.load(Ordering::SeqCst) > 0 {
             self.done();

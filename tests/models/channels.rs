@@ -1,10 +1,10 @@
 //! Channels without `select!`: nobody waits for ever (a deadlock, for loom), and no value is lost.
 //!
-//! Seen to fail with any one of these: `leave` without giving the value back ("lost"), or without
+//! Seen to fail with any one of these: `cancel` without giving the value back ("lost"), or without
 //! waking the next receiver (deadlock); `close` that serves no receivers, or no senders (deadlock);
 //! `receive` that does not wake the sender it serves, or that does not pull the value of one into the
-//! room it makes (deadlock); a notice that joins the line under another lock than the one under which its
-//! value was left (deadlock), or that `close` does not serve (deadlock).
+//! room it makes (deadlock); a notice that joins the wait queue under another lock than the one under
+//! which its value was left (deadlock), or that `close` does not serve (deadlock).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

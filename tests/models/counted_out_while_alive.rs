@@ -22,9 +22,9 @@ enum Mistake {
     SpawnedFirst,
     /// A goroutine that a poll spawns is counted after that poll's own end.
     ChildCountedLate,
-    /// A foreign spawner looks at the phase, and then counts.
+    /// An outside spawner looks at the phase, and then counts.
     LookBeforeCounting,
-    /// A foreign spawner may see an old phase.
+    /// An outside spawner may see an old phase.
     RelaxedPhase,
 }
 

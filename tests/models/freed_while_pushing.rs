@@ -1,4 +1,4 @@
-//! A foreign wake against the end of the runtime: the argument at the top of `task.rs`.
+//! A wake from outside against the end of the runtime: the argument at the top of `task.rs`.
 //!
 //! The runtime is a stand-in with a count of references. Whoever uses it reads its memory, and the
 //! last reference writes to it, so loom finds a use that is not over when the runtime is freed.
@@ -16,7 +16,7 @@ use crate::primitives::{AtomicUsize, Mutex, Ordering, fence, lock};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mistake {
     None,
-    /// A foreign wake pushes without a reference of its own.
+    /// A wake from outside pushes without a reference of its own.
     NoReference,
     /// It takes the reference when the goroutine is no longer in its hand.
     ReferenceAfterPush,

@@ -60,7 +60,7 @@ pub(crate) mod context {
     }
 }
 
-pub(crate) mod foreign {
+pub(crate) mod foreign_wakers {
     use std::task::Waker;
 
     pub(crate) fn wake(waker: Waker) {
@@ -71,3 +71,6 @@ pub(crate) mod foreign {
         drop(waker);
     }
 }
+
+// The name that `crate::sync` still uses.
+pub(crate) use foreign_wakers as foreign;

@@ -4,7 +4,7 @@
 //! commits whatever the claim says, or although it says `BUSY`; a take-over that leaves it `WAITING`
 //! ("twice", or "lost"); a take-over that overlooks what a partner has decided (deadlock); `close` that
 //! passes over selects (deadlock); a dropped select whose value is not given back ("lost"); a busy
-//! select that is taken out of the line (deadlock); a decided one that was taken out, and is unlinked
+//! select that is taken out of the wait queue (deadlock); a decided one that was taken out, and is unlinked
 //! again when it leaves (deadlock, or "lost"). With `WAITING` set after the locks are free they do not
 //! end.
 
@@ -151,9 +151,9 @@ fn a_foreign_future_and_a_partner_agree() {
 }
 
 /// The foreign future asks for a second poll, and is never ready. A partner that comes in between
-/// finds the select busy, and leaves; the next one must find it in the line.
+/// finds the select busy, and leaves; the next one must find it in the wait queue.
 #[test]
-fn a_select_that_was_busy_is_still_in_the_line() {
+fn a_select_that_was_busy_is_still_in_the_queue() {
     explore(Some(3), || {
         let core = Arc::new(Core::new(0));
         let partner = thread::spawn({
@@ -243,7 +243,7 @@ fn a_send_that_is_passed_over_gives_its_value_back() {
             let b = b.clone();
             move || block_on(Send::new(&b, 3)).is_ok()
         });
-        assert_eq!(block_on(Recv::new(&b)), Some(3), "nobody else is in the line");
+        assert_eq!(block_on(Recv::new(&b)), Some(3), "nobody else is in the wait queue");
         assert!(sender.join().unwrap());
     });
 }

@@ -11,7 +11,7 @@
 //!   time: a deadlock in `one_cover_comes_for_a_worker_that_is_back`; the first two also in
 //!   `the_monitor_misses_no_request`.
 //! - `to_start` that starts what is wanted: "too many have been started".
-//! - `drainer_started` as a store of zero: "a drainer is not counted".
+//! - `exit_worker_started` as a store of zero: "an exit worker is not counted".
 //! - `note_refusal` as a load and a store, `take_refusal` that leaves what it has taken: "2 reports".
 //! - `take_wakes` that leaves what it has taken: "called 3 times".
 //! - `add_wakes` that replaces what is there, or forgets what comes too late, as it once did; `end_wakes`
@@ -38,7 +38,7 @@ enum Mistake {
     SignalBeforeNote,
     /// The monitor starts one cover for each signal.
     OneCoverForEachSignal,
-    /// It counts a drainer as started before it counts it as a worker.
+    /// It counts an exit worker as started before it counts it as a worker.
     StartedBeforeCounted,
     /// Exit looks at the workers before it looks at the requests.
     WorkersReadFirst,
@@ -158,7 +158,7 @@ impl World {
 
     /// `Monitor::serve`.
     fn serve(&self) {
-        self.start_drainers();
+        self.start_exit_workers();
         self.report_noted_refusal();
         let wakers = self.requests.take_wakes();
         if !wakers.is_empty() {
@@ -166,14 +166,14 @@ impl World {
         }
     }
 
-    fn start_drainers(&self) {
-        while !self.has_ended() && self.requests.drainers() > 0 {
+    fn start_exit_workers(&self) {
+        while !self.has_ended() && self.requests.exit_workers() > 0 {
             if self.mistake == Mistake::StartedBeforeCounted {
-                self.requests.drainer_started();
+                self.requests.exit_worker_started();
                 self.idle.worker_added();
             } else {
                 self.idle.worker_added();
-                self.requests.drainer_started();
+                self.requests.exit_worker_started();
             }
         }
     }
@@ -261,19 +261,19 @@ fn two_workers_block(mistake: Mistake) {
     });
 }
 
-/// Two threads have wakers called, and one of them requests a drainer. Nothing ends.
+/// Two threads have wakers called, and one of them requests an exit worker. Nothing ends.
 fn two_threads_request(mistake: Mistake) {
     explore(Some(3), move || {
         let world = Arc::new(World::new(0, mistake));
         let threads: Vec<_> = [false, true]
             .into_iter()
-            .map(|requests_a_drainer| {
+            .map(|requests_an_exit_worker| {
                 let world = world.clone();
                 thread::spawn(move || {
                     let (calls, wakers) = Calls::new();
                     world.request(|requests| requests.add_wakes(wakers)).unwrap();
-                    if requests_a_drainer {
-                        world.request(ThreadRequests::add_drainer);
+                    if requests_an_exit_worker {
+                        world.request(ThreadRequests::add_exit_worker);
                     }
                     calls
                 })
@@ -282,7 +282,7 @@ fn two_threads_request(mistake: Mistake) {
         let mut called = 0;
         while called < 2 || world.idle.working() == 0 {
             world.idle.park_monitor(None);
-            world.start_drainers();
+            world.start_exit_workers();
             let wakers = world.requests.take_wakes();
             called += wakers.len();
             wakers.into_iter().for_each(Waker::wake);
@@ -342,43 +342,43 @@ fn one_cover_comes_for_a_worker_that_is_back() {
     });
 }
 
-/// Exit requests two drainers, and looks whether they help: each counts from the request on, and while
-/// it starts.
-fn two_drainers_start(mistake: Mistake) {
+/// Exit requests two exit workers, and looks whether they help: each counts from the request on, and
+/// while it starts.
+fn two_exit_workers_start(mistake: Mistake) {
     explore(Some(3), move || {
         let world = Arc::new(World::new(0, mistake));
         let monitor = world.start_monitor();
-        world.request(ThreadRequests::add_drainer);
-        world.request(ThreadRequests::add_drainer);
+        world.request(ThreadRequests::add_exit_worker);
+        world.request(ThreadRequests::add_exit_worker);
         // `Scheduler::observe`.
         let (starting, working) = match mistake {
             Mistake::WorkersReadFirst => {
                 let working = world.idle.working();
-                (world.requests.drainers(), working)
+                (world.requests.exit_workers(), working)
             }
-            _ => (world.requests.drainers(), world.idle.working()),
+            _ => (world.requests.exit_workers(), world.idle.working()),
         };
-        assert!(starting + working >= 2, "a drainer is not counted");
+        assert!(starting + working >= 2, "an exit worker is not counted");
         world.end();
         monitor.join().unwrap();
     });
 }
 
 #[test]
-fn a_drainer_that_starts_is_counted() {
-    two_drainers_start(Mistake::None);
+fn an_exit_worker_that_starts_is_counted() {
+    two_exit_workers_start(Mistake::None);
 }
 
 #[test]
-#[should_panic(expected = "a drainer is not counted")]
-fn a_drainer_counted_too_late_is_found_out() {
-    two_drainers_start(Mistake::StartedBeforeCounted);
+#[should_panic(expected = "an exit worker is not counted")]
+fn an_exit_worker_counted_too_late_is_found_out() {
+    two_exit_workers_start(Mistake::StartedBeforeCounted);
 }
 
 #[test]
-#[should_panic(expected = "a drainer is not counted")]
-fn a_drainer_looked_for_too_late_is_found_out() {
-    two_drainers_start(Mistake::WorkersReadFirst);
+#[should_panic(expected = "an exit worker is not counted")]
+fn an_exit_worker_looked_for_too_late_is_found_out() {
+    two_exit_workers_start(Mistake::WorkersReadFirst);
 }
 
 /// What main itself requests at the end, it need not do itself.

@@ -1,9 +1,9 @@
 //! Operations whose `timeout` has elapsed: what is reported as late has not happened, and what happened is
 //! reported.
 //!
-//! Seen to fail with any one of these: a receive that leaves the line without looking whether it has been
-//! served ("sent, and not received"); a send that withdraws by saying pending only ("received, and not
-//! sent"); a select that goes on to wait after it has withdrawn (likewise); one that withdraws and does
+//! Seen to fail with any one of these: a receive that leaves the wait queue without looking whether it
+//! has been served ("sent, and not received"); a send that withdraws by saying pending only ("received, and
+//! not sent"); a select that goes on to wait after it has withdrawn (likewise); one that withdraws and does
 //! not look at its channels again when it is polled again (deadlock).
 
 use std::future::Future;

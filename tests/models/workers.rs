@@ -429,7 +429,7 @@ impl Worker {
 
     /// `RunLoop::find_task`; `None` at the end, or if it is to leave.
     pub(crate) fn find_task(&mut self) -> Option<Found> {
-        self.task_at_hand().or_else(|| self.search(false, false))
+        self.own_or_injected_task().or_else(|| self.search(false, false))
     }
 
     /// The same after steals that were tiny; then nothing was at hand a moment ago.
@@ -450,7 +450,7 @@ impl Worker {
         loop {
             let found = match mode {
                 // Others' next slots it leaves alone.
-                Mode::Searching => self.task_at_hand(),
+                Mode::Searching => self.own_or_injected_task(),
                 Mode::BackingOff | Mode::Waiting => None,
             };
             if found.is_some() || world.has_ended() {
@@ -472,7 +472,7 @@ impl Worker {
         }
     }
 
-    fn task_at_hand(&self) -> Option<Found> {
+    fn own_or_injected_task(&self) -> Option<Found> {
         if self.world.has_ended() {
             return None;
         }

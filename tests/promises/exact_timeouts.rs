@@ -325,7 +325,7 @@ const WAYS: &[(&str, Way)] = &[
 ];
 
 /// So many sends, and a neighbour that is always ready, have one limit. At one of the polls, perhaps the last,
-/// all that are in line are received. Returns how many that were, and how many were reported.
+/// all that are in the wait queue are received. Returns how many that were, and how many were reported.
 async fn send_beside_a_pump(
     way: Way,
     count: usize,
@@ -345,7 +345,7 @@ async fn send_beside_a_pump(
         }
         Poll::<()>::Pending
     });
-    // At the first poll it leaves the budget to the sends, so that they get in line.
+    // At the first poll it leaves the budget to the sends, so that they enter the wait queue.
     let mut begins = false;
     let pump = async {
         poll_fn(|_| match replace(&mut begins, true) {

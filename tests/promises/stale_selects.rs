@@ -1,5 +1,5 @@
-//! Selects that have been decided, and have not run since, in the line of a channel that others use: a
-//! partner that comes there does not pass over all of them each time.
+//! Selects that have been decided, and have not run since, in the wait queue of a channel that others use:
+//! a partner that comes there does not pass over all of them each time.
 
 use std::future::pending;
 use std::sync::Arc;

@@ -85,7 +85,7 @@ mod cost {
             for _ in 0..TICKERS {
                 let (ticks, (tx, rx)) = (tick(MILLI), channel(0));
                 let other = spawn(async move { tx.send(()).await });
-                // It waits in both lines, and the other case comes first, if this does not take long.
+                // It waits in both queues, and the other case comes first, if this does not take long.
                 select! {
                     value = rx.recv() => assert!(value.is_some()),
                     tick = ticks.recv() => assert!(tick.is_some()),

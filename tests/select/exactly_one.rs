@@ -207,7 +207,7 @@ fn a_future_that_is_ready_wins_over_a_partner_that_came_meanwhile() {
 }
 
 #[test]
-fn a_panic_of_a_future_leaves_the_lines() {
+fn a_panic_of_a_future_leaves_the_queues() {
     crate::common::quiet();
     let (tx, rx) = channel::<u32>(0);
     let mut polls = 0;

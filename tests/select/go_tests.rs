@@ -180,9 +180,9 @@ fn two_sends_to_the_same_channel_are_chosen_at_random() {
     }
 }
 
-/// `TestSelectDuplicateChannel`: leaving a line in which one stands twice leaves the others there.
+/// `TestSelectDuplicateChannel`: leaving a wait queue in which one stands twice leaves the others there.
 #[test]
-fn one_that_stood_twice_in_a_line_leaves_the_other_in_it() {
+fn one_that_stood_twice_in_a_queue_leaves_the_other_in_it() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

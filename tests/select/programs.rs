@@ -51,10 +51,10 @@ fn no_value_of_a_select_is_sent_twice_though_four_wait_for_it() {
     }
 }
 
-/// `test/chan/select6.go`: a select that stood last in a line, behind another, and got its value
+/// `test/chan/select6.go`: a select that stood last in a wait queue, behind another, and got its value
 /// elsewhere. Who stood before it, and who comes after it, are served.
 #[test]
-fn the_last_in_a_line_that_leaves_it_cuts_off_neither_those_before_nor_those_after() {
+fn the_last_in_a_queue_that_leaves_it_cuts_off_neither_those_before_nor_those_after() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

@@ -67,9 +67,9 @@ impl Drop for Kept {
     }
 }
 
-/// A future that does something at a channel in each poll, and is ready when a gate is open.
+/// A future that does something at a channel in each poll, and is ready when a switch is on.
 pub(crate) struct Other {
-    pub(crate) is_open: Rc<Cell<bool>>,
+    pub(crate) is_on: Rc<Cell<bool>>,
     pub(crate) meddler: Meddler,
     pub(crate) meddlings: Rc<RefCell<Vec<Meddling>>>,
 }
@@ -101,7 +101,7 @@ impl Future for Other {
             }
         };
         self.meddlings.borrow_mut().extend(meddling);
-        if self.is_open.get() { Poll::Ready(()) } else { Poll::Pending }
+        if self.is_on.get() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

@@ -6,18 +6,18 @@
 //!
 //! Seen to find each of these, within a hundred sequences:
 //!
-//! - in `chan/core.rs`: a buffer filled beyond its capacity, or not refilled, when senders wait; a
-//!   value given back at the tail, or not to the next receiver, or without waking it; `close` that
-//!   spares the senders, or the receivers; the last receiver that does not drop the buffer; the
-//!   last sender that does not close; a value put into the buffer although a receiver waits; closed
+//! - in `chan/state.rs` and `chan/core.rs`: a buffer filled beyond its capacity, or not refilled, when
+//!   senders wait; a value given back at the tail, or not to the next receiver, or without waking it;
+//!   `close` that spares the senders, or the receivers; the last receiver that does not drop the buffer;
+//!   the last sender that does not close; a value put into the buffer although a receiver waits; closed
 //!   before the buffer is empty; a waiter that keeps its first waker;
-//! - in `chan/waiters.rs`: the last served first; the upper half of a case's number lost; a line
-//!   that does not forget its last; in `chan/receiver.rs`: a stream that keeps its place while the
+//! - in `chan/waiters.rs`: the last served first; the upper half of a case's number lost; a wait
+//!   queue that does not forget its last; in `chan/receiver.rs`: a stream that keeps its place while the
 //!   receiver is used otherwise;
 //! - in `chan/claim.rs`: a take-over that overlooks a decision, or leaves it to others to decide; a
 //!   partner that decides for a busy select; a select that keeps its first waker;
 //! - in `select/` and the futures: no second look; a partner that is not woken, in either look; a
-//!   value lost by an attempt to send it; a case that joins its line again; a send that was
+//!   value lost by an attempt to send it; a case that joins its wait queue again; a send that was
 //!   committed and is then sent as a case; a receive that keeps its place when it becomes a case.
 //!
 //! Not to be found here, with one thread: `default` taken after the first look, `WAITING` set
@@ -43,9 +43,9 @@ pub(crate) enum Case {
         /// By `send_from`: it is never given back, but stays.
         stays: bool,
     },
-    /// A future that is ready when this gate is open.
+    /// A future that is ready when this switch is on.
     Other {
-        gate: usize,
+        switch: usize,
     },
     Disabled,
 }
@@ -78,7 +78,7 @@ struct Channel {
     capacity: usize,
     buffer: VecDeque<u32>,
     /// Senders and receivers, each with the number of a case.
-    lines: [VecDeque<(Name, usize)>; 2],
+    queues: [VecDeque<(Name, usize)>; 2],
     /// How many senders and receivers there are.
     handles: [usize; 2],
     is_closed: bool,
@@ -104,25 +104,25 @@ enum State {
 pub(crate) struct Model {
     channels: Vec<Channel>,
     waiters: BTreeMap<Name, Waiter>,
-    pub(crate) gates: Vec<bool>,
+    pub(crate) switches: Vec<bool>,
     /// How often each waker has been woken.
     pub(crate) wakes: Vec<usize>,
     names: usize,
 }
 
 impl Model {
-    pub(crate) fn new(capacities: &[usize], gates: usize) -> Self {
+    pub(crate) fn new(capacities: &[usize], switches: usize) -> Self {
         let channel = |&capacity| Channel {
             capacity,
             buffer: VecDeque::new(),
-            lines: Default::default(),
+            queues: Default::default(),
             handles: [1; 2],
             is_closed: false,
         };
         Model {
             channels: capacities.iter().map(channel).collect(),
             waiters: BTreeMap::new(),
-            gates: vec![false; gates],
+            switches: vec![false; switches],
             wakes: Vec::new(),
             names: 0,
         }
@@ -258,7 +258,7 @@ impl Model {
         }
         let Waiter { state, cases, .. } = self.waiter(name);
         if let State::Decided(case, outcome) = state {
-            // Of several receives from one channel it may be any: they came into line at random.
+            // Of several receives from one channel it may be any: they entered the queue at random.
             let is_alike = |other: usize| match (&cases[*case], &cases[other]) {
                 (Case::Receive { channel }, Case::Receive { channel: other }) => channel == other,
                 _ => *case == other,
@@ -277,7 +277,7 @@ impl Model {
             Poll::Ready((case, outcome)) => {
                 let expected = self.attempt(name, *case);
                 assert_eq!(Some(outcome), expected.as_ref(), "what case {case} can come to");
-                self.leave_lines(name);
+                self.leave_queues(name);
                 self.waiters.remove(&name).map(|waiter| waiter.cases)
             }
             Poll::Pending => {
@@ -285,7 +285,7 @@ impl Model {
                 let waiter = self.waiter(name);
                 (waiter.state, waiter.waker) = (State::Waiting, waker);
                 if !waits_already {
-                    self.join_lines(name);
+                    self.join_queues(name);
                 }
                 None
             }
@@ -331,14 +331,14 @@ impl Model {
                 Err(TrySendError::Closed(_)) => Some(self.take_unsent(name, case)),
                 Err(TrySendError::Full(_)) => None,
             },
-            Case::Other { gate } => self.gates[gate].then_some(Outcome::Ready),
+            Case::Other { switch } => self.switches[switch].then_some(Outcome::Ready),
             Case::Disabled => None,
         }
     }
 
     /// Gives up, and keeps its unsent values. What was received goes to the next, or back.
     fn leave(&mut self, name: Name) {
-        self.leave_lines(name);
+        self.leave_queues(name);
         match std::mem::replace(&mut self.waiter(name).state, State::Busy) {
             State::Decided(case, Outcome::Received(Some(value))) => {
                 let Case::Receive { channel } = self.waiter(name).cases[case] else {
@@ -362,31 +362,31 @@ impl Model {
 
     // Lines.
 
-    fn join_lines(&mut self, name: Name) {
+    fn join_queues(&mut self, name: Name) {
         for (number, case) in self.waiters[&name].cases.iter().enumerate() {
             let (channel, side) = match *case {
                 Case::Receive { channel } => (channel, Side::Receivers),
                 Case::Send { channel, .. } => (channel, Side::Senders),
                 Case::Other { .. } | Case::Disabled => continue,
             };
-            self.channels[channel].lines[side as usize].push_back((name, number));
+            self.channels[channel].queues[side as usize].push_back((name, number));
         }
     }
 
-    fn leave_lines(&mut self, name: Name) {
-        for line in self.channels.iter_mut().flat_map(|channel| &mut channel.lines) {
-            line.retain(|(other, _)| *other != name);
+    fn leave_queues(&mut self, name: Name) {
+        for queue in self.channels.iter_mut().flat_map(|channel| &mut channel.queues) {
+            queue.retain(|(other, _)| *other != name);
         }
     }
 
-    /// The first in a line for whom others may decide.
+    /// The first in a wait queue for whom others may decide.
     fn first(&self, channel: usize, side: Side) -> Option<(Name, usize)> {
-        let mut line = self.channels[channel].lines[side as usize].iter();
-        line.find(|(name, _)| self.waiters[name].state == State::Waiting).copied()
+        let mut queue = self.channels[channel].queues[side as usize].iter();
+        queue.find(|(name, _)| self.waiters[name].state == State::Waiting).copied()
     }
 
     fn decide(&mut self, name: Name, case: usize, outcome: Outcome) {
-        self.leave_lines(name);
+        self.leave_queues(name);
         let waiter = self.waiter(name);
         waiter.state = State::Decided(case, outcome);
         let waker = waiter.waker;

@@ -23,7 +23,7 @@ use crate::model::{Case, Meddling, Model, Name, Outcome, Side};
 use crate::wakes::Wakes;
 
 const CAPACITIES: [usize; 5] = [0, 1, 2, 3, 8];
-const GATES: usize = 2;
+const SWITCHES: usize = 2;
 /// More senders, receivers or operations than that are not made.
 const MANY: usize = 10;
 
@@ -42,7 +42,7 @@ struct World {
     senders: Vec<(usize, Sender<Value>)>,
     receivers: Vec<Listener>,
     operations: Vec<Operation>,
-    gates: [Rc<Cell<bool>>; GATES],
+    switches: [Rc<Cell<bool>>; SWITCHES],
     meddlings: Rc<RefCell<Vec<Meddling>>>,
     source: Rc<Source>,
     wakes: Wakes,
@@ -74,7 +74,7 @@ struct Owned {
     left: Vec<Rc<Cell<Option<Value>>>>,
 }
 
-/// Several sends to one channel come into its line at random, and the model could not know which
+/// Several sends to one channel come into its wait queue at random, and the model could not know which
 /// value is the first. (As for receives it does not matter.)
 fn disable_repeated_sends(parts: &mut [Part], cases: &mut [Case]) {
     let mut seen = Vec::new();
@@ -94,11 +94,11 @@ impl World {
         let capacities: Vec<_> =
             (0..channels).map(|_| CAPACITIES[bytes.below(CAPACITIES.len())]).collect();
         let mut world = World {
-            model: Model::new(&capacities, GATES),
+            model: Model::new(&capacities, SWITCHES),
             senders: Vec::new(),
             receivers: Vec::new(),
             operations: Vec::new(),
-            gates: Default::default(),
+            switches: Default::default(),
             meddlings: Rc::default(),
             source: Rc::default(),
             wakes: Wakes::default(),
@@ -120,7 +120,7 @@ impl World {
             2 => self.clone_receiver(bytes),
             3 => self.drop_receiver(bytes),
             4 => self.close(bytes),
-            5 => self.turn_gate(bytes),
+            5 => self.turn_switch(bytes),
             6..12 => self.try_send(bytes),
             12..18 => self.try_receive(bytes),
             18..24 => self.start_alone(bytes),
@@ -270,12 +270,12 @@ impl World {
 
     // What happens at once.
 
-    fn turn_gate(&mut self, bytes: &mut Bytes<'_>) {
-        let gate = bytes.below(GATES);
-        let is_open = !self.model.gates[gate];
-        self.log.note(format_args!("gate {gate}: {}", if is_open { "open" } else { "shut" }));
-        self.gates[gate].set(is_open);
-        self.model.gates[gate] = is_open;
+    fn turn_switch(&mut self, bytes: &mut Bytes<'_>) {
+        let switch = bytes.below(SWITCHES);
+        let is_on = !self.model.switches[switch];
+        self.log.note(format_args!("switch {switch}: {}", if is_on { "on" } else { "off" }));
+        self.switches[switch].set(is_on);
+        self.model.switches[switch] = is_on;
     }
 
     fn try_send(&mut self, bytes: &mut Bytes<'_>) {
@@ -465,11 +465,11 @@ impl World {
                 Case::Send { channel, value: Some(number), stays }
             }),
             Kind::Other => {
-                let gate = bytes.below(GATES);
+                let switch = bytes.below(SWITCHES);
                 let meddler = self.meddler(bytes, &mut part, owned);
-                let (is_open, meddlings) = (self.gates[gate].clone(), self.meddlings.clone());
-                part.other = Some(Other { is_open, meddler, meddlings });
-                Some(Case::Other { gate })
+                let (is_on, meddlings) = (self.switches[switch].clone(), self.meddlings.clone());
+                part.other = Some(Other { is_on, meddler, meddlings });
+                Some(Case::Other { switch })
             }
             Kind::Disabled => None,
         };

@@ -1,4 +1,4 @@
-//! A foreign future, and a foreign thread that wakes those who await it: once, twice, later, or long
+//! A foreign future, and an outside thread that wakes those who await it: once, twice, later, or long
 //! after they have gone.
 
 use std::collections::VecDeque;

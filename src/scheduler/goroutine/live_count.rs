@@ -1,7 +1,7 @@
 //! How many goroutines are alive, without a counter that all workers share.
 //!
 //! Each worker counts the goroutines spawned and finished inside polls on it, in cells that only it
-//! writes. All other code (main, foreign threads, destructors that run after a goroutine completed)
+//! writes. All other code (main, outside threads, destructors that run after a goroutine completed)
 //! counts in shared pairs with read-modify-writes. There are several such pairs, so that threads do
 //! not contend for one.
 //!

@@ -1,5 +1,6 @@
 //! Which queue a goroutine goes to when it is spawned or woken: the calling worker's own, or the
-//! injector.
+//! injector. A wake on a thread of no runtime, or of another one, does not come here:
+//! `task::schedule` injects it.
 
 #![forbid(unsafe_code)]
 

@@ -42,7 +42,7 @@
 //! - The argument "a closed task cannot be woken": the push may still be going on when another
 //!   thread has run and freed its `Runnable`. That is the use after free that async-executor fixed
 //!   in 1.14.1.
-//! - Counting pushes in and out and waiting for them at exit: exit would wait for foreign threads.
+//! - Counting pushes in and out and waiting for them at exit: exit would wait for outside threads.
 //! - Recycling schedulers for ever: a leak by design.
 
 #![allow(unsafe_code)]
@@ -187,8 +187,9 @@ fn into_raw_task(runnable: Runnable<Meta>) -> RawTask {
     runnable.into_raw().as_ptr().expose_provenance()
 }
 
-/// `async-task` calls this when a goroutine was woken. A function item is zero-sized, so nothing is
-/// cloned for it.
+/// `async-task` calls this when a goroutine was woken. On a thread of this runtime `push.rs`
+/// chooses the queue; any other thread injects. A function item is zero-sized, so nothing is cloned
+/// for it.
 fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     // Read before the push: after it, another thread may run, complete and free the goroutine.
     let scheduler = runnable.metadata().scheduler();

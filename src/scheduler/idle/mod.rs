@@ -28,11 +28,11 @@
 //!
 //! ```text
 //!              begin_search (at most half of those awake)
-//!    running ─────────────────────────────────────► searching
-//!       ▲ ▲            found work: end_search           │
-//!       │ └─────────────────────────────────────────────┤ found nothing: sleep
-//!       │                                               ▼
-//!       └── (search, as a woken worker) ◄────────── sleeping ◄── a runner that may not search
+//!    running ─────────────────────────────────────► searching ◄───────────┐
+//!       ▲              found work: end_search           │                 │ signal: counts as
+//!       └───────────────────────────────────────────────┤ found nothing:  │ a searcher
+//!                                                       ▼ sleep           │
+//!    a runner that may not search ────────────────► sleeping ─────────────┘
 //! ```
 //!
 //! 1. (`notify`) A pusher publishes the work and reads the word. If a worker searches, the pusher
@@ -142,7 +142,7 @@ fn field(word: u64, unit: u64) -> usize {
     (word / unit) as usize & 0xFFFF
 }
 
-/// Whether a worker searches, or none sleeps and the monitor is awake.
+/// Whether a worker searches, or none sleeps and the monitor is awake (one comparison).
 #[inline]
 fn needs_no_wake(word: u64) -> bool {
     field(word, SEARCHING) > 0 || word / SLEEPING == MONITOR_AWAKE / SLEEPING

@@ -1,4 +1,4 @@
-//! Where a worker sleeps, and whether it is available.
+//! Where a worker or the monitor sleeps, and whether a worker is available.
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ pub(crate) enum Signal {
     Wake,
 }
 
-/// Where a worker sleeps, with its availability. It holds at most one signal.
+/// Where a worker or the monitor sleeps, with a worker's availability. It holds at most one signal.
 pub(crate) struct Parker {
     availability: AtomicU32,
     signal: Mutex<Option<Signal>>,

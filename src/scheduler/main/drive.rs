@@ -23,7 +23,8 @@ use crate::scheduler::shared::Scheduler;
 const SLEEPS_AFTER_CONTENTION: u32 = 64;
 
 /// Polls `future` until it is ready. Returns `None` if `interrupted` returns true first, between
-/// two polls. The code that makes `interrupted` true unparks the thread.
+/// two polls. The code that makes `interrupted` true unparks the thread. Only an unhandled panic
+/// that unwinds main interrupts; exit does not.
 pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,
@@ -82,7 +83,7 @@ impl Driving {
         let inside = context::with_inside(|context| {
             let context = context?;
             let former = context.driver.replace(Some(driver.clone()));
-            let former_waker = context.driving.replace(WakerId::of(waker));
+            let former_waker = context.driver_waker.replace(WakerId::of(waker));
             budget = context.budget.left();
             Some((context.scheduler.clone(), former, former_waker))
         });
@@ -128,7 +129,7 @@ impl Drop for Driving {
         context::with_inside(|context| {
             let context = context.expect("it was there before");
             context.driver.replace(former);
-            context.driving.set(former_waker);
+            context.driver_waker.set(former_waker);
             // For the outer poll this was one operation. A goroutine that exit drops does no other.
             let is_dropped_next = scheduler.is_closing() && context.polling.get().is_some();
             let left = if is_dropped_next { 0 } else { self.budget.saturating_sub(1) };

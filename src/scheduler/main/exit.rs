@@ -14,8 +14,9 @@
 //!    another one, if that one meets a destructor that does not end. If the system refuses the
 //!    thread, those goroutines stay where they are.
 //! 5. It waits until no goroutine is alive, or until `grace.rs` decides that it has waited long
-//!    enough. Meanwhile it exhausts the budgets of running goroutines, so that each gives way at
-//!    its next await, even at one that is always ready.
+//!    enough. A nested `block_on` is not interrupted; if only those remain, the wait is 10 ms
+//!    (`grace.rs`). Meanwhile it exhausts the budgets of running goroutines, so that each gives way
+//!    at its next await, even at one that is always ready.
 //! 6. The phase becomes *closed*. An outside thread that spawns from now on drops the future
 //!    itself, and gets a handle that says cancelled, since no worker is left to drop it. If a
 //!    goroutine was spawned at the last moment, exit goes on waiting. Exit wakes code that awaits
@@ -140,7 +141,7 @@ fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
                 limit
             }
             Verdict::StartWorker(limit) => {
-                scheduler.request_drainer();
+                scheduler.request_exit_worker();
                 core_times.clear();
                 limit
             }
@@ -205,6 +206,7 @@ fn end_threads(scheduler: &Arc<Scheduler>, all_done: bool) {
     let mut least = usize::MAX;
     let mut alive = usize::MAX;
     let mut stalled_for = Duration::ZERO;
+    // Those inside a nested `block_on` may never end, and are not waited for.
     while alive > scheduler.nested_waits.workers() {
         stalled_for += nap(NAP, || alive = scheduler.threads.wait_for_an_end(NAP));
         if alive < least {
@@ -229,9 +231,9 @@ fn nap(nominal: Duration, sleep: impl FnOnce()) -> Duration {
 
 impl Scheduler {
     fn observe(&self) -> Observation {
-        // A drainer that is about to start counts as free. Read first, so that one that starts now
-        // is not missed.
-        let starting = self.threads.requests.drainers();
+        // An exit worker that is about to start counts as free. Read first, so that one that
+        // starts now is not missed.
+        let starting = self.threads.requests.exit_workers();
         let living = self.live() as usize;
         if living == 0 {
             // The rest does not matter.
@@ -241,7 +243,10 @@ impl Scheduler {
             living,
             finished: self.finished(),
             nested: self.nested_waits.goroutines(),
-            steps: self.workers().map(Worker::steps).fold(0, u64::wrapping_add),
+            blocking_changes: self
+                .workers()
+                .map(Worker::blocking_changes)
+                .fold(0, u64::wrapping_add),
             in_poll: self.workers_in_poll(),
             workers: self.idle.working() + starting,
         }

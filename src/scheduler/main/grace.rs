@@ -13,22 +13,26 @@
 //! end, up to a second in all does not count, so that a chain of a few hundred thousand finishes,
 //! and an endless one is cut off.
 //!
-//! Each worker that exit starts gets ten milliseconds to begin. There are at most [`MAX_DRAINERS`].
+//! Each worker that exit starts gets ten milliseconds to begin. There are at most
+//! [`MAX_EXIT_WORKERS`].
 //!
 //! The time is main's own sleep, with each nap capped at its nominal length: on a machine too busy
 //! to run this thread, no time passes for the workers either.
 //!
+//! # A nested `block_on`
+//!
 //! Exit gives up before the limit if all living goroutines sit in a nested `block_on`, and for ten
-//! milliseconds none of them begins or ends one: usually exit has dropped what they wait for. If
-//! they wait for a timer, for an event inside that `block_on`, or for something outside, exit gives
-//! them up on purpose. A `block_on` in a destructor does not count as nested. Exit waits for it as
-//! long as for others: other goroutines exist that may do what it waits for.
+//! milliseconds none of them begins or ends one: by then exit has dropped the goroutines and
+//! channels that they might wait for, so most have returned. If they wait for a timer, for an event
+//! inside that `block_on`, or for something outside, exit gives them up on purpose. A `block_on` in
+//! a destructor does not count as nested. Exit waits for it as long as for others: other goroutines
+//! exist that may do what it waits for.
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
-use crate::scheduler::shared::MAX_DRAINERS;
+use crate::scheduler::shared::MAX_EXIT_WORKERS;
 
 /// The first nap between two looks. Also how long workers may be busy with other things before a
 /// thread is started for the stragglers.
@@ -59,8 +63,8 @@ pub(crate) struct Observation {
     /// How many living goroutines sit in a nested `block_on` that they called in their polls.
     pub(crate) nested: usize,
     /// Changes when a goroutine starts or stops blocking inside a poll. An await inside a `block_on`
-    /// is no such step, nor is blocking inside blocking.
-    pub(crate) steps: u64,
+    /// is no such change, nor is blocking inside blocking.
+    pub(crate) blocking_changes: u64,
     /// Workers inside polls.
     pub(crate) in_poll: usize,
     /// All workers.
@@ -112,10 +116,10 @@ pub(crate) struct Grace {
     finished: u64,
     /// How long goroutines have ended without their number falling.
     chained_for: Duration,
-    steps: u64,
-    /// How long all living goroutines have sat in a nested `block_on`, without a step.
+    blocking_changes: u64,
+    /// How long all living goroutines have sat in a nested `block_on`, without such a change.
     nested_for: Duration,
-    drainers: usize,
+    exit_workers: usize,
 }
 
 impl Grace {
@@ -126,9 +130,9 @@ impl Grace {
             stalled_for: Duration::ZERO,
             finished: 0,
             chained_for: Duration::ZERO,
-            steps: 0,
+            blocking_changes: 0,
             nested_for: Duration::ZERO,
-            drainers: 0,
+            exit_workers: 0,
         }
     }
 
@@ -156,8 +160,8 @@ impl Grace {
             Verdict::Wait(nap)
         } else if seen.has_free_worker() {
             Verdict::WakeWorker(nap)
-        } else if self.drainers < MAX_DRAINERS && !seen.all_are_nested() {
-            self.drainers += 1;
+        } else if self.exit_workers < MAX_EXIT_WORKERS && !seen.all_are_nested() {
+            self.exit_workers += 1;
             // Gives it time to begin.
             self.stalled_for = self.stalled_for.min(self.grace - LEAST_GRACE).max(NAP);
             Verdict::StartWorker(nap)
@@ -178,8 +182,8 @@ impl Grace {
             self.stalled_for = Duration::ZERO;
             self.nested_for = Duration::ZERO;
         }
-        if seen.steps != self.steps || !seen.all_are_nested() {
-            self.steps = seen.steps;
+        if seen.blocking_changes != self.blocking_changes || !seen.all_are_nested() {
+            self.blocking_changes = seen.blocking_changes;
             self.nested_for = Duration::ZERO;
         }
     }

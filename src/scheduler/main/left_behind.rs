@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use crate::primitives::lock;
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 use crate::scheduler::shared::Scheduler;
 
 /// One of several, so that goroutines that await many handles through a combinator do not contend
@@ -95,7 +95,7 @@ pub(crate) fn is_published_or_wait(
     };
     drop(shard);
     // Outside the lock.
-    foreign::drop_waker(unused);
+    foreign_wakers::drop_waker(unused);
     is_published
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn is_published(scheduler: *const Scheduler, near: usize) -> bool {
 pub(crate) fn forget(scheduler: *const Scheduler, address: usize) {
     let waker = lock(shard_of(address)).handles.remove(&(scheduler.addr(), address));
     // Outside the lock.
-    foreign::drop_waker(waker);
+    foreign_wakers::drop_waker(waker);
 }
 
 /// Calls a waker whenever goroutines of any runtime are left behind, until it is dropped.

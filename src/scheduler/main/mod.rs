@@ -1,4 +1,5 @@
-//! Main: the future that a thread drives, and the end of its runtime.
+//! Driving a future on the calling thread, main's or a nested `block_on`'s; and start and end of a
+//! runtime.
 
 #![forbid(unsafe_code)]
 

@@ -10,7 +10,7 @@
 //!   a spare if it is one too many. Nothing is handed over, and a late or mistaken decision does no
 //!   harm: other threads can take all that a worker has at any time, so one that is written off
 //!   while its poll ends simply runs on.
-//! - For each worker that is away, a spare steps in or a new thread starts.
+//! - For each worker that is away, a spare covers or a new thread starts.
 //! - It starts the threads that others request (`thread_requests.rs`).
 //! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
 //!   injector and the timers (`run_loop.rs`). The goroutine of a poll that lasts gives way at its
@@ -41,7 +41,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
-use crate::scheduler::shared::{MAX_DRAINERS, Phase, Scheduler, usable_cores};
+use crate::scheduler::shared::{MAX_EXIT_WORKERS, Phase, Scheduler, usable_cores};
 use crate::scheduler::worker::Worker;
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.
@@ -152,22 +152,22 @@ impl Monitor {
             let missing = scheduler.idle.to_start(requested);
             self.start_covers(missing, clock::now());
         }
-        self.start_drainers();
+        self.start_exit_workers();
         scheduler.threads.requests.report_noted_refusal();
         scheduler.threads.requests.send_wakes();
     }
 
     /// Starts the threads that drop, at exit, what no worker reaches.
-    fn start_drainers(&self) {
+    fn start_exit_workers(&self) {
         let scheduler = &self.scheduler;
         if scheduler.phase() == Phase::Ended {
             return;
         }
-        while scheduler.threads.requests.drainers() > 0 {
+        while scheduler.threads.requests.exit_workers() > 0 {
             // If the system refuses the thread, the goroutines it was for stay where they are.
-            let _ = scheduler.start_worker(scheduler.config.max_threads + MAX_DRAINERS);
+            let _ = scheduler.start_worker(scheduler.config.max_threads + MAX_EXIT_WORKERS);
             // Only now: it is counted as a worker.
-            scheduler.threads.requests.drainer_started();
+            scheduler.threads.requests.exit_worker_started();
         }
     }
 
@@ -288,7 +288,7 @@ impl Monitor {
         }
     }
 
-    /// Starts one more worker, to stand in for one that is away. Returns whether that succeeded.
+    /// Starts one more worker, to cover for one that is away. Returns whether that succeeded.
     fn start_cover(&self) -> bool {
         let scheduler = &self.scheduler;
         let Err(error) = scheduler.start_worker(scheduler.config.max_threads) else { return true };

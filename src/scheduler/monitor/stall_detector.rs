@@ -8,7 +8,7 @@
 //!   would only share their cores. We query the kernel only for suspects; on other systems every
 //!   thread counts as computing.
 //!
-//! Another worker steps in for each stuck one. If stand-ins fall asleep too, and at least half of
+//! Another worker covers for each stuck one. If covers fall asleep too, and at least half of
 //! the workers in polls do, the number of workers that may be available at the same time grows,
 //! first by one and then twofold, until there are enough. If fewer sleep, the others serve what
 //! waits; more workers would crowd the cores, and leave late when they are no longer needed. After
@@ -55,7 +55,7 @@ const WITHOUT_IDLERS: Duration = Duration::from_millis(1);
 /// A worker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Changes with each step; odd inside a poll.
+    /// Change when a poll or blocking begins or ends; odd inside a poll.
     pub(crate) ticks: u64,
     /// It has announced that it blocks, and another worker has taken its place.
     pub(crate) is_blocked: bool,

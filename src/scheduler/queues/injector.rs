@@ -1,5 +1,5 @@
-//! The global run queue: tasks that threads push outside of a worker's polls, and tasks that
-//! overflow a worker's ring.
+//! The global run queue: what other threads push, what blocked workers push, what workers give
+//! away, what overflows a ring, what the monitor moves, and what timers wake beside long polls.
 //!
 //! It is a set of deques, each behind a lock. A thread always pushes to the same one. So threads
 //! that push at the same time mostly use different deques: they neither wait for each other nor

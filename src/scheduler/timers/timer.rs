@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::clock;
 use crate::scheduler::context::{self, Context};
-use crate::scheduler::foreign;
+use crate::scheduler::foreign_wakers;
 use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::timers::timer_queue::{Home, Shard, TimerId};
@@ -58,7 +58,7 @@ impl Timer {
     pub(crate) fn cancel(&mut self) {
         if let Some(id) = self.id.take() {
             // Outside the lock.
-            foreign::drop_waker(self.scheduler.timers.remove(self.deadline, id));
+            foreign_wakers::drop_waker(self.scheduler.timers.remove(self.deadline, id));
         }
     }
 

@@ -1,4 +1,5 @@
-//! `block_on` inside a runtime: driving a future on a thread that has other duties.
+//! `block_on` inside a runtime (nested), and other announced blocking: the worker is away, and
+//! another covers for it. For exit see `main/grace.rs`.
 //!
 //! While a goroutine blocks in `block_on`, its worker runs no other goroutines. It may wait for one
 //! of those, even for the one in its worker's next slot. So first the worker moves its queue into
@@ -83,7 +84,7 @@ impl<'a> Away<'a> {
         if worker.is_blocked() {
             return None;
         }
-        worker.step();
+        worker.note_blocking();
         scheduler.inject_queue_of(worker);
         if scheduler.idle.block(&worker.parker) > 0 {
             scheduler.request_cover();
@@ -95,9 +96,9 @@ impl<'a> Away<'a> {
 
 impl Drop for Away<'_> {
     fn drop(&mut self) {
-        // Step first: once the worker is available again, its poll would seem to have lasted all
+        // Noted first: once the worker is available again, its poll would seem to have lasted all
         // this time.
-        self.worker.step();
+        self.worker.note_blocking();
         self.scheduler.idle.unblock(&self.worker.parker);
     }
 }
@@ -111,7 +112,7 @@ struct NestedWait<'a> {
 impl<'a> NestedWait<'a> {
     /// `None` if exit has nothing new to learn.
     fn new(context: &'a Context, reason: Reason) -> Option<Self> {
-        if reason == Reason::SystemCall || context.waits_for_others.replace(true) {
+        if reason == Reason::SystemCall || context.is_in_nested_block_on.replace(true) {
             return None;
         }
         // Exit waits for a goroutine whose destructor runs as for any other, so that one is not
@@ -125,6 +126,6 @@ impl<'a> NestedWait<'a> {
 impl Drop for NestedWait<'_> {
     fn drop(&mut self) {
         self.context.scheduler.nested_waits.end(self.by_goroutine);
-        self.context.waits_for_others.set(false);
+        self.context.is_in_nested_block_on.set(false);
     }
 }

@@ -24,9 +24,9 @@ use crate::scheduler::queues::run_queue::{NextSlot, RawTask, Ring};
 
 const RING_CAPACITY: usize = 256;
 
-/// What a step adds to the ticks. It is even, and larger than any number of polls that readers tell
-/// apart.
-const STEP: u64 = 1 << 40;
+/// What a beginning or end of blocking adds to the ticks. It is even, and larger than any number of
+/// polls that readers tell apart.
+const BLOCKING_CHANGE: u64 = 1 << 40;
 
 pub(crate) struct Worker {
     pub(crate) index: usize,
@@ -36,7 +36,7 @@ pub(crate) struct Worker {
     pub(crate) live_count: LiveCount,
     pub(crate) budget: Arc<Budget>,
     /// Increases by one when a poll begins and when it ends, so it is odd inside a poll. The upper
-    /// bits count the steps inside polls.
+    /// bits count how often blocking has begun or ended inside polls.
     ticks: AtomicU64,
     /// The address of the spawn site of the goroutine that was polled last.
     site: AtomicUsize,
@@ -84,15 +84,15 @@ impl Worker {
     /// How many polls have begun.
     #[inline]
     pub(crate) fn polls(&self) -> usize {
-        (self.ticks.load(Ordering::Relaxed) % STEP).div_ceil(2) as usize
+        (self.ticks.load(Ordering::Relaxed) % BLOCKING_CHANGE).div_ceil(2) as usize
     }
 
-    /// How many steps the worker made inside polls.
-    pub(crate) fn steps(&self) -> u64 {
-        self.ticks() / STEP
+    /// How often blocking has begun or ended inside polls.
+    pub(crate) fn blocking_changes(&self) -> u64 {
+        self.ticks() / BLOCKING_CHANGE
     }
 
-    /// Only for the worker's own thread, like the methods down to `step`.
+    /// Only for the worker's own thread, like the methods down to `note_blocking`.
     #[inline]
     pub(crate) fn begin_poll(&self, site: &'static SpawnSite) {
         // Ordering: Release pairs with the Acquire in `spawn_site`: a thread that reads this site
@@ -112,9 +112,9 @@ impl Worker {
         self.advance(1);
     }
 
-    /// Records progress inside a poll.
-    pub(crate) fn step(&self) {
-        self.advance(STEP);
+    /// Records that the goroutine begins or ends blocking (`away.rs`).
+    pub(crate) fn note_blocking(&self) {
+        self.advance(BLOCKING_CHANGE);
     }
 
     #[inline]

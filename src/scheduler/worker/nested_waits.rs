@@ -1,5 +1,5 @@
 //! How many workers wait inside a nested `block_on`. Exit does not wait for these as for others
-//! (`main/grace.rs`).
+//! (`main/grace.rs`). What such a wait does: `away.rs`, `main/drive.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,8 @@ use crate::primitives::{AtomicUsize, Ordering};
 
 pub(crate) struct NestedWaits {
     workers: AtomicUsize,
-    /// Those where a goroutine called it in its poll, rather than a destructor after the poll.
+    /// Those where a goroutine called it in its poll, rather than a destructor that exit calls, or
+    /// one after the poll.
     goroutines: AtomicUsize,
 }
 

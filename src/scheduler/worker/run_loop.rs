@@ -11,11 +11,10 @@
 //! and one of its own. Goroutines that a timer wakes then go to the injector, not to the worker's
 //! own queue. If polls are short, the monitor asks no worker.
 //!
-//! A worker that looks more often than every 61 polls takes goroutines from the injector one by one:
-//! as many as run within a millisecond, but at most 61. Otherwise each one would have to wait for a
-//! long poll. It takes no batch. A batch would have to wait for this worker's long polls, or move on to the next worker
-//! when one of them counts as stuck. A new worker begins like one that was asked, because it may
-//! have to cover for a worker with long polls.
+//! A worker that looks more often than every 61 polls takes goroutines from the injector one by
+//! one, for up to a millisecond, and at most 61. It takes no batch, which would have to wait for
+//! its long polls, or move on when one of them counts as stuck. A new worker begins like one that
+//! was asked, because it may have to cover for a worker with long polls.
 
 #![forbid(unsafe_code)]
 
@@ -133,7 +132,7 @@ impl<'a> RunLoop<'a> {
             }
         }
         if !self.is_retired {
-            self.call_others(Scheduler::stop_foreign_timers);
+            self.call_foreign(Scheduler::stop_foreign_timers);
             self.scheduler.idle.worker_removed(&self.worker.parker);
             self.scheduler.pass_on_shared_work();
         }
@@ -149,7 +148,7 @@ impl<'a> RunLoop<'a> {
         {
             return Some(task);
         }
-        self.task_at_hand().or_else(|| self.search(false))
+        self.own_or_injected_task().or_else(|| self.search(false))
     }
 
     /// For a worker that was asked to check in, or written off, in its last poll. Returns whether
@@ -177,7 +176,7 @@ impl<'a> RunLoop<'a> {
     }
 
     #[inline]
-    fn task_at_hand(&mut self) -> Option<RawTask> {
+    fn own_or_injected_task(&mut self) -> Option<RawTask> {
         self.own_task().or_else(|| self.injected_task())
     }
 
@@ -201,7 +200,7 @@ impl<'a> RunLoop<'a> {
             let mut found = None;
             if mode == Mode::Searching {
                 mode = self.check_timers_as_searcher();
-                found = self.task_at_hand();
+                found = self.own_or_injected_task();
                 if mode == Mode::Searching {
                     found = found.or_else(|| self.steal());
                 }
@@ -254,13 +253,13 @@ impl<'a> RunLoop<'a> {
         !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
     }
 
-    fn wake_others_due(&self) {
-        self.call_others(|scheduler| scheduler.wake_due(clock::now()));
+    fn call_foreign_due(&self) {
+        self.call_foreign(|scheduler| scheduler.wake_due(clock::now()));
     }
 
     /// Foreign wakers are user code and may block, so the monitor and exit see this as a poll.
     #[cold]
-    fn call_others(&self, wake: impl FnOnce(&Scheduler)) {
+    fn call_foreign(&self, wake: impl FnOnce(&Scheduler)) {
         self.worker.begin_call();
         wake(self.scheduler);
         self.worker.end_poll();
@@ -275,7 +274,7 @@ impl<'a> RunLoop<'a> {
         if self.scheduler.idle.end_search() {
             self.scheduler.pass_on_shared_work();
         }
-        self.wake_others_due();
+        self.call_foreign_due();
         self.begin_search()
     }
 
@@ -298,7 +297,7 @@ impl<'a> RunLoop<'a> {
         self.polls_left = self.check_interval;
         self.context.injects_woken.set(self.check_interval < INJECTOR_INTERVAL);
         if self.check_timers() {
-            self.wake_others_due();
+            self.call_foreign_due();
         }
         self.context.injects_woken.set(false);
         let task = self.injected_task();

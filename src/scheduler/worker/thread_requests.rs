@@ -20,9 +20,9 @@
 //!   one thread, unless there is a spare: otherwise each short call of `blocking` would signal the
 //!   monitor.
 //! - *At the end.* The monitor takes for the last time after the phase is *ended*. Then it starts
-//!   no more covers and drainers, but still reports refusals and sends wakes. What is noted later
-//!   is not taken: exit waits for workers that block by then according to its rules, or leaves them
-//!   behind.
+//!   no more covers and exit workers, but still reports refusals and sends wakes. What is noted
+//!   later is not taken: exit waits for workers that block by then according to its rules, or
+//!   leaves them behind.
 //! - *No waker is lost.* What the monitor has left, or has brought back because no thread could be
 //!   started, main's thread takes when it no longer waits for the monitor. Wakers that come later
 //!   are refused, and those who bring them have them called.
@@ -49,7 +49,7 @@ pub(crate) struct ThreadRequests {
     /// Threads to start as covers for workers that have announced that they block.
     covers: AtomicUsize,
     /// Threads to start, at exit, that drop what no worker reaches.
-    drainers: AtomicUsize,
+    exit_workers: AtomicUsize,
     /// Why the first cover was refused, until that is reported; and whether a refusal was ever
     /// noted.
     refusal: Mutex<Option<String>>,
@@ -62,7 +62,7 @@ impl ThreadRequests {
     pub(crate) fn new() -> Self {
         ThreadRequests {
             covers: AtomicUsize::new(0),
-            drainers: AtomicUsize::new(0),
+            exit_workers: AtomicUsize::new(0),
             refusal: Mutex::new(None),
             refusal_noted: AtomicBool::new(false),
             wakes: Mutex::new(Some(Vec::new())),
@@ -88,18 +88,18 @@ impl ThreadRequests {
         self.covers.swap(0, Ordering::SeqCst)
     }
 
-    /// How many drainers exit still waits for: requested, but neither started nor refused.
-    pub(crate) fn drainers(&self) -> usize {
-        self.drainers.load(Ordering::SeqCst)
+    /// How many exit workers exit still waits for: requested, but neither started nor refused.
+    pub(crate) fn exit_workers(&self) -> usize {
+        self.exit_workers.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn add_drainer(&self) {
-        self.drainers.fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn add_exit_worker(&self) {
+        self.exit_workers.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// For the monitor: counts a drainer that has been started, or refused.
-    pub(crate) fn drainer_started(&self) {
-        self.drainers.fetch_sub(1, Ordering::SeqCst);
+    /// For the monitor: counts an exit worker that has been started, or refused.
+    pub(crate) fn exit_worker_started(&self) {
+        self.exit_workers.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Requests that `wakers` be called on a thread of their own. Returns them if main no longer

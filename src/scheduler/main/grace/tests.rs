@@ -12,7 +12,14 @@ fn millis(n: u64) -> Duration {
 
 /// `living` goroutines, each in a poll on a worker of its own.
 fn running(living: usize) -> Observation {
-    Observation { living, finished: 0, nested: 0, steps: 0, in_poll: living, workers: living }
+    Observation {
+        living,
+        finished: 0,
+        nested: 0,
+        blocking_changes: 0,
+        in_poll: living,
+        workers: living,
+    }
 }
 
 fn nested(living: usize) -> Observation {
@@ -78,10 +85,10 @@ fn what_comes_back_to_a_number_there_was_does_not_renew_the_grace() {
 }
 
 #[test]
-fn steps_inside_polls_do_not_renew_the_grace() {
-    let seen = |at: Duration| Observation { steps: at.as_micros() as u64, ..running(1) };
+fn blocking_that_begins_and_ends_does_not_renew_the_grace() {
+    let seen = |at: Duration| Observation { blocking_changes: at.as_micros() as u64, ..running(1) };
     assert_ends(wait(&mut Grace::new(GRACE), seen), Verdict::GiveUp, 100..=120);
-    let seen = |at: Duration| Observation { steps: at.as_micros() as u64, ..nested(1) };
+    let seen = |at: Duration| Observation { blocking_changes: at.as_micros() as u64, ..nested(1) };
     assert_ends(wait(&mut Grace::new(GRACE), seen), Verdict::GiveUp, 100..=120);
 }
 
@@ -104,7 +111,8 @@ fn those_in_a_nested_block_on_are_given_up_after_ten_milliseconds() {
 
 #[test]
 fn one_that_begins_another_block_on_gets_ten_milliseconds_more() {
-    let seen = |at: Duration| Observation { steps: u64::from(at >= millis(8)), ..nested(1) };
+    let seen =
+        |at: Duration| Observation { blocking_changes: u64::from(at >= millis(8)), ..nested(1) };
     assert_ends(wait(&mut Grace::new(GRACE), seen), Verdict::GiveUp, 18..=20);
 }
 
@@ -125,7 +133,7 @@ fn a_worker_without_a_core_is_waited_for_a_second() {
     let mut grace = Grace::new(GRACE);
     let mut look = |slept| grace.assess(&running(1), millis(slept), || true);
     assert!(matches!(look(0), Verdict::Wait(_)));
-    for _ in 0..MAX_DRAINERS {
+    for _ in 0..MAX_EXIT_WORKERS {
         assert!(matches!(look(1), Verdict::StartWorker(_)));
     }
     assert!(matches!(look(900), Verdict::Wait(_)));
@@ -157,7 +165,7 @@ fn so_many_workers_are_started_and_no_more() {
     let started = (0..1000)
         .filter(|_| matches!(grace.assess(&running(1), NAP, || false), Verdict::StartWorker(_)))
         .count();
-    assert_eq!(started, MAX_DRAINERS);
+    assert_eq!(started, MAX_EXIT_WORKERS);
 }
 
 #[test]
