@@ -30,6 +30,8 @@ mod hogs;
 mod main_timers;
 #[path = "promises/programs.rs"]
 mod programs;
+#[path = "promises/shared_turns.rs"]
+mod shared_turns;
 #[path = "promises/stale_selects.rs"]
 mod stale_selects;
 #[path = "promises/tickers.rs"]

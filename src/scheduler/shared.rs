@@ -19,9 +19,10 @@ use crate::rng::{fresh_seed, mix};
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
+use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::monitor::report::Listener;
-use crate::scheduler::queues::injector::Injector;
+use crate::scheduler::queues::injector::{Injector, Taken};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
@@ -170,7 +171,7 @@ impl Scheduler {
         match worker.ring.push(task) {
             Ok(1) => self.idle.ensure_monitor_awake(),
             Ok(_) => self.idle.notify(),
-            Err(overflow) => self.inject_batch(overflow),
+            Err(overflow) => self.inject_from_ring(overflow),
         }
     }
 
@@ -180,42 +181,28 @@ impl Scheduler {
         self.idle.notify();
     }
 
-    pub(super) fn inject_batch(&self, batch: Vec<RawTask>) {
+    /// Gives others what a worker's queue held.
+    fn inject_from_ring(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
-            self.injector.push_batch(batch);
+            self.injector.push_from_ring(batch);
             self.idle.notify();
         }
     }
 
     /// Gives the queue of `worker` to others.
     pub(super) fn inject_queue_of(&self, worker: &Worker) {
-        let drained = worker.drain();
-        if !drained.is_empty() {
-            self.injector.push_drained(drained);
-            self.idle.notify();
-        }
+        self.inject_from_ring(worker.drain());
     }
 
     // What workers take.
 
-    /// Takes a task from the injector, and a batch for the ring of `worker`, the caller. Also
-    /// returns the size of the batch.
+    /// Takes a task from the injector, and a batch for the ring of `worker`, the caller.
     #[inline(never)]
-    pub(super) fn take_injected(&self, worker: &Worker) -> Option<(RawTask, usize)> {
+    pub(super) fn take_injected(&self, worker: &Worker) -> Option<Taken> {
         if self.injector.is_empty() {
             return None;
         }
-        let taken =
-            self.injector.take(worker.polls(), worker.room_for_batch(), self.config.workers)?;
-        let batch = taken.rest.len();
-        taken.rest.into_iter().for_each(|task| self.push_back(worker, task));
-        Some((taken.first, batch))
-    }
-
-    /// Takes one task from the injector, without a batch.
-    #[cold]
-    pub(super) fn take_one_injected(&self) -> Option<RawTask> {
-        self.injector.take_round_robin()
+        self.injector.take(worker.polls(), worker.room_for_batch(), self.config.workers)
     }
 
     /// Whether shared work waits, as far as can be seen without a lock.
@@ -246,6 +233,10 @@ impl Scheduler {
     /// For the monitor: gives other workers what the worker at `index` would run next.
     pub(super) fn share_neglected(&self, index: usize) {
         let Some(worker) = self.worker(index) else { return };
+        if worker.parker.is(Availability::WrittenOff) {
+            // All that it has pushed since: other workers may be too busy to steal it.
+            return self.inject_queue_of(worker);
+        }
         let single = match worker.has_shared_work() {
             true => worker.next.take(),
             false => worker.next.take().or_else(|| worker.ring.pop()),

@@ -16,7 +16,7 @@ fn words(taken: Taken) -> Vec<RawTask> {
 fn a_batch_comes_out_in_order_and_what_finds_no_room_stays() {
     explore(ALL, || {
         let injector = Injector::<2>::new();
-        injector.push_batch(vec![1, 2, 3, 4]);
+        (1..=4).for_each(|word| injector.push(word));
         assert_eq!(words(injector.take(0, 1, 1).unwrap()), [1, 2]);
         assert_eq!(words(injector.take(1, 0, 1).unwrap()), [3]);
         assert_eq!(words(injector.take(2, 9, 1).unwrap()), [4]);
@@ -38,28 +38,50 @@ fn each_taker_gets_its_share_as_far_as_it_has_room() {
     });
 }
 
-/// Planted: without a turn (`take_round_robin` that always begins at the first deque), 1 to 3 come out
+/// Planted: without a turn (`take_pushed` that always begins at the first deque), 1 to 3 come out
 /// before 9.
 #[test]
-fn one_at_a_time_the_deques_take_turns() {
+fn one_at_a_time_the_deques_of_threads_take_turns() {
+    explore(ALL, || {
+        let injector = Arc::new(Injector::<2>::new());
+        // Two threads that come one after the other push to different deques.
+        for words in [vec![1, 2, 3], vec![8, 9]] {
+            let injector = injector.clone();
+            let push = move || words.into_iter().for_each(|word| injector.push(word));
+            thread::spawn(push).join().unwrap();
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| injector.take_pushed()).collect();
+        let apart = |word| taken.iter().position(|&taken| taken == word).unwrap();
+        assert!(apart(9) < apart(3), "{taken:?}");
+        assert!(apart(1) < apart(2) && apart(2) < apart(3) && apart(8) < apart(9), "{taken:?}");
+        assert_eq!(injector.len(), 0);
+    });
+}
+
+#[test]
+fn what_rings_held_is_taken_apart_from_what_threads_push() {
     explore(ALL, || {
         let injector = Injector::<2>::new();
-        injector.push_batch(vec![1, 2, 3]);
-        injector.push_drained([9, 10]);
-        let in_turn: Vec<_> = std::iter::from_fn(|| injector.take_round_robin()).collect();
-        assert_eq!(in_turn, [1, 9, 2, 10, 3]);
+        injector.push_from_ring(vec![8, 9]);
+        injector.push(1);
+        assert_eq!(injector.take_from_rings(), Some(8));
+        assert_eq!(injector.take_pushed(), Some(1));
+        assert_eq!(injector.take_pushed(), None);
+        assert!(!injector.is_empty() && !injector.is_empty_locked());
+        assert_eq!(injector.take_from_rings(), Some(9));
+        assert_eq!(injector.take_from_rings(), None);
         assert!(injector.is_empty() && injector.is_empty_locked());
         assert_eq!(injector.len(), 0);
     });
 }
 
-/// Planted: with `first_shard % SHARDS`, what is drained waits as long as others push.
+/// Planted: with `first_shard % SHARDS`, what rings held waits as long as others push.
 #[test]
-fn what_is_drained_does_not_wait_for_all_that_is_pushed() {
+fn what_rings_held_does_not_wait_for_all_that_is_pushed() {
     explore(ALL, || {
         let injector = Injector::<1>::new();
-        injector.push_drained([9]);
-        injector.push_batch(vec![1, 2, 3]);
+        injector.push_from_ring(vec![9]);
+        (1..=3).for_each(|word| injector.push(word));
         let taken: Vec<_> =
             (0..2).flat_map(|turn| words(injector.take(turn, 0, 1).unwrap())).collect();
         assert!(taken.contains(&9), "{taken:?}");
@@ -86,7 +108,7 @@ fn two_pushers_and_two_takers_hand_over_each_task_once() {
             }
         });
         (1..=2).for_each(|word| tasks.make(word));
-        injector.push_batch(vec![1, 2]);
+        (1..=2).for_each(|word| injector.push(word));
         run_what_there_is(&injector, &tasks);
         other.join().unwrap();
         while injector.take(0, 0, 1).map(|taken| tasks.run(taken.first)).is_some() {}

@@ -186,12 +186,13 @@ impl World {
 
     /// By any thread: a push to the injector.
     pub(crate) fn inject(&self) {
-        self.inject_batch(vec![1]);
+        self.injector.push(1);
+        self.idle.notify();
     }
 
-    fn inject_batch(&self, batch: Vec<RawTask>) {
+    fn inject_from_ring(&self, batch: Vec<RawTask>) {
         if !batch.is_empty() {
-            self.injector.push_batch(batch);
+            self.injector.push_from_ring(batch);
             self.idle.notify();
         }
     }
@@ -295,7 +296,7 @@ impl World {
     fn share_neglected(&self) -> bool {
         let neglected: Vec<_> = self.workers.iter().flat_map(|worker| worker.drain()).collect();
         let is_any = !neglected.is_empty();
-        self.inject_batch(neglected);
+        self.inject_from_ring(neglected);
         is_any
     }
 
@@ -313,7 +314,7 @@ impl World {
         let worker = &self.workers[worker];
         let has_moved = || self.mistake != Mistake::WriteOffUnchecked && worker.ticks() != ticks;
         if self.idle.write_off(&worker.parker, has_moved) {
-            self.inject_batch(worker.drain());
+            self.inject_from_ring(worker.drain());
             self.allow(self.allowed);
             self.notify_of_shared_work();
         }
@@ -374,14 +375,14 @@ impl Worker {
 
     /// `Away::drop`.
     pub(crate) fn unblock(&self) {
-        self.world.idle.unblock(&self.shared().parker);
+        self.world.idle.unblock(&self.shared().parker, false);
         self.step();
         self.step();
     }
 
     fn give_away_queue(&self) {
         if self.world.mistake != Mistake::QueueKept {
-            self.world.inject_batch(self.shared().drain());
+            self.world.inject_from_ring(self.shared().drain());
         }
     }
 

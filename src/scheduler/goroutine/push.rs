@@ -4,7 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+use std::iter;
+
 use crate::scheduler::context::{Context, Role};
+use crate::scheduler::queues::injector::Taken;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
@@ -52,10 +55,11 @@ impl Scheduler {
                 context.yielded_to_none.set(true);
                 None
             }
-            0 => self.take_injected(worker).map(|(task, _)| task),
+            0 => self.take_injected(worker),
             _ => None,
         };
-        for earlier in injected.into_iter().chain(worker.next.take()) {
+        let in_order = |taken: Taken| iter::once(taken.first).chain(taken.rest);
+        for earlier in injected.into_iter().flat_map(in_order).chain(worker.next.take()) {
             self.push_back(worker, earlier);
         }
         self.push_back(worker, task);

@@ -78,13 +78,14 @@ impl<W: AsRef<Parker>> Idle<W> {
         wanted.min(missing.max(usize::from(none_to_spare)))
     }
 
-    /// Counts the worker back: it runs goroutines again.
-    pub(crate) fn unblock(&self, parker: &Parker) {
+    /// Counts the worker back: it runs goroutines again. It checks in after its poll if it is in
+    /// excess, or if it `must_check_in` anyway.
+    pub(crate) fn unblock(&self, parker: &Parker, must_check_in: bool) {
         let mut lists = lock(&self.lists);
         lists.blocked -= 1;
         self.add_awake(&mut lists);
         let is_excess = self.trim(&mut lists);
-        parker.set(if is_excess {
+        parker.set(if is_excess || must_check_in {
             Availability::CheckInRequested
         } else {
             Availability::Available

@@ -13,7 +13,7 @@
 //! - For each worker that is away, a spare covers or a new thread starts.
 //! - It starts the threads that others request (`thread_requests.rs`).
 //! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
-//!   injector and the timers (`run_loop.rs`). The goroutine of a poll that lasts gives way at its
+//!   injector and the timers (`turns.rs`). The goroutine of a poll that lasts gives way at its
 //!   next operation (`gate.rs`).
 //! - It retires spares that have not been needed for a second.
 //! - It reports goroutines that hold a worker for too long.

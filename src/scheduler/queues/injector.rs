@@ -6,8 +6,9 @@
 //! pass a cache line to and fro. The tasks that one thread pushes stay in order there. Workers take
 //! whole batches, but for those with long polls, so the locks are nearly always free.
 //!
-//! What is drained from a worker's ring, behind a long poll, goes to a deque of its own. So a task
-//! that a thread has just pushed does not stand behind all that.
+//! What comes out of workers' rings, because they overflow or are drained behind a long poll, goes
+//! to a deque of its own. So a task that a thread has just pushed does not stand behind all that,
+//! and workers with long polls can give each of the two its turn.
 //!
 //! Any thread can read without locks whether there are tasks. A thread that must not miss one takes
 //! each lock, after it has changed the word of `idle/mod.rs`: a worker that goes to sleep or ends,
@@ -31,8 +32,8 @@ const KEPT_CAPACITY: usize = 4096;
 /// Any thread may push and take.
 pub(crate) struct Injector<const SHARDS: usize> {
     shards: [Shard; SHARDS],
-    drained: Shard,
-    /// The shard that comes first in `take_round_robin`. It is a hint and orders nothing.
+    from_rings: Shard,
+    /// The shard that comes first in `take_pushed`. It is a hint and orders nothing.
     turn: AtomicUsize,
 }
 
@@ -56,7 +57,7 @@ impl<const SHARDS: usize> Injector<SHARDS> {
     pub(crate) fn new() -> Self {
         Injector {
             shards: std::array::from_fn(|_| Shard::new()),
-            drained: Shard::new(),
+            from_rings: Shard::new(),
             turn: AtomicUsize::new(0),
         }
     }
@@ -79,13 +80,9 @@ impl<const SHARDS: usize> Injector<SHARDS> {
         self.own_shard().change(|tasks| tasks.push_back(task));
     }
 
-    pub(crate) fn push_batch(&self, batch: Vec<RawTask>) {
-        self.own_shard().change(|tasks| tasks.extend(batch));
-    }
-
-    /// Pushes what was drained from a worker's ring.
-    pub(crate) fn push_drained(&self, batch: impl IntoIterator<Item = RawTask>) {
-        self.drained.change(|tasks| tasks.extend(batch));
+    /// Pushes what a worker's ring held.
+    pub(crate) fn push_from_ring(&self, batch: Vec<RawTask>) {
+        self.from_rings.change(|tasks| tasks.extend(batch));
     }
 
     /// Takes one task, and at most `room` more for the caller's ring: one part in `sharers` of what
@@ -95,19 +92,30 @@ impl<const SHARDS: usize> Injector<SHARDS> {
         self.filled_from(first_shard % Self::DEQUES).find_map(|(_, shard)| take(shard))
     }
 
-    /// Takes one task. The deques that hold tasks take turns, whoever takes.
+    /// Takes one of the tasks that threads have pushed. The deques that hold some take turns, whoever
+    /// takes.
     #[cold]
-    pub(crate) fn take_round_robin(&self) -> Option<RawTask> {
+    pub(crate) fn take_pushed(&self) -> Option<RawTask> {
         let turn = self.turn.load(Ordering::Relaxed);
-        self.filled_from(turn).find_map(|(index, shard)| {
-            let taken = shard.change(|tasks| take_share(tasks, 0, 1))?;
-            self.turn.store((index + 1) % Self::DEQUES, Ordering::Relaxed);
-            Some(taken.first)
+        let pushed = self.filled_from(turn).filter(|(index, _)| *index < SHARDS);
+        pushed.into_iter().find_map(|(index, shard)| {
+            let task = shard.change(VecDeque::pop_front)?;
+            self.turn.store((index + 1) % SHARDS, Ordering::Relaxed);
+            Some(task)
         })
     }
 
+    /// Takes one of the tasks that rings held.
+    #[cold]
+    pub(crate) fn take_from_rings(&self) -> Option<RawTask> {
+        match self.from_rings.len.load(Ordering::Relaxed) {
+            0 => None,
+            _ => self.from_rings.change(VecDeque::pop_front),
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = &Shard> + Clone {
-        self.shards.iter().chain([&self.drained])
+        self.shards.iter().chain([&self.from_rings])
     }
 
     /// Those that hold tasks, as far as can be seen without a lock.

@@ -76,6 +76,8 @@ pub(crate) fn while_away<R>(reason: Reason, f: impl FnOnce() -> R) -> R {
 struct Away<'a> {
     scheduler: &'a Arc<Scheduler>,
     worker: &'a Worker,
+    /// The monitor has asked the worker to check in, which it does when it is back.
+    must_check_in: bool,
 }
 
 impl<'a> Away<'a> {
@@ -86,11 +88,12 @@ impl<'a> Away<'a> {
         }
         worker.note_blocking();
         scheduler.inject_queue_of(worker);
+        let must_check_in = worker.parker.must_check_in();
         if scheduler.idle.block(&worker.parker) > 0 {
             scheduler.request_cover();
         }
         scheduler.pass_on_shared_work();
-        Some(Away { scheduler, worker })
+        Some(Away { scheduler, worker, must_check_in })
     }
 }
 
@@ -99,7 +102,7 @@ impl Drop for Away<'_> {
         // Noted first: once the worker is available again, its poll would seem to have lasted all
         // this time.
         self.worker.note_blocking();
-        self.scheduler.idle.unblock(&self.worker.parker);
+        self.scheduler.idle.unblock(&self.worker.parker, self.must_check_in);
     }
 }
 

@@ -10,6 +10,7 @@ mod start;
 pub(crate) mod steal_meter;
 pub(crate) mod thread_requests;
 pub(crate) mod threads;
+mod turns;
 
 use std::panic::Location;
 use std::sync::Arc;

@@ -1,26 +1,11 @@
 //! What a worker thread does: find a goroutine and run it; without any, search; without success,
 //! sleep.
-//!
-//! # A fair turn in time
-//!
-//! The injector and the timers have their turn every 61 polls. With long polls that would be late.
-//! So the monitor, which samples every millisecond, asks a worker to *check in* if it has begun
-//! fewer than 61 polls since the last sample. After its poll the worker looks at once, then after
-//! two polls more, then after four, until it is back at 61 or is asked again. If its polls take a
-//! millisecond or more, it looks after each of them, and alternates between an injected goroutine
-//! and one of its own. Goroutines that a timer wakes then go to the injector, not to the worker's
-//! own queue. If polls are short, the monitor asks no worker.
-//!
-//! A worker that looks more often than every 61 polls takes goroutines from the injector one by
-//! one, for up to a millisecond, and at most 61. It takes no batch, which would have to wait for
-//! its long polls, or move on when one of them counts as stuck. A new worker begins like one that
-//! was asked, because it may have to cover for a worker with long polls.
 
 #![forbid(unsafe_code)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::backoff::{SpinOutcome, spin_until, yield_for};
 use crate::clock;
@@ -33,15 +18,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
-
-/// Every so many polls a worker looks at the timers, and at the injector first, so that its own
-/// queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
-/// always meet the same task there. If polls are long, the monitor makes the worker look earlier
-/// (see "A fair turn in time" above).
-const INJECTOR_INTERVAL: u32 = 61;
-
-/// How long the injector's turn lasts on a worker with long polls.
-const TURN: Duration = Duration::from_millis(1);
+use crate::scheduler::worker::turns::Turns;
 
 /// How many times in a row the next slot goes before the ring, while the ring has tasks.
 const MAX_SLOT_STREAK: u32 = 3;
@@ -70,26 +47,12 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     context::end_thread();
 }
 
-/// The injector's turn on a worker with long polls: as long as a poll that counts as long, however
-/// short the polls of injected tasks are.
-struct Turn {
-    ends: Instant,
-    tasks: u32,
-}
-
 struct RunLoop<'a> {
     context: &'a Context,
     scheduler: &'a Arc<Scheduler>,
     worker: &'a Worker,
     rng: Rng,
-    /// Polls until the next turn of the injector.
-    polls_left: u32,
-    /// The planned number of polls between the last turn of the injector and the next.
-    check_interval: u32,
-    /// The injector gave a task in its last turn, and this worker has not checked in since.
-    took_injected: bool,
-    /// The injector's turn beside long polls, if it is going on.
-    turn: Option<Turn>,
+    turns: Turns,
     slot_streak: u32,
     steals: StealMeter,
     /// It is a spare that was told to retire.
@@ -105,10 +68,7 @@ impl<'a> RunLoop<'a> {
             scheduler,
             worker,
             rng: Rng::new(!scheduler.seed_of(worker.index)),
-            polls_left: 1,
-            check_interval: 1,
-            took_injected: false,
-            turn: None,
+            turns: Turns::new(),
             slot_streak: 0,
             steals: StealMeter::new(),
             is_retired: false,
@@ -142,8 +102,7 @@ impl<'a> RunLoop<'a> {
     /// worker first drops what is still queued.
     #[inline]
     fn find_task(&mut self) -> Option<RawTask> {
-        self.polls_left -= 1;
-        if self.polls_left == 0
+        if self.turns.is_check_due()
             && let Some(task) = self.check_timers_and_injector()
         {
             return Some(task);
@@ -159,20 +118,8 @@ impl<'a> RunLoop<'a> {
         if is_excess {
             self.scheduler.inject_queue_of(self.worker);
         }
-        self.check_soon();
+        self.turns.check_soon(self.context.yielded_to_none.take());
         is_excess
-    }
-
-    /// Gives the injector and the timers the next turn, or the turn after that if the task that has
-    /// just run was injected. So neither the injector nor the worker's own queue starves the other.
-    /// But if that task has yielded, and is alone in the ring, it must not run again at once.
-    fn check_soon(&mut self) {
-        let took_injected = std::mem::take(&mut self.took_injected);
-        let ran_injected = took_injected && self.polls_left == self.check_interval;
-        self.turn = None;
-        let yielded_to_none = self.context.yielded_to_none.take();
-        self.polls_left = if ran_injected && !yielded_to_none { 2 } else { 1 };
-        self.check_interval = 1;
     }
 
     #[inline]
@@ -200,7 +147,10 @@ impl<'a> RunLoop<'a> {
             let mut found = None;
             if mode == Mode::Searching {
                 mode = self.check_timers_as_searcher();
-                found = self.own_or_injected_task();
+                if self.turns.are_taken() {
+                    found = self.task_in_turn();
+                }
+                found = found.or_else(|| self.own_or_injected_task());
                 if mode == Mode::Searching {
                     found = found.or_else(|| self.steal());
                 }
@@ -293,34 +243,20 @@ impl<'a> RunLoop<'a> {
     /// The turn of the timers and the injector, which belong to no worker.
     #[cold]
     fn check_timers_and_injector(&mut self) -> Option<RawTask> {
-        self.check_interval = (2 * self.check_interval).min(INJECTOR_INTERVAL);
-        self.polls_left = self.check_interval;
-        self.context.injects_woken.set(self.check_interval < INJECTOR_INTERVAL);
+        self.turns.begin_check();
+        self.context.injects_woken.set(self.turns.are_taken());
         if self.check_timers() {
             self.call_foreign_due();
         }
         self.context.injects_woken.set(false);
-        let task = self.injected_task();
-        self.took_injected = task.is_some();
-        if task.is_some() && self.check_interval < INJECTOR_INTERVAL {
-            self.go_on_with_turn();
+        match self.turns.are_taken() || self.worker.room_for_batch() == 0 {
+            true => self.task_in_turn(),
+            false => self.injected_task(),
         }
-        task
     }
 
-    /// Has another injected task follow the one just taken, unless the turn is over. If the turn was
-    /// enough for as many tasks as there are polls in an interval, polls are short.
-    fn go_on_with_turn(&mut self) {
-        let now = clock::now();
-        let turn = self.turn.get_or_insert(Turn { ends: now + TURN, tasks: 0 });
-        turn.tasks += 1;
-        if turn.tasks == INJECTOR_INTERVAL {
-            (self.polls_left, self.check_interval) = (INJECTOR_INTERVAL, INJECTOR_INTERVAL);
-        } else if now < turn.ends {
-            (self.polls_left, self.check_interval) = (1, 1);
-            return;
-        }
-        self.turn = None;
+    fn task_in_turn(&mut self) -> Option<RawTask> {
+        self.turns.next(&self.scheduler.injector, || self.worker.has_tasks())
     }
 
     /// The task in the next slot. If the slot had too many turns in a row, its task goes to the
@@ -344,12 +280,14 @@ impl<'a> RunLoop<'a> {
     /// A task from the injector, with a batch for the ring if polls are short.
     #[inline]
     fn injected_task(&mut self) -> Option<RawTask> {
-        if self.check_interval < INJECTOR_INTERVAL {
-            return self.scheduler.take_one_injected();
+        if self.turns.are_taken() {
+            let injector = &self.scheduler.injector;
+            return injector.take_pushed().or_else(|| injector.take_from_rings());
         }
-        let (task, batch) = self.scheduler.take_injected(self.worker)?;
-        self.steals.add(1 + batch);
-        Some(task)
+        let taken = self.scheduler.take_injected(self.worker)?;
+        self.steals.add(1 + taken.rest.len());
+        taken.rest.into_iter().for_each(|task| self.scheduler.push_back(self.worker, task));
+        Some(taken.first)
     }
 
     /// A task from another worker's ring.

@@ -1,0 +1,175 @@
+//! A fair turn in time: when a worker looks at the injector and the timers, which belong to no
+//! worker, and how many of their tasks it runs then.
+//!
+//! The injector and the timers have their turn every 61 polls. With long polls that would be late.
+//! So the monitor, which samples every millisecond, asks a worker to *check in* if it has begun
+//! fewer than 61 polls since the last sample. After its poll the worker looks at once, then after
+//! two polls more, then after four, until it is back at 61 or is asked again. So if its polls take a
+//! millisecond or more, it looks after each of them. Goroutines that a timer wakes then go to the
+//! injector, not to the worker's own queue. If polls are short, the monitor asks no worker. A new
+//! worker begins like one that was asked, because it may have to cover for one with long polls.
+//!
+//! A worker that looks more often than every 61 polls goes round in three parts:
+//!
+//! 1. What threads have pushed to the injector.
+//! 2. What rings held. Behind polls that count as stuck, all local tasks end up there.
+//! 3. One task of its own queue.
+//!
+//! In the first two it takes one task after another, for up to a millisecond, and at most 61. So
+//! however short they are, they have as long a turn as a long poll.
+//! It takes no batch, which would have to wait for its long polls, or move on when one of them
+//! counts as stuck. A worker with a full ring has no room for a batch either. So it begins such a
+//! turn every 61 polls: one task each time would be too little for those that wait outside.
+
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::scheduler::queues::injector::Injector;
+use crate::scheduler::queues::run_queue::RawTask;
+
+/// Every so many polls a worker looks at the timers, and at the injector first, so that its own
+/// queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
+/// always meet the same task there.
+const INTERVAL: u32 = 61;
+
+/// How long a turn of the injector lasts on a worker with long polls.
+const TURN: Duration = Duration::from_millis(1);
+
+pub(crate) struct Turns {
+    /// Polls until the next check.
+    polls_left: u32,
+    /// The planned number of polls between the last check and the next.
+    interval: u32,
+    part: Part,
+    turn: Option<Turn>,
+}
+
+/// What comes next on a worker with long polls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// A turn of the tasks that threads have pushed.
+    Pushed,
+    /// A turn of those that rings held.
+    FromRings,
+    /// One task of its own queue.
+    Own,
+}
+
+/// A turn of what is in the injector, while it goes on.
+struct Turn {
+    ends: Instant,
+    tasks: u32,
+    /// The interval that holds again afterwards.
+    interval: u32,
+}
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        Turns { polls_left: 1, interval: 1, part: Part::Pushed, turn: None }
+    }
+
+    /// Counts a poll. Returns whether the worker must look at the timers and the injector first.
+    #[inline]
+    pub(crate) fn is_check_due(&mut self) -> bool {
+        self.polls_left -= 1;
+        self.polls_left == 0
+    }
+
+    /// Makes a check due before the next poll. `yielded_to_none` says that the last one was that of
+    /// a task which yielded, and is alone in the worker's queue. It must not run again at once.
+    pub(crate) fn check_soon(&mut self, yielded_to_none: bool) {
+        if self.turn.take().is_some() {
+            self.part = self.part.next();
+        }
+        if yielded_to_none && self.part == Part::Own {
+            self.part = Part::Pushed;
+        }
+        (self.polls_left, self.interval) = (1, 1);
+    }
+
+    /// Plans the next check.
+    pub(crate) fn begin_check(&mut self) {
+        if self.part == Part::Own && self.interval > 1 {
+            // Its own queue has had polls since the last check.
+            self.part = Part::Pushed;
+        }
+        self.interval = (2 * self.interval).min(INTERVAL);
+        self.polls_left = self.interval;
+    }
+
+    /// Whether the worker takes single tasks in turn, rather than batches.
+    #[inline]
+    pub(crate) fn are_taken(&self) -> bool {
+        self.interval < INTERVAL
+    }
+
+    /// The next task, or `None` if it is the turn of the worker's own queue.
+    #[cold]
+    pub(crate) fn next<const SHARDS: usize>(
+        &mut self,
+        injector: &Injector<SHARDS>,
+        own_queue_has_tasks: impl Fn() -> bool,
+    ) -> Option<RawTask> {
+        // Once round, from any part.
+        for _ in 0..=3 {
+            if self.part == Part::Own {
+                self.part = Part::Pushed;
+                if own_queue_has_tasks() {
+                    return None;
+                }
+            } else if let Some(task) = self.next_of_turn(injector) {
+                return Some(task);
+            } else {
+                self.part = self.part.next();
+            }
+        }
+        None
+    }
+
+    /// The next task of the turn that goes on or begins, unless it is over.
+    fn next_of_turn<const SHARDS: usize>(
+        &mut self,
+        injector: &Injector<SHARDS>,
+    ) -> Option<RawTask> {
+        let now = clock::now();
+        let task = match self.part {
+            _ if self.turn.as_ref().is_some_and(|turn| now >= turn.ends) => None,
+            Part::Pushed => injector.take_pushed(),
+            Part::FromRings => injector.take_from_rings(),
+            Part::Own => None,
+        };
+        if task.is_none() {
+            self.end_turn();
+            return None;
+        }
+        let interval = self.interval;
+        let turn = self.turn.get_or_insert(Turn { ends: now + TURN, tasks: 0, interval });
+        turn.tasks += 1;
+        (self.polls_left, self.interval) = (1, 1);
+        if turn.tasks == INTERVAL {
+            // A millisecond is enough for so many: polls are short.
+            turn.interval = INTERVAL;
+            self.end_turn();
+            self.part = self.part.next();
+        }
+        task
+    }
+
+    fn end_turn(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            (self.polls_left, self.interval) = (turn.interval, turn.interval);
+        }
+    }
+}
+
+impl Part {
+    fn next(self) -> Self {
+        match self {
+            Part::Pushed => Part::FromRings,
+            Part::FromRings => Part::Own,
+            Part::Own => Part::Pushed,
+        }
+    }
+}
