@@ -38,26 +38,6 @@ fn each_taker_gets_its_share_as_far_as_it_has_room() {
     });
 }
 
-/// Planted: without a turn (`take_pushed` that always begins at the first deque), 1 to 3 come out
-/// before 9.
-#[test]
-fn one_at_a_time_the_deques_of_threads_take_turns() {
-    explore(ALL, || {
-        let injector = Arc::new(Injector::<2>::new());
-        // Two threads that come one after the other push to different deques.
-        for words in [vec![1, 2, 3], vec![8, 9]] {
-            let injector = injector.clone();
-            let push = move || words.into_iter().for_each(|word| injector.push(word));
-            thread::spawn(push).join().unwrap();
-        }
-        let taken: Vec<_> = std::iter::from_fn(|| injector.take_pushed()).collect();
-        let apart = |word| taken.iter().position(|&taken| taken == word).unwrap();
-        assert!(apart(9) < apart(3), "{taken:?}");
-        assert!(apart(1) < apart(2) && apart(2) < apart(3) && apart(8) < apart(9), "{taken:?}");
-        assert_eq!(injector.len(), 0);
-    });
-}
-
 #[test]
 fn what_rings_held_is_taken_apart_from_what_threads_push() {
     explore(ALL, || {

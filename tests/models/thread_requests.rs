@@ -329,7 +329,7 @@ fn one_cover_comes_for_a_worker_that_is_back() {
                     if world.idle.block(&parker) > 0 {
                         world.request(ThreadRequests::add_cover);
                     }
-                    world.idle.unblock(&parker);
+                    world.idle.unblock(&parker, false);
                 }
             }
         });

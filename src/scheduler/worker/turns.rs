@@ -173,3 +173,6 @@ impl Part {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+use std::iter;
+use std::thread;
+
+use super::*;
+
+/// The poll of a task that has just been taken lasts for a whole turn.
+fn poll_for_long() {
+    thread::sleep(TURN);
+}
+
+fn injector(pushed: &[RawTask], from_ring: &[RawTask]) -> Injector<2> {
+    let injector = Injector::new();
+    pushed.iter().for_each(|&task| injector.push(task));
+    injector.push_from_ring(from_ring.to_vec());
+    injector
+}
+
+/// What a worker runs that is asked to check in after each poll, which is long. 0 is a task of its
+/// own queue.
+fn runs_beside_long_polls(injector: &Injector<2>, own_queue_has_tasks: bool) -> Vec<RawTask> {
+    let mut turns = Turns::new();
+    let mut next = || {
+        turns.check_soon(false);
+        assert!(turns.is_check_due());
+        turns.begin_check();
+        let task = turns.next(injector, || own_queue_has_tasks);
+        poll_for_long();
+        task.unwrap_or(0)
+    };
+    (0..8).map(|_| next()).collect()
+}
+
+#[test]
+fn long_polls_of_threads_of_rings_and_of_the_own_queue_take_turns() {
+    let injector = injector(&[1, 2, 3], &[11, 12, 13]);
+    assert_eq!(runs_beside_long_polls(&injector, true), [1, 11, 0, 2, 12, 0, 3, 13]);
+}
+
+#[test]
+fn an_empty_part_has_no_turn() {
+    assert_eq!(runs_beside_long_polls(&injector(&[1, 2], &[]), true), [1, 0, 2, 0, 0, 0, 0, 0]);
+    assert_eq!(runs_beside_long_polls(&injector(&[1, 2], &[11]), false)[..4], [1, 11, 2, 0]);
+}
+
+#[test]
+fn tasks_of_several_threads_take_turns() {
+    let injector = &Injector::<2>::new();
+    for tasks in [[1, 2, 3], [11, 12, 13]] {
+        // Threads that come one after the other push to different deques.
+        thread::scope(|scope| {
+            scope.spawn(move || tasks.iter().for_each(|&task| injector.push(task)));
+        });
+    }
+    let taken: Vec<_> = iter::from_fn(|| injector.take_pushed()).collect();
+    let tens: Vec<_> = taken.iter().map(|task| task / 10).collect();
+    assert!(tens == [0, 1, 0, 1, 0, 1] || tens == [1, 0, 1, 0, 1, 0], "{taken:?}");
+}
+
+#[test]
+fn short_tasks_have_a_turn_together_and_then_the_worker_takes_batches_again() {
+    let many: Vec<_> = (1..=100).collect();
+    let injector = injector(&many, &[111]);
+    let mut turns = Turns::new();
+    let mut taken = 0;
+    while turns.are_taken() && turns.is_check_due() {
+        turns.begin_check();
+        taken += usize::from(turns.next(&injector, || true).is_some());
+    }
+    // On a busy machine a millisecond may be over sooner.
+    assert!(taken > 1, "{taken}");
+    assert!(taken < 61 || !turns.are_taken());
+    turns.check_soon(false);
+    assert_eq!(turns.next(&injector, || true), Some(111), "what rings held is next");
+}
+
+#[test]
+fn a_turn_is_over_after_a_task_that_takes_long() {
+    let injector = injector(&[1, 2], &[11]);
+    let mut turns = Turns::new();
+    assert_eq!(turns.next(&injector, || true), Some(1));
+    poll_for_long();
+    assert_eq!(turns.next(&injector, || true), Some(11));
+}
+
+#[test]
+fn one_that_has_yielded_to_nobody_does_not_have_the_turn_of_its_queue() {
+    let injector = injector(&[1, 2], &[]);
+    let mut turns = Turns::new();
+    assert_eq!(turns.next(&injector, || true), Some(1));
+    turns.check_soon(false);
+    assert_eq!(turns.next(&injector, || true), None);
+    turns.part = Part::Own;
+    turns.check_soon(true);
+    assert_eq!(turns.next(&injector, || true), Some(2));
+}
