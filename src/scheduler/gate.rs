@@ -82,6 +82,7 @@ pub(crate) enum Operation {
     Broadcast,
     Watch,
     Oneshot,
+    Done,
 }
 
 /// Begins an operation. `false`: it gives way. Its waker has been woken, and it must return

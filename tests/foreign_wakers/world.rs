@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use gorun::context::{CancelGuard, Context as GoContext};
 use gorun::sync::{Notify, OwnedPermit, Semaphore};
 use gorun::{JoinHandle, JoinSet, Receiver, Sender, WaitGroup, channel, spawn};
 
@@ -48,6 +49,8 @@ pub(crate) struct World {
     semaphore: Arc<Semaphore>,
     permits: Arc<Mutex<Vec<OwnedPermit>>>,
     notify: Arc<Notify>,
+    /// Another one when it has been cancelled.
+    context: Mutex<(Arc<GoContext>, CancelGuard)>,
     group: Arc<WaitGroup>,
     /// How often it is to be counted down.
     owed: AtomicUsize,
@@ -100,6 +103,7 @@ pub(crate) fn follow(bytes: &[u8], place: Place<'_>, schedule: Schedule) -> usiz
         semaphore: Arc::new(Semaphore::new(PERMITS)),
         permits: Arc::default(),
         notify: Arc::default(),
+        context: Mutex::new(context()),
         group: Arc::new(WaitGroup::new()),
         owed: AtomicUsize::new(0),
         gates: Mutex::default(),
@@ -138,9 +142,17 @@ fn until(condition: impl Fn() -> bool) {
     }
 }
 
+fn context() -> (Arc<GoContext>, CancelGuard) {
+    let (context, cancel) = GoContext::background().with_cancel();
+    // What is awaited is below what is cancelled.
+    let (below, guard) = context.with_cancel();
+    guard.detach();
+    (Arc::new(below), cancel)
+}
+
 impl World {
     fn step(self: &Arc<Self>, bytes: &mut Bytes<'_>, place: Place<'_>) {
-        let kinds = if self.is_inside { 33 } else { 24 };
+        let kinds = if self.is_inside { 36 } else { 27 };
         let channel = &self.channels[bytes.below(self.channels.len())];
         match bytes.below(kinds) {
             0 => self.try_send(channel),
@@ -158,8 +170,9 @@ impl World {
             13 => self.poll(bytes.below(MANY), None, place, false),
             22 => self.give_back(),
             23 => self.notify(bytes.below(4) == 0),
+            24 => self.cancel(),
             // Goroutines complete, and timers ring.
-            32 => std::thread::sleep(Duration::from_micros(100)),
+            35 => std::thread::sleep(Duration::from_micros(100)),
             kind => {
                 if let Some(operation) = self.operation(kind, channel, bytes) {
                     let place_of = self.operations.lock().unwrap().len();
@@ -183,6 +196,7 @@ impl World {
                 self.done();
                 self.give_back();
                 self.notify(choice.is_multiple_of(4));
+                self.cancel();
                 self.open_a_gate();
             }
             Deed::DropOperation => self.drop_operation(choice),
@@ -260,6 +274,13 @@ impl World {
         if all { self.notify.notify_all() } else { self.notify.notify_one() }
     }
 
+    fn cancel(&self) {
+        let next = context();
+        // Outside of the lock.
+        let former = std::mem::replace(&mut *self.context.lock().unwrap(), next);
+        former.1.cancel();
+    }
+
     fn open_a_gate(&self) {
         let gate = self.gates.lock().unwrap().pop();
         drop(gate);
@@ -293,8 +314,10 @@ impl World {
                 operations::acquire(semaphore, permits, 1 + bytes.below(PERMITS), hooks(true))
             }
             21 => operations::notified(self.notify.clone(), hooks(true)),
-            24 | 25 => operations::join(self.goroutine(), hooks(false)),
-            26 => {
+            25 => operations::done(self.context(), hooks(true)),
+            26 => operations::run(self.context(), channel.receiver(), hooks(true)),
+            27 | 28 => operations::join(self.goroutine(), hooks(false)),
+            29 => {
                 let mut set = JoinSet::new();
                 for _ in 0..1 + bytes.below(3) {
                     set.spawn(self.goroutine_s_future());
@@ -308,6 +331,10 @@ impl World {
                 operations::time(clock, limit, channel.receiver(), hooks(true))
             }
         })
+    }
+
+    fn context(&self) -> Arc<GoContext> {
+        self.context.lock().unwrap().0.clone()
     }
 
     fn hook(self: &Arc<Self>, may_panic: bool) -> Arc<Hook> {
