@@ -53,6 +53,7 @@ mod handle;
 mod run;
 mod scope;
 mod values;
+mod wakes;
 
 pub use after_func::AfterFunc;
 pub use cancel_guard::CancelGuard;

@@ -2,7 +2,7 @@
 //!
 //! A scope knows its parent by a strong reference, and its children by weak ones. So a child lives
 //! as long as somebody uses it, and a parent at least as long as its children. A child that ends
-//! alone, or that nobody uses any more, takes itself off its parent's list at once.
+//! alone, or that nobody uses any more, takes itself off its parent's list.
 //!
 //! # How a scope ends
 //!
@@ -13,12 +13,13 @@
 //!
 //! When [`Scope::end`] returns, every scope below has ended. That has to hold even if another thread
 //! was the first one, and is at work on the tree still. So an ending has a lock that its owner holds
-//! while it marks the tree, and whoever finds a scope that has ended waits for that lock. Nobody
-//! waits in a circle: who marks one tree waits only for those who mark trees inside it.
+//! while it marks the tree, and whoever finds a scope that has ended waits for that lock. Until then
+//! the scope stays on its parent's list. Nobody waits in a circle: who marks one tree waits only for
+//! those who mark trees inside it.
 //!
-//! To mark a scope takes a constant number of steps, and so does it to wake who waits for it. The
-//! caller does all of it. Giving way on the road would let callers see a tree that has half ended;
-//! and goroutines queued behind the caller move to other threads, as behind any computation.
+//! To mark a scope takes a constant number of steps, and the caller does all of that: a hundred
+//! nanoseconds for each. Giving way on the road would let callers see a tree that has half ended.
+//! Waking, which takes ten times as long, is left to a goroutine if there are many (`wakes.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -30,9 +31,9 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::context::error::{Cause, ContextError};
+use crate::context::wakes;
 use crate::join_handle::AbortHandle;
 use crate::primitives::{Mutex, lock};
-use crate::scheduler::foreign;
 use crate::sync::line::Line;
 use crate::sync::wait_queue::{Key, Standing};
 
@@ -148,16 +149,16 @@ impl Scope {
         let ending = Arc::new(Ending { error, cause, marking: Mutex::new(()) });
         let mut parting = Parting::default();
         let marking = lock(&ending.marking);
-        if self.mark(&ending, &mut parting)
-            && let Some(parent) = &self.parent
-        {
-            parent.lose(self);
-        }
+        let is_own = self.mark(&ending, &mut parting);
         while let Some(scope) = parting.scopes.pop() {
             scope.mark(&ending, &mut parting);
         }
         for earlier in &parting.earlier {
             drop(lock(&earlier.marking));
+        }
+        // Not before: whoever ends the parent must find this one, and wait.
+        if let (true, Some(parent)) = (is_own, &self.parent) {
+            parent.lose(self);
         }
         drop(marking);
         parting.go();
@@ -224,6 +225,6 @@ impl Parting {
     /// The caller holds no lock.
     fn go(self) {
         self.alarms.iter().for_each(AbortHandle::abort);
-        self.wakers.into_iter().for_each(foreign::wake);
+        wakes::wake_all(self.wakers);
     }
 }

@@ -210,3 +210,36 @@ fn a_value_whose_destructor_panics_lets_the_others_be_dropped() {
     payload_of(std::panic::AssertUnwindSafe(|| drop(ctx)));
     drops.assert_each_once("values");
 }
+
+/// A goroutine wakes so many. At the end of main it must not forget those that it has not reached.
+#[test]
+fn many_that_wait_elsewhere_are_all_woken_though_the_runtime_ends_at_once() {
+    let _watchdog = watchdog();
+    const MANY: usize = 1000;
+    for workers in super::WORKERS {
+        for _ in 0..20 {
+            let (root, cancel) = background().with_cancel();
+            let family = children(&root, MANY);
+            let wakes: Vec<_> = (0..MANY).map(|_| Arc::<Wakes>::default()).collect();
+            let mut waits: Vec<_> = family.iter().map(|(ctx, _)| ctx.done()).collect();
+            for (wait, wakes) in waits.iter_mut().zip(&wakes) {
+                assert!(poll(wait, wakes).is_pending());
+            }
+            run(workers, async move { cancel.cancel() });
+            assert!(wakes.iter().all(|wakes| wakes.get() == 1));
+        }
+    }
+}
+
+/// Outside of a runtime there is no goroutine for it.
+#[test]
+fn many_are_woken_at_once_outside_a_runtime() {
+    let (root, cancel) = background().with_cancel();
+    let wakes = Arc::<Wakes>::default();
+    let mut waits: Vec<_> = (0..1000).map(|_| root.done()).collect();
+    for wait in &mut waits {
+        assert!(poll(wait, &wakes).is_pending());
+    }
+    cancel.cancel();
+    assert_eq!(wakes.get(), 1000);
+}
