@@ -36,16 +36,10 @@ fn a_group_without_a_context_gives_the_first_error() {
                 assert_eq!(group.wait().await, expected);
             }
             // One after the other, so that it is known which comes first.
-            let group = Group::new();
+            let mut group = Group::new();
+            group.set_limit(1);
             for outcome in [Ok(()), Err("first"), Err("second")] {
-                let (ended, has_ended) = channel::<()>(0);
-                group
-                    .go(async move {
-                        let _ended = ended;
-                        outcome
-                    })
-                    .await;
-                has_ended.recv().await;
+                group.go(async move { outcome }).await;
             }
             assert_eq!(group.wait().await, Err("first"));
         });
