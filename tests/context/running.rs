@@ -93,6 +93,26 @@ fn a_send_that_is_reported_as_cancelled_has_not_happened_and_one_that_has_is_rep
     assert!(rx.try_recv().is_err());
 }
 
+/// A receive that comes between the last poll and the drop finds the send gone.
+#[test]
+fn a_send_leaves_its_queue_in_the_last_poll() {
+    let wakes = Arc::default();
+    let (tx, rx) = channel(0);
+    let (ctx, guard) = background().with_cancel();
+    let received = std::cell::Cell::new(None);
+    let receives_late = poll_fn(|_| {
+        if ctx.is_done() {
+            received.set(rx.try_recv().ok());
+        }
+        Poll::<()>::Pending
+    });
+    let mut runs = pin!(ctx.run(futures::future::join(tx.send(7), receives_late)));
+    assert!(poll(runs.as_mut(), &wakes).is_pending());
+    guard.cancel();
+    assert!(matches!(poll(runs.as_mut(), &wakes), Poll::Ready(Err(Cancelled))));
+    assert_eq!(received.get(), None);
+}
+
 /// Sends and cancellations race; each send that is reported as done arrives, and no other.
 #[test]
 fn sends_and_cancellations_that_race_agree() {
