@@ -8,7 +8,7 @@
 //! | have the values, as they come | [`JoinSet`](crate::JoinSet) |
 //! | have the values in order | `spawn` each, keep the handles in a `Vec`, and await them one after the other |
 //! | the same with so many at a time | `buffered(n)` of a `futures` stream of handles |
-//! | know only that all have ended | [`WaitGroup`](crate::WaitGroup) |
+//! | know only that all have ended | [`WaitGroup`] |
 
 #![forbid(unsafe_code)]
 
@@ -30,7 +30,7 @@ use crate::wait_group::WaitGroup;
 /// drop them at their next await, start `ctx.run(..)`, as below.
 ///
 /// Dropping a group cancels its context. Its goroutines run on, as in a dropped
-/// [`WaitGroup`](crate::WaitGroup). If one panics, the panic is
+/// [`WaitGroup`]. If one panics, the panic is
 /// [unhandled](crate::UnhandledPanic), and main does not get past the wait.
 ///
 /// Share a group in an `Arc`, for example with its own goroutines, which may start others.
