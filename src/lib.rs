@@ -18,6 +18,8 @@
 //! | start a goroutine | [`go!`], [`spawn`] |
 //! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
 //! | wait for many | [`JoinSet`] for their results, [`WaitGroup`] for their end |
+//! | tell goroutines to stop, by a call or at a time | [`context`] |
+//! | wait for many, up to the first error | [`errgroup`] |
 //! | yield to other goroutines | [`yield_now`] |
 //! | communicate | [`channel`], [`Sender`], [`Receiver`] |
 //! | share a value, limit how many use it, signal | [`sync`] |
@@ -39,7 +41,9 @@ mod blocking;
 mod builder;
 pub mod chan;
 mod clock;
+pub mod context;
 mod duration;
+pub mod errgroup;
 mod go;
 mod handle;
 mod join_error;

@@ -119,6 +119,18 @@ where
     }
 }
 
+/// As `detach`, of a future that is not large, for a caller at `spawned_at`.
+#[track_caller]
+pub(crate) fn detach_at<F>(future: F, spawned_at: &'static Location<'static>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if start(future, spawned_at, drop).is_none() {
+        panic_outside();
+    }
+}
+
 /// Starts a goroutine on the caller's runtime, and gives it to `keep`; or `None` if that runtime is
 /// over. Returns what `keep` makes of it, or `None` outside a runtime.
 fn start<F, R>(

@@ -36,7 +36,7 @@ mod barrier;
 pub mod broadcast;
 mod cond;
 mod guarded;
-mod line;
+pub(crate) mod line;
 mod mutex;
 mod notify;
 mod once_cell;
@@ -45,7 +45,7 @@ mod permits;
 mod rw_lock;
 mod semaphore;
 pub mod singleflight;
-mod wait_queue;
+pub(crate) mod wait_queue;
 mod waiting;
 pub mod watch;
 

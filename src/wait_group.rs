@@ -17,7 +17,7 @@ use crate::panics::{self, Payload};
 use crate::scheduler::context;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::main::main_guard;
-use crate::spawn::{MAX_UNBOXED, detach};
+use crate::spawn::{MAX_UNBOXED, detach_at};
 use counter::{Counter, Negative, Overflow, Ticket};
 
 /// A counter of outstanding work, and a wait until it is zero.
@@ -169,21 +169,22 @@ impl WaitGroup {
         F: Future<Output = ()> + Send + 'static,
     {
         if const { size_of::<F>() > MAX_UNBOXED } {
-            self.go_here(Box::pin(future))
+            self.go_at(Box::pin(future), Location::caller());
         } else {
-            self.go_here(future)
+            self.go_at(future, Location::caller());
         }
     }
 
+    /// As `go`, of a future that is not large, for a caller at `spawned_at`.
     #[track_caller]
-    fn go_here<F>(&self, future: F)
+    pub(crate) fn go_at<F>(&self, future: F, spawned_at: &'static Location<'static>)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         self.add(1);
-        let count_down =
-            CountDown { counter: self.counter.clone(), spawned_at: Location::caller() };
-        detach(Counted { future: Some(future), count_down: Some(count_down) });
+        let count_down = CountDown { counter: self.counter.clone(), spawned_at };
+        let future = Counted { future: Some(future), count_down: Some(count_down) };
+        detach_at(future, spawned_at);
     }
 
     /// Waits until the counter is zero.

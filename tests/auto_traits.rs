@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::MutexGuard;
 
 use gorun::chan::{Recv, Send as Sending, SendFrom};
+use gorun::context::{AfterFunc, CancelGuard, Cause, Context, ContextError, Done, Run};
+use gorun::errgroup;
 use gorun::sync::{
     Barrier, Cond, Mutex, MutexGuard as MutexLock, Notified, Notify, OnceCell, OwnedMutexGuard,
     OwnedPermit, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Permit, RwLock, RwLockReadGuard,
@@ -135,6 +137,27 @@ is_not!(watch::Receiver<Cell<u32>>: Send);
 is!(broadcast::Sender<u32>: Send + Sync + Unpin + Clone + std::fmt::Debug);
 is!(broadcast::Receiver<u32>: Send + Sync + Unpin + std::fmt::Debug);
 is_not!(broadcast::Receiver<Cell<u32>>: Send);
+
+is!(Context: Send + Sync + Unpin + Clone + Default + std::fmt::Debug);
+is!(CancelGuard: Send + Sync + Unpin + std::fmt::Debug);
+is!(AfterFunc: Send + Sync + Unpin + std::fmt::Debug);
+is!(Done<'static>: Send + Sync + Unpin + Future + std::fmt::Debug);
+is!(Run<'static, std::future::Ready<u32>>: Send + Sync + Unpin + Future + std::fmt::Debug);
+is!(ContextError: Send + Sync + Copy + Eq + std::hash::Hash + std::error::Error + Into<std::io::Error>);
+is!(Cause: Send + Sync + Into<Box<dyn std::error::Error + Send + Sync>>);
+is!(errgroup::Group<Cell<u32>>: Send + Sync + Unpin + Default + std::fmt::Debug);
+is_not!(CancelGuard: Clone);
+is_not!(Run<'static, std::future::Ready<Rc<u32>>>: Send);
+is_not!(Run<'static, PhantomPinned>: Unpin);
+is_not!(errgroup::Group<Rc<u32>>: Send);
+
+#[test]
+fn the_futures_of_a_group_can_move_between_threads() {
+    fn has<T: Send>(_: &T) {}
+    let group = errgroup::Group::<Cell<u32>>::new();
+    has(&group.wait());
+    has(&group.go(std::future::pending()));
+}
 
 #[test]
 fn the_futures_of_sync_can_move_between_threads() {

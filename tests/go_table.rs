@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files whose every test is there because Go has one.
-const MIRRORS: [&str; 6] = [
+const MIRRORS: [&str; 8] = [
     "channel::go_tests",
     "channel::power_series",
+    "context::go_tests",
+    "errgroup::go_tests",
     "select::go_tests",
     "select::programs",
     "select::statements",

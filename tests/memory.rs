@@ -6,6 +6,8 @@ mod boxes;
 #[path = "memory/channels.rs"]
 mod channels;
 mod common;
+#[path = "memory/contexts.rs"]
+mod contexts;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::{Future, pending, poll_fn};

@@ -83,6 +83,7 @@ pub(crate) enum Operation {
     Broadcast,
     Watch,
     Oneshot,
+    Done,
 }
 
 /// Begins an operation. `false`: it gives way. Its waker has been woken, and it must return

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use gorun::context;
 use gorun::sync::{Notify, OwnedPermit, Semaphore};
 use gorun::time::{after, interval, sleep, tick, timeout};
 use gorun::{JoinHandle, JoinSet, Receiver, Sender, WaitGroup, select};
@@ -222,6 +223,30 @@ pub(crate) fn notified(notify: Arc<Notify>, hooks: [Arc<Hook>; 2]) -> Operation 
     // SAFETY: `Owned` drops it first.
     let future = unsafe { forever(&notify) }.notified();
     Operation::new(Owned { future, owner: notify }, hooks)
+}
+
+/// The end of a context.
+pub(crate) fn done(ctx: Arc<context::Context>, hooks: [Arc<Hook>; 2]) -> Operation {
+    // SAFETY: `Owned` drops it first.
+    let mut done = Owned { future: unsafe { forever(&ctx) }.done(), owner: ctx };
+    Operation::new(poll_fn(move |cx| Pin::new(&mut done).poll(cx).map(drop)), hooks)
+}
+
+/// A receive, until the end of a context.
+pub(crate) fn run(
+    ctx: Arc<context::Context>,
+    rx: Arc<Receiver<Value>>,
+    hooks: [Arc<Hook>; 2],
+) -> Operation {
+    // SAFETY: `Owned` drops it first.
+    let recv = unsafe { forever(&rx) }.recv();
+    // SAFETY: likewise.
+    let future = unsafe { forever(&ctx) }.run(recv);
+    let mut run = Owned { future, owner: (ctx, rx) };
+    let future = poll_fn(move |cx| {
+        Pin::new(&mut run).poll(cx).map(|result| received(result.ok().flatten()))
+    });
+    Operation::new(future, hooks)
 }
 
 /// Awaits a goroutine. It is ready a moment before it wakes.

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use gorun::context::{CancelGuard, Context as GoContext};
 use gorun::sync::{Notify, OwnedPermit, Semaphore};
 use gorun::{JoinHandle, JoinSet, Receiver, Sender, WaitGroup, channel, spawn};
 
@@ -32,8 +33,8 @@ const PERMITS: usize = 3;
 
 /// Numbers below this one need no runtime. A new operation takes the number there, and those after
 /// it move.
-const OUTSIDE: usize = 24;
-const ALL: usize = 33;
+const OUTSIDE: usize = 27;
+const ALL: usize = 36;
 const PAUSE: usize = ALL - 1;
 
 /// Where the thread is.
@@ -54,6 +55,8 @@ pub(crate) struct World {
     semaphore: Arc<Semaphore>,
     permits: Arc<Mutex<Vec<OwnedPermit>>>,
     notify: Arc<Notify>,
+    /// Another one when it has been cancelled.
+    context: Mutex<(Arc<GoContext>, CancelGuard)>,
     group: Arc<WaitGroup>,
     /// How often it is to be counted down.
     owed: AtomicUsize,
@@ -106,6 +109,7 @@ pub(crate) fn follow(bytes: &[u8], place: Place<'_>, schedule: Schedule) -> usiz
         semaphore: Arc::new(Semaphore::new(PERMITS)),
         permits: Arc::default(),
         notify: Arc::default(),
+        context: Mutex::new(context()),
         group: Arc::new(WaitGroup::new()),
         owed: AtomicUsize::new(0),
         held_back: Mutex::default(),
@@ -144,6 +148,14 @@ fn until(condition: impl Fn() -> bool) {
     }
 }
 
+fn context() -> (Arc<GoContext>, CancelGuard) {
+    let (context, cancel) = GoContext::background().with_cancel();
+    // What is awaited is below what is cancelled.
+    let (below, guard) = context.with_cancel();
+    guard.detach();
+    (Arc::new(below), cancel)
+}
+
 impl World {
     fn step(self: &Arc<Self>, bytes: &mut Bytes<'_>, place: Place<'_>) {
         let kinds = if self.is_inside { ALL } else { OUTSIDE };
@@ -164,6 +176,7 @@ impl World {
             13 => self.poll(bytes.below(MANY), None, place, false),
             22 => self.give_back(),
             23 => self.notify(bytes.below(4) == 0),
+            24 => self.cancel(),
             // Goroutines complete, and timers ring.
             PAUSE => std::thread::sleep(Duration::from_micros(100)),
             kind => {
@@ -189,6 +202,7 @@ impl World {
                 self.done();
                 self.give_back();
                 self.notify(choice.is_multiple_of(4));
+                self.cancel();
                 self.let_one_go();
             }
             Deed::DropOperation => self.drop_operation(choice),
@@ -266,6 +280,13 @@ impl World {
         if all { self.notify.notify_all() } else { self.notify.notify_one() }
     }
 
+    fn cancel(&self) {
+        let next = context();
+        // Outside of the lock.
+        let former = std::mem::replace(&mut *self.context.lock().unwrap(), next);
+        former.1.cancel();
+    }
+
     fn let_one_go(&self) {
         let sender = self.held_back.lock().unwrap().pop();
         drop(sender);
@@ -299,8 +320,10 @@ impl World {
                 operations::acquire(semaphore, permits, 1 + bytes.below(PERMITS), hooks(true))
             }
             21 => operations::notified(self.notify.clone(), hooks(true)),
-            24 | 25 => operations::join(self.goroutine(), hooks(false)),
-            26 => {
+            25 => operations::done(self.context(), hooks(true)),
+            26 => operations::run(self.context(), channel.receiver(), hooks(true)),
+            27 | 28 => operations::join(self.goroutine(), hooks(false)),
+            29 => {
                 let mut set = JoinSet::new();
                 for _ in 0..1 + bytes.below(3) {
                     set.spawn(self.goroutine_s_future());
@@ -314,6 +337,10 @@ impl World {
                 operations::time(clock, limit, channel.receiver(), hooks(true))
             }
         })
+    }
+
+    fn context(&self) -> Arc<GoContext> {
+        self.context.lock().unwrap().0.clone()
     }
 
     fn hook(self: &Arc<Self>, may_panic: bool) -> Arc<Hook> {

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use gorun::context::Context;
+use gorun::errgroup;
 use gorun::sync::singleflight::Group;
 use gorun::sync::{
     Barrier, Cond, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
@@ -192,6 +194,18 @@ pub(crate) const ALL: &[Endless] = endless! {
     }
     "broadcast::Sender::closed": { let (tx, _) = broadcast::channel::<()>(1) } {
         tx.closed().await;
+    }
+    "context::Done": { let ctx = Context::background().with_cancel().0 } {
+        ctx.done().await;
+    }
+    "context::Run": { let (ctx, _cancel) = Context::background().with_cancel() } {
+        ctx.run(ready(())).await.unwrap();
+    }
+    "context::Run, done": { let ctx = Context::background().with_cancel().0 } {
+        ctx.run(pending::<()>()).await.unwrap_err();
+    }
+    "errgroup::Group::wait": { let group = errgroup::Group::<()>::new() } {
+        group.wait().await.unwrap();
     }
     "Recv, of values, in an async block": { let (tx, rx) = channel(1) } {
         tx.try_send(()).unwrap();
