@@ -1,13 +1,16 @@
 //! Barriers.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
-use gorun::JoinSet;
 use gorun::sync::Barrier;
 use gorun::time::timeout;
+use gorun::{JoinSet, yield_now};
 
 use super::{Task, WORKERS, now};
 use crate::common::*;
@@ -104,6 +107,29 @@ fn a_task_whose_time_is_up_has_met_nobody() {
     });
 }
 
+/// The other one comes in the very poll in which the time is up.
+#[test]
+fn a_task_that_was_met_just_before_its_time_was_up_goes_on() {
+    const LIMIT: Duration = Duration::from_millis(1);
+    let _watchdog = watchdog();
+    run(1, async {
+        let (barrier, has_met) = (Barrier::new(2), Cell::new(false));
+        let waits = async {
+            barrier.wait().await;
+            has_met.set(true);
+        };
+        let (start, mut has_come) = (Instant::now(), false);
+        let comes = poll_fn(|_| {
+            if !has_come && start.elapsed() >= LIMIT {
+                has_come = now(barrier.wait()).is_leader();
+            }
+            Poll::<()>::Pending
+        });
+        timeout(LIMIT, async { futures::join!(waits, comes) }).await.unwrap_err();
+        assert!(has_met.get(), "another one has met it, and it does not know");
+    });
+}
+
 #[test]
 fn a_task_that_is_kept_after_its_time_is_up_comes_again() {
     let _watchdog = watchdog();
@@ -131,10 +157,12 @@ fn of_those_whose_time_is_not_up_each_has_met_another_one() {
                     let mut random = Random(seed);
                     for _ in 0..100 {
                         let limit = Duration::from_micros(random.below(30));
-                        match timeout(limit, barrier.wait()).await {
+                        let mut wait = timeout(limit, barrier.wait());
+                        match (&mut wait).await {
                             Ok(met) if met.is_leader() => _ = leaders.fetch_add(1, SeqCst),
                             Ok(_) => _ = others.fetch_add(1, SeqCst),
-                            Err(_) => {}
+                            // It is kept for a while.
+                            Err(_) => yield_now().await,
                         }
                     }
                 });
