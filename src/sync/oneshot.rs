@@ -43,7 +43,10 @@ use crate::sync::waitable::{Attempt, Waitable};
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let state = State { value: None, sender_dropped: false, is_closed: false };
     let shared = Arc::new(Waitable::new(state));
-    (Sender { shared: shared.clone(), has_sent: false }, Receiver { shared, key: None })
+    (
+        Sender { shared: shared.clone(), has_sent: false },
+        Receiver { shared, key: None, is_over: false },
+    )
 }
 
 struct State<T> {
@@ -179,6 +182,8 @@ impl<T> fmt::Debug for Sender<T> {
 pub struct Receiver<T> {
     shared: Arc<Waitable<State<T>>>,
     key: Option<Key>,
+    /// It has got the value, or learnt that none comes: nobody waits any more.
+    is_over: bool,
 }
 
 impl<T> Receiver<T> {
@@ -200,7 +205,9 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.try_recv(), Ok(7));
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        self.shared.with(|inner, _| inner.state.try_recv())
+        let result = self.shared.with(|inner, _| inner.state.try_recv());
+        self.is_over |= !matches!(result, Err(TryRecvError::Empty));
+        result
     }
 
     /// Waits for the value, and blocks the calling thread meanwhile. In a goroutine, other
@@ -251,17 +258,22 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        let Receiver { shared, key } = self.get_mut();
+        let Receiver { shared, key, is_over } = self.get_mut();
         let attempt = |attempt: Attempt<'_, State<T>>| match attempt.state.try_recv() {
             Err(TryRecvError::Empty) => None,
             received => Some(received.map_err(|_| RecvError(()))),
         };
-        poll_until(shared, Operation::Oneshot, key, cx.waker(), attempt)
+        let result = poll_until(shared, Operation::Oneshot, key, cx.waker(), attempt);
+        *is_over |= result.is_ready();
+        result
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         let key = self.key.take();
         // The value is dropped without the lock.
         let _unreceived = self.shared.with(|inner, wakes| {
