@@ -14,6 +14,14 @@ pub(crate) use std::sync::atomic::{
 };
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
+/// A constructor that can make a `static`. Under loom it cannot, as loom's types are not made so.
+macro_rules! const_fn {
+    ($visibility:vis fn $($rest:tt)*) => {
+        $visibility const fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 /// Locks, also after a panic elsewhere: no user code runs under our locks, so what a lock protects
 /// is consistent whenever it is free.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,6 +4,36 @@
 //! came, and work on any thread and any executor, also outside a runtime. Dropping a future that
 //! waits loses nothing: what it was given meanwhile, a lock or a permit, goes to the next one.
 //!
+//! # Places in a queue
+//!
+//! A task has come when its future is first polled, not when that was made. (But a
+//! [`notify_all`](Notify::notify_all) counts from the call of `notified`.) If its poll had no budget
+//! left and gave way to others, it has come when it is polled again: tasks that are polled in between
+//! are ahead of it.
+//!
+//! When it is a task's turn, it *has* the lock, the permits, or the notification, although its future
+//! has not been polled again. A future that was polled once and is then left alone, in a `Vec`, or by
+//! `&mut` in a loop of `select!`s, so keeps what others wait for. This is true of `lock`, `acquire` and
+//! `notified`, and of [`OnceCell::get_or_init`] and [`singleflight`], which have the turn to make the
+//! value. Drop such a future, or go on polling it; do not await one for the same lock meanwhile:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use gorun::sync::Mutex;
+//! use gorun::time::timeout;
+//!
+//! gorun::block_on(async {
+//!     let mutex = Mutex::new(0);
+//!     let guard = mutex.lock().await;
+//!     let mut lock = mutex.lock();
+//!     assert!(timeout(Duration::from_millis(1), &mut lock).await.is_err());
+//!     drop(guard);
+//!     // `lock` has the mutex now. Another `mutex.lock().await` would wait for ever.
+//!     *lock.await += 1;
+//! });
+//! ```
+//!
 //! # When `std::sync` is better
 //!
 //! Nearly always, for a lock. A section without an await is short; `std::sync::Mutex` is faster for
@@ -34,9 +64,9 @@
 mod acquire;
 mod barrier;
 pub mod broadcast;
+mod channel;
 mod cond;
 mod guarded;
-pub(crate) mod line;
 mod mutex;
 mod notify;
 mod once_cell;
@@ -46,7 +76,8 @@ mod rw_lock;
 mod semaphore;
 pub mod singleflight;
 pub(crate) mod wait_queue;
-mod waiting;
+mod wait_until;
+pub(crate) mod waitable;
 pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};

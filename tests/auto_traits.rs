@@ -159,6 +159,31 @@ fn the_futures_of_a_group_can_move_between_threads() {
     has(&group.go(std::future::pending()));
 }
 
+is!(Semaphore: UnwindSafe + RefUnwindSafe);
+is!(Notify: UnwindSafe + RefUnwindSafe);
+is!(Cond: UnwindSafe + RefUnwindSafe);
+is!(Barrier: UnwindSafe + RefUnwindSafe);
+is!(OnceCell<u32>: UnwindSafe + RefUnwindSafe);
+is!(oneshot::Sender<u32>: UnwindSafe + RefUnwindSafe);
+is!(watch::Receiver<u32>: UnwindSafe + RefUnwindSafe + futures::Stream);
+is!(broadcast::Receiver<u32>: UnwindSafe + RefUnwindSafe + futures::Stream);
+// There is no poisoning that would show how a panic has left the value.
+is_not!(Mutex<u32>: RefUnwindSafe);
+is_not!(RwLock<u32>: RefUnwindSafe);
+
+/// Compiles if a guard of a `static` can take the place of a local one's: if it is covariant.
+macro_rules! is_covariant {
+    ($($guard:ident)*) => {$(
+        const _: fn() = || {
+            fn _shorter<'a>(guard: $guard<'static, u32>, _: &'a u32) -> $guard<'a, u32> {
+                guard
+            }
+        };
+    )*};
+}
+
+is_covariant!(MutexLock RwLockReadGuard RwLockWriteGuard);
+
 #[test]
 fn the_futures_of_sync_can_move_between_threads() {
     fn has<T: Send + Unpin>(_: &T) {}
@@ -168,6 +193,7 @@ fn the_futures_of_sync_can_move_between_threads() {
     has(&lock.read());
     has(&lock.write());
     has(&Cond::new().wait(mutex.try_lock().unwrap()));
+    has(&Cond::new().wait(lock.try_read().unwrap()));
     has(&Barrier::new(1).wait());
     has(&watch::channel(0).1.changed());
     has(&broadcast::channel::<u32>(1).1.recv());

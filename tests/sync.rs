@@ -104,30 +104,30 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 /// Calls a function when it is woken, or when its last clone is dropped.
-struct Deed<F: Fn() + Send + Sync>(F);
+struct Callback<F: Fn() + Send + Sync>(F);
 
-impl<F: Fn() + Send + Sync + 'static> Wake for Deed<F> {
+impl<F: Fn() + Send + Sync + 'static> Wake for Callback<F> {
     fn wake(self: Arc<Self>) {
         (self.0)();
     }
 }
 
-fn calls(deed: impl Fn() + Send + Sync + 'static) -> Waker {
-    Waker::from(Arc::new(Deed(deed)))
+fn calls(callback: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(Callback(callback)))
 }
 
-struct DropDeed<F: Fn() + Send + Sync>(F);
+struct DropCallback<F: Fn() + Send + Sync>(F);
 
-impl<F: Fn() + Send + Sync + 'static> Wake for DropDeed<F> {
+impl<F: Fn() + Send + Sync + 'static> Wake for DropCallback<F> {
     fn wake(self: Arc<Self>) {}
 }
 
-impl<F: Fn() + Send + Sync> Drop for DropDeed<F> {
+impl<F: Fn() + Send + Sync> Drop for DropCallback<F> {
     fn drop(&mut self) {
         (self.0)();
     }
 }
 
-fn calls_when_dropped(deed: impl Fn() + Send + Sync + 'static) -> Waker {
-    Waker::from(Arc::new(DropDeed(deed)))
+fn calls_when_dropped(callback: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(DropCallback(callback)))
 }

@@ -7,8 +7,8 @@ use crate::channels::{buffered_1_1, buffered_4_1, buffered_4_4, ping, sieve};
 use crate::memory::memory;
 use crate::peer::Peer;
 use crate::runtime::{AsyncExecutor, Gorun, Tokio, TokioWithTime};
-use crate::workload::{BLOCKING, CHANNELS, IN_GO, Run, TIME, Workload};
-use crate::{blocking, select, sleeps, threads, workloads};
+use crate::workload::{BLOCKING, CHANNELS, IN_GO, Run, SYNC, TIME, Workload};
+use crate::{blocking, locks, select, signals, sleeps, threads, workloads};
 
 macro_rules! on_all {
     ($($workload:ident)::+) => {
@@ -27,6 +27,29 @@ macro_rules! with_time {
             (Peer::Gorun, $($workload)::+::<Gorun>),
             IN_GO,
             (Peer::Tokio, $($workload)::+::<TokioWithTime>),
+        ]
+    };
+}
+
+/// Those of `gorun::sync`, tokio's on tokio, and async-lock's on async-executor.
+macro_rules! locks {
+    ($workload:ident, $type:ident $($of:tt)*) => {
+        &[
+            (Peer::Gorun, locks::$workload::<Gorun, gorun::sync::$type $($of)*>),
+            IN_GO,
+            (Peer::Tokio, locks::$workload::<Tokio, tokio::sync::$type $($of)*>),
+            (Peer::AsyncExecutor, locks::$workload::<AsyncExecutor, async_lock::$type $($of)*>),
+        ]
+    };
+}
+
+/// Those of `gorun::sync`, and tokio's on tokio.
+macro_rules! signals {
+    ($workload:ident) => {
+        &[
+            (Peer::Gorun, signals::$workload::<Gorun, channel::Gorun>),
+            IN_GO,
+            (Peer::Tokio, signals::$workload::<Tokio, channel::Tokio>),
         ]
     };
 }
@@ -55,6 +78,11 @@ const fn plain(
 /// What a value costs that is sent and received.
 const fn channel(name: &'static str, by: &'static [(Peer, Run)], about: &'static str) -> Workload {
     Workload { group: Some(CHANNELS), ..plain(name, by, [2 * MILLION, 200_000, 4_000], about) }
+}
+
+/// What an operation of `sync` costs.
+const fn sync(name: &'static str, by: &'static [(Peer, Run)], about: &'static str) -> Workload {
+    Workload { group: Some(SYNC), ..plain(name, by, [MILLION, 100_000, 1_600], about) }
 }
 
 /// How late a goroutine runs while others hold the workers for so many milliseconds.
@@ -337,6 +365,46 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             "a goroutine that waits for a channel (gorun's, Go's; async-channel)",
         )
     },
+    sync(
+        "mutex",
+        locks!(mutex, Mutex<usize>),
+        "16 goroutines add one under the lock (gorun's, Go's, tokio's; async-lock)",
+    ),
+    sync("mutex-held", locks!(mutex_held, Mutex<usize>), "likewise, and yield while they have it"),
+    sync(
+        "rw-lock",
+        locks!(rw_lock, RwLock<usize>),
+        "16 goroutines read, and add one in every 16th turn (gorun's, Go's, tokio's; async-lock)",
+    ),
+    sync(
+        "semaphore",
+        locks!(semaphore, Semaphore),
+        "16 goroutines yield while they have one of 4 permits (gorun's, tokio's; async-lock; in Go a channel)",
+    ),
+    sync(
+        "oneshot",
+        signals!(oneshot),
+        "100 channels are made, a value is sent into each and awaited (in Go a channel of 1)",
+    ),
+    sync(
+        "broadcast",
+        signals!(broadcast),
+        "four goroutines get every value, 100 at a time (in Go a channel for each); per value",
+    ),
+    sync(
+        "watch",
+        signals!(watch),
+        "four goroutines see each value before the next one is sent (in Go a Cond); per value",
+    ),
+    sync(
+        "notify",
+        &[
+            (Peer::Gorun, signals::notify::<Gorun, gorun::sync::Notify>),
+            IN_GO,
+            (Peer::Tokio, signals::notify::<Tokio, tokio::sync::Notify>),
+        ],
+        "two goroutines notify each other in turn (in Go a channel of 1); a round trip",
+    ),
     Workload {
         unit: "ms",
         group: Some(TIME),

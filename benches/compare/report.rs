@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::catalogue::SCHEDULER_ALONE;
 use crate::measured::Measured;
 use crate::peer::{PEERS, Peer};
-use crate::workload::Workload;
+use crate::workload::{SYNC, Workload};
 
 pub(crate) struct Report {
     pub(crate) title: String,
@@ -124,7 +124,11 @@ impl Report {
 
     /// Of the ratios to the best peer of each workload of the scheduler alone.
     pub(crate) fn geometric_mean(&self) -> Option<f64> {
-        let rows = self.rows.iter().filter(|row| SCHEDULER_ALONE.contains(&row.workload.name));
+        self.mean_of(|workload| SCHEDULER_ALONE.contains(&workload.name))
+    }
+
+    fn mean_of(&self, is_in: impl Fn(&Workload) -> bool) -> Option<f64> {
+        let rows = self.rows.iter().filter(|row| is_in(row.workload));
         let logarithms: Vec<f64> =
             rows.filter_map(|row| Some(row.ratio_to_best()?.1.ln())).collect();
         let mean = logarithms.iter().sum::<f64>() / logarithms.len() as f64;
@@ -155,6 +159,9 @@ impl Report {
         if let Some(mean) = self.geometric_mean() {
             let names = SCHEDULER_ALONE.join(", ");
             let _ = writeln!(text, "\nGeometric mean of the ratios of {names}: {mean:.2}");
+        }
+        if let Some(mean) = self.mean_of(|workload| workload.is_in(SYNC.name)) {
+            let _ = writeln!(text, "\nGeometric mean of the ratios of {}: {mean:.2}", SYNC.name);
         }
         let _ = writeln!(text, "Median (minimum–maximum) of the rounds.");
         for row in self.rows.iter().filter(|row| row.workload.group.is_some()) {

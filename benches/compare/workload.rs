@@ -38,6 +38,13 @@ pub(crate) const CHANNELS: &Group = &Group {
     rounds: DEFAULT_ROUNDS,
 };
 
+pub(crate) const SYNC: &Group = &Group {
+    name: "sync",
+    about: "locks, permits, notifications",
+    workers: None,
+    rounds: DEFAULT_ROUNDS,
+};
+
 pub(crate) const TIME: &Group =
     &Group { name: "time", about: "timers", workers: None, rounds: DEFAULT_ROUNDS };
 

@@ -34,8 +34,8 @@ use crate::context::error::{Cause, ContextError};
 use crate::context::wakes;
 use crate::join_handle::AbortHandle;
 use crate::primitives::{Mutex, lock};
-use crate::sync::line::Line;
-use crate::sync::wait_queue::{Key, Standing};
+use crate::sync::wait_queue::{Key, WaiterState};
+use crate::sync::waitable::Waitable;
 
 /// Room for so many children is kept. More is freed when there are none.
 const KEPT: usize = 64;
@@ -46,9 +46,9 @@ pub(super) struct Scope {
     place: OnceLock<usize>,
     /// Its own, or one above it that comes earlier.
     deadline: Option<Instant>,
-    /// Set under the lock of `line`.
+    /// Set under the lock of `waiters`.
     ending: OnceLock<Arc<Ending>>,
-    line: Line<Links>,
+    waiters: Waitable<Links>,
 }
 
 struct Links {
@@ -73,7 +73,7 @@ impl Scope {
             place: OnceLock::new(),
             deadline,
             ending: OnceLock::new(),
-            line: Line::new(Links { children: Slab::new(), alarm: None }),
+            waiters: Waitable::new(Links { children: Slab::new(), alarm: None }),
         });
         if let Some(parent) = parent {
             parent.adopt(&scope);
@@ -83,7 +83,7 @@ impl Scope {
 
     /// Only now that the child is complete: it may be ended from here on.
     fn adopt(&self, child: &Arc<Scope>) {
-        self.line.change(|inner, _| {
+        self.waiters.with(|inner, _| {
             // Nobody else sets these: the child is new.
             let _ = match self.ending.get() {
                 Some(ending) => child.ending.set(ending.clone()).is_ok(),
@@ -94,7 +94,7 @@ impl Scope {
 
     /// Takes a child off the list, if it is still there.
     fn lose(&self, child: &Scope) {
-        self.line.change(|inner, _| {
+        self.waiters.with(|inner, _| {
             let children = &mut inner.state.children;
             if let Some(place) = child.place.get() {
                 children.try_remove(*place);
@@ -125,17 +125,17 @@ impl Scope {
         {
             return Poll::Ready(error);
         }
-        self.line.poll(key, 1, waker, |_| self.error())
+        self.waiters.poll(key, 1, waker, |_| self.error())
     }
 
     /// Gives a slot back.
     pub(super) fn leave(&self, key: Key) {
-        self.line.leave(key, |_, _, _| {});
+        self.waiters.cancel(key, |_, _, _| {});
     }
 
     /// Aborts the goroutine when the scope ends, or is dropped.
     pub(super) fn keep_alarm(&self, alarm: AbortHandle) {
-        let late = self.line.change(|inner, _| match self.ending.get() {
+        let late = self.waiters.with(|inner, _| match self.ending.get() {
             Some(_) => Some(alarm),
             None => inner.state.alarm.replace(alarm),
         });
@@ -147,13 +147,13 @@ impl Scope {
     /// Ends the scope and all below it, unless it has ended.
     pub(super) fn end(self: &Arc<Self>, error: ContextError, cause: Option<Cause>) {
         let ending = Arc::new(Ending { error, cause, marking: Mutex::new(()) });
-        let mut parting = Parting::default();
+        let mut marked = Marked::default();
         let marking = lock(&ending.marking);
-        let is_own = self.mark(&ending, &mut parting);
-        while let Some(scope) = parting.scopes.pop() {
-            scope.mark(&ending, &mut parting);
+        let is_own = self.mark(&ending, &mut marked);
+        while let Some(scope) = marked.scopes.pop() {
+            scope.mark(&ending, &mut marked);
         }
-        for earlier in &parting.earlier {
+        for earlier in &marked.earlier {
             drop(lock(&earlier.marking));
         }
         // Not before: whoever ends the parent must find this one, and wait.
@@ -161,26 +161,26 @@ impl Scope {
             parent.lose(self);
         }
         drop(marking);
-        parting.go();
+        marked.finish();
     }
 
     /// Says whether it had not ended before.
-    fn mark(&self, ending: &Arc<Ending>, parting: &mut Parting) -> bool {
-        let children = self.line.change(|inner, _| {
+    fn mark(&self, ending: &Arc<Ending>, marked: &mut Marked) -> bool {
+        let children = self.waiters.with(|inner, _| {
             if let Some(earlier) = self.ending.get() {
-                parting.earlier.push(earlier.clone());
+                marked.earlier.push(earlier.clone());
                 return None;
             }
             // Nobody else sets it: that needs the lock.
             let _ = self.ending.set(ending.clone());
-            parting.alarms.extend(inner.state.alarm.take());
+            marked.alarms.extend(inner.state.alarm.take());
             while !inner.queue.is_empty() {
-                parting.wakers.extend(inner.queue.take_first(Standing::Released));
+                marked.wakers.extend(inner.queue.pop_front(WaiterState::Released));
             }
             Some(mem::take(&mut inner.state.children))
         });
         let Some(children) = children else { return false };
-        parting.scopes.extend(children.iter().filter_map(|(_, child)| child.upgrade()));
+        marked.scopes.extend(children.iter().filter_map(|(_, child)| child.upgrade()));
         true
     }
 
@@ -188,7 +188,7 @@ impl Scope {
     fn detach(&mut self) -> Option<Arc<Scope>> {
         let parent = self.parent.take();
         if self.ending.get().is_none() {
-            if let Some(alarm) = self.line.change(|inner, _| inner.state.alarm.take()) {
+            if let Some(alarm) = self.waiters.with(|inner, _| inner.state.alarm.take()) {
                 alarm.abort();
             }
             if let Some(parent) = &parent {
@@ -211,7 +211,7 @@ impl Drop for Scope {
 
 /// What leaves the tree while it is being marked.
 #[derive(Default)]
-struct Parting {
+struct Marked {
     /// Those whose turn is yet to come.
     scopes: Vec<Arc<Scope>>,
     wakers: Vec<Waker>,
@@ -221,9 +221,9 @@ struct Parting {
     earlier: Vec<Arc<Ending>>,
 }
 
-impl Parting {
+impl Marked {
     /// The caller holds no lock.
-    fn go(self) {
+    fn finish(self) {
         self.alarms.iter().for_each(AbortHandle::abort);
         wakes::wake_all(self.wakers);
     }

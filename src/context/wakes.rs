@@ -9,7 +9,7 @@
 use std::task::Waker;
 use std::vec::IntoIter;
 
-use crate::scheduler::{context, foreign};
+use crate::scheduler::{context, foreign_wakers};
 use crate::spawn::{detach, yield_now};
 
 /// So many are woken at once. It takes some ten microseconds.
@@ -28,7 +28,7 @@ pub(super) fn wake_all(wakers: Vec<Waker>) {
 impl Wakes {
     async fn in_portions(mut self) {
         while self.0.len() > 0 {
-            self.0.by_ref().take(PORTION).for_each(foreign::wake);
+            self.0.by_ref().take(PORTION).for_each(foreign_wakers::wake);
             yield_now().await;
         }
     }
@@ -36,6 +36,6 @@ impl Wakes {
 
 impl Drop for Wakes {
     fn drop(&mut self) {
-        self.0.by_ref().for_each(foreign::wake);
+        self.0.by_ref().for_each(foreign_wakers::wake);
     }
 }

@@ -37,8 +37,8 @@
 //! has not happened. The request holds only for operations that are polled with the very waker of
 //! the `timeout`, so an executor inside the future does not see it. An operation that withdraws
 //! wakes that waker, so that if the future is kept, it is polled again and enters its wait queue
-//! anew. The operations of `gorun::sync` do not withdraw: what they were given goes to the next
-//! one when they are dropped.
+//! anew. Those of `gorun::sync` that are granted something in their turn, a lock, permits, a
+//! notification, do not withdraw: what they were granted goes to the next one when they are dropped.
 //!
 //! An operation that has waited withdraws even if its neighbours have spent the budget. An
 //! operation that polls others passes the request on, also without budget, if it has waited. It

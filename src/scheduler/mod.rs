@@ -44,6 +44,3 @@ mod queues;
 pub(crate) mod shared;
 pub(crate) mod timers;
 pub(crate) mod worker;
-
-// The name that `crate::sync` still uses.
-pub(crate) use foreign_wakers as foreign;

@@ -13,62 +13,67 @@ use crate::sync::permits::{Closed, Permits, Refused};
 use crate::sync::wait_queue::Key;
 
 /// What has permits.
-pub(crate) trait HasPermits {
+pub(crate) trait Owner {
     fn permits(&self) -> &Permits;
 }
 
 /// How one gets at it: it is borrowed, or owned together with others. It stays the same.
-pub(crate) trait Home: Deref<Target: HasPermits> {}
+pub(crate) trait OwnerRef: Deref<Target: Owner> {}
 
-impl<P: HasPermits + ?Sized> Home for &P {}
-impl<P: HasPermits + ?Sized> Home for Arc<P> {}
+impl<P: Owner + ?Sized> OwnerRef for &P {}
+impl<P: Owner + ?Sized> OwnerRef for Arc<P> {}
 
-/// So many permits, until it is dropped.
-pub(crate) struct Held<H: Home> {
-    home: H,
+/// So many permits, until it is dropped: what is in every guard.
+pub(crate) struct RawPermit<O: OwnerRef> {
+    owner: O,
     count: usize,
 }
 
-impl<H: Home> Held<H> {
-    pub(crate) fn try_new(home: H, count: usize) -> Result<Self, Refused> {
-        home.permits().try_take(count)?;
-        Ok(Held { home, count })
+impl<O: OwnerRef> RawPermit<O> {
+    pub(crate) fn try_new(owner: O, count: usize) -> Result<Self, Refused> {
+        owner.permits().try_acquire(count)?;
+        Ok(RawPermit { owner, count })
     }
 
-    pub(crate) fn home(&self) -> &H {
-        &self.home
+    pub(crate) fn owner(&self) -> &O {
+        &self.owner
     }
 
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// Gives some back.
-    pub(crate) fn keep(&mut self, count: usize) {
+    /// Keeps so many.
+    pub(crate) fn release_all_but(&mut self, count: usize) {
         let others = self.count.checked_sub(count).expect("it has no more than it has");
         self.count = count;
-        self.home.permits().give_back(others);
+        self.owner.permits().release(others);
     }
 
-    /// They are never given back.
-    pub(crate) fn forget(mut self) {
-        self.count = 0;
+    /// They are never released. Says how many they were.
+    pub(crate) fn forget(mut self) -> usize {
+        std::mem::take(&mut self.count)
+    }
+
+    /// Takes over those of another one, which has the same owner.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.count += other.forget();
     }
 }
 
-impl<H: Home + Clone> Held<H> {
+impl<O: OwnerRef + Clone> RawPermit<O> {
     /// Hands some over to another one.
     pub(crate) fn split(&mut self, count: usize) -> Option<Self> {
         self.count = self.count.checked_sub(count)?;
-        Some(Held { home: self.home.clone(), count })
+        Some(RawPermit { owner: self.owner.clone(), count })
     }
 }
 
-impl<H: Home> Drop for Held<H> {
+impl<O: OwnerRef> Drop for RawPermit<O> {
     #[inline]
     fn drop(&mut self) {
         if self.count > 0 {
-            self.home.permits().give_back(self.count);
+            self.owner.permits().release(self.count);
         }
     }
 }
@@ -76,23 +81,23 @@ impl<H: Home> Drop for Held<H> {
 /// Waits for permits, and makes of them what is wanted: a permit, a guard.
 ///
 /// It is `Unpin`, and has no state that a panic of its waker could spoil, unlike an `async` block.
-pub(crate) struct Acquire<H: Home, G> {
+pub(crate) struct Acquire<O: OwnerRef, G> {
     /// Until it is ready.
-    home: Option<H>,
+    owner: Option<O>,
     count: usize,
     key: Option<Key>,
-    then: fn(Result<Held<H>, Closed>) -> G,
+    then: fn(Result<RawPermit<O>, Closed>) -> G,
 }
 
-impl<H: Home, G> Acquire<H, G> {
-    pub(crate) fn new(home: H, count: usize, then: fn(Result<Held<H>, Closed>) -> G) -> Self {
-        Acquire { home: Some(home), count, key: None, then }
+impl<O: OwnerRef, G> Acquire<O, G> {
+    pub(crate) fn new(owner: O, count: usize, then: fn(Result<RawPermit<O>, Closed>) -> G) -> Self {
+        Acquire { owner: Some(owner), count, key: None, then }
     }
 }
 
-impl<H: Home, G> Unpin for Acquire<H, G> {}
+impl<O: OwnerRef, G> Unpin for Acquire<O, G> {}
 
-impl<H: Home, G> Future for Acquire<H, G> {
+impl<O: OwnerRef, G> Future for Acquire<O, G> {
     type Output = G;
 
     #[inline]
@@ -101,19 +106,20 @@ impl<H: Home, G> Future for Acquire<H, G> {
         if !gate::enter(Operation::Acquire, cx.waker()) {
             return Poll::Pending;
         }
-        let home = this.home.as_ref().expect("a future is not polled after it was ready");
-        let Poll::Ready(taken) = home.permits().poll(&mut this.key, this.count, cx.waker()) else {
+        let owner = this.owner.as_ref().expect("a future is not polled after it was ready");
+        let Poll::Ready(acquired) = owner.permits().poll(&mut this.key, this.count, cx.waker())
+        else {
             return Poll::Pending;
         };
-        let home = this.home.take().expect("just seen");
-        Poll::Ready((this.then)(taken.map(|()| Held { home, count: this.count })))
+        let owner = this.owner.take().expect("just seen");
+        Poll::Ready((this.then)(acquired.map(|()| RawPermit { owner, count: this.count })))
     }
 }
 
-impl<H: Home, G> Drop for Acquire<H, G> {
+impl<O: OwnerRef, G> Drop for Acquire<O, G> {
     fn drop(&mut self) {
-        if let (Some(home), Some(key)) = (&self.home, self.key.take()) {
-            home.permits().leave(key, self.count);
+        if let (Some(owner), Some(key)) = (&self.owner, self.key.take()) {
+            owner.permits().cancel(key, self.count);
         }
     }
 }

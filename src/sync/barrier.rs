@@ -6,9 +6,9 @@ use std::fmt;
 use std::future::Future;
 
 use crate::scheduler::gate::Operation;
-use crate::sync::line::Line;
-use crate::sync::wait_queue::Standing;
-use crate::sync::waiting::waiting;
+use crate::sync::wait_queue::WaiterState;
+use crate::sync::wait_until::wait_until;
+use crate::sync::waitable::Waitable;
 
 /// A place where tasks wait until so many of them have come. Then all go on, and the next ones can
 /// meet there.
@@ -37,7 +37,7 @@ use crate::sync::waiting::waiting;
 /// });
 /// ```
 pub struct Barrier {
-    line: Line<()>,
+    waiters: Waitable<()>,
     size: usize,
 }
 
@@ -50,15 +50,16 @@ impl Barrier {
     /// let barrier = gorun::sync::Barrier::new(1);
     /// assert!(gorun::block_on(barrier.wait()).is_leader());
     /// ```
-    pub fn new(size: usize) -> Self {
-        Barrier { line: Line::new(()), size }
+    pub const fn new(size: usize) -> Self {
+        Barrier { waiters: Waitable::new(()), size }
     }
 
     /// Waits until so many tasks wait here, this one included. One of them is the leader: the last
     /// one that has come.
     ///
     /// **Cancellation**: dropping the future takes the task back, as if it had not come, unless the
-    /// others have gone on already.
+    /// others have gone on already. A [`timeout`](crate::time::timeout) that has elapsed has taken it
+    /// back: nobody has gone on with it.
     ///
     /// # Examples
     ///
@@ -73,16 +74,16 @@ impl Barrier {
     /// ```
     pub fn wait(&self) -> impl Future<Output = BarrierWaitResult> + Unpin {
         let size = self.size;
-        waiting(
-            &self.line,
+        wait_until(
+            &self.waiters,
             Operation::Barrier,
-            move |look| match look.standing {
-                Standing::New if look.queue.length() + 1 >= size => {
-                    look.parting.release_all(look.queue);
+            move |attempt| match attempt.waiter {
+                WaiterState::New if attempt.queue.length() + 1 >= size => {
+                    attempt.wakes.release_all(attempt.queue);
                     Some(true)
                 }
-                Standing::New | Standing::Waiting => None,
-                Standing::Served | Standing::Released => Some(false),
+                WaiterState::New | WaiterState::Waiting => None,
+                WaiterState::Granted | WaiterState::Released => Some(false),
             },
             BarrierWaitResult,
         )

@@ -4,14 +4,16 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::scheduler::gate::{self, Operation};
-use crate::sync::mutex::MutexGuard;
+use crate::sync::guarded::Relock;
 use crate::sync::notify::{Notified, Notify};
 
-/// Lets tasks wait until something has changed that a [`Mutex`](crate::sync::Mutex) protects.
+/// Lets tasks wait until something has changed that a [`Mutex`](crate::sync::Mutex), or an
+/// [`RwLock`](crate::sync::RwLock), protects.
 ///
 /// A task that has the lock [waits](Self::wait): it joins the queue, and only then releases the lock.
 /// Whoever changes something under the lock, and notifies afterwards, is not missed. When the wait is
@@ -20,7 +22,7 @@ use crate::sync::notify::{Notified, Notify};
 /// A [channel](crate::channel()), [`Notify`] or [`watch`](crate::sync::watch) often reads better.
 ///
 /// Go counterpart: `sync.Cond`, whose `Signal` is `notify_one` here, and whose `Broadcast` is
-/// `notify_all`.
+/// `notify_all`. `std` counterpart: `Condvar`.
 ///
 /// # Examples
 ///
@@ -58,11 +60,12 @@ impl Cond {
     /// // Nothing is kept.
     /// gorun::sync::Cond::new().notify_one();
     /// ```
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Cond { notify: Notify::new() }
     }
 
-    /// Releases the lock, waits for a notification, and takes the lock again.
+    /// Releases the lock, waits for a notification, and takes the lock again. `guard` is any guard of a
+    /// [`Mutex`](crate::sync::Mutex) or an [`RwLock`](crate::sync::RwLock).
     ///
     /// What the task waits for may have changed again before it has the lock: look in a loop, or use
     /// [`wait_while`](Self::wait_while).
@@ -71,16 +74,34 @@ impl Cond {
     /// [`notify_one`](Self::notify_one) that the task was given goes to the next one that waits, if
     /// it has not taken the lock again.
     ///
+    /// So a [`timeout`](crate::time::timeout) that elapses has no guard to give back: take the lock
+    /// anew. What the task waits for may be there by then.
+    ///
     /// Go counterpart: `Cond.Wait`.
     ///
     /// # Examples
     ///
-    /// See [`Cond`].
-    pub fn wait<'a, T: ?Sized>(
-        &self,
-        guard: MutexGuard<'a, T>,
-    ) -> impl Future<Output = MutexGuard<'a, T>> + Unpin {
-        let lock = MutexGuard::mutex(&guard).lock();
+    /// With a time limit:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use gorun::sync::{Cond, Mutex};
+    /// use gorun::time::timeout;
+    ///
+    /// gorun::block_on(async {
+    ///     let (queue, not_empty) = (Mutex::new(Vec::<u32>::new()), Cond::new());
+    ///     let guard = queue.lock().await;
+    ///     let waits = not_empty.wait_while(guard, |queue| queue.is_empty());
+    ///     let mut queue = match timeout(Duration::from_millis(1), waits).await {
+    ///         Ok(guard) => guard,
+    ///         Err(_) => queue.lock().await,
+    ///     };
+    ///     assert_eq!(queue.pop(), None);
+    /// });
+    /// ```
+    pub fn wait<G: Relock>(&self, guard: G) -> impl Future<Output = G> + Unpin {
+        let lock = guard.relock();
         let notified = self.notify.notified_now();
         Wait { cond: self, notified, guard: Some(guard), lock, stage: Stage::Waits }
     }
@@ -110,11 +131,11 @@ impl Cond {
     ///     assert_eq!(*shared.1.wait_while(count, |count| *count < 3).await, 3);
     /// });
     /// ```
-    pub async fn wait_while<'a, T: ?Sized>(
+    pub async fn wait_while<G: Relock + DerefMut>(
         &self,
-        mut guard: MutexGuard<'a, T>,
-        mut goes_on: impl FnMut(&mut T) -> bool,
-    ) -> MutexGuard<'a, T> {
+        mut guard: G,
+        mut goes_on: impl FnMut(&mut G::Target) -> bool,
+    ) -> G {
         while goes_on(&mut guard) {
             guard = self.wait(guard).await;
         }

@@ -1,25 +1,26 @@
-//! A value and the permits that are needed to access it: all of one for a change, one to read.
+//! A value and the permits that are needed to access it: all of them for a change, one to read. And
+//! what the guards of both locks have in common.
 //!
 //! # Why it is sound
 //!
 //! - [`Guarded`] lends its value to nobody but [`Exclusive`], [`Shared`], and those who have it alone
 //!   (`get_mut`, `into_inner`).
-//! - An `Exclusive` has all permits and a `Shared` one. Permits are taken and given back only by the
-//!   `Held` in them, they are never added or forgotten, and there are as many as at the start. So an
+//! - An `Exclusive` has all permits and a `Shared` one. Permits are acquired and released only by the
+//!   `RawPermit` in them, none is added or forgotten, and there are as many as at the start. So an
 //!   `Exclusive` is alone, and lends its value as it is borrowed itself.
-//! - The permits are those of the value: both come from `home().guarded()`. A home is a reference or
-//!   an `Arc`, and both `Locks`, a mutex and a readers-writer lock, return their only field.
-//! - Former accesses happen before later ones, since who takes permits acquires what was released
-//!   when they were given back (`permits.rs`).
+//! - The permits are those of the value: both come from `owner().guarded()`. An owner is reached by a
+//!   reference or an `Arc`, and both `Lock`s, a mutex and a readers-writer lock, return their only
+//!   field.
+//! - Former accesses happen before later ones, since who acquires permits acquires what came before
+//!   they were released (`permits.rs`).
 
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
-use crate::sync::acquire::{HasPermits, Held, Home};
-use crate::sync::permits::{self, Permits};
+use crate::sync::acquire::{Acquire, Owner, OwnerRef, RawPermit};
+use crate::sync::permits::{self, Closed, Permits};
 
 /// A value. If it is `SHARED`, several may read it at the same time.
 pub(crate) struct Guarded<T: ?Sized, const SHARED: bool> {
@@ -34,15 +35,17 @@ unsafe impl<T: ?Sized + Send> Sync for Guarded<T, false> {}
 // `std`. Exercised by `soundness::values_behind_async_locks`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for Guarded<T, true> {}
 
-impl<T: ?Sized, const SHARED: bool> Guarded<T, SHARED> {
-    /// How many permits there are.
-    pub(crate) const ALL: usize = if SHARED { permits::MAX } else { 1 };
+/// How many permits a value has.
+const fn all(is_shared: bool) -> usize {
+    if is_shared { permits::MAX } else { 1 }
+}
 
-    pub(crate) fn new(value: T) -> Self
+impl<T: ?Sized, const SHARED: bool> Guarded<T, SHARED> {
+    pub(crate) const fn new(value: T) -> Self
     where
         T: Sized,
     {
-        Guarded { permits: Permits::new(Self::ALL), value: UnsafeCell::new(value) }
+        Guarded { permits: Permits::new(all(SHARED)), value: UnsafeCell::new(value) }
     }
 
     pub(crate) fn permits(&self) -> &Permits {
@@ -62,77 +65,135 @@ impl<T: ?Sized, const SHARED: bool> Guarded<T, SHARED> {
 }
 
 /// A lock: it consists of this field.
-pub(crate) trait Locks<const SHARED: bool> {
+pub(crate) trait Lock<const SHARED: bool> {
     type Value: ?Sized;
 
     fn guarded(&self) -> &Guarded<Self::Value, SHARED>;
 }
 
-type Value<H, const SHARED: bool> = <<H as Deref>::Target as Locks<SHARED>>::Value;
-
-/// The value for one alone.
-pub(crate) struct Exclusive<H: Home<Target: Locks<SHARED>>, const SHARED: bool> {
-    held: Held<H>,
+/// The value `T` for one alone.
+// The value has a parameter of its own: as a projection it would make guards invariant.
+pub(crate) struct Exclusive<O: OwnerRef, T: ?Sized, const SHARED: bool> {
+    permit: RawPermit<O>,
     /// It can be sent, or shared, if that is true of the value.
-    value: PhantomData<Value<H, SHARED>>,
+    value: PhantomData<T>,
 }
 
-impl<H: Home<Target: Locks<SHARED> + HasPermits>, const SHARED: bool> Exclusive<H, SHARED> {
-    pub(crate) fn new(held: Held<H>) -> Self {
-        assert_eq!(held.count(), Guarded::<Value<H, SHARED>, SHARED>::ALL, "all permits");
-        Exclusive { held, value: PhantomData }
+impl<O, T: ?Sized, const SHARED: bool> Exclusive<O, T, SHARED>
+where
+    O: OwnerRef<Target: Lock<SHARED, Value = T> + Owner>,
+{
+    pub(crate) const COUNT: usize = all(SHARED);
+
+    pub(crate) fn new(permit: RawPermit<O>) -> Self {
+        assert_eq!(permit.count(), Self::COUNT, "all permits");
+        Exclusive { permit, value: PhantomData }
     }
 
-    pub(crate) fn home(&self) -> &H {
-        self.held.home()
+    pub(crate) fn owner(&self) -> &O {
+        self.permit.owner()
     }
 
     #[inline]
-    pub(crate) fn get(&self) -> &Value<H, SHARED> {
+    pub(crate) fn get(&self) -> &T {
         // SAFETY: this has all permits of the value (see above), and lends it while it is borrowed.
         // Exercised by `soundness::values_behind_async_locks`.
-        unsafe { &*self.home().guarded().value.get() }
+        unsafe { &*self.owner().guarded().value.get() }
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self) -> &mut Value<H, SHARED> {
+    pub(crate) fn get_mut(&mut self) -> &mut T {
         // SAFETY: likewise, and it is borrowed mutably. Exercised by
         // `soundness::values_behind_async_locks`.
-        unsafe { &mut *self.home().guarded().value.get() }
+        unsafe { &mut *self.owner().guarded().value.get() }
     }
 }
 
-impl<H: Home<Target: Locks<true> + HasPermits>> Exclusive<H, true> {
+impl<O, T: ?Sized> Exclusive<O, T, true>
+where
+    O: OwnerRef<Target: Lock<true, Value = T> + Owner>,
+{
     /// Others may read from now on.
-    pub(crate) fn downgrade(mut self) -> Shared<H> {
-        self.held.keep(1);
-        Shared { held: self.held, value: PhantomData }
+    pub(crate) fn downgrade(mut self) -> Shared<O, T> {
+        self.permit.release_all_but(1);
+        Shared { permit: self.permit, value: PhantomData }
     }
 }
 
-/// The value for one of several that read.
-pub(crate) struct Shared<H: Home<Target: Locks<true>>> {
-    held: Held<H>,
-    value: PhantomData<Value<H, true>>,
+/// The value `T` for one of several that read.
+pub(crate) struct Shared<O: OwnerRef, T: ?Sized> {
+    permit: RawPermit<O>,
+    value: PhantomData<T>,
 }
 
-impl<H: Home<Target: Locks<true> + HasPermits>> Shared<H> {
-    pub(crate) fn new(held: Held<H>) -> Self {
-        assert_eq!(held.count(), 1, "one permit");
-        Shared { held, value: PhantomData }
+impl<O, T: ?Sized> Shared<O, T>
+where
+    O: OwnerRef<Target: Lock<true, Value = T> + Owner>,
+{
+    pub(crate) const COUNT: usize = 1;
+
+    pub(crate) fn new(permit: RawPermit<O>) -> Self {
+        assert_eq!(permit.count(), Self::COUNT, "one permit");
+        Shared { permit, value: PhantomData }
+    }
+
+    pub(crate) fn owner(&self) -> &O {
+        self.permit.owner()
     }
 
     #[inline]
-    pub(crate) fn get(&self) -> &Value<H, true> {
+    pub(crate) fn get(&self) -> &T {
         // SAFETY: this has one permit of the value, so nobody has all (see above). Exercised by
         // `soundness::values_behind_async_locks`.
-        unsafe { &*self.held.home().guarded().value.get() }
+        unsafe { &*self.owner().guarded().value.get() }
     }
 }
 
-/// The traits of guards: `read`, or `write` for those that also change the value.
+/// A guard of a lock that `O` leads to.
+pub(crate) trait Guard<O: OwnerRef> {
+    const COUNT: usize;
+
+    fn new(permit: RawPermit<O>) -> Self;
+}
+
+/// Waits for a guard.
+pub(crate) fn acquire<O: OwnerRef, G: Guard<O>>(owner: O) -> Acquire<O, G> {
+    Acquire::new(owner, G::COUNT, |permit| {
+        G::new(permit.unwrap_or_else(|Closed| unreachable!("a lock is not closed")))
+    })
+}
+
+/// A guard, if it is to be had at once.
+pub(crate) fn try_acquire<O: OwnerRef, G: Guard<O>>(owner: O) -> Option<G> {
+    RawPermit::try_new(owner, G::COUNT).ok().map(G::new)
+}
+
+/// A guard that a [`Cond`](crate::sync::Cond) takes, and gives back after the wait.
+pub trait Relock: Sized {
+    /// Locks the same lock in the same way.
+    #[doc(hidden)]
+    fn relock(&self) -> impl Future<Output = Self> + Unpin + use<Self>;
+}
+
+/// What the guards of both locks have: each is `Exclusive` or `Shared`, with a reference to its lock.
 macro_rules! guard {
-    (read $guard:ident <$($lifetime:lifetime,)? T>) => {
+    (read $guard:ident <$($lifetime:lifetime,)? T>($access:ty, $owner:ty)) => {
+        impl<$($lifetime,)? T: ?Sized> $crate::sync::guarded::Guard<$owner>
+            for $guard<$($lifetime,)? T>
+        {
+            const COUNT: usize = <$access>::COUNT;
+
+            fn new(permit: $crate::sync::acquire::RawPermit<$owner>) -> Self {
+                $guard(<$access>::new(permit))
+            }
+        }
+
+        impl<$($lifetime,)? T: ?Sized> $crate::sync::guarded::Relock for $guard<$($lifetime,)? T> {
+            fn relock(&self) -> impl Future<Output = Self> + Unpin + use<$($lifetime,)? T> {
+                $crate::sync::guarded::acquire(self.0.owner().clone())
+            }
+        }
+
         impl<$($lifetime,)? T: ?Sized> std::ops::Deref for $guard<$($lifetime,)? T> {
             type Target = T;
 
@@ -154,8 +215,8 @@ macro_rules! guard {
             }
         }
     };
-    (write $guard:ident <$($lifetime:lifetime,)? T>) => {
-        $crate::sync::guarded::guard!(read $guard<$($lifetime,)? T>);
+    (write $guard:ident <$($lifetime:lifetime,)? T>($access:ty, $owner:ty)) => {
+        $crate::sync::guarded::guard!(read $guard<$($lifetime,)? T>($access, $owner));
 
         impl<$($lifetime,)? T: ?Sized> std::ops::DerefMut for $guard<$($lifetime,)? T> {
             #[inline]

@@ -7,9 +7,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::scheduler::worker::away;
-use crate::sync::acquire::{Acquire, HasPermits, Held};
-use crate::sync::guarded::{Exclusive, Guarded, Locks, guard};
-use crate::sync::permits::{Closed, Permits};
+use crate::sync::acquire::Owner;
+use crate::sync::guarded::{self, Exclusive, Guarded, Lock, guard};
+use crate::sync::permits::Permits;
 
 /// A value that one task at a time may access, also across awaits.
 ///
@@ -51,7 +51,7 @@ use crate::sync::permits::{Closed, Permits};
 /// ```
 pub struct Mutex<T: ?Sized>(Guarded<T, false>);
 
-impl<T: ?Sized> Locks<false> for Mutex<T> {
+impl<T: ?Sized> Lock<false> for Mutex<T> {
     type Value = T;
 
     #[inline]
@@ -60,28 +60,26 @@ impl<T: ?Sized> Locks<false> for Mutex<T> {
     }
 }
 
-impl<T: ?Sized> HasPermits for Mutex<T> {
+impl<T: ?Sized> Owner for Mutex<T> {
     #[inline]
     fn permits(&self) -> &Permits {
         self.0.permits()
     }
 }
 
-const ALL: usize = Guarded::<(), false>::ALL;
-
 impl<T> Mutex<T> {
-    /// A mutex that is not locked. (For a `static`, use `LazyLock`.)
+    /// A mutex that is not locked.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::sync::LazyLock;
     /// use gorun::sync::Mutex;
     ///
-    /// static COUNT: LazyLock<Mutex<u32>> = LazyLock::new(|| Mutex::new(0));
+    /// static COUNT: Mutex<u32> = Mutex::new(0);
+    ///
     /// gorun::block_on(async { *COUNT.lock().await += 1 });
     /// ```
-    pub fn new(value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         Mutex(Guarded::new(value))
     }
 
@@ -119,10 +117,7 @@ impl<T: ?Sized> Mutex<T> {
     /// });
     /// ```
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> + Unpin {
-        Acquire::new(self, ALL, |held| match held {
-            Ok(held) => MutexGuard(Exclusive::new(held)),
-            Err(Closed) => unreachable!("a mutex is not closed"),
-        })
+        guarded::acquire(self)
     }
 
     /// Waits for the lock. The guard owns a share of the mutex, so that it may go to another
@@ -144,10 +139,7 @@ impl<T: ?Sized> Mutex<T> {
     /// });
     /// ```
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<T>> + Unpin {
-        Acquire::new(self, ALL, |held| match held {
-            Ok(held) => OwnedMutexGuard(Exclusive::new(held)),
-            Err(Closed) => unreachable!("a mutex is not closed"),
-        })
+        guarded::acquire(self)
     }
 
     /// Takes the lock if it is free and nobody waits.
@@ -162,7 +154,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert!(count.try_lock().is_none());
     /// ```
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        Held::try_new(self, ALL).ok().map(|held| MutexGuard(Exclusive::new(held)))
+        guarded::try_acquire(self)
     }
 
     /// Takes the lock if it is free and nobody waits. The guard owns a share of the mutex.
@@ -176,11 +168,15 @@ impl<T: ?Sized> Mutex<T> {
     /// assert!(count.try_lock_owned().is_some());
     /// ```
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedMutexGuard<T>> {
-        Held::try_new(self, ALL).ok().map(|held| OwnedMutexGuard(Exclusive::new(held)))
+        guarded::try_acquire(self)
     }
 
     /// Waits for the lock, and blocks the calling thread meanwhile. In a goroutine, other goroutines
     /// go on: another thread stands in.
+    ///
+    /// # Panics
+    ///
+    /// In main, if a goroutine's panic is unhandled meanwhile: with that panic, as at an await.
     ///
     /// # Examples
     ///
@@ -236,7 +232,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 ///
 /// See [`Mutex::lock`].
 #[must_use = "the mutex is unlocked when its guard is dropped"]
-pub struct MutexGuard<'a, T: ?Sized>(Exclusive<&'a Mutex<T>, false>);
+pub struct MutexGuard<'a, T: ?Sized>(Exclusive<&'a Mutex<T>, T, false>);
 
 /// Access to the value of a [`Mutex`], with a share of it, until this is dropped.
 ///
@@ -244,7 +240,7 @@ pub struct MutexGuard<'a, T: ?Sized>(Exclusive<&'a Mutex<T>, false>);
 ///
 /// See [`Mutex::lock_owned`].
 #[must_use = "the mutex is unlocked when its guard is dropped"]
-pub struct OwnedMutexGuard<T: ?Sized>(Exclusive<Arc<Mutex<T>>, false>);
+pub struct OwnedMutexGuard<T: ?Sized>(Exclusive<Arc<Mutex<T>>, T, false>);
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Whose guard this is.
@@ -261,9 +257,27 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// assert!(std::ptr::eq(MutexGuard::mutex(&guard), &mutex));
     /// ```
     pub fn mutex(guard: &Self) -> &'a Mutex<T> {
-        guard.0.home()
+        guard.0.owner()
     }
 }
 
-guard!(write MutexGuard<'a, T>);
-guard!(write OwnedMutexGuard<T>);
+impl<T: ?Sized> OwnedMutexGuard<T> {
+    /// Whose guard this is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use gorun::sync::{Mutex, OwnedMutexGuard};
+    ///
+    /// let mutex = Arc::new(Mutex::new(0));
+    /// let guard = mutex.clone().try_lock_owned().unwrap();
+    /// assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
+    /// ```
+    pub fn mutex(guard: &Self) -> &Arc<Mutex<T>> {
+        guard.0.owner()
+    }
+}
+
+guard!(write MutexGuard<'a, T>(Exclusive<&'a Mutex<T>, T, false>, &'a Mutex<T>));
+guard!(write OwnedMutexGuard<T>(Exclusive<Arc<Mutex<T>>, T, false>, Arc<Mutex<T>>));

@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use crate::scheduler::gate::{self, Operation};
-use crate::sync::line::{Inner, Line, Parting};
-use crate::sync::wait_queue::{Key, Standing};
+use crate::sync::wait_queue::{Key, WaiterState};
+use crate::sync::waitable::{Inner, Waitable, WakeList};
 
 /// Wakes tasks that wait for something to happen.
 ///
@@ -52,14 +52,14 @@ use crate::sync::wait_queue::{Key, Standing};
 /// });
 /// ```
 pub struct Notify {
-    line: Line<State>,
+    waitable: Waitable<State>,
 }
 
 pub(super) struct State {
     /// A notification that none waited for.
-    is_kept: bool,
+    has_permit: bool,
     /// How often all were notified.
-    rounds: usize,
+    generation: usize,
 }
 
 impl Notify {
@@ -68,12 +68,12 @@ impl Notify {
     /// # Examples
     ///
     /// ```
-    /// let notify = gorun::sync::Notify::new();
-    /// notify.notify_one();
-    /// gorun::block_on(notify.notified());
+    /// static NEWS: gorun::sync::Notify = gorun::sync::Notify::new();
+    /// NEWS.notify_one();
+    /// gorun::block_on(NEWS.notified());
     /// ```
-    pub fn new() -> Self {
-        Notify { line: Line::new(State { is_kept: false, rounds: 0 }) }
+    pub const fn new() -> Self {
+        Notify { waitable: Waitable::new(State { has_permit: false, generation: 0 }) }
     }
 
     /// Lets the task go on that has waited longest, or keeps the notification for the next one that
@@ -92,16 +92,16 @@ impl Notify {
     /// });
     /// ```
     pub fn notify_one(&self) {
-        self.line.change(|inner, parting| {
-            if !serve(inner, parting) {
-                inner.state.is_kept = true;
+        self.waitable.with(|inner, wakes| {
+            if !grant(inner, wakes) {
+                inner.state.has_permit = true;
             }
         });
     }
 
     /// Lets one go on that waits. If none does, nothing happens.
     pub(super) fn notify_one_that_waits(&self) {
-        self.line.change(|inner, parting| _ = serve(inner, parting));
+        self.waitable.with(|inner, wakes| _ = grant(inner, wakes));
     }
 
     /// Lets all tasks go on that wait, and all that have called [`notified`](Self::notified)
@@ -120,9 +120,9 @@ impl Notify {
     /// });
     /// ```
     pub fn notify_all(&self) {
-        self.line.change(|inner, parting| {
-            inner.state.rounds = inner.state.rounds.wrapping_add(1);
-            parting.release_all(&mut inner.queue);
+        self.waitable.with(|inner, wakes| {
+            inner.state.generation = inner.state.generation.wrapping_add(1);
+            wakes.release_all(&mut inner.queue);
         });
     }
 
@@ -130,7 +130,8 @@ impl Notify {
     ///
     /// A [`notify_all`](Self::notify_all) counts from this call on, not only from the first poll. So
     /// a task that calls this first, then looks whether it has to wait, and awaits this if so,
-    /// misses none.
+    /// misses none. A [`notify_one`](Self::notify_one) counts from the first poll on, or from
+    /// [`Notified::enable`].
     ///
     /// **Cancellation**: dropping the future gives up its place in the queue. A
     /// [`notify_one`](Self::notify_one) that it was given meanwhile goes to the next one, or is kept.
@@ -150,20 +151,20 @@ impl Notify {
     /// });
     /// ```
     pub fn notified(&self) -> Notified<'_> {
-        let rounds = self.line.change(|inner, _| inner.state.rounds);
-        Notified { notify: self, rounds, key: None, keeps: true }
+        let generation = self.waitable.with(|inner, _| inner.state.generation);
+        Notified { notify: self, generation, key: None, is_ready: false, stores_permit: true }
     }
 
     /// The same, but a notification that it does not use is not kept if nobody else waits.
     pub(super) fn notified_now(&self) -> Notified<'_> {
-        Notified { keeps: false, ..self.notified() }
+        Notified { stores_permit: false, ..self.notified() }
     }
 }
 
-/// Whether one waits.
-fn serve(inner: &mut Inner<State>, parting: &mut Parting) -> bool {
+/// Notifies the first one that waits, and says whether there is one.
+fn grant(inner: &mut Inner<State>, wakes: &mut WakeList) -> bool {
     let is_any = !inner.queue.is_empty();
-    parting.wake_later(inner.queue.take_first(Standing::Served));
+    wakes.wake_later(inner.queue.pop_front(WaiterState::Granted));
     is_any
 }
 
@@ -187,21 +188,57 @@ impl fmt::Debug for Notify {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,
-    rounds: usize,
+    generation: usize,
     key: Option<Key>,
-    keeps: bool,
+    /// It was notified, and `enable` has found that.
+    is_ready: bool,
+    /// If it does not use a notification, and nobody else waits, that is kept.
+    stores_permit: bool,
 }
 
 impl Notified<'_> {
+    /// Enters the queue without being polled, so that a `notify_one` counts from now on. Returns
+    /// whether the notification is there already: then the await is ready at once.
+    ///
+    /// For two tasks or more that look for work and then wait: each must have its place in the queue
+    /// before it looks, as several notifications are kept as one.
+    ///
+    /// A notification that this has found is used up, also if the future is dropped before it is
+    /// awaited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let notify = gorun::sync::Notify::new();
+    /// gorun::block_on(async {
+    ///     let (mut one, mut other) = (notify.notified(), notify.notified());
+    ///     assert!(!one.enable() && !other.enable());
+    ///     notify.notify_one();
+    ///     notify.notify_one();
+    ///     one.await;
+    ///     other.await;
+    /// });
+    /// ```
+    pub fn enable(&mut self) -> bool {
+        let is_waiting = |key| {
+            self.notify.waitable.with(|inner, _| inner.queue.state(key) == WaiterState::Waiting)
+        };
+        // One that waits already keeps its waker.
+        if !self.is_ready && !self.key.is_some_and(is_waiting) {
+            self.is_ready = self.poll_inside(Waker::noop()).is_ready();
+        }
+        self.is_ready
+    }
+
     /// Without the gate, for a future that has passed it. Says whether it took the notification of a
     /// `notify_one`.
     pub(super) fn poll_inside(&mut self, waker: &Waker) -> Poll<bool> {
-        let Notified { notify, rounds, keeps, .. } = *self;
-        notify.line.poll(&mut self.key, 1, waker, |look| match look.standing {
-            Standing::Served => Some(true),
-            Standing::Released => Some(false),
-            _ if look.state.rounds != rounds => Some(false),
-            _ => (keeps && mem::take(&mut look.state.is_kept)).then_some(true),
+        let Notified { notify, generation, stores_permit, .. } = *self;
+        notify.waitable.poll(&mut self.key, 1, waker, |attempt| match attempt.waiter {
+            WaiterState::Granted => Some(true),
+            WaiterState::Released => Some(false),
+            _ if attempt.state.generation != generation => Some(false),
+            _ => (stores_permit && mem::take(&mut attempt.state.has_permit)).then_some(true),
         })
     }
 }
@@ -210,19 +247,23 @@ impl Future for Notified<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match gate::enter(Operation::Notified, cx.waker()) {
-            true => self.get_mut().poll_inside(cx.waker()).map(|_| ()),
-            false => Poll::Pending,
+        let this = self.get_mut();
+        if !gate::enter(Operation::Notified, cx.waker()) {
+            return Poll::Pending;
         }
+        if mem::take(&mut this.is_ready) {
+            return Poll::Ready(());
+        }
+        this.poll_inside(cx.waker()).map(|_| ())
     }
 }
 
 impl Drop for Notified<'_> {
     fn drop(&mut self) {
         let Some(key) = self.key.take() else { return };
-        self.notify.line.leave(key, |inner, standing, parting| {
-            if standing == Standing::Served && !serve(inner, parting) && self.keeps {
-                inner.state.is_kept = true;
+        self.notify.waitable.cancel(key, |inner, state, wakes| {
+            if state == WaiterState::Granted && !grant(inner, wakes) && self.stores_permit {
+                inner.state.has_permit = true;
             }
         });
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::OnceLock;
 
-use crate::sync::acquire::{Acquire, HasPermits, Held};
+use crate::sync::acquire::{Acquire, Owner, RawPermit};
 use crate::sync::permits::Permits;
 
 /// A value that is made once, by a future, when somebody first needs it.
@@ -22,10 +22,9 @@ use crate::sync::permits::Permits;
 /// # Examples
 ///
 /// ```
-/// use std::sync::LazyLock;
 /// use gorun::sync::OnceCell;
 ///
-/// static CONFIG: LazyLock<OnceCell<String>> = LazyLock::new(OnceCell::new);
+/// static CONFIG: OnceCell<String> = OnceCell::new();
 ///
 /// async fn config() -> &'static str {
 ///     CONFIG.get_or_init(async || "read from a file".to_owned()).await
@@ -38,12 +37,12 @@ use crate::sync::permits::Permits;
 pub struct OnceCell<T> {
     value: OnceLock<T>,
     /// One permit: to make the value. Closed when there is one.
-    turn: Permits,
+    init_permit: Permits,
 }
 
-impl<T> HasPermits for OnceCell<T> {
+impl<T> Owner for OnceCell<T> {
     fn permits(&self) -> &Permits {
-        &self.turn
+        &self.init_permit
     }
 }
 
@@ -55,8 +54,19 @@ impl<T> OnceCell<T> {
     /// ```
     /// assert_eq!(gorun::sync::OnceCell::<u32>::new().get(), None);
     /// ```
-    pub fn new() -> Self {
-        OnceCell { value: OnceLock::new(), turn: Permits::new(1) }
+    pub const fn new() -> Self {
+        OnceCell { value: OnceLock::new(), init_permit: Permits::new(1) }
+    }
+
+    /// Whether there is a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(gorun::sync::OnceCell::from(7).initialized());
+    /// ```
+    pub fn initialized(&self) -> bool {
+        self.get().is_some()
     }
 
     /// The value, if there is one.
@@ -109,20 +119,20 @@ impl<T> OnceCell<T> {
     /// assert_eq!(cell.set(2), Err(2));
     /// ```
     pub fn set(&self, value: T) -> Result<(), T> {
-        match Held::try_new(self, 1) {
-            Ok(turn) => {
-                self.make(value, turn);
+        match RawPermit::try_new(self, 1) {
+            Ok(permit) => {
+                self.init(value, permit);
                 Ok(())
             }
             Err(_) => Err(value),
         }
     }
 
-    fn make(&self, value: T, turn: Held<&Self>) -> &T {
+    fn init(&self, value: T, permit: RawPermit<&Self>) -> &T {
         let is_first = self.value.set(value).is_ok();
-        debug_assert!(is_first, "whose turn it is, makes it");
-        self.turn.close();
-        drop(turn);
+        debug_assert!(is_first, "only who has the permit makes it");
+        self.init_permit.close();
+        drop(permit);
         self.value.get().expect("just set")
     }
 
@@ -184,8 +194,8 @@ impl<T> OnceCell<T> {
         Fut: Future<Output = Result<T, E>>,
     {
         // Closed at once if there is a value.
-        match Acquire::new(self, 1, |turn| turn.ok()).await {
-            Some(turn) => Ok(self.make(init().await?, turn)),
+        match Acquire::new(self, 1, |permit| permit.ok()).await {
+            Some(permit) => Ok(self.init(init().await?, permit)),
             None => Ok(self.value.get().expect("closed when it was set")),
         }
     }

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::chan::error::{SendError, TryRecvError};
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate::Operation;
 use crate::scheduler::worker::away;
-use crate::sync::line::Line;
 use crate::sync::wait_queue::Key;
-use crate::sync::waiting::waiting;
+use crate::sync::wait_until::{poll_until, wait_until};
+use crate::sync::waitable::{Attempt, Waitable};
 
 /// Makes a channel for a single value, such as the answer to a request.
 ///
@@ -41,14 +41,18 @@ use crate::sync::waiting::waiting;
 /// });
 /// ```
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let state = State { value: None, is_sender_gone: false, is_closed: false };
-    let line = Arc::new(Line::new(state));
-    (Sender { line: line.clone() }, Receiver { line, key: None })
+    let state = State { value: None, sender_dropped: false, is_closed: false };
+    let shared = Arc::new(Waitable::new(state));
+    (
+        Sender { shared: shared.clone(), has_sent: false },
+        Receiver { shared, key: None, is_over: false },
+    )
 }
 
 struct State<T> {
     value: Option<T>,
-    is_sender_gone: bool,
+    /// Or it has sent.
+    sender_dropped: bool,
     /// By the receiver.
     is_closed: bool,
 }
@@ -57,7 +61,7 @@ impl<T> State<T> {
     fn try_recv(&mut self) -> Result<T, TryRecvError> {
         match self.value.take() {
             Some(value) => Ok(value),
-            None if self.is_sender_gone || self.is_closed => Err(TryRecvError::Closed),
+            None if self.sender_dropped || self.is_closed => Err(TryRecvError::Closed),
             None => Err(TryRecvError::Empty),
         }
     }
@@ -71,7 +75,8 @@ impl<T> State<T> {
 ///
 /// See [`channel`].
 pub struct Sender<T> {
-    line: Arc<Line<State<T>>>,
+    shared: Arc<Waitable<State<T>>>,
+    has_sent: bool,
 }
 
 impl<T> Sender<T> {
@@ -92,13 +97,16 @@ impl<T> Sender<T> {
     /// drop(rx);
     /// assert_eq!(tx.send(7), Err(SendError(7)));
     /// ```
-    pub fn send(self, value: T) -> Result<(), SendError<T>> {
-        self.line.change(|inner, parting| {
+    pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
+        self.has_sent = true;
+        self.shared.with(|inner, wakes| {
+            // With the value: there is no moment at which another one may still come.
+            inner.state.sender_dropped = true;
             if inner.state.is_closed {
                 return Err(SendError(value));
             }
             inner.state.value = Some(value);
-            parting.release_all(&mut inner.queue);
+            wakes.release_all(&mut inner.queue);
             Ok(())
         })
     }
@@ -113,7 +121,7 @@ impl<T> Sender<T> {
     /// assert!(tx.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.line.change(|inner, _| inner.state.is_closed)
+        self.shared.with(|inner, _| inner.state.is_closed)
     }
 
     /// Waits until the receiver was dropped or closed, so that nobody needs the value any more.
@@ -136,15 +144,19 @@ impl<T> Sender<T> {
     /// });
     /// ```
     pub fn closed(&mut self) -> impl Future<Output = ()> + Unpin {
-        waiting(&self.line, Operation::Oneshot, |look| look.state.is_closed.then_some(()), |()| ())
+        let is_closed = |attempt: Attempt<'_, State<T>>| attempt.state.is_closed.then_some(());
+        wait_until(&self.shared, Operation::Oneshot, is_closed, |()| ())
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.line.change(|inner, parting| {
-            inner.state.is_sender_gone = true;
-            parting.release_all(&mut inner.queue);
+        if self.has_sent {
+            return;
+        }
+        self.shared.with(|inner, wakes| {
+            inner.state.sender_dropped = true;
+            wakes.release_all(&mut inner.queue);
         });
     }
 }
@@ -168,8 +180,10 @@ impl<T> fmt::Debug for Sender<T> {
 /// See [`channel`].
 #[must_use = "a receiver is a future: await it"]
 pub struct Receiver<T> {
-    line: Arc<Line<State<T>>>,
+    shared: Arc<Waitable<State<T>>>,
     key: Option<Key>,
+    /// It has got the value, or learnt that none comes: nobody waits any more.
+    is_over: bool,
 }
 
 impl<T> Receiver<T> {
@@ -191,7 +205,9 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.try_recv(), Ok(7));
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        self.line.change(|inner, _| inner.state.try_recv())
+        let result = self.shared.with(|inner, _| inner.state.try_recv());
+        self.is_over |= !matches!(result, Err(TryRecvError::Empty));
+        result
     }
 
     /// Waits for the value, and blocks the calling thread meanwhile. In a goroutine, other
@@ -200,6 +216,10 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`RecvError`], as if awaited.
+    ///
+    /// # Panics
+    ///
+    /// In main, if a goroutine's panic is unhandled meanwhile: with that panic, as at an await.
     ///
     /// # Examples
     ///
@@ -227,9 +247,9 @@ impl<T> Receiver<T> {
     /// assert!(gorun::block_on(rx).is_err());
     /// ```
     pub fn close(&mut self) {
-        self.line.change(|inner, parting| {
+        self.shared.with(|inner, wakes| {
             inner.state.is_closed = true;
-            parting.release_all(&mut inner.queue);
+            wakes.release_all(&mut inner.queue);
         });
     }
 }
@@ -238,27 +258,30 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        let Receiver { line, key } = self.get_mut();
-        if !gate::enter(Operation::Oneshot, cx.waker()) {
-            return Poll::Pending;
-        }
-        line.poll(key, 1, cx.waker(), |look| match look.state.try_recv() {
+        let Receiver { shared, key, is_over } = self.get_mut();
+        let attempt = |attempt: Attempt<'_, State<T>>| match attempt.state.try_recv() {
             Err(TryRecvError::Empty) => None,
             received => Some(received.map_err(|_| RecvError(()))),
-        })
+        };
+        let result = poll_until(shared, Operation::Oneshot, key, cx.waker(), attempt);
+        *is_over |= result.is_ready();
+        result
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         let key = self.key.take();
         // The value is dropped without the lock.
-        let _unreceived = self.line.change(|inner, parting| {
+        let _unreceived = self.shared.with(|inner, wakes| {
             if let Some(key) = key {
-                parting.drop_later(inner.queue.leave(key).1);
+                wakes.drop_later(inner.queue.remove(key).1);
             }
             inner.state.is_closed = true;
-            parting.release_all(&mut inner.queue);
+            wakes.release_all(&mut inner.queue);
             inner.state.value.take()
         });
     }

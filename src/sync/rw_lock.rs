@@ -7,9 +7,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::scheduler::worker::away;
-use crate::sync::acquire::{Acquire, HasPermits, Held};
-use crate::sync::guarded::{Exclusive, Guarded, Locks, Shared, guard};
-use crate::sync::permits::{Closed, Permits};
+use crate::sync::acquire::Owner;
+use crate::sync::guarded::{self, Exclusive, Guarded, Lock, Shared, guard};
+use crate::sync::permits::Permits;
 
 /// A value that several tasks may read at the same time, or one may change, also across awaits.
 ///
@@ -43,7 +43,7 @@ use crate::sync::permits::{Closed, Permits};
 /// ```
 pub struct RwLock<T: ?Sized>(Guarded<T, true>);
 
-impl<T: ?Sized> Locks<true> for RwLock<T> {
+impl<T: ?Sized> Lock<true> for RwLock<T> {
     type Value = T;
 
     #[inline]
@@ -52,26 +52,23 @@ impl<T: ?Sized> Locks<true> for RwLock<T> {
     }
 }
 
-impl<T: ?Sized> HasPermits for RwLock<T> {
+impl<T: ?Sized> Owner for RwLock<T> {
     #[inline]
     fn permits(&self) -> &Permits {
         self.0.permits()
     }
 }
 
-const ONE: usize = 1;
-const ALL: usize = Guarded::<(), true>::ALL;
-const NOT_CLOSED: &str = "a readers-writer lock is not closed";
-
 impl<T> RwLock<T> {
-    /// A lock that nobody has. (For a `static`, use `LazyLock`.)
+    /// A lock that nobody has.
     ///
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(*gorun::sync::RwLock::new(7).read_blocking(), 7);
+    /// static SETTING: gorun::sync::RwLock<u32> = gorun::sync::RwLock::new(7);
+    /// assert_eq!(*SETTING.read_blocking(), 7);
     /// ```
-    pub fn new(value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         RwLock(Guarded::new(value))
     }
 
@@ -105,9 +102,7 @@ impl<T: ?Sized> RwLock<T> {
     /// });
     /// ```
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> + Unpin {
-        Acquire::new(self, ONE, |held| {
-            RwLockReadGuard(Shared::new(held.unwrap_or_else(|Closed| unreachable!("{NOT_CLOSED}"))))
-        })
+        guarded::acquire(self)
     }
 
     /// Waits until it may change the value, alone.
@@ -129,10 +124,7 @@ impl<T: ?Sized> RwLock<T> {
     /// });
     /// ```
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> + Unpin {
-        Acquire::new(self, ALL, |held| {
-            let held = held.unwrap_or_else(|Closed| unreachable!("{NOT_CLOSED}"));
-            RwLockWriteGuard(Exclusive::new(held))
-        })
+        guarded::acquire(self)
     }
 
     /// Like [`read`](Self::read). The guard owns a share of the lock, so that it may go to another
@@ -150,10 +142,7 @@ impl<T: ?Sized> RwLock<T> {
     /// });
     /// ```
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<T>> + Unpin {
-        Acquire::new(self, ONE, |held| {
-            let held = held.unwrap_or_else(|Closed| unreachable!("{NOT_CLOSED}"));
-            OwnedRwLockReadGuard(Shared::new(held))
-        })
+        guarded::acquire(self)
     }
 
     /// Like [`write`](Self::write). The guard owns a share of the lock, so that it may go to another
@@ -173,10 +162,7 @@ impl<T: ?Sized> RwLock<T> {
     /// });
     /// ```
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<T>> + Unpin {
-        Acquire::new(self, ALL, |held| {
-            let held = held.unwrap_or_else(|Closed| unreachable!("{NOT_CLOSED}"));
-            OwnedRwLockWriteGuard(Exclusive::new(held))
-        })
+        guarded::acquire(self)
     }
 
     /// A guard to read, if no other task changes the value, and none waits.
@@ -191,7 +177,7 @@ impl<T: ?Sized> RwLock<T> {
     /// assert!(count.try_read().is_some() && count.try_write().is_none());
     /// ```
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        Held::try_new(self, ONE).ok().map(|held| RwLockReadGuard(Shared::new(held)))
+        guarded::try_acquire(self)
     }
 
     /// A guard to change the value, if no other task has one, and none waits.
@@ -206,11 +192,47 @@ impl<T: ?Sized> RwLock<T> {
     /// assert!(count.try_read().is_none() && count.try_write().is_none());
     /// ```
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        Held::try_new(self, ALL).ok().map(|held| RwLockWriteGuard(Exclusive::new(held)))
+        guarded::try_acquire(self)
+    }
+
+    /// A guard to read that owns a share of the lock, if no other task changes the value, and none
+    /// waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let count = Arc::new(gorun::sync::RwLock::new(0));
+    /// let one = count.clone().try_read_owned().unwrap();
+    /// assert!(count.try_read_owned().is_some());
+    /// ```
+    pub fn try_read_owned(self: Arc<Self>) -> Option<OwnedRwLockReadGuard<T>> {
+        guarded::try_acquire(self)
+    }
+
+    /// A guard to change the value that owns a share of the lock, if no other task has one, and none
+    /// waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let count = Arc::new(gorun::sync::RwLock::new(0));
+    /// let one = count.clone().try_write_owned().unwrap();
+    /// assert!(count.try_read_owned().is_none());
+    /// ```
+    pub fn try_write_owned(self: Arc<Self>) -> Option<OwnedRwLockWriteGuard<T>> {
+        guarded::try_acquire(self)
     }
 
     /// Like [`read`](Self::read), and blocks the calling thread meanwhile. In a goroutine, other
     /// goroutines go on: another thread stands in.
+    ///
+    /// # Panics
+    ///
+    /// In main, if a goroutine's panic is unhandled meanwhile: with that panic, as at an await.
     ///
     /// # Examples
     ///
@@ -223,6 +245,10 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Like [`write`](Self::write), and blocks the calling thread meanwhile. In a goroutine, other
     /// goroutines go on: another thread stands in.
+    ///
+    /// # Panics
+    ///
+    /// In main, if a goroutine's panic is unhandled meanwhile: with that panic, as at an await.
     ///
     /// # Examples
     ///
@@ -276,7 +302,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
 ///
 /// See [`RwLock::read`].
 #[must_use = "the lock is released when its guard is dropped"]
-pub struct RwLockReadGuard<'a, T: ?Sized>(Shared<&'a RwLock<T>>);
+pub struct RwLockReadGuard<'a, T: ?Sized>(Shared<&'a RwLock<T>, T>);
 
 /// Access to the value of an [`RwLock`], until this is dropped.
 ///
@@ -284,7 +310,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized>(Shared<&'a RwLock<T>>);
 ///
 /// See [`RwLock::write`].
 #[must_use = "the lock is released when its guard is dropped"]
-pub struct RwLockWriteGuard<'a, T: ?Sized>(Exclusive<&'a RwLock<T>, true>);
+pub struct RwLockWriteGuard<'a, T: ?Sized>(Exclusive<&'a RwLock<T>, T, true>);
 
 /// Read access to the value of an [`RwLock`], with a share of it, until this is dropped.
 ///
@@ -292,7 +318,7 @@ pub struct RwLockWriteGuard<'a, T: ?Sized>(Exclusive<&'a RwLock<T>, true>);
 ///
 /// See [`RwLock::read_owned`].
 #[must_use = "the lock is released when its guard is dropped"]
-pub struct OwnedRwLockReadGuard<T: ?Sized>(Shared<Arc<RwLock<T>>>);
+pub struct OwnedRwLockReadGuard<T: ?Sized>(Shared<Arc<RwLock<T>>, T>);
 
 /// Access to the value of an [`RwLock`], with a share of it, until this is dropped.
 ///
@@ -300,7 +326,7 @@ pub struct OwnedRwLockReadGuard<T: ?Sized>(Shared<Arc<RwLock<T>>>);
 ///
 /// See [`RwLock::write_owned`].
 #[must_use = "the lock is released when its guard is dropped"]
-pub struct OwnedRwLockWriteGuard<T: ?Sized>(Exclusive<Arc<RwLock<T>>, true>);
+pub struct OwnedRwLockWriteGuard<T: ?Sized>(Exclusive<Arc<RwLock<T>>, T, true>);
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// Lets others read, and goes on reading itself. No writer comes in between.
@@ -340,7 +366,7 @@ impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
     }
 }
 
-guard!(read RwLockReadGuard<'a, T>);
-guard!(write RwLockWriteGuard<'a, T>);
-guard!(read OwnedRwLockReadGuard<T>);
-guard!(write OwnedRwLockWriteGuard<T>);
+guard!(read RwLockReadGuard<'a, T>(Shared<&'a RwLock<T>, T>, &'a RwLock<T>));
+guard!(write RwLockWriteGuard<'a, T>(Exclusive<&'a RwLock<T>, T, true>, &'a RwLock<T>));
+guard!(read OwnedRwLockReadGuard<T>(Shared<Arc<RwLock<T>>, T>, Arc<RwLock<T>>));
+guard!(write OwnedRwLockWriteGuard<T>(Exclusive<Arc<RwLock<T>>, T, true>, Arc<RwLock<T>>));

@@ -8,9 +8,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::primitives::{AtomicUsize, Ordering};
 use crate::scheduler::worker::away;
-use crate::sync::acquire::{Acquire, HasPermits, Held};
-use crate::sync::permits::{self, Closed, Permits, Refused, TooMany};
+use crate::sync::acquire::{Acquire, Owner, RawPermit};
+use crate::sync::permits::{self, Closed, Permits};
 pub use error::{AcquireError, TryAcquireError};
 
 /// A number of permits, to limit how many tasks do something at the same time.
@@ -51,9 +52,11 @@ pub use error::{AcquireError, TryAcquireError};
 /// ```
 pub struct Semaphore {
     permits: Permits,
+    /// How many there are, those that are out included. No more than can be counted.
+    total: AtomicUsize,
 }
 
-impl HasPermits for Semaphore {
+impl Owner for Semaphore {
     #[inline]
     fn permits(&self) -> &Permits {
         &self.permits
@@ -73,14 +76,13 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(gorun::sync::Semaphore::new(3).available_permits(), 3);
+    /// static THREE: gorun::sync::Semaphore = gorun::sync::Semaphore::new(3);
+    /// assert_eq!(THREE.available_permits(), 3);
     /// ```
     #[track_caller]
-    pub fn new(permits: usize) -> Self {
-        if permits > permits::MAX {
-            too_many(permits);
-        }
-        Semaphore { permits: Permits::new(permits) }
+    pub const fn new(permits: usize) -> Self {
+        assert!(permits <= permits::MAX, "{}", TOO_MANY);
+        Semaphore { permits: Permits::new(permits), total: AtomicUsize::new(permits) }
     }
 
     /// Waits for a permit.
@@ -112,11 +114,12 @@ impl Semaphore {
     /// Waits for `count` permits, and takes them all at once. While it is the first in the queue,
     /// permits that are given back are kept for it.
     ///
-    /// It waits for ever if the semaphore never has so many.
+    /// If the semaphore never has so many, it waits for ever, and so does everyone behind it.
     ///
     /// Otherwise like [`acquire`](Self::acquire).
     ///
-    /// Go counterpart: `Weighted.Acquire`.
+    /// Go counterpart: `Weighted.Acquire`. There one that asks for more than the semaphore was made
+    /// with waits for its context only, and keeps nobody waiting.
     ///
     /// # Examples
     ///
@@ -133,7 +136,7 @@ impl Semaphore {
         &self,
         count: usize,
     ) -> impl Future<Output = Result<Permit<'_>, AcquireError>> + Unpin {
-        Acquire::new(self, count, |held| held.map(Permit).map_err(closed))
+        Acquire::new(self, count, |permit| permit.map(Permit).map_err(AcquireError::from))
     }
 
     /// Waits for a permit that owns a share of the semaphore, so that it may go to another
@@ -173,19 +176,14 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// use std::sync::Arc;
-    /// use gorun::sync::Semaphore;
-    ///
-    /// gorun::block_on(async {
-    ///     let both = Arc::new(Semaphore::new(2)).acquire_many_owned(2).await.unwrap();
-    ///     assert_eq!(both.count(), 2);
-    /// });
+    /// let two = std::sync::Arc::new(gorun::sync::Semaphore::new(2));
+    /// assert_eq!(gorun::block_on(two.acquire_many_owned(2)).unwrap().count(), 2);
     /// ```
     pub fn acquire_many_owned(
         self: Arc<Self>,
         count: usize,
     ) -> impl Future<Output = Result<OwnedPermit, AcquireError>> + Unpin {
-        Acquire::new(self, count, |held| held.map(OwnedPermit).map_err(closed))
+        Acquire::new(self, count, |permit| permit.map(OwnedPermit).map_err(AcquireError::from))
     }
 
     /// Takes a permit if one is free and nobody waits.
@@ -223,7 +221,7 @@ impl Semaphore {
     /// assert!(two.try_acquire_many(2).is_ok());
     /// ```
     pub fn try_acquire_many(&self, count: usize) -> Result<Permit<'_>, TryAcquireError> {
-        Held::try_new(self, count).map(Permit).map_err(refused)
+        RawPermit::try_new(self, count).map(Permit).map_err(TryAcquireError::from)
     }
 
     /// Takes a permit that owns a share of the semaphore, if one is free and nobody waits.
@@ -235,13 +233,30 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// use std::sync::Arc;
-    /// use gorun::sync::Semaphore;
-    ///
-    /// assert!(Arc::new(Semaphore::new(1)).try_acquire_owned().is_ok());
+    /// let one = std::sync::Arc::new(gorun::sync::Semaphore::new(1));
+    /// assert!(one.try_acquire_owned().is_ok());
     /// ```
     pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
-        Held::try_new(self, 1).map(OwnedPermit).map_err(refused)
+        self.try_acquire_many_owned(1)
+    }
+
+    /// Takes `count` permits that own a share of the semaphore, if they are free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let two = std::sync::Arc::new(gorun::sync::Semaphore::new(2));
+    /// assert_eq!(two.try_acquire_many_owned(2).unwrap().count(), 2);
+    /// ```
+    pub fn try_acquire_many_owned(
+        self: Arc<Self>,
+        count: usize,
+    ) -> Result<OwnedPermit, TryAcquireError> {
+        RawPermit::try_new(self, count).map(OwnedPermit).map_err(TryAcquireError::from)
     }
 
     /// Waits for a permit, and blocks the calling thread meanwhile. In a goroutine, other goroutines
@@ -250,6 +265,10 @@ impl Semaphore {
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    ///
+    /// In main, if a goroutine's panic is unhandled meanwhile: with that panic, as at an await.
     ///
     /// # Examples
     ///
@@ -261,7 +280,7 @@ impl Semaphore {
     pub fn acquire_blocking(&self) -> Result<Permit<'_>, AcquireError> {
         match self.try_acquire() {
             Ok(permit) => Ok(permit),
-            Err(TryAcquireError::Closed) => Err(AcquireError::new()),
+            Err(TryAcquireError::Closed) => Err(AcquireError::from(Closed)),
             Err(TryAcquireError::NoPermits) => away::wait_for(self.acquire()),
         }
     }
@@ -270,8 +289,8 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be available. The number does not
-    /// change then.
+    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS), those that are out included.
+    /// Their number does not change then.
     ///
     /// # Examples
     ///
@@ -283,9 +302,11 @@ impl Semaphore {
     /// ```
     #[track_caller]
     pub fn add_permits(&self, count: usize) {
-        if let Err(TooMany) = self.permits.add(count) {
-            too_many(count);
-        }
+        let sum = |total: usize| total.checked_add(count).filter(|&sum| sum <= permits::MAX);
+        // Ordering: Relaxed, as it counts only.
+        let added = self.total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+        assert!(added.is_ok(), "{}", TOO_MANY);
+        self.permits.release(count);
     }
 
     /// How many permits are free. While tasks wait, those are kept for the first one, and
@@ -293,11 +314,9 @@ impl Semaphore {
     ///
     /// # Examples
     ///
-    /// ```
-    /// assert_eq!(gorun::sync::Semaphore::new(3).available_permits(), 3);
-    /// ```
+    /// See [`new`](Self::new).
     pub fn available_permits(&self) -> usize {
-        self.permits.free()
+        self.permits.available()
     }
 
     /// Gives out no more permits. All that wait get an error. Permits that are out remain valid.
@@ -310,7 +329,7 @@ impl Semaphore {
     ///     let mut acquire = none.acquire();
     ///     assert!(futures::poll!(&mut acquire).is_pending());
     ///     none.close();
-    ///     assert!(acquire.await.is_err());
+    ///     assert!(acquire.await.is_err() && none.is_closed());
     /// });
     /// ```
     pub fn close(&self) {
@@ -321,33 +340,14 @@ impl Semaphore {
     ///
     /// # Examples
     ///
-    /// ```
-    /// assert!(!gorun::sync::Semaphore::new(1).is_closed());
-    /// ```
+    /// See [`close`](Self::close).
     pub fn is_closed(&self) -> bool {
         self.permits.is_closed()
     }
 }
 
-#[track_caller]
-fn too_many(permits: usize) -> ! {
-    panic!(
-        "a Semaphore with {permits} permits, or so many more, would have more than {}; for one \
-         without a limit, use none",
-        permits::MAX,
-    )
-}
-
-fn closed(_: Closed) -> AcquireError {
-    AcquireError::new()
-}
-
-fn refused(refused: Refused) -> TryAcquireError {
-    match refused {
-        Refused::Closed => TryAcquireError::Closed,
-        Refused::Short => TryAcquireError::NoPermits,
-    }
-}
+const TOO_MANY: &str = "a Semaphore would have more permits than `Semaphore::MAX_PERMITS`; for one \
+                        without a limit, use none";
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -361,7 +361,7 @@ impl fmt::Debug for Semaphore {
 ///
 /// See [`Semaphore`].
 #[must_use = "a permit is given back when it is dropped"]
-pub struct Permit<'a>(Held<&'a Semaphore>);
+pub struct Permit<'a>(RawPermit<&'a Semaphore>);
 
 /// Permits that own a share of their [`Semaphore`], until this is dropped.
 ///
@@ -369,7 +369,7 @@ pub struct Permit<'a>(Held<&'a Semaphore>);
 ///
 /// See [`Semaphore::acquire_owned`].
 #[must_use = "a permit is given back when it is dropped"]
-pub struct OwnedPermit(Held<Arc<Semaphore>>);
+pub struct OwnedPermit(RawPermit<Arc<Semaphore>>);
 
 macro_rules! permit {
     ($permit:ident $(<$lifetime:lifetime>)?, $acquire:literal) => {
@@ -389,7 +389,33 @@ macro_rules! permit {
             ///
             /// See [`Semaphore::add_permits`].
             pub fn forget(self) {
-                self.0.forget();
+                let semaphore = self.0.owner().clone();
+                // Ordering: Relaxed, as it counts only.
+                semaphore.total.fetch_sub(self.0.forget(), Ordering::Relaxed);
+            }
+
+            /// Takes over those of `other`.
+            ///
+            /// # Panics
+            ///
+            /// If they are of another semaphore.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use gorun::sync::Semaphore;
+            ///
+            /// let semaphore = std::sync::Arc::new(Semaphore::new(3));
+            #[doc = concat!("let mut permit = gorun::block_on(", $acquire, "(1)).unwrap();")]
+            #[doc = concat!("permit.merge(gorun::block_on(", $acquire, "(2)).unwrap());")]
+            /// assert_eq!(permit.count(), 3);
+            /// ```
+            #[track_caller]
+            pub fn merge(&mut self, other: Self) {
+                let [own, others] = [&self.0, &other.0].map(|permit| &**permit.owner());
+                let is_same = std::ptr::eq::<Semaphore>(own, others);
+                assert!(is_same, "permits of two Semaphores cannot be merged");
+                self.0.merge(other.0);
             }
 
             /// Splits `count` of them off, if there are so many.

@@ -82,6 +82,8 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
     /// **Cancellation**: if the call that does the work is dropped, or panics, the next one that
     /// waits does its own. So a caller that gives up harms no other.
     ///
+    /// Work that itself waits for the same key waits for ever.
+    ///
     /// Go counterpart: `Group.Do`.
     ///
     /// # Examples
@@ -183,6 +185,9 @@ impl<K, V> Group<K, V> {
 
 type Calls<K, V> = HashMap<u64, Vec<Arc<Call<K, V>>>>;
 
+/// Room for calls that is kept for good.
+const KEPT: usize = 64;
+
 /// Returns what the caller drops without the lock.
 fn take_out<K, V>(calls: &mut Calls<K, V>, call: &Arc<Call<K, V>>) -> Option<Arc<Call<K, V>>> {
     let present = calls.get_mut(&call.hash)?;
@@ -190,6 +195,10 @@ fn take_out<K, V>(calls: &mut Calls<K, V>, call: &Arc<Call<K, V>>) -> Option<Arc
     let removed = present.swap_remove(place);
     if present.is_empty() {
         calls.remove(&call.hash);
+    }
+    // A group may live for ever. Memory follows what is there.
+    if calls.is_empty() && calls.capacity() > KEPT {
+        calls.shrink_to_fit();
     }
     Some(removed)
 }
@@ -215,5 +224,28 @@ impl<K: Hash + Eq, V: Clone> Default for Group<K, V> {
 impl<K, V> fmt::Debug for Group<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn a_group_gives_back_the_memory_of_keys_that_have_gone() {
+        let group = Group::<u32, ()>::new();
+        let capacity = || lock(&group.calls).capacity();
+        let mut calls: Vec<Pin<Box<dyn Future<Output = ()>>>> =
+            (0..1000).map(|key| Box::pin(group.run(key, pending)) as Pin<Box<_>>).collect();
+        for call in &mut calls {
+            assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        assert!(capacity() >= 1000);
+        drop(calls);
+        assert!(capacity() <= KEPT);
     }
 }

@@ -1,11 +1,11 @@
-//! Tasks that wait for something, first come, first served.
+//! A queue of waiters: tasks that wait for something, first come, first served.
 //!
-//! The slots lie in a slab and are linked by their keys. So to join, to be served, and to leave from the
-//! middle take a constant number of steps. A slot that is out of the line stays until its owner has
-//! seen why.
+//! The waiters lie in a slab and are linked by their keys. So to enter at the back, to leave from the
+//! front, and to leave from the middle take a constant number of steps. A waiter that is out of the
+//! queue stays in the slab until its owner has seen why.
 //!
-//! The queue calls no waker, and drops none: it stands behind the lock of a [`Line`](super::line), and
-//! gives wakers to the caller, who releases the lock first.
+//! The queue calls no waker, and drops none: it stands behind the lock of a
+//! [`Waitable`](super::waitable), and gives wakers to the caller, who releases the lock first.
 
 #![forbid(unsafe_code)]
 
@@ -13,39 +13,42 @@ use std::task::Waker;
 
 use slab::Slab;
 
-/// A slot. Whoever joined gives it back with [`WaitQueue::leave`].
+use crate::primitives::const_fn;
+
+/// A waiter. Whoever has made it with [`WaitQueue::push_back`] gives it back with
+/// [`WaitQueue::remove`].
 pub(crate) type Key = usize;
 
-/// No slot.
+/// No waiter.
 const END: usize = usize::MAX;
 
-/// Slots that are kept for good. More are freed when nobody waits.
+/// Places for waiters that are kept for good. More are freed when there is no waiter.
 const KEPT: usize = 64;
 
-/// How it stands with a task that waits.
+/// The state of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It has no slot.
+pub(crate) enum WaiterState {
+    /// There is none yet.
     New,
-    /// It is in the line.
+    /// It is in the queue.
     Waiting,
-    /// It was its turn: it has been given what it waits for.
-    Served,
+    /// It was its turn: it has been granted what it waits for.
+    Granted,
     /// All were let go at once.
     Released,
 }
 
 pub(crate) struct WaitQueue {
-    slots: Slab<Slot>,
-    first: Key,
-    last: Key,
+    waiters: Slab<Waiter>,
+    front: Key,
+    back: Key,
     length: usize,
 }
 
-struct Slot {
-    /// `None`: it is out of the line, and the waker has been called.
+struct Waiter {
+    /// `None`: it is out of the queue, and the waker has been called.
     waker: Option<Waker>,
-    standing: Standing,
+    state: WaiterState,
     /// How much it waits for.
     wanted: usize,
     previous: Key,
@@ -53,11 +56,13 @@ struct Slot {
 }
 
 impl WaitQueue {
-    pub(crate) fn new() -> Self {
-        WaitQueue { slots: Slab::new(), first: END, last: END, length: 0 }
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            WaitQueue { waiters: Slab::new(), front: END, back: END, length: 0 }
+        }
     }
 
-    /// How many are in the line.
+    /// How many are in the queue.
     pub(crate) fn length(&self) -> usize {
         self.length
     }
@@ -66,70 +71,70 @@ impl WaitQueue {
         self.length == 0
     }
 
-    /// Joins the end of the line.
-    pub(crate) fn join(&mut self, waker: Waker, wanted: usize) -> Key {
-        let previous = self.last;
-        let standing = Standing::Waiting;
-        let slot = Slot { waker: Some(waker), standing, wanted, previous, next: END };
-        let key = self.slots.insert(slot);
-        match self.slots.get_mut(previous) {
+    /// Enters at the back.
+    pub(crate) fn push_back(&mut self, waker: Waker, wanted: usize) -> Key {
+        let previous = self.back;
+        let state = WaiterState::Waiting;
+        let waiter = Waiter { waker: Some(waker), state, wanted, previous, next: END };
+        let key = self.waiters.insert(waiter);
+        match self.waiters.get_mut(previous) {
             Some(previous) => previous.next = key,
-            None => self.first = key,
+            None => self.front = key,
         }
-        self.last = key;
+        self.back = key;
         self.length += 1;
         key
     }
 
-    /// How much the first one waits for.
-    pub(crate) fn first_wants(&self) -> Option<usize> {
-        self.slots.get(self.first).map(|slot| slot.wanted)
+    /// How much the one at the front waits for.
+    pub(crate) fn front_wanted(&self) -> Option<usize> {
+        self.waiters.get(self.front).map(|waiter| waiter.wanted)
     }
 
-    /// Takes the first one off the line.
-    pub(crate) fn take_first(&mut self, standing: Standing) -> Option<Waker> {
-        let key = self.first;
-        let waker = self.slots.get_mut(key)?.waker.take();
+    /// Takes the one at the front out of the queue. It finds that it is in this `state`.
+    pub(crate) fn pop_front(&mut self, state: WaiterState) -> Option<Waker> {
+        let key = self.front;
+        let waker = self.waiters.get_mut(key)?.waker.take();
         self.unlink(key);
-        self.slots[key].standing = standing;
+        self.waiters[key].state = state;
         waker
     }
 
-    pub(crate) fn standing(&self, key: Key) -> Standing {
-        self.slots[key].standing
+    pub(crate) fn state(&self, key: Key) -> WaiterState {
+        self.waiters[key].state
     }
 
-    /// Whether the one in this slot still waits, with a waker that does the same as `waker`.
+    /// Whether this one is in the queue, with a waker that does the same as `waker`.
     pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
-        self.slots[key].waker.as_ref().is_some_and(|own| own.will_wake(waker))
+        self.waiters[key].waker.as_ref().is_some_and(|own| own.will_wake(waker))
     }
 
-    /// Replaces the waker of one in the line. The caller drops the former one without the lock.
+    /// Replaces the waker of one in the queue. The caller drops the former one without the lock.
     pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Option<Waker> {
-        self.slots[key].waker.replace(waker)
+        self.waiters[key].waker.replace(waker)
     }
 
-    /// Gives a slot back. The caller drops the waker without the lock.
-    pub(crate) fn leave(&mut self, key: Key) -> (Standing, Option<Waker>) {
-        if self.standing(key) == Standing::Waiting {
+    /// Removes a waiter. The caller drops the waker without the lock.
+    pub(crate) fn remove(&mut self, key: Key) -> (WaiterState, Option<Waker>) {
+        if self.state(key) == WaiterState::Waiting {
             self.unlink(key);
         }
-        let slot = self.slots.remove(key);
-        if self.slots.is_empty() && self.slots.capacity() > KEPT {
-            self.slots = Slab::new();
+        let waiter = self.waiters.remove(key);
+        if self.waiters.is_empty() && self.waiters.capacity() > KEPT {
+            self.waiters = Slab::new();
         }
-        (slot.standing, slot.waker)
+        (waiter.state, waiter.waker)
     }
 
     fn unlink(&mut self, key: Key) {
-        let Slot { previous, next, .. } = self.slots[key];
-        match self.slots.get_mut(previous) {
+        let Waiter { previous, next, .. } = self.waiters[key];
+        match self.waiters.get_mut(previous) {
             Some(previous) => previous.next = next,
-            None => self.first = next,
+            None => self.front = next,
         }
-        match self.slots.get_mut(next) {
+        match self.waiters.get_mut(next) {
             Some(next) => next.previous = previous,
-            None => self.last = previous,
+            None => self.back = previous,
         }
         self.length -= 1;
     }

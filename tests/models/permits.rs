@@ -1,12 +1,12 @@
-//! Permits, and the line in front of them: nobody waits for ever while there are enough, no permit is lost
-//! or given out twice, also when waiters go away, and who takes one sees what came before it was given back.
+//! Permits, and the queue in front of them: nobody waits for ever while there are enough, no permit is lost
+//! or granted twice, also when waiters go away, and who acquires one sees what came before it was released.
 //!
-//! Seen to fail, each in one model at least: with a `give_back` that looks at QUEUED before it adds; with
-//! QUEUED set without another look at the permits; with a `leave` that does not give back what it was served,
-//! or does not serve; with a `serve` that does not end the queue; with a `poll` that joins without a second
+//! Seen to fail, each in one model at least: with a `release` that looks at QUEUED before it adds; with
+//! QUEUED set without another look at the permits; with a `cancel` that does not give back what it was granted,
+//! or does not grant; with a `grant` that does not end the queue; with a `poll` that enters the queue without a second
 //! look; with a `close` that sets CLOSED after it has released those that wait (all of them deadlocks); with a
-//! `try_take` that does not heed QUEUED (it overtakes); with a `give_back` or a `close` that releases nothing,
-//! and with a `serve` or an `exchange` that acquires nothing ("Causality violation").
+//! `try_acquire` that does not heed QUEUED (it overtakes); with a `release` or a `close` that releases nothing,
+//! and with a `grant` or an `exchange` that acquires nothing ("Causality violation").
 
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
@@ -46,15 +46,15 @@ impl Place {
     }
 }
 
-struct Take<'a> {
+struct Acquire<'a> {
     permits: &'a Permits,
     count: usize,
     key: Option<Key>,
 }
 
-impl<'a> Take<'a> {
+impl<'a> Acquire<'a> {
     fn new(permits: &'a Permits, count: usize) -> Self {
-        Take { permits, count, key: None }
+        Acquire { permits, count, key: None }
     }
 
     fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Closed>> {
@@ -79,10 +79,10 @@ impl<'a> Take<'a> {
     }
 }
 
-impl Drop for Take<'_> {
+impl Drop for Acquire<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.permits.leave(key, self.count);
+            self.permits.cancel(key, self.count);
         }
     }
 }
@@ -100,9 +100,9 @@ impl Wake for Wakes {
 }
 
 fn change_alone(place: &Place, all: usize) {
-    Take::new(&place.permits, all).block().unwrap();
+    Acquire::new(&place.permits, all).block().unwrap();
     place.change();
-    place.permits.give_back(all);
+    place.permits.release(all);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn three_that_change_something_are_alone_each_and_see_each_other() {
         });
         change_alone(&place, 1);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!((place.changes(), place.permits.free()), (3, 1));
+        assert_eq!((place.changes(), place.permits.available()), (3, 1));
     });
 }
 
@@ -127,27 +127,27 @@ fn one_that_needs_all_collects_them() {
         let readers = [(); 2].map(|()| {
             let place = place.clone();
             thread::spawn(move || {
-                Take::new(&place.permits, 1).block().unwrap();
+                Acquire::new(&place.permits, 1).block().unwrap();
                 place.changes();
-                place.permits.give_back(1);
+                place.permits.release(1);
             })
         });
         change_alone(&place, 2);
         readers.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!((place.changes(), place.permits.free()), (1, 2));
+        assert_eq!((place.changes(), place.permits.available()), (1, 2));
     });
 }
 
-/// One looks, may be served or not, and goes away; another one waits behind it.
+/// One looks, may be granted it or not, and goes away; another one waits behind it.
 #[test]
-fn one_that_goes_away_passes_on_what_it_was_served() {
+fn one_that_goes_away_passes_on_what_it_was_granted() {
     explore(Some(3), || {
         let place = Place::new(0);
-        let mut first = Take::new(&place.permits, 1);
+        let mut first = Acquire::new(&place.permits, 1);
         let gives = {
             let place = place.clone();
             assert!(first.poll(Waker::noop()).is_pending());
-            thread::spawn(move || place.permits.give_back(1))
+            thread::spawn(move || place.permits.release(1))
         };
         let waits = {
             let place = place.clone();
@@ -156,7 +156,7 @@ fn one_that_goes_away_passes_on_what_it_was_served() {
         drop(first);
         gives.join().unwrap();
         waits.join().unwrap();
-        assert_eq!((place.changes(), place.permits.free()), (1, 1));
+        assert_eq!((place.changes(), place.permits.available()), (1, 1));
     });
 }
 
@@ -165,7 +165,7 @@ fn one_that_goes_away_passes_on_what_it_was_served() {
 fn one_that_goes_away_lets_those_behind_it_have_what_there_is() {
     explore(Some(3), || {
         let place = Place::new(1);
-        let mut many = Take::new(&place.permits, 2);
+        let mut many = Acquire::new(&place.permits, 2);
         assert!(many.poll(Waker::noop()).is_pending());
         let waits = {
             let place = place.clone();
@@ -173,7 +173,7 @@ fn one_that_goes_away_lets_those_behind_it_have_what_there_is() {
         };
         drop(many);
         waits.join().unwrap();
-        assert_eq!((place.changes(), place.permits.free()), (1, 1));
+        assert_eq!((place.changes(), place.permits.available()), (1, 1));
     });
 }
 
@@ -181,15 +181,15 @@ fn one_that_goes_away_lets_those_behind_it_have_what_there_is() {
 fn who_tries_does_not_overtake_one_that_waits() {
     explore(Some(3), || {
         let place = Place::new(1);
-        place.permits.try_take(1).unwrap();
-        let mut waits = Take::new(&place.permits, 1);
+        place.permits.try_acquire(1).unwrap();
+        let mut waits = Acquire::new(&place.permits, 1);
         assert!(waits.poll(Waker::noop()).is_pending());
         let tries = {
             let place = place.clone();
-            thread::spawn(move || place.permits.try_take(1))
+            thread::spawn(move || place.permits.try_acquire(1))
         };
-        place.permits.give_back(1);
-        assert_eq!(tries.join().unwrap(), Err(Refused::Short));
+        place.permits.release(1);
+        assert_eq!(tries.join().unwrap(), Err(Refused::Insufficient));
         assert_eq!(waits.poll(Waker::noop()), Poll::Ready(Ok(())));
     });
 }
@@ -201,13 +201,13 @@ fn permits_that_are_added_reach_one_that_waits() {
         let adds = {
             let place = place.clone();
             thread::spawn(move || {
-                place.permits.add(1).unwrap();
-                place.permits.add(1).unwrap();
+                place.permits.release(1);
+                place.permits.release(1);
             })
         };
-        Take::new(&place.permits, 2).block().unwrap();
+        Acquire::new(&place.permits, 2).block().unwrap();
         adds.join().unwrap();
-        assert_eq!(place.permits.free(), 0);
+        assert_eq!(place.permits.available(), 0);
     });
 }
 
@@ -224,32 +224,32 @@ fn nobody_waits_for_ever_when_it_is_closed_and_who_learns_of_it_sees_what_came_b
         };
         let waits = {
             let place = place.clone();
-            thread::spawn(move || Take::new(&place.permits, 1).block())
+            thread::spawn(move || Acquire::new(&place.permits, 1).block())
         };
-        assert_eq!(Take::new(&place.permits, 1).block(), Err(Closed));
+        assert_eq!(Acquire::new(&place.permits, 1).block(), Err(Closed));
         assert_eq!(place.changes(), 1);
         assert_eq!(waits.join().unwrap(), Err(Closed));
         closes.join().unwrap();
     });
 }
 
-/// The one that serves it has seen one gift only, of its own.
+/// The one that grants it has seen one gift only, of its own.
 #[test]
 fn who_collects_permits_sees_what_came_before_each_of_them() {
     explore(Some(3), || {
         let place = Place::new(0);
-        let mut collects = Take::new(&place.permits, 2);
+        let mut collects = Acquire::new(&place.permits, 2);
         assert!(collects.poll(Waker::noop()).is_pending());
         let threads = [(); 2].map(|()| {
             let place = place.clone();
             thread::spawn(move || {
                 place.changes();
-                place.permits.give_back(1);
+                place.permits.release(1);
             })
         });
         collects.block().unwrap();
         place.change();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(place.permits.free(), 0);
+        assert_eq!(place.permits.available(), 0);
     });
 }

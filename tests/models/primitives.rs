@@ -78,6 +78,13 @@ macro_rules! numbers {
 atomics!(AtomicBool of bool);
 numbers!(AtomicU32 of u32, AtomicU64 of u64, AtomicUsize of usize);
 
+macro_rules! const_fn {
+    ($($function:tt)*) => {
+        $($function)*
+    };
+}
+pub(crate) use const_fn;
+
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }

@@ -71,6 +71,3 @@ pub(crate) mod foreign_wakers {
         drop(waker);
     }
 }
-
-// The name that `crate::sync` still uses.
-pub(crate) use foreign_wakers as foreign;

@@ -1,8 +1,8 @@
 //! The shipped files of `src/sync` that the models check.
 
-#[path = "../../src/sync/line.rs"]
-pub(crate) mod line;
 #[path = "../../src/sync/permits.rs"]
 pub(crate) mod permits;
 #[path = "../../src/sync/wait_queue.rs"]
 pub(crate) mod wait_queue;
+#[path = "../../src/sync/waitable.rs"]
+pub(crate) mod waitable;

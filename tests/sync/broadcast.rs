@@ -1,11 +1,13 @@
 //! Each value to each receiver.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
+use futures::{FutureExt, StreamExt};
 use gorun::sync::broadcast::{self, RecvError, TryRecvError};
 use gorun::{JoinSet, yield_now};
 
-use super::{Task, WORKERS, now};
+use super::{Task, WORKERS, Wakes, now};
 use crate::common::*;
 
 #[test]
@@ -184,4 +186,89 @@ fn a_receive_that_is_dropped_loses_nothing() {
     tx.send(1).unwrap();
     drop(waits);
     assert_eq!(now(rx.recv()), Ok(1));
+}
+
+#[test]
+fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
+    let (tx, rx) = broadcast::channel(4);
+    let mut closed = Task::waiting(tx.closed());
+    tx.send(1).unwrap();
+    closed.waits();
+    drop(rx);
+    closed.finish();
+}
+
+#[test]
+fn a_sender_learns_that_there_was_no_receiver_although_one_has_come_since() {
+    let (tx, rx) = broadcast::channel::<u32>(4);
+    let closed = Task::waiting(tx.closed());
+    drop(rx);
+    let _rx = tx.subscribe();
+    closed.finish();
+    Task::waiting(tx.closed());
+}
+
+/// All the ways that senders wait, receivers wait, come and go, at once.
+#[test]
+fn nobody_misses_the_end_of_the_other_side() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            for _ in 0..100 {
+                let tx = broadcast::Sender::<u32>::new(4);
+                let mut set = JoinSet::new();
+                for _ in 0..3 {
+                    let (mut rx, tx) = (tx.subscribe(), tx.clone());
+                    set.spawn(async move { _ = rx.recv().await });
+                    set.spawn(async move { tx.closed().await });
+                }
+                _ = tx.send(1);
+                drop(tx);
+                set.join_all().await;
+            }
+        });
+    }
+}
+
+#[test]
+fn a_stream_tells_what_was_missed_and_ends_with_the_senders() {
+    let (tx, mut rx) = broadcast::channel(2);
+    (0..3).for_each(|n| _ = tx.send(n));
+    assert_eq!(now(rx.next()), Some(Err(RecvError::Lagged(1))));
+    assert_eq!(now(rx.next()), Some(Ok(1)));
+    assert_eq!(now(rx.next()), Some(Ok(2)));
+    let waits = Task::waiting(rx.next());
+    tx.send(3).unwrap();
+    assert_eq!(waits.finish(), Some(Ok(3)));
+    drop(tx);
+    assert_eq!(now(rx.next()), None);
+}
+
+#[test]
+fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let (tx, mut rx) = broadcast::channel::<u32>(2);
+    let mut next = || rx.next().poll_unpin(&mut Context::from_waker(&waker)).is_pending();
+    assert!(next() && next());
+    assert_eq!(Arc::strong_count(&wakes), 3);
+    drop(rx.recv());
+    assert_eq!(Arc::strong_count(&wakes), 2);
+    assert!(rx.next().poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    drop(rx);
+    assert_eq!(Arc::strong_count(&wakes), 2);
+    assert!(tx.is_empty());
+}
+
+#[test]
+fn a_receiver_knows_how_many_values_it_has_not_got() {
+    let (tx, mut rx) = broadcast::channel(2);
+    let early = rx.resubscribe();
+    (0..3).for_each(|n| _ = tx.send(n));
+    let late = rx.resubscribe();
+    assert_eq!((rx.len(), early.len(), late.len()), (2, 2, 0));
+    _ = rx.try_recv();
+    assert_eq!(rx.len(), 2);
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert_eq!(rx.len(), 1);
 }

@@ -198,7 +198,7 @@ fn a_waker_that_comes_back_in_finds_no_lock_held() {
             let world = World::new();
             let go_on = world.hold();
             let times = Arc::new(AtomicUsize::new(0));
-            let deed = {
+            let callback = {
                 let (world, times) = (world.clone(), times.clone());
                 move || {
                     times.fetch_add(1, SeqCst);
@@ -210,8 +210,8 @@ fn a_waker_that_comes_back_in_finds_no_lock_held() {
                 }
             };
             let waker = match when {
-                "woken" => calls(deed),
-                _ => calls_when_dropped(deed),
+                "woken" => calls(callback),
+                _ => calls_when_dropped(callback),
             };
             let mut future = make(world.clone());
             assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
@@ -266,7 +266,7 @@ fn a_value_whose_destructor_comes_back_in_finds_no_lock_held() {
     }
     type Boxed = Arc<Back<Box<dyn Fn() + Send + Sync>>>;
     let _watchdog = watchdog();
-    let value = |deed: Box<dyn Fn() + Send + Sync>| -> Boxed { Arc::new(Back(deed)) };
+    let value = |callback: Box<dyn Fn() + Send + Sync>| -> Boxed { Arc::new(Back(callback)) };
     let nothing = || value(Box::new(|| {}));
 
     let (tx, rx) = watch::channel(nothing());
@@ -304,7 +304,7 @@ fn an_operation_whose_waker_s_clone_panics_can_be_polled_again() {
     payload_of(std::panic::AssertUnwindSafe(|| {
         let _ = Pin::new(&mut acquire).poll(&mut Context::from_waker(&waker));
     }));
-    // Nobody is in the line.
+    // Nobody is in the queue.
     drop(semaphore.try_acquire().unwrap());
     let mut cx = Context::from_waker(Waker::noop());
     assert!(Pin::new(&mut acquire).poll(&mut cx).is_pending());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use gorun::sync::{Cond, Mutex};
+use gorun::sync::{Cond, Mutex, RwLock};
 use gorun::{JoinSet, spawn, yield_now};
 
 use super::{Task, WORKERS, now};
@@ -158,4 +158,20 @@ fn nothing_is_missed_between_goroutines_that_take_turns() {
             assert_eq!(*shared.0.lock().await, 2 * TURNS);
         });
     }
+}
+
+#[test]
+fn any_guard_of_a_lock_is_given_back_after_the_wait() {
+    let (mutex, lock, cond) = (Arc::new(Mutex::new(0)), Arc::new(RwLock::new(0)), Cond::new());
+    let owned = Task::waiting(cond.wait(now(mutex.clone().lock_owned())));
+    let write = Task::waiting(cond.wait(now(lock.write())));
+    let read = Task::waiting(cond.wait(now(lock.read())));
+    *mutex.try_lock().unwrap() += 1;
+    *lock.try_write().unwrap() += 1;
+    cond.notify_all();
+    assert_eq!(*owned.finish(), 1);
+    *write.finish() += 1;
+    let read = read.finish();
+    assert_eq!(*read, 2);
+    assert!(lock.try_write().is_none() && lock.try_read().is_some());
 }

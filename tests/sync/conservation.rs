@@ -161,7 +161,7 @@ fn program(workers: usize, seed: u64) {
         set.join_all().await;
         assert_eq!(shared.out.load(SeqCst), 0);
         assert_eq!(shared.semaphore.available_permits(), PERMITS, "permits");
-        // Nobody is left in the line.
+        // Nobody is left in the queue.
         drop(shared.semaphore.try_acquire_many(PERMITS).unwrap());
         assert_eq!(*shared.mutex.try_lock().expect("free"), shared.changes.load(SeqCst));
         assert!(shared.lock.try_write().is_some());

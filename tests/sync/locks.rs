@@ -329,3 +329,29 @@ fn a_served_goroutine_runs_although_others_lock_in_a_loop() {
         });
     }
 }
+
+#[test]
+fn locks_in_statics_need_no_cell() {
+    static MUTEX: Mutex<u32> = Mutex::new(0);
+    static LOCK: RwLock<u32> = RwLock::new(0);
+    let guard = now(MUTEX.lock());
+    let waits = Task::waiting(MUTEX.lock());
+    drop(guard);
+    *waits.finish() += 1;
+    *now(LOCK.write()) += *now(MUTEX.lock());
+    assert_eq!(*now(LOCK.read()), 1);
+}
+
+#[test]
+fn owned_guards_that_are_taken_at_once_exclude_each_other() {
+    let lock = Arc::new(RwLock::new(0));
+    let read = lock.clone().try_read_owned().unwrap();
+    assert!(lock.clone().try_write_owned().is_none());
+    drop(read);
+    let mut write = lock.clone().try_write_owned().unwrap();
+    *write += 1;
+    assert!(lock.clone().try_read_owned().is_none() && lock.clone().try_write_owned().is_none());
+    let waits = Task::waiting(lock.read());
+    drop(write);
+    assert_eq!(*waits.finish(), 1);
+}

@@ -150,3 +150,52 @@ fn no_notification_between_goroutines_is_missed() {
         });
     }
 }
+
+/// Two that looked for work, and found none, before two pieces came.
+#[test]
+fn two_notifications_before_the_first_polls_reach_two_that_were_enabled() {
+    let notify = Notify::new();
+    let (mut one, mut other) = (notify.notified(), notify.notified());
+    assert!(!one.enable() && !other.enable());
+    notify.notify_one();
+    notify.notify_one();
+    now(one);
+    now(other);
+    Task::waiting(notify.notified());
+}
+
+#[test]
+fn enabling_one_that_waits_does_not_cost_it_its_waker() {
+    let notify = Notify::new();
+    let mut task = Task::waiting(notify.notified());
+    assert!(!task.future.enable());
+    notify.notify_one();
+    assert!(task.future.enable());
+    task.finish();
+}
+
+#[test]
+fn enabling_one_that_was_notified_before_makes_it_ready() {
+    let notify = Notify::new();
+    notify.notify_one();
+    let mut notified = notify.notified();
+    assert!(notified.enable() && notified.enable());
+    // It is used up.
+    Task::waiting(notify.notified());
+    now(notified);
+    let mut notified = notify.notified();
+    notify.notify_all();
+    assert!(notified.enable());
+    now(notified);
+}
+
+#[test]
+fn one_that_was_enabled_and_goes_away_passes_its_notification_on() {
+    let notify = Notify::new();
+    let mut gone = notify.notified();
+    assert!(!gone.enable());
+    let next = Task::waiting(notify.notified());
+    notify.notify_one();
+    drop(gone);
+    next.finish();
+}

@@ -1,10 +1,15 @@
 //! Channels for a single value.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Context;
+
 use gorun::TryRecvError;
 use gorun::sync::oneshot;
 use gorun::time::timeout;
 
-use super::{Task, WORKERS, now};
+use super::{Task, WORKERS, calls, now};
 use crate::common::*;
 
 #[test]
@@ -113,4 +118,23 @@ fn a_thread_that_blocks_for_a_value_is_woken() {
     let thread = std::thread::spawn(move || rx.recv_blocking());
     tx.send(7).unwrap();
     assert_eq!(thread.join().unwrap(), Ok(7));
+}
+
+/// A waker that runs between the value and the end of the sender.
+#[test]
+fn a_value_that_has_come_is_the_last_one_at_once() {
+    let (tx, rx) = oneshot::channel();
+    let rx = Arc::new(Mutex::new(rx));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let waker = calls({
+        let (rx, seen) = (rx.clone(), seen.clone());
+        move || {
+            let mut rx = rx.lock().unwrap();
+            seen.lock().unwrap().extend([rx.try_recv(), rx.try_recv()]);
+        }
+    });
+    let poll = Pin::new(&mut *rx.lock().unwrap()).poll(&mut Context::from_waker(&waker));
+    assert!(poll.is_pending());
+    tx.send(7).unwrap();
+    assert_eq!(*seen.lock().unwrap(), [Ok(7), Err(TryRecvError::Closed)]);
 }

@@ -186,3 +186,43 @@ fn a_thread_that_blocks_for_a_permit_is_woken() {
         });
     }
 }
+
+#[test]
+fn permits_that_are_out_count_when_more_are_added() {
+    let max = Semaphore::MAX_PERMITS;
+    let semaphore = Semaphore::new(max);
+    let mut all = now(semaphore.acquire_many(max)).unwrap();
+    let line = line!() + 1;
+    let seen = panic_of(|| semaphore.add_permits(1));
+    assert_eq!((&*seen.file, seen.line), (file!(), line));
+    assert_eq!(semaphore.available_permits(), 0);
+    // Those that were forgotten do not count.
+    all.split(2).unwrap().forget();
+    semaphore.add_permits(1);
+    drop(all);
+    assert_eq!(semaphore.available_permits(), max - 1);
+    semaphore.add_permits(1);
+    panic_of(|| semaphore.add_permits(1));
+    assert_eq!(semaphore.available_permits(), max);
+}
+
+#[test]
+fn permits_that_are_merged_are_given_back_once() {
+    let (semaphore, other) = (Semaphore::new(3), Semaphore::new(1));
+    let mut permit = now(semaphore.acquire()).unwrap();
+    permit.merge(now(semaphore.acquire_many(2)).unwrap());
+    assert_eq!((permit.count(), semaphore.available_permits()), (3, 0));
+    let seen = panic_of(|| permit.merge(other.try_acquire().unwrap()));
+    assert!(seen.message.contains("two Semaphores"), "{}", seen.message);
+    drop(permit);
+    assert_eq!((semaphore.available_permits(), other.available_permits()), (3, 1));
+}
+
+#[test]
+fn a_semaphore_in_a_static_needs_no_cell() {
+    static ONE: Semaphore = Semaphore::new(1);
+    let permit = ONE.try_acquire().unwrap();
+    let waits = Task::waiting(ONE.acquire());
+    drop(permit);
+    drop(waits.finish().unwrap());
+}

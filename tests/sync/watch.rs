@@ -1,11 +1,13 @@
 //! The latest value.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
+use futures::{FutureExt, StreamExt};
 use gorun::sync::watch;
 use gorun::{JoinSet, spawn, yield_now};
 
-use super::{Task, WORKERS, now};
+use super::{Task, WORKERS, Wakes, now};
 use crate::common::*;
 
 #[test]
@@ -171,4 +173,74 @@ fn replaced_values_are_dropped() {
     assert_eq!(drops.dropped(), 2);
     drop((tx, rx));
     drops.assert_each_once("values");
+}
+
+#[test]
+fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
+    let (tx, rx) = watch::channel(0);
+    let mut closed = Task::waiting(tx.closed());
+    tx.send(1).unwrap();
+    closed.waits();
+    drop(rx);
+    let _rx = tx.subscribe();
+    closed.finish();
+}
+
+#[test]
+fn a_change_that_turns_out_to_be_none_wakes_nobody() {
+    let (tx, mut rx) = watch::channel(0);
+    let mut waits = Task::waiting(rx.changed());
+    assert!(!tx.send_if_modified(|n| {
+        *n += 1;
+        false
+    }));
+    waits.waits();
+    assert!(tx.send_if_modified(|n| {
+        *n += 1;
+        true
+    }));
+    waits.finish().unwrap();
+    assert_eq!(*rx.borrow(), 1);
+}
+
+#[test]
+fn a_stream_gives_what_was_not_seen_and_ends_with_the_senders() {
+    let (tx, mut rx) = watch::channel(0);
+    let waits = Task::waiting(rx.next());
+    tx.send(1).unwrap();
+    assert_eq!(waits.finish().as_deref(), Some(&1));
+    assert_eq!(rx.has_changed(), Ok(false));
+    (2..4).for_each(|n| tx.send(n).unwrap());
+    drop(tx);
+    assert_eq!(now(rx.next()).as_deref(), Some(&3));
+    assert_eq!(now(rx.next()), None);
+}
+
+#[test]
+fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let (_tx, mut rx) = watch::channel(0);
+    assert!(rx.next().poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    let other = rx.clone();
+    drop(rx.changed());
+    assert_eq!(Arc::strong_count(&wakes), 2);
+    assert!(rx.next().poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    drop(rx);
+    assert_eq!(Arc::strong_count(&wakes), 2);
+    drop(other);
+}
+
+#[test]
+fn a_value_that_is_marked_is_new_or_not() {
+    let (tx, mut rx) = watch::channel(0);
+    for n in 1..3 {
+        rx.mark_changed();
+        assert_eq!(rx.has_changed(), Ok(true));
+        now(rx.changed()).unwrap();
+        tx.send(n).unwrap();
+        rx.mark_unchanged();
+        assert_eq!(rx.has_changed(), Ok(false));
+    }
+    Task::waiting(rx.changed());
 }

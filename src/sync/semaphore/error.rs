@@ -5,6 +5,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::sync::permits::{Closed, Refused};
+
 /// The semaphore was closed.
 ///
 /// # Examples
@@ -14,7 +16,7 @@ use std::fmt;
 pub struct AcquireError(());
 
 impl AcquireError {
-    pub(super) fn new() -> Self {
+    pub(super) fn from(_: Closed) -> Self {
         AcquireError(())
     }
 }
@@ -38,6 +40,15 @@ pub enum TryAcquireError {
     Closed,
     /// Too few permits are free, or others wait for them.
     NoPermits,
+}
+
+impl TryAcquireError {
+    pub(super) fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Closed => TryAcquireError::Closed,
+            Refused::Insufficient => TryAcquireError::NoPermits,
+        }
+    }
 }
 
 impl fmt::Display for TryAcquireError {

@@ -1,0 +1,95 @@
+//! What the senders and receivers of a broadcast channel share.
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::sync::broadcast::error::TryRecvError;
+use crate::sync::channel::{Channel, Counted, Opened};
+
+#[track_caller]
+pub(super) fn open<T>(capacity: usize, receivers: usize) -> Opened<State<T>> {
+    assert!(
+        capacity > 0,
+        "a broadcast channel needs room for one value; for none, use `channel(0)`"
+    );
+    Channel::open(State { values: VecDeque::new(), capacity, sent: 0 }, receivers)
+}
+
+pub(super) struct State<T> {
+    /// Those that somebody has not got yet. The last one is the number `sent - 1`.
+    pub(super) values: VecDeque<Slot<T>>,
+    pub(super) capacity: usize,
+    pub(super) sent: u64,
+}
+
+pub(super) struct Slot<T> {
+    pub(super) value: Arc<T>,
+    /// How many receivers have not got it.
+    pub(super) remaining: usize,
+}
+
+impl<T> State<T> {
+    /// The number of the first value.
+    fn first(&self) -> u64 {
+        self.sent - self.values.len() as u64
+    }
+
+    /// The value `next`, which advances. All that has to be dropped without the lock is returned.
+    fn receive(&mut self, next: &mut u64) -> Result<Arc<T>, TryRecvError> {
+        let first = self.first();
+        if *next == self.sent {
+            return Err(TryRecvError::Empty);
+        }
+        if *next < first {
+            let missed = first - *next;
+            *next = first;
+            return Err(TryRecvError::Lagged(missed));
+        }
+        let index = (*next - first) as usize;
+        *next += 1;
+        let slot = &mut self.values[index];
+        slot.remaining -= 1;
+        if slot.remaining > 0 {
+            return Ok(slot.value.clone());
+        }
+        // Whoever has got this one has got those before it, so it is the first one.
+        let slot = self.values.pop_front().expect("just seen");
+        self.shrink();
+        Ok(slot.value)
+    }
+
+    /// A receiver goes that has got what is before `next`. Returns what nobody needs any more.
+    pub(super) fn unsubscribe(&mut self, next: u64) -> Vec<Slot<T>> {
+        let seen = next.saturating_sub(self.first()) as usize;
+        self.values.iter_mut().skip(seen).for_each(|slot| slot.remaining -= 1);
+        let unneeded = self.values.iter().take_while(|slot| slot.remaining == 0).count();
+        let unneeded = self.values.drain(..unneeded).collect();
+        self.shrink();
+        unneeded
+    }
+
+    /// How many values are kept from `next` on.
+    pub(super) fn count_from(&self, next: u64) -> usize {
+        (self.sent - next.max(self.first())) as usize
+    }
+
+    /// Memory follows what is there.
+    fn shrink(&mut self) {
+        const KEPT: usize = 64;
+        if self.values.is_empty() && self.values.capacity() > KEPT {
+            self.values = VecDeque::new();
+        }
+    }
+}
+
+impl<T> Counted<State<T>> {
+    /// As `State::receive`, and whether more values may come.
+    pub(super) fn receive(&mut self, next: &mut u64) -> Result<Arc<T>, TryRecvError> {
+        match self.state.receive(next) {
+            Err(TryRecvError::Empty) if self.senders == 0 => Err(TryRecvError::Closed),
+            received => received,
+        }
+    }
+}

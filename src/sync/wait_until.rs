@@ -1,0 +1,83 @@
+//! The future of an operation that waits until an attempt succeeds.
+
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::scheduler::gate::{self, Operation};
+use crate::sync::wait_queue::Key;
+use crate::sync::waitable::{Attempt, Waitable};
+
+/// Makes attempts under the lock until one succeeds, and calls `then` without the lock.
+pub(crate) struct WaitUntil<'a, S, R, O, A> {
+    waitable: &'a Waitable<S>,
+    operation: Operation,
+    key: Option<Key>,
+    attempt: A,
+    /// Until it is ready.
+    then: Option<fn(R) -> O>,
+}
+
+pub(crate) fn wait_until<S, R, O, A>(
+    waitable: &Waitable<S>,
+    operation: Operation,
+    attempt: A,
+    then: fn(R) -> O,
+) -> WaitUntil<'_, S, R, O, A>
+where
+    A: FnMut(Attempt<'_, S>) -> Option<R>,
+{
+    WaitUntil { waitable, operation, key: None, attempt, then: Some(then) }
+}
+
+/// One poll: through the gate, and the last one if a `timeout` asks for it.
+pub(crate) fn poll_until<S, R>(
+    waitable: &Waitable<S>,
+    operation: Operation,
+    key: &mut Option<Key>,
+    waker: &Waker,
+    attempt: impl FnMut(Attempt<'_, S>) -> Option<R>,
+) -> Poll<R> {
+    let withdraws = gate::is_withdrawing(waker);
+    if !(gate::enter(operation, waker) || key.is_some() && withdraws) {
+        return Poll::Pending;
+    }
+    if !withdraws {
+        return waitable.poll(key, 1, waker, attempt);
+    }
+    let result = waitable.withdraw(key, attempt);
+    if result.is_none() {
+        // If the future is kept, it waits anew.
+        waker.wake_by_ref();
+    }
+    result.map_or(Poll::Pending, Poll::Ready)
+}
+
+impl<S, R, O, A> Unpin for WaitUntil<'_, S, R, O, A> {}
+
+impl<S, R, O, A> Future for WaitUntil<'_, S, R, O, A>
+where
+    A: FnMut(Attempt<'_, S>) -> Option<R>,
+{
+    type Output = O;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        let WaitUntil { waitable, operation, key, attempt, then } = self.get_mut();
+        let ready = then.expect("a future is not polled after it was ready");
+        let result = poll_until(waitable, *operation, key, cx.waker(), attempt);
+        if result.is_ready() {
+            *then = None;
+        }
+        result.map(ready)
+    }
+}
+
+impl<S, R, O, A> Drop for WaitUntil<'_, S, R, O, A> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.waitable.cancel(key, |_, _, _| {});
+        }
+    }
+}

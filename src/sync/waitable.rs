@@ -1,0 +1,200 @@
+//! Some state, and the tasks that wait for it to change: what all of [`sync`](super) is made of.
+//!
+//! One lock protects the state and the queue of waiters. Nothing that belongs to a user runs under
+//! it: wakers are cloned before it is taken, and called and dropped after it has been released
+//! (`scheduler/foreign_wakers.rs`). So a waker, or the destructor of a value, may come back in.
+//!
+//! # Waiting
+//!
+//! A poll *attempts* its operation under the lock. If that cannot be done yet, the poll clones its
+//! waker without the lock (unless that is one of ours), and makes another attempt before it enters the
+//! queue under the same lock. So a change either comes before the last attempt, which sees it, or finds
+//! the waker in the queue.
+//!
+//! A waiter that was *granted* something has a permit, or a notification. If its future is dropped
+//! before it has seen that, the future passes it on. So these operations need not withdraw when a
+//! `timeout` asks for it: what was granted to an operation that is reported as late goes to the next
+//! one when the future is dropped. Waiters that were *released*, all at once, have nothing that they
+//! could pass on. Their operations withdraw (`wait_until.rs`).
+//!
+//! Modelled in `tests/models/permits.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::task::{Poll, Waker};
+
+use crate::primitives::{Mutex, const_fn, lock};
+use crate::scheduler::{context, foreign_wakers};
+use crate::sync::wait_queue::{Key, WaitQueue, WaiterState};
+
+pub(crate) struct Waitable<S> {
+    inner: Mutex<Inner<S>>,
+}
+
+pub(crate) struct Inner<S> {
+    pub(crate) state: S,
+    pub(crate) queue: WaitQueue,
+}
+
+/// What an attempt has to do with.
+pub(crate) struct Attempt<'a, S> {
+    pub(crate) state: &'a mut S,
+    pub(crate) waiter: WaiterState,
+    /// The task enters the queue, or stays in it, if this attempt fails.
+    pub(crate) will_wait: bool,
+    pub(crate) queue: &'a mut WaitQueue,
+    pub(crate) wakes: &'a mut WakeList,
+}
+
+/// Wakers to call, and others to drop, once the lock is released.
+#[derive(Default)]
+#[must_use = "the wakers in it have to be called"]
+pub(crate) struct WakeList {
+    /// Usually there is no more than one.
+    first: Option<Waker>,
+    others: Vec<Waker>,
+    unused: Vec<Waker>,
+}
+
+impl WakeList {
+    pub(crate) fn wake_later(&mut self, waker: Option<Waker>) {
+        match self.first {
+            None => self.first = waker,
+            Some(_) => self.others.extend(waker),
+        }
+    }
+
+    pub(crate) fn drop_later(&mut self, waker: Option<Waker>) {
+        self.unused.extend(waker);
+    }
+
+    /// Takes all out of the queue.
+    pub(crate) fn release_all(&mut self, queue: &mut WaitQueue) {
+        while !queue.is_empty() {
+            self.wake_later(queue.pop_front(WaiterState::Released));
+        }
+    }
+
+    /// The caller holds no lock.
+    fn finish(self) {
+        self.first.into_iter().chain(self.others).for_each(foreign_wakers::wake);
+        self.unused.into_iter().for_each(foreign_wakers::drop_waker);
+    }
+}
+
+impl<S> Inner<S> {
+    /// If the attempt succeeds, the task has no waiter any more.
+    fn attempt<R>(
+        &mut self,
+        key: &mut Option<Key>,
+        will_wait: bool,
+        wakes: &mut WakeList,
+        attempt: &mut impl FnMut(Attempt<'_, S>) -> Option<R>,
+    ) -> Option<R> {
+        let Inner { state, queue } = self;
+        let waiter = key.map_or(WaiterState::New, |key| queue.state(key));
+        if matches!(waiter, WaiterState::Granted | WaiterState::Released)
+            && let Some(key) = key.take()
+        {
+            // Who took it out of the queue took the waker.
+            let _ = queue.remove(key);
+        }
+        let result = attempt(Attempt { state, waiter, will_wait, queue, wakes })?;
+        self.dequeue(key, wakes);
+        Some(result)
+    }
+
+    fn enqueue(
+        &mut self,
+        key: &mut Option<Key>,
+        wanted: usize,
+        waker: Waker,
+        wakes: &mut WakeList,
+    ) {
+        match *key {
+            Some(key) => wakes.drop_later(self.queue.set_waker(key, waker)),
+            None => *key = Some(self.queue.push_back(waker, wanted)),
+        }
+    }
+
+    fn dequeue(&mut self, key: &mut Option<Key>, wakes: &mut WakeList) {
+        if let Some(key) = key.take() {
+            wakes.drop_later(self.queue.remove(key).1);
+        }
+    }
+}
+
+impl<S> Waitable<S> {
+    const_fn! {
+        pub(crate) fn new(state: S) -> Self {
+            Waitable { inner: Mutex::new(Inner { state, queue: WaitQueue::new() }) }
+        }
+    }
+
+    /// Calls `act` under the lock, and wakes those on the list afterwards. What it returns, the
+    /// caller drops without the lock.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Inner<S>, &mut WakeList) -> R) -> R {
+        let mut wakes = WakeList::default();
+        let result = act(&mut lock(&self.inner), &mut wakes);
+        wakes.finish();
+        result
+    }
+
+    /// Attempts an operation. If that cannot be done yet, the task waits, as the waiter `key`. An
+    /// attempt must succeed for a waiter that was granted something.
+    pub(crate) fn poll<R>(
+        &self,
+        key: &mut Option<Key>,
+        wanted: usize,
+        waker: &Waker,
+        mut attempt: impl FnMut(Attempt<'_, S>) -> Option<R>,
+    ) -> Poll<R> {
+        let mut wakes = WakeList::default();
+        let mut inner = lock(&self.inner);
+        let stays = key.is_some_and(|key| inner.queue.will_wake(key, waker));
+        let is_own = !stays && context::is_own_waker(waker);
+        let mut result = inner.attempt(key, stays || is_own, &mut wakes, &mut attempt);
+        if result.is_none() && is_own {
+            inner.enqueue(key, wanted, waker.clone(), &mut wakes);
+        } else if result.is_none() && !stays {
+            // A foreign waker's clone runs user code.
+            drop(inner);
+            let clone = waker.clone();
+            inner = lock(&self.inner);
+            result = inner.attempt(key, true, &mut wakes, &mut attempt);
+            match result {
+                Some(_) => wakes.drop_later(Some(clone)),
+                None => inner.enqueue(key, wanted, clone, &mut wakes),
+            }
+        }
+        drop(inner);
+        wakes.finish();
+        result.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Attempts an operation a last time. The task does not wait any more.
+    pub(crate) fn withdraw<R>(
+        &self,
+        key: &mut Option<Key>,
+        mut attempt: impl FnMut(Attempt<'_, S>) -> Option<R>,
+    ) -> Option<R> {
+        self.with(|inner, wakes| {
+            let result = inner.attempt(key, false, wakes, &mut attempt);
+            inner.dequeue(key, wakes);
+            result
+        })
+    }
+
+    /// Removes a waiter, and tells `act` under the same lock which state it was in.
+    pub(crate) fn cancel(
+        &self,
+        key: Key,
+        act: impl FnOnce(&mut Inner<S>, WaiterState, &mut WakeList),
+    ) {
+        self.with(|inner, wakes| {
+            let (state, waker) = inner.queue.remove(key);
+            wakes.drop_later(waker);
+            act(inner, state, wakes);
+        });
+    }
+}
