@@ -24,6 +24,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
+use crate::scheduler::worker::thread_hooks::ThreadHook;
 use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
 
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     /// The limit for workers and spares together.
     pub(crate) max_threads: usize,
     pub(crate) on_blocked: Vec<Listener>,
+    pub(crate) on_thread_start: Option<ThreadHook>,
+    pub(crate) on_thread_stop: Option<ThreadHook>,
 }
 
 /// The phase of a runtime, which only moves forward.

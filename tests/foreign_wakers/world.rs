@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use gorun::sync::{Notify, OwnedPermit, Semaphore};
-use gorun::{JoinHandle, JoinSet, Receiver, Sender, WaitGroup, channel, spawn};
+use gorun::{JoinHandle, Receiver, Sender, WaitGroup, channel, spawn};
 
 use crate::bytes::Bytes;
 use crate::hooks::{Boom, Deed, Hook, Schedule, unforge};
@@ -140,7 +140,7 @@ fn until(condition: impl Fn() -> bool) {
 
 impl World {
     fn step(self: &Arc<Self>, bytes: &mut Bytes<'_>, place: Place<'_>) {
-        let kinds = if self.is_inside { 33 } else { 24 };
+        let kinds = if self.is_inside { 36 } else { 25 };
         let channel = &self.channels[bytes.below(self.channels.len())];
         match bytes.below(kinds) {
             0 => self.try_send(channel),
@@ -159,7 +159,7 @@ impl World {
             22 => self.give_back(),
             23 => self.notify(bytes.below(4) == 0),
             // Goroutines complete, and timers ring.
-            32 => std::thread::sleep(Duration::from_micros(100)),
+            35 => std::thread::sleep(Duration::from_micros(100)),
             kind => {
                 if let Some(operation) = self.operation(kind, channel, bytes) {
                     let place_of = self.operations.lock().unwrap().len();
@@ -293,13 +293,21 @@ impl World {
                 operations::acquire(semaphore, permits, 1 + bytes.below(PERMITS), hooks(true))
             }
             21 => operations::notified(self.notify.clone(), hooks(true)),
-            24 | 25 => operations::join(self.goroutine(), hooks(false)),
-            26 => {
-                let mut set = JoinSet::new();
-                for _ in 0..1 + bytes.below(3) {
-                    set.spawn(self.goroutine_s_future());
+            24 => operations::receive_many(channel.receiver(), hooks(true)),
+            25 | 26 => operations::join(self.goroutine(), hooks(false)),
+            27 | 28 => {
+                let count = 1 + bytes.below(3);
+                let set = (0..count).map(|_| self.goroutine_s_future()).collect();
+                match kind {
+                    27 => operations::join_all(set, hooks(true)),
+                    _ => operations::join_stream(set, hooks(true)),
                 }
-                operations::join_all(set, hooks(true))
+            }
+            29 => {
+                let limit = [50, 200, 3_600_000_000][bytes.below(3)];
+                let (tx, limit) = (channel.sender()?, Duration::from_micros(limit));
+                // A panic would drop its value, which nobody could tell from a loss.
+                operations::send_in_time(tx, self.ledger.value(), limit, hooks(false))
             }
             _ => {
                 let clock = CLOCKS[bytes.below(CLOCKS.len())];

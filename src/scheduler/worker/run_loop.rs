@@ -34,6 +34,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
+use crate::scheduler::worker::thread_hooks::ThreadHook;
 
 /// Every so many polls a worker looks at the timers, and at the injector first, so that its own
 /// queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
@@ -61,7 +62,13 @@ const SEARCH_ROUNDS: usize = 2;
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
-    let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| RunLoop::new(&context).run())));
+    let (config, main) = (&context.scheduler.config, &context.scheduler.main);
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        context.enter(|| {
+            ThreadHook::call(&config.on_thread_start, main);
+            RunLoop::new(&context).run();
+        });
+    }));
     if ran.is_err() {
         // All user code runs under a `catch_unwind` inside. So this is a defect of gorun, and the
         // state it left is unknown.
@@ -69,6 +76,7 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
         std::process::abort();
     }
     context::end_thread();
+    ThreadHook::call(&config.on_thread_stop, main);
 }
 
 /// The injector's turn on a worker with long polls: as long as a poll that counts as long, however
