@@ -20,7 +20,7 @@ use crate::scheduler::main::main_guard::UnhandledPanic;
 use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
 use crate::scheduler::shared::{Config, Scheduler};
 use crate::scheduler::worker::away::{self, Reason};
-use crate::scheduler::worker::thread_hooks::ThreadHook;
+use crate::scheduler::worker::thread_hooks::ThreadHooks;
 use crate::spawn::MAX_UNBOXED;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
@@ -61,8 +61,7 @@ pub struct Builder {
     unhandled_panic: UnhandledPanic,
     max_threads: Option<NonZeroUsize>,
     on_blocked: Option<Callback>,
-    on_thread_start: Option<ThreadHook>,
-    on_thread_stop: Option<ThreadHook>,
+    hooks: ThreadHooks,
 }
 
 impl Default for Builder {
@@ -76,8 +75,7 @@ impl Default for Builder {
             unhandled_panic: UnhandledPanic::default(),
             max_threads: None,
             on_blocked: None,
-            on_thread_start: None,
-            on_thread_stop: None,
+            hooks: ThreadHooks::default(),
         }
     }
 }
@@ -397,8 +395,7 @@ impl Builder {
             unhandled_panic: self.unhandled_panic,
             max_threads,
             on_blocked,
-            on_thread_start: self.on_thread_start,
-            on_thread_stop: self.on_thread_stop,
+            thread_hooks: Box::new(self.hooks),
         })
     }
 }
@@ -414,8 +411,8 @@ impl fmt::Debug for Builder {
             .field("unhandled_panic", &self.unhandled_panic)
             .field("max_threads", &self.max_threads)
             .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
-            .field("on_thread_start", &self.on_thread_start.as_ref().map(|_| "a function"))
-            .field("on_thread_stop", &self.on_thread_stop.as_ref().map(|_| "a function"))
+            .field("on_thread_start", &self.hooks.start.as_ref().map(|_| "a function"))
+            .field("on_thread_stop", &self.hooks.stop.as_ref().map(|_| "a function"))
             .finish()
     }
 }

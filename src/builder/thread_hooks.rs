@@ -37,7 +37,7 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn on_thread_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
-        self.on_thread_start = Some(ThreadHook(Arc::new(f)));
+        self.hooks.start = Some(ThreadHook(Arc::new(f)));
         self
     }
 
@@ -72,7 +72,7 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn on_thread_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
-        self.on_thread_stop = Some(ThreadHook(Arc::new(f)));
+        self.hooks.stop = Some(ThreadHook(Arc::new(f)));
         self
     }
 }

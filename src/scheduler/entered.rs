@@ -56,18 +56,17 @@ pub(crate) fn remove(id: EntryId) {
 
 /// The runtime of the calling code: the one that it is inside, else the last one that its thread has
 /// entered.
+#[inline]
 pub(crate) fn surrounding() -> Option<Arc<Scheduler>> {
-    context::with(|place| match place {
-        Place::Inside(context) => Some(context.scheduler.clone()),
-        Place::Outside => last(),
-        Place::Ended => None,
-    })
+    let inside = context::with_inside(|inside| inside.map(|inside| inside.scheduler.clone()));
+    if inside.is_some() { inside } else { last() }
 }
 
-/// The runtime that the calling thread has entered last.
+/// For code that is inside no runtime: the one that its thread has entered last.
 #[cold]
-pub(crate) fn last() -> Option<Arc<Scheduler>> {
+fn last() -> Option<Arc<Scheduler>> {
+    let is_outside = context::with(|place| matches!(place, Place::Outside));
     let last = ENTRIES
         .try_with(|entries| entries.borrow().list.last().map(|(_, scheduler)| scheduler.clone()));
-    last.ok().flatten()
+    last.ok().flatten().filter(|_| is_outside)
 }

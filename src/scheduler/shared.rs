@@ -24,7 +24,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
-use crate::scheduler::worker::thread_hooks::ThreadHook;
+use crate::scheduler::worker::thread_hooks::ThreadHooks;
 use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
 
@@ -47,8 +47,7 @@ pub(crate) struct Config {
     /// The limit for workers and spares together.
     pub(crate) max_threads: usize,
     pub(crate) on_blocked: Vec<Listener>,
-    pub(crate) on_thread_start: Option<ThreadHook>,
-    pub(crate) on_thread_stop: Option<ThreadHook>,
+    pub(crate) thread_hooks: Box<ThreadHooks>,
 }
 
 /// The phase of a runtime, which only moves forward.

@@ -62,13 +62,12 @@ const SEARCH_ROUNDS: usize = 2;
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
-    let (config, main) = (&context.scheduler.config, &context.scheduler.main);
-    let ran = catch_unwind(AssertUnwindSafe(|| {
-        context.enter(|| {
-            ThreadHook::call(&config.on_thread_start, main);
-            RunLoop::new(&context).run();
-        });
-    }));
+    let hooks = &context.scheduler.config.thread_hooks;
+    let call = |hook: &Option<ThreadHook>| {
+        hook.iter().for_each(|hook| hook.call(&context.scheduler.main));
+    };
+    context.enter(|| call(&hooks.start));
+    let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| RunLoop::new(&context).run())));
     if ran.is_err() {
         // All user code runs under a `catch_unwind` inside. So this is a defect of gorun, and the
         // state it left is unknown.
@@ -76,7 +75,7 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
         std::process::abort();
     }
     context::end_thread();
-    ThreadHook::call(&config.on_thread_stop, main);
+    call(&hooks.stop);
 }
 
 /// The injector's turn on a worker with long polls: as long as a poll that counts as long, however

@@ -14,6 +14,13 @@ use std::sync::Arc;
 
 use crate::scheduler::main::main_guard::MainGuard;
 
+/// Those of a runtime.
+#[derive(Clone, Default)]
+pub(crate) struct ThreadHooks {
+    pub(crate) start: Option<ThreadHook>,
+    pub(crate) stop: Option<ThreadHook>,
+}
+
 #[derive(Clone)]
 pub(crate) struct ThreadHook(pub(crate) Arc<dyn Fn() + Send + Sync>);
 
@@ -22,10 +29,8 @@ impl UnwindSafe for ThreadHook {}
 impl RefUnwindSafe for ThreadHook {}
 
 impl ThreadHook {
-    pub(crate) fn call(hook: &Option<ThreadHook>, main: &MainGuard) {
-        if let Some(hook) = hook
-            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook.0()))
-        {
+    pub(crate) fn call(&self, main: &MainGuard) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.0())) {
             main.unhandled(payload, None);
         }
     }
