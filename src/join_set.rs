@@ -16,8 +16,7 @@ use slab::Slab;
 
 use crate::handle::Handle;
 use crate::join_handle::{AbortHandle, JoinHandle};
-use crate::primitives::{Mutex, lock};
-use crate::scheduler::foreign;
+use crate::primitives::Mutex;
 use crate::scheduler::main::left_behind;
 use crate::spawn::{MAX_UNBOXED, spawn};
 use completions::{Completions, NotifyCompletion};
@@ -245,18 +244,10 @@ impl<T> JoinSet<T> {
     /// });
     /// ```
     pub fn detach_all(&mut self) {
-        self.forget_waker();
         // Detached goroutines may still add themselves to the former completions.
         self.exits = None;
         self.completions = Arc::default();
         drop(std::mem::take(&mut self.entries));
-    }
-
-    /// Drops the waker of the task that waited for a completion.
-    fn forget_waker(&self) {
-        let waker = lock(&self.completions).waiting.take();
-        // Outside the lock.
-        foreign::drop_waker(waker);
     }
 }
 
@@ -266,8 +257,6 @@ impl<T> Unpin for JoinSet<T> {}
 impl<T> Drop for JoinSet<T> {
     /// Aborts all goroutines. Panics that were not taken are unhandled.
     fn drop(&mut self) {
-        // A stream's `next` leaves it there.
-        self.forget_waker();
         self.abort_all();
     }
 }

@@ -182,6 +182,34 @@ fn what_a_stop_spawns_is_dropped_at_once_and_said_to_be_cancelled() {
     }
 }
 
+#[test]
+fn what_the_stop_of_a_spare_spawns_is_dropped_while_the_runtime_goes_on() {
+    let _watchdog = watchdog();
+    let handles: Arc<Mutex<Vec<JoinHandle<()>>>> = Arc::default();
+    let spawned = handles.clone();
+    patient(1)
+        .on_thread_stop(move || spawned.lock().unwrap().push(spawn(pending())))
+        .block_on(async {
+            // One stands in, is not needed any more, and ends after a second or two.
+            let release = flag();
+            let releases = release.clone();
+            let blocked =
+                spawn(async move { gorun::blocking(|| wait_until(|| releases.load(SeqCst))) });
+            spawn(async {}).await.unwrap();
+            release.store(true, SeqCst);
+            blocked.await.unwrap();
+            while handles.lock().unwrap().is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            let handles = std::mem::take(&mut *handles.lock().unwrap());
+            for handle in handles {
+                assert!(handle.await.unwrap_err().is_cancelled());
+            }
+            yield_until(|| num_goroutines() == 1).await;
+        })
+        .unwrap();
+}
+
 /// Keeps the one that stops apart from the destructors after it.
 #[test]
 fn a_stop_comes_before_the_destructors_of_thread_locals() {

@@ -190,7 +190,7 @@ impl<T> Core<T> {
     }
 
     /// No more values than this can be received without a wait: those in the buffer, and one of each
-    /// sender that waits.
+    /// sender that waits. (Slots that are free count as well.)
     pub(crate) fn most_ready(&self) -> usize {
         let mut guard = self.acquire();
         let state = self.locked(&mut guard).state;

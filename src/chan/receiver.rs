@@ -111,8 +111,7 @@ impl<T> Receiver<T> {
     /// than `limit`. Returns how many: 0 if the channel is closed and empty, or `limit` is 0.
     ///
     /// It gives way as one receive does, so a `limit` that is not too high is fair to others. It does
-    /// not wait for `limit` values, and goes on no longer than for those that are there when the first
-    /// one arrives.
+    /// not wait for `limit` values, nor go on for ever if others keep sending.
     ///
     /// # Cancellation
     ///

@@ -209,7 +209,9 @@ impl<T> Future for Next<'_, T> {
 
 impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
-        self.set.forget_waker();
+        let waker = lock(&self.set.completions).waiting.take();
+        // Outside the lock.
+        foreign::drop_waker(waker);
     }
 }
 
