@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::builder::Builder;
-use crate::scheduler::context::{self, Place};
+use crate::scheduler::entered;
 use crate::scheduler::worker::away;
 use crate::spawn::MAX_UNBOXED;
 use crate::time::timeout;
@@ -27,6 +27,9 @@ use crate::time::timeout;
 /// it blocks a goroutine, another thread stands in for the goroutine's worker. If there are already
 /// [`Builder::max_threads`] threads, or the system refuses one, the other goroutines have a worker
 /// less, and the runtime reports that on standard error.
+///
+/// On a thread that has [entered](crate::Handle::enter) a runtime, this drives the future inside that
+/// one, as [`Handle::block_on`](crate::Handle::block_on) does.
 ///
 /// A `main` larger than 1 KiB is moved to the heap first. A debug build has two copies of it on the
 /// stack until then. So on a thread with a stack of 2 MiB it may have 900 KiB; optimised, more.
@@ -64,11 +67,7 @@ pub fn block_on<F: Future>(main: F) -> F::Output {
 
 #[track_caller]
 fn block_on_here<F: Future>(main: F) -> F::Output {
-    let surrounding = context::with(|place| match place {
-        Place::Inside(context) => Some(context.scheduler.clone()),
-        Place::Outside | Place::Ended => None,
-    });
-    match surrounding {
+    match entered::surrounding() {
         Some(scheduler) => away::block_on(&scheduler, main),
         None => started(Builder::new().run(main)),
     }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod thread_hooks;
 mod variables;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use crate::scheduler::main::main_guard::UnhandledPanic;
 use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
 use crate::scheduler::shared::{Config, Scheduler, usable_cores};
 use crate::scheduler::worker::away::{self, Reason};
+use crate::scheduler::worker::thread_hooks::ThreadHooks;
 use crate::spawn::MAX_UNBOXED;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
@@ -58,6 +60,7 @@ pub struct Builder {
     unhandled_panic: UnhandledPanic,
     max_threads: Option<NonZeroUsize>,
     on_blocked: Option<Callback>,
+    hooks: ThreadHooks,
 }
 
 impl Default for Builder {
@@ -71,6 +74,7 @@ impl Default for Builder {
             unhandled_panic: UnhandledPanic::default(),
             max_threads: None,
             on_blocked: None,
+            hooks: ThreadHooks::default(),
         }
     }
 }
@@ -389,6 +393,7 @@ impl Builder {
             unhandled_panic: self.unhandled_panic,
             max_threads,
             on_blocked,
+            thread_hooks: Box::new(self.hooks),
         })
     }
 }
@@ -404,6 +409,8 @@ impl fmt::Debug for Builder {
             .field("unhandled_panic", &self.unhandled_panic)
             .field("max_threads", &self.max_threads)
             .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
+            .field("on_thread_start", &self.hooks.start.as_ref().map(|_| "a function"))
+            .field("on_thread_stop", &self.hooks.stop.as_ref().map(|_| "a function"))
             .finish()
     }
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::join_handle::JoinHandle;
 use crate::scheduler::context;
-use crate::scheduler::shared::Scheduler;
+use crate::scheduler::entered;
+use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::away;
 use crate::spawn::MAX_UNBOXED;
 
@@ -39,7 +40,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The runtime of the calling code.
+    /// The runtime of the calling code: the one of the innermost `block_on`, or else the one that the
+    /// thread has [entered](Self::enter).
     ///
     /// # Panics
     ///
@@ -73,9 +75,7 @@ impl Handle {
     /// gorun::block_on(async { assert!(gorun::Handle::try_current().is_some()) });
     /// ```
     pub fn try_current() -> Option<Handle> {
-        context::with_inside(|context| {
-            context.map(|context| Handle { scheduler: context.scheduler.clone() })
-        })
+        entered::surrounding().map(|scheduler| Handle { scheduler })
     }
 
     /// Starts a goroutine on this runtime, as [`spawn`](crate::spawn) does on the current one.
@@ -118,6 +118,27 @@ impl Handle {
             let task = self.scheduler.spawn(context, future, spawned_at, identity);
             JoinHandle::new(task, spawned_at)
         })
+    }
+
+    /// Starts a goroutine without a handle. Says whether the runtime takes it.
+    #[track_caller]
+    pub(crate) fn start<F>(&self, future: F) -> bool
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let spawned_at = Location::caller();
+        context::with_inside(|context| {
+            self.scheduler.spawn(context, future, spawned_at, |task| task.is_some())
+        })
+    }
+
+    /// Whether the runtime takes no goroutines any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.scheduler.phase() >= Phase::Closed
+    }
+
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
+        &self.scheduler
     }
 
     /// Drives a future on the calling thread, with this runtime as the current one: the future's

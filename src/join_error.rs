@@ -6,6 +6,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 
 use crate::panics::Payload;
 use crate::primitives::{Mutex, lock};
@@ -15,6 +16,9 @@ use crate::primitives::{Mutex, lock};
 ///
 /// [`abort`](crate::JoinHandle::abort) and the end of main cancel a goroutine. One that is spawned
 /// after main has ended counts as cancelled, too.
+///
+/// Clones share the panic's payload: see [`into_panic`](Self::into_panic). `?` turns the error into an
+/// [`io::Error`](std::io::Error) where a function returns one.
 ///
 /// Go counterpart: none. In Go a goroutine cannot be joined, and its panic ends the program.
 ///
@@ -28,15 +32,18 @@ use crate::primitives::{Mutex, lock};
 /// assert!(error.to_string().ends_with("panicked: boom"), "{error}");
 /// assert_eq!(error.spawned_at().file(), file!());
 /// ```
+#[derive(Clone)]
 pub struct JoinError {
     reason: Reason,
     spawned_at: &'static Location<'static>,
 }
 
+#[derive(Clone)]
 enum Reason {
     Cancelled,
-    /// The mutex makes the error `Sync`, although a payload may not be.
-    Panicked(Mutex<Payload>),
+    /// `None` when another clone has taken the payload. The mutex makes the error `Sync`, although a
+    /// payload may not be.
+    Panicked(Arc<Mutex<Option<Payload>>>),
 }
 
 impl JoinError {
@@ -45,7 +52,7 @@ impl JoinError {
     }
 
     pub(crate) fn panicked(payload: Payload, spawned_at: &'static Location<'static>) -> Self {
-        JoinError { reason: Reason::Panicked(Mutex::new(payload)), spawned_at }
+        JoinError { reason: Reason::Panicked(Arc::new(Mutex::new(Some(payload)))), spawned_at }
     }
 
     /// Whether the goroutine panicked.
@@ -77,6 +84,10 @@ impl JoinError {
     }
 
     /// The panic's payload, for [`std::panic::resume_unwind`].
+    ///
+    /// Each clone of the error gives the text of a panic, as a `&'static str` or a `String`, like the
+    /// payload. Another payload cannot be copied: the first clone that is asked gives it, and later
+    /// ones give a `String` that says so.
     ///
     /// # Panics
     ///
@@ -118,12 +129,11 @@ impl JoinError {
     /// }
     /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        match self.reason {
-            Reason::Panicked(payload) => {
-                Ok(payload.into_inner().unwrap_or_else(|error| error.into_inner()))
-            }
-            Reason::Cancelled => Err(self),
-        }
+        let Reason::Panicked(payload) = &self.reason else { return Err(self) };
+        let mut payload = lock(payload);
+        let copy = payload.as_ref().and_then(copied);
+        let taken = copy.or_else(|| payload.take());
+        Ok(taken.unwrap_or_else(|| Box::new(TAKEN.to_owned())))
     }
 
     /// The line of the `spawn` that started the goroutine.
@@ -142,9 +152,23 @@ impl JoinError {
     fn message(&self) -> Option<String> {
         let Reason::Panicked(payload) = &self.reason else { return None };
         let payload = lock(payload);
+        let payload = payload.as_ref()?;
         let text = payload.downcast_ref::<&'static str>().map(|text| text.to_string());
         text.or_else(|| payload.downcast_ref::<String>().cloned())
     }
+}
+
+/// What a clone of the error gives when another one has given the payload.
+const TAKEN: &str =
+    "a goroutine panicked, and a clone of its JoinError has already given the payload";
+
+/// A copy of a payload that is a text.
+fn copied(payload: &Payload) -> Option<Payload> {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        return Some(Box::new(*text));
+    }
+    let text = payload.downcast_ref::<String>()?;
+    Some(Box::new(text.clone()))
 }
 
 impl fmt::Display for JoinError {

@@ -2,26 +2,24 @@
 
 #![forbid(unsafe_code)]
 
+mod collect;
 mod completions;
 mod finished;
+mod results;
 
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
 use slab::Slab;
 
-use crate::join_error::JoinError;
+use crate::handle::Handle;
 use crate::join_handle::{AbortHandle, JoinHandle};
-use crate::primitives::{Mutex, lock};
-use crate::scheduler::foreign_wakers;
-use crate::scheduler::gate::{self, Operation};
+use crate::primitives::Mutex;
 use crate::scheduler::main::left_behind;
 use crate::spawn::{MAX_UNBOXED, spawn};
-use completions::{ALL, Completions, NotifyCompletion};
+use completions::{Completions, NotifyCompletion};
 use finished::Finished;
 
 /// A set of goroutines with results of one type. It returns the results in the order in which the
@@ -35,7 +33,8 @@ use finished::Finished;
 /// panic among them is *unhandled*, see [`UnhandledPanic`](crate::UnhandledPanic).
 ///
 /// Awaiting the next result costs the same for any number of goroutines. Any executor and any
-/// thread may await it, even after the runtime has ended.
+/// thread may await it, even after the runtime has ended. A set is also a
+/// [`Stream`](futures_core::Stream) of the results.
 ///
 /// tokio counterpart: `JoinSet`, where a panic that is not taken is lost. Go counterpart: none; a
 /// Go program uses a channel of results.
@@ -159,6 +158,42 @@ impl<T> JoinSet<T> {
         self.add(handle)
     }
 
+    /// Starts a goroutine on another runtime, or from a thread that belongs to none, and adds it to
+    /// the set. The goroutines of a set may belong to several runtimes.
+    ///
+    /// # Panics
+    ///
+    /// Never. After the end of that runtime's main the goroutine's result says cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{Handle, JoinSet, block_on};
+    ///
+    /// block_on(async {
+    ///     let runtime = Handle::current();
+    ///     let thread = std::thread::spawn(move || {
+    ///         let mut set = JoinSet::new();
+    ///         set.spawn_on(async { 42 }, &runtime);
+    ///         runtime.block_on(set.join_next())
+    ///     });
+    ///     assert_eq!(thread.join().unwrap().unwrap().unwrap(), 42);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn spawn_on<F>(&mut self, future: F, runtime: &Handle) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let handle = if const { size_of::<F>() > MAX_UNBOXED } {
+            runtime.spawn(Box::pin(future))
+        } else {
+            runtime.spawn(future)
+        };
+        self.add(handle)
+    }
+
     fn add(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort_handle = handle.abort_handle();
         let place = self.entries.vacant_entry();
@@ -174,89 +209,6 @@ impl<T> JoinSet<T> {
         }
         place.insert(entry);
         abort_handle
-    }
-
-    /// Waits for the next goroutine to complete, removes it from the set, and returns its result:
-    /// the value, or a [`JoinError`] if it panicked or was cancelled. Returns `None` if the set is
-    /// empty.
-    ///
-    /// **Cancellation**: dropping the future loses nothing; the result stays in the set.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gorun::{JoinSet, block_on, yield_now};
-    ///
-    /// block_on(async {
-    ///     let mut set = JoinSet::new();
-    ///     let (send, receive) = futures::channel::oneshot::channel();
-    ///     set.spawn(async { receive.await.unwrap() });
-    ///     set.spawn(async { "second" });
-    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), "second");
-    ///     send.send("first").unwrap();
-    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), "first");
-    ///     assert!(set.join_next().await.is_none());
-    /// });
-    /// ```
-    pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
-        Next { set: self }.await.map(Finished::take)
-    }
-
-    /// The result of a goroutine that has completed, or `None` if there is none.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// gorun::block_on(async {
-    ///     let mut set = gorun::JoinSet::new();
-    ///     set.spawn(async { 42 });
-    ///     let result = loop {
-    ///         match set.try_join_next() {
-    ///             Some(result) => break result,
-    ///             None => gorun::yield_now().await,
-    ///         }
-    ///     };
-    ///     assert_eq!(result.unwrap(), 42);
-    /// });
-    /// ```
-    pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
-        self.take_finished().map(Finished::take)
-    }
-
-    /// Waits for all goroutines, and returns their values in the order in which they completed.
-    ///
-    /// **Cancellation**: dropping the future drops the set, which aborts the goroutines.
-    ///
-    /// # Panics
-    ///
-    /// With a goroutine's panic, as soon as one panics, or if a goroutine was cancelled. The other
-    /// goroutines are aborted then. To go on with them, use [`join_next`](Self::join_next).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// gorun::block_on(async {
-    ///     let mut set = gorun::JoinSet::new();
-    ///     for n in 0..3 {
-    ///         set.spawn(async move { n });
-    ///     }
-    ///     let mut values = set.join_all().await;
-    ///     values.sort();
-    ///     assert_eq!(values, [0, 1, 2]);
-    /// });
-    /// ```
-    pub async fn join_all(mut self) -> Vec<T> {
-        let mut values = Vec::with_capacity(self.len());
-        while let Some(result) = self.join_next().await {
-            values.push(result.unwrap_or_else(|error| match error.try_into_panic() {
-                Ok(payload) => resume_unwind(payload),
-                Err(cancelled) => panic!(
-                    "`join_all` waits for a value, but {cancelled}; use `join_next` where \
-                     goroutines may be aborted"
-                ),
-            }));
-        }
-        values
     }
 
     /// Cancels all goroutines that have not completed, as [`JoinHandle::abort`] does. They stay in
@@ -297,93 +249,6 @@ impl<T> JoinSet<T> {
         self.completions = Arc::default();
         drop(std::mem::take(&mut self.entries));
     }
-
-    /// Cancels all goroutines, and waits until their futures have been dropped. The set is empty
-    /// afterwards.
-    ///
-    /// Their results are not taken, so a panic among them is unhandled, as when the set is dropped.
-    /// To handle panics yourself, call [`abort_all`](Self::abort_all) and then
-    /// [`join_next`](Self::join_next).
-    ///
-    /// **Cancellation**: if the future is dropped, all goroutines are cancelled. Those it has not
-    /// yet waited for are still in the set.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// gorun::block_on(async {
-    ///     let mut set = gorun::JoinSet::new();
-    ///     set.spawn(std::future::pending::<()>());
-    ///     set.shutdown().await;
-    ///     assert!(set.is_empty());
-    ///     assert_eq!(gorun::num_goroutines(), 1);
-    /// });
-    /// ```
-    pub async fn shutdown(&mut self) {
-        self.abort_all();
-        while let Some(finished) = (Next { set: self }).await {
-            drop(finished);
-        }
-    }
-
-    /// Removes the first finished goroutine of those that told the set.
-    fn take_finished(&mut self) -> Option<Finished<T>> {
-        loop {
-            let key = lock(&self.completions).keys.pop_front();
-            let Some(key) = key else {
-                if self.exits.is_some() || self.is_empty() {
-                    return None;
-                }
-                self.watch_exits();
-                continue;
-            };
-            if key == ALL {
-                lock(&self.completions).keys.extend(self.entries.iter().map(|(key, _)| key));
-            }
-            let Some(entry) = self.entries.get_mut(key) else { continue };
-            if let Poll::Ready(finished) = entry.poll() {
-                self.entries.remove(key);
-                return Some(finished);
-            }
-        }
-    }
-
-    /// From now on, goroutines that exit leaves behind count as completed, too; some may have been left
-    /// already.
-    fn watch_exits(&mut self) {
-        let tell = Waker::from(Arc::new(NotifyCompletion {
-            completions: self.completions.clone(),
-            key: ALL,
-        }));
-        let address = Arc::as_ptr(&self.completions).addr();
-        let (exits, is_late) = left_behind::Subscription::new(address, tell.clone());
-        self.exits = Some(exits);
-        if is_late {
-            tell.wake();
-        }
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<T>>> {
-        loop {
-            if let Some(finished) = self.take_finished() {
-                return Poll::Ready(Some(finished));
-            }
-            if self.is_empty() {
-                return Poll::Ready(None);
-            }
-            // Cloning and dropping a waker may run user code, so both happen outside the lock.
-            let waker = cx.waker().clone();
-            let mut completions = lock(&self.completions);
-            if completions.keys.is_empty() {
-                let replaced = completions.waiting.replace(waker);
-                drop(completions);
-                foreign_wakers::drop_waker(replaced);
-                return Poll::Pending;
-            }
-            drop(completions);
-            foreign_wakers::drop_waker(waker);
-        }
-    }
 }
 
 /// A set moves its results, and never pins them.
@@ -417,29 +282,5 @@ impl<T> Entry<T> {
         let spawned_at = self.handle.spawned_at();
         let outcome = self.handle.poll_outcome_in_set(&self.waker);
         outcome.map(|outcome| Finished::new(outcome, spawned_at))
-    }
-}
-
-/// The next goroutine to finish; `None` if the set is empty.
-struct Next<'a, T> {
-    set: &'a mut JoinSet<T>,
-}
-
-impl<T> Future for Next<'_, T> {
-    type Output = Option<Finished<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !gate::enter(Operation::JoinNext, cx.waker()) {
-            return Poll::Pending;
-        }
-        self.set.poll_next(cx)
-    }
-}
-
-impl<T> Drop for Next<'_, T> {
-    fn drop(&mut self) {
-        let waker = lock(&self.set.completions).waiting.take();
-        // Outside the lock.
-        foreign_wakers::drop_waker(waker);
     }
 }

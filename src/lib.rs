@@ -16,7 +16,7 @@
 //! |---|---|
 //! | run a program | [`block_on`], or [`Builder`] for settings; [`#[gorun::main]`](macro@main), [`#[gorun::test]`](macro@test) |
 //! | start a goroutine | [`go!`], [`spawn`] |
-//! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`JoinError`] |
+//! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`AbortOnDrop`], [`JoinError`] |
 //! | wait for many | [`JoinSet`] for their results, [`WaitGroup`] for their end |
 //! | tell goroutines to stop, by a call or at a time | [`context`] |
 //! | wait for many, up to the first error | [`errgroup`] |
@@ -27,12 +27,15 @@
 //! | wait for a time, or limit a wait | [`time`] |
 //! | receive signals of the system, Ctrl-C for one | `signal`, with the feature `signal` |
 //! | block the thread | [`blocking`]; [`Blocked`] reports goroutines that block without it |
-//! | reach a runtime from any thread | [`Handle`] |
+//! | call a function later | [`time::after_func`] |
+//! | reach a runtime from any thread | [`Handle`]; [`EnterGuard`] |
+//! | give a value to all that a future calls | [`task_local!`], [`local`] |
 //! | handle panics that no code observes | [`UnhandledPanic`] |
 //! | count goroutines | [`num_goroutines`] |
 
 #![deny(unsafe_code)]
 
+mod abort_on_drop;
 #[cfg(feature = "macros")]
 mod attributes;
 mod backoff;
@@ -43,12 +46,16 @@ pub mod chan;
 mod clock;
 pub mod context;
 mod duration;
+mod enter_guard;
 pub mod errgroup;
+mod futures_spawn;
 mod go;
 mod handle;
+mod io_error;
 mod join_error;
 mod join_handle;
 mod join_set;
+pub mod local;
 mod panics;
 mod primitives;
 mod rng;
@@ -61,6 +68,7 @@ pub mod sync;
 pub mod time;
 mod wait_group;
 
+pub use abort_on_drop::AbortOnDrop;
 #[cfg(feature = "macros")]
 #[doc(inline)]
 pub use attributes::{main, test};
@@ -70,9 +78,10 @@ pub use block_on::run as __run;
 pub use blocking::blocking;
 pub use builder::Builder;
 pub use chan::channel;
-pub use chan::error::{SendError, TryRecvError, TrySendError};
+pub use chan::error::{RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use chan::receiver::Receiver;
 pub use chan::sender::Sender;
+pub use enter_guard::EnterGuard;
 #[doc(hidden)]
 pub use go::dispatch as __go;
 pub use handle::Handle;

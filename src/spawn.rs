@@ -11,6 +11,7 @@ use std::task::Poll;
 use crate::join_handle::JoinHandle;
 use crate::panics;
 use crate::scheduler::context::{self, Place};
+use crate::scheduler::entered;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::goroutine::task::Spawned;
 
@@ -38,7 +39,8 @@ pub(crate) const MAX_UNBOXED: usize = 1024;
 /// # Panics
 ///
 /// When called on a thread that belongs to no runtime. A `std::thread` started by a goroutine is
-/// such a thread: give it a [`Handle`](crate::Handle).
+/// such a thread: give it a [`Handle`](crate::Handle), which can spawn, or be
+/// [entered](crate::Handle::enter).
 ///
 /// A panic inside the future goes to the code that awaits the handle. If none can, see
 /// [`UnhandledPanic`](crate::UnhandledPanic).
@@ -144,8 +146,25 @@ where
 {
     context::with_inside(|context| match context {
         Some(context) => Some(context.scheduler.spawn(Some(context), future, spawned_at, keep)),
-        None => refuse(future).then(|| keep(None)),
+        None => start_outside(future, spawned_at, keep),
     })
+}
+
+/// As `start`, on a thread that is inside no runtime. It may have entered one.
+#[cold]
+fn start_outside<F, R>(
+    future: F,
+    spawned_at: &'static Location<'static>,
+    keep: impl FnOnce(Option<Spawned<F::Output>>) -> R,
+) -> Option<R>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match entered::surrounding() {
+        Some(scheduler) => Some(scheduler.spawn(None, future, spawned_at, keep)),
+        None => refuse(future).then(|| keep(None)),
+    }
 }
 
 /// Drops a future that no runtime can run. `false` outside a runtime. Otherwise the runtime is
@@ -263,5 +282,8 @@ impl Future for YieldNow {
 /// });
 /// ```
 pub fn num_goroutines() -> usize {
-    context::with_inside(|context| context.map_or(0, |context| context.scheduler.num_goroutines()))
+    context::with_inside(|context| match context {
+        Some(context) => context.scheduler.num_goroutines(),
+        None => entered::surrounding().map_or(0, |scheduler| scheduler.num_goroutines()),
+    })
 }

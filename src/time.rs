@@ -19,18 +19,23 @@
 
 #![forbid(unsafe_code)]
 
+mod after_func;
+mod channel_limits;
 mod channels;
 mod deadline;
 mod interval;
+mod missed_ticks;
 mod sleep;
 mod timeout;
 
 use std::time::Instant;
 
+pub use after_func::{AfterFunc, after_func};
 pub use channels::{after, tick};
 pub use interval::{Interval, interval};
+pub use missed_ticks::MissedTickBehavior;
 pub use sleep::{Sleep, sleep, sleep_until};
-pub use timeout::{Elapsed, Timeout, timeout};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
 use crate::clock;
 

@@ -9,14 +9,17 @@ use std::sync::MutexGuard;
 use gorun::chan::{Recv, Send as Sending, SendFrom};
 use gorun::context::{AfterFunc, CancelGuard, Cause, Context, ContextError, Done, Run};
 use gorun::errgroup;
+use gorun::local::{LocalKey, Scope};
 use gorun::sync::{
     Barrier, Cond, Mutex, MutexGuard as MutexLock, Notified, Notify, OnceCell, OwnedMutexGuard,
     OwnedPermit, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Permit, RwLock, RwLockReadGuard,
     RwLockWriteGuard, Semaphore, broadcast, oneshot, singleflight, watch,
 };
+use gorun::time::{AfterFunc, Interval, MissedTickBehavior, Sleep};
 use gorun::{
-    AbortHandle, Builder, Handle, JoinError, JoinHandle, JoinSet, Receiver, Sender, UnhandledPanic,
-    Wait, WaitGroup, yield_now,
+    AbortHandle, AbortOnDrop, Builder, EnterGuard, Handle, JoinError, JoinHandle, JoinSet,
+    Receiver, RecvTimeoutError, SendTimeoutError, Sender, UnhandledPanic, Wait, WaitGroup,
+    yield_now,
 };
 
 /// Compiles if the type has all the traits.
@@ -51,8 +54,11 @@ is!(Builder: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + Default 
 is!(UnhandledPanic: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Copy + Default + Eq);
 is!(Handle: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
 is!(AbortHandle: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
-is!(JoinError: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::error::Error + 'static);
-is_not!(JoinError: Clone);
+is!(EnterGuard: Unpin + std::fmt::Debug);
+// It belongs to its thread.
+is_not!(EnterGuard: Send);
+is_not!(EnterGuard: Sync);
+is!(JoinError: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::error::Error + 'static);
 
 // The handle carries a value of `T` to another thread, and nobody gets at it by a shared reference.
 is!(JoinHandle<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Future + std::fmt::Debug);
@@ -63,8 +69,12 @@ is_not!(JoinHandle<Rc<u32>>: Send);
 is_not!(JoinHandle<*const u32>: Send);
 is_not!(JoinHandle<Guard>: Send);
 is_not!(JoinHandle<u32>: Clone);
+is!(AbortOnDrop<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Future + std::fmt::Debug);
+is_not!(AbortOnDrop<Rc<u32>>: Send);
+is_not!(AbortOnDrop<u32>: Clone);
 
 is!(JoinSet<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Default + std::fmt::Debug);
+is!(JoinSet<u32>: futures::Stream);
 is!(JoinSet<Cell<u32>>: Send + Sync + Unpin);
 is!(JoinSet<PhantomPinned>: Send + Sync + Unpin);
 is_not!(JoinSet<Rc<u32>>: Send);
@@ -88,6 +98,21 @@ is_not!(Sender<Rc<u32>>: Sync);
 is_not!(Receiver<Guard>: Send);
 is_not!(Receiver<Guard>: Sync);
 is_not!(Recv<'static, Rc<u32>>: Send);
+
+is!(SendTimeoutError<u32>: Send + Sync + Copy + Eq + std::error::Error);
+is!(RecvTimeoutError: Send + Sync + Copy + Eq + std::error::Error);
+
+is!(Sleep: Send + Sync + Unpin + Future + std::fmt::Debug);
+is!(Interval: Send + Sync + Unpin + futures::Stream + std::fmt::Debug);
+is!(MissedTickBehavior: Send + Sync + Copy + Eq + Default);
+is!(AfterFunc: Send + Sync + Unpin + std::fmt::Debug);
+is_not!(AfterFunc: Clone);
+
+// A key is shared by all threads, and each thread has its own value.
+is!(LocalKey<Rc<u32>>: Send + Sync + Unpin + std::fmt::Debug);
+is!(Scope<Cell<u32>, std::future::Ready<()>>: Send + Future + std::fmt::Debug);
+is_not!(Scope<Rc<u32>, std::future::Ready<()>>: Send);
+is_not!(Scope<u32, PhantomPinned>: Unpin);
 
 // A lock lends its value to one thread at a time, or to several that read.
 is!(Mutex<u32>: Send + Sync + Unpin + Default + std::fmt::Debug);
@@ -208,6 +233,21 @@ fn the_futures_of_sync_can_move_between_threads() {
 fn the_future_of_yield_now_can_move_between_threads() {
     fn has<T: Send + Sync>(_: &T) {}
     has(&yield_now());
+}
+
+#[test]
+fn the_futures_of_channels_with_limits_can_move_between_threads() {
+    fn has<T: Send>(_: &T) {}
+    fn limited<T: Send>(tx: &Sender<T>, rx: &Receiver<T>, value: T) {
+        let second = std::time::Duration::from_secs(1);
+        has(&tx.send_timeout(value, second));
+        has(&rx.recv_timeout(second));
+        has(&rx.recv_many(&mut Vec::new(), 1));
+    }
+    gorun::block_on(async {
+        let (tx, rx) = gorun::channel(1);
+        limited(&tx, &rx, Cell::new(1));
+    });
 }
 
 #[test]

@@ -358,3 +358,76 @@ fn a_builder_and_a_handle_can_be_debugged() {
     let text = run(1, async { format!("{:?}", Handle::current()) });
     assert_eq!(text, "Handle { num_goroutines: 1 }");
 }
+
+// As errors of input and output.
+
+#[test]
+fn errors_become_io_errors_of_a_kind_that_fits_and_stay_what_they_are() {
+    use std::io;
+
+    use gorun::sync::{broadcast, oneshot, watch};
+    use gorun::time::{self, Elapsed};
+    use gorun::{
+        RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError, channel,
+    };
+
+    /// It cannot go into an `io::Error`.
+    struct Value(std::rc::Rc<()>);
+
+    let _watchdog = watchdog();
+    let value = || Value(std::rc::Rc::new(()));
+    let held = value();
+    let errors: [(io::Error, ErrorKind, &str); 10] = [
+        (SendError(value()).into(), ErrorKind::BrokenPipe, "the channel is closed"),
+        (TrySendError::Full(value()).into(), ErrorKind::WouldBlock, "at present"),
+        (TrySendError::Closed(value()).into(), ErrorKind::BrokenPipe, "the channel is closed"),
+        (SendTimeoutError::Timeout(value()).into(), ErrorKind::TimedOut, "in time"),
+        (
+            SendTimeoutError::Closed(Value(held.0.clone())).into(),
+            ErrorKind::BrokenPipe,
+            "the channel is closed",
+        ),
+        (TryRecvError::Empty.into(), ErrorKind::WouldBlock, "empty"),
+        (TryRecvError::Closed.into(), ErrorKind::UnexpectedEof, "closed and empty"),
+        (RecvTimeoutError::Timeout.into(), ErrorKind::TimedOut, "in time"),
+        (RecvTimeoutError::Closed.into(), ErrorKind::UnexpectedEof, "closed and empty"),
+        (broadcast::RecvError::Lagged(3).into(), ErrorKind::Other, "missed 3"),
+    ];
+    for (error, kind, text) in errors {
+        assert_eq!(error.kind(), kind, "{error}");
+        says(&error.to_string(), &[text]);
+    }
+    assert_eq!(std::rc::Rc::strong_count(&held.0), 1, "a value is left");
+
+    let main = async {
+        let elapsed = time::timeout(std::time::Duration::ZERO, pending::<()>()).await.unwrap_err();
+        let error = io::Error::from(elapsed);
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(error.downcast::<Elapsed>().unwrap(), elapsed);
+
+        // Where `Interrupted` would make a reader try again.
+        let waits = spawn(pending::<()>());
+        waits.abort();
+        let error = io::Error::from(waits.await.unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::Other);
+        assert!(error.downcast::<JoinError>().unwrap().is_cancelled());
+
+        let (tx, rx) = oneshot::channel::<u32>();
+        drop(tx);
+        assert_eq!(io::Error::from(rx.await.unwrap_err()).kind(), ErrorKind::UnexpectedEof);
+        let (tx, mut rx) = watch::channel(1);
+        drop(tx);
+        let closed = rx.changed().await.unwrap_err();
+        assert_eq!(io::Error::from(closed).kind(), ErrorKind::UnexpectedEof);
+    };
+    block_on(main);
+
+    /// `?` finds the way.
+    async fn all() -> io::Result<u32> {
+        let (tx, rx) = channel(1);
+        tx.send(1).await?;
+        tx.try_send(2).map_err(|_| TrySendError::Closed(()))?;
+        Ok(rx.try_recv()? + spawn(async { 1 }).await?)
+    }
+    assert_eq!(block_on(all()).unwrap_err().kind(), ErrorKind::BrokenPipe);
+}

@@ -12,6 +12,8 @@ mod closing;
 mod fairness;
 #[path = "channel/go_tests.rs"]
 mod go_tests;
+#[path = "channel/limits.rs"]
+mod limits;
 #[path = "channel/order.rs"]
 mod order;
 #[path = "channel/power_series.rs"]

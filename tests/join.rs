@@ -696,6 +696,164 @@ fn the_payload_comes_out_of_a_panic_and_the_error_out_of_a_cancellation() {
 }
 
 #[test]
+fn each_clone_of_an_error_gives_the_text_of_the_panic() {
+    let _watchdog = watchdog();
+    let text: fn() = || panic!("boom");
+    let formatted: fn() = || panic!("boom {}", 1);
+    for (panics, said) in [(text, "boom"), (formatted, "boom 1")] {
+        let error = run(1, async { spawn(async move { panics() }).await.unwrap_err() });
+        let (first, second) = (error.clone(), error.clone());
+        for clone in [&error, &first, &second] {
+            assert!(clone.is_panic() && clone.to_string() == error.to_string());
+            assert_eq!(clone.spawned_at(), error.spawned_at());
+        }
+        for clone in [first, error] {
+            assert_eq!(message(&*clone.into_panic()), Some(said));
+        }
+        // The others have gone, and it has not changed.
+        assert!(second.to_string().ends_with(said));
+        let is_text = second.clone().into_panic().is::<&'static str>();
+        assert_eq!(is_text, second.into_panic().is::<&'static str>());
+    }
+    let (cancelled, ..) = errors();
+    let clone = cancelled.clone();
+    assert_eq!(clone.to_string(), cancelled.to_string());
+    assert!(clone.try_into_panic().unwrap_err().is_cancelled());
+}
+
+#[test]
+fn a_payload_that_cannot_be_copied_goes_to_one_clone() {
+    let _watchdog = watchdog();
+    for _ in 0..100 {
+        let drops = Drops::new(1);
+        let probe = drops.probe(0);
+        let error = run(1, async { spawn(async { panic_any(probe) }).await.unwrap_err() });
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let error = error.clone();
+                thread::spawn(move || error.into_panic())
+            })
+            .collect();
+        let payloads: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let (probes, others): (Vec<_>, Vec<_>) =
+            payloads.into_iter().partition(|payload| payload.is::<Probe>());
+        assert_eq!((probes.len(), drops.dropped()), (1, 0));
+        for other in &others {
+            assert!(message(&**other).unwrap().contains("has already given the payload"));
+        }
+        drop(probes);
+        drops.assert_each_once("taken");
+        assert!(error.is_panic() && error.to_string().ends_with("panicked"));
+    }
+}
+
+#[test]
+fn a_payload_nobody_takes_is_dropped_with_the_last_clone() {
+    let _watchdog = watchdog();
+    let drops = Drops::new(1);
+    let probe = drops.probe(0);
+    let error = run(1, async { spawn(async { panic_any(probe) }).await.unwrap_err() });
+    let clone = error.clone();
+    drop(error);
+    assert_eq!(drops.dropped(), 0);
+    drop(clone);
+    drops.assert_each_once("not taken");
+}
+
+// Handles that abort.
+
+#[test]
+fn a_handle_that_aborts_ends_its_goroutine_when_it_is_dropped_at_any_moment() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let drops = Drops::new(3);
+            // Perhaps before its first poll.
+            let probe = drops.probe(0);
+            drop(spawn(async move { (pending::<()>().await, probe) }).abort_on_drop());
+            yield_until(|| drops.dropped() == 1).await;
+            // While it waits.
+            let (started, is_started) = (flag(), drops.probe(1));
+            let waits = spawn({
+                let started = started.clone();
+                async move {
+                    started.store(true, SeqCst);
+                    (pending::<()>().await, is_started)
+                }
+            });
+            let waits = waits.abort_on_drop();
+            yield_until(|| started.load(SeqCst)).await;
+            drop(waits);
+            yield_until(|| drops.dropped() == 2).await;
+            // With its result: it is dropped, as with any handle.
+            let probe = drops.probe(2);
+            let done = spawn(async { probe }).abort_on_drop();
+            yield_until(|| done.is_finished()).await;
+            drop(done);
+            yield_until(|| drops.dropped() == 3).await;
+            drops.assert_each_once(workers);
+        });
+    }
+}
+
+#[test]
+fn a_handle_that_aborts_gives_the_result_and_can_become_a_plain_one() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            assert_eq!(spawn(async { 1 }).abort_on_drop().await.unwrap(), 1);
+            let mut handle = spawn(async { 2 }).abort_on_drop();
+            assert_eq!((&mut handle).await.unwrap(), 2);
+            assert!(handle.is_finished());
+            drop(handle);
+
+            let (release, released) = oneshot::channel::<()>();
+            let handle = spawn(async { released.await.map(|()| 3) }).abort_on_drop();
+            let plain = handle.into_handle();
+            yield_now().await;
+            release.send(()).unwrap();
+            assert_eq!(plain.await.unwrap(), Ok(3));
+
+            let aborted = spawn(pending::<()>()).abort_on_drop();
+            aborted.abort();
+            assert!(aborted.await.unwrap_err().is_cancelled());
+        });
+    }
+}
+
+#[test]
+fn a_future_that_is_dropped_takes_the_goroutine_it_awaits_along() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let drops = Drops::new(1);
+            let probe = drops.probe(0);
+            let outer = spawn(async move {
+                spawn(async move { (pending::<()>().await, probe) }).abort_on_drop().await
+            });
+            yield_now().await;
+            outer.abort();
+            assert!(outer.await.unwrap_err().is_cancelled());
+            yield_until(|| drops.all_dropped()).await;
+        });
+    }
+}
+
+#[test]
+fn a_panic_behind_a_handle_that_aborts_and_was_dropped_is_unhandled() {
+    let _watchdog = watchdog();
+    let program = || {
+        run(1, async {
+            let handle = spawn(async { panic!("boom, and nobody asks") }).abort_on_drop();
+            yield_until(|| handle.is_finished()).await;
+            drop::<gorun::AbortOnDrop<()>>(handle);
+            pending::<()>().await;
+        })
+    };
+    assert_eq!(message(&*payload_of(program)), Some("boom, and nobody asks"));
+}
+
+#[test]
 fn handles_can_be_debugged_in_every_state() {
     let _watchdog = watchdog();
     run(1, async {

@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 use common::*;
 use futures::channel::oneshot;
 use futures::future::select;
-use gorun::{Builder, JoinError, JoinSet, UnhandledPanic, num_goroutines, spawn, yield_now};
+use futures::{Stream, StreamExt};
+use gorun::{
+    Builder, Handle, JoinError, JoinSet, UnhandledPanic, num_goroutines, spawn, yield_now,
+};
 
 const WORKERS: [usize; 3] = [1, 2, 16];
 
@@ -861,6 +864,158 @@ fn a_set_can_be_debugged_while_its_goroutines_run() {
             assert_eq!(format!("{set:?}"), "JoinSet { len: 2 }");
             set.join_next().await.unwrap().unwrap();
             assert_eq!(format!("{set:?}"), "JoinSet { len: 1 }");
+        });
+    }
+}
+
+// A stream, and a collection.
+
+#[test]
+fn a_set_is_a_stream_that_ends_when_it_is_empty_and_can_be_filled_again() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::new();
+            for round in 0..3 {
+                set.extend((0..10).map(|n| async move { 10 * round + n }));
+                assert_eq!(set.size_hint(), (10, Some(10)));
+                let mut values: Vec<_> = set.by_ref().map(Result::unwrap).collect().await;
+                values.sort();
+                assert!(values.into_iter().eq(10 * round..10 * round + 10));
+                assert!(set.next().await.is_none());
+            }
+        });
+    }
+}
+
+#[test]
+fn a_stream_gives_results_in_the_order_of_completion_and_panics_as_errors() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set = JoinSet::new();
+            let (release, released) = oneshot::channel::<()>();
+            set.spawn(async { released.await.map(|()| 1) });
+            set.spawn(async { panic!("boom") });
+            assert!(set.next().await.unwrap().unwrap_err().is_panic());
+            release.send(()).unwrap();
+            assert_eq!(set.next().await.unwrap().unwrap(), Ok(1));
+        });
+    }
+}
+
+#[test]
+fn a_streams_next_that_is_dropped_at_any_moment_loses_no_result() {
+    const COUNT: usize = 300;
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut set: JoinSet<usize> = (0..COUNT)
+                .map(|n| async move {
+                    (0..n % 7).for_each(|_| thread::yield_now());
+                    yield_now().await;
+                    n
+                })
+                .collect();
+            let mut found = vec![0; COUNT];
+            while !set.is_empty() {
+                if let std::task::Poll::Ready(Some(result)) = futures::poll!(set.next()) {
+                    found[result.unwrap()] += 1;
+                } else {
+                    yield_now().await;
+                }
+            }
+            assert!(found.iter().all(|&times| times == 1));
+        });
+    }
+}
+
+#[test]
+fn a_set_that_is_dropped_or_emptied_forgets_the_waker_of_its_stream() {
+    let _watchdog = watchdog();
+    for detaches in [false, true] {
+        run(2, async {
+            let count = Arc::new(Count::default());
+            let mut set = JoinSet::new();
+            let (release, released) = oneshot::channel::<()>();
+            set.spawn(async { _ = released.await });
+            let waker = Waker::from(count.clone());
+            assert!(set.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+            drop(waker);
+            assert_eq!(Arc::strong_count(&count), 2);
+            if detaches {
+                set.detach_all();
+            } else {
+                drop(set);
+            }
+            assert_eq!(Arc::strong_count(&count), 1, "detaches: {detaches}");
+            let _ = release.send(());
+            yield_until(|| num_goroutines() == 1).await;
+            assert_eq!(count.0.load(SeqCst), 0);
+        });
+    }
+}
+
+#[test]
+fn goroutines_that_extend_a_set_were_spawned_at_the_callers_line() {
+    let _watchdog = watchdog();
+    run(1, async {
+        let mut set = JoinSet::new();
+        let line = line!() + 1;
+        set.extend([async { panic!("boom") }]);
+        let error: JoinError = set.join_next().await.unwrap().unwrap_err();
+        let () = error.try_into_panic().map(drop).unwrap();
+        set.extend([pending::<()>()]);
+        set.abort_all();
+        let error = set.join_next().await.unwrap().unwrap_err();
+        assert_eq!((error.spawned_at().file(), error.spawned_at().line()), (file!(), line + 3));
+    });
+}
+
+#[test]
+fn a_set_collects_futures_only_inside_a_runtime() {
+    let seen = panic_of(|| [async {}].into_iter().collect::<JoinSet<()>>());
+    assert!(seen.message.contains("belongs to no gorun runtime"), "{}", seen.message);
+    let nothing = [async {}].into_iter().take(0);
+    assert!(nothing.collect::<JoinSet<()>>().is_empty());
+}
+
+#[test]
+fn a_set_has_goroutines_of_several_runtimes_and_is_filled_from_anywhere() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let ended = run(1, async { Handle::current() });
+        run(workers, async {
+            let inner = Handle::current();
+            let other = std::thread::scope(|scope| {
+                let filled = scope.spawn(|| {
+                    let mut set = JoinSet::new();
+                    let line = line!() + 1;
+                    set.spawn_on(async { num_goroutines() }, &inner);
+                    (set, line)
+                });
+                filled.join().unwrap()
+            });
+            let (mut set, line) = other;
+            assert!(set.join_next().await.unwrap().unwrap() >= 2);
+            let late = set.spawn_on(async { unreachable!("it has ended") }, &ended);
+            late.abort();
+            assert!(is_cancelled(set.join_next().await));
+            run(workers, async {
+                set.spawn_on(async { 1 }, &Handle::current());
+                set.spawn_on(async { 2 }, &inner);
+                let mut both = [0; 2];
+                for value in &mut both {
+                    *value = set.join_next().await.unwrap().unwrap();
+                }
+                both.sort();
+                assert_eq!(both, [1, 2]);
+            });
+            let place = set.spawn_on(pending(), &inner);
+            place.abort();
+            let error = set.join_next().await.unwrap().unwrap_err();
+            assert_eq!(error.spawned_at().file(), file!());
+            assert!(error.spawned_at().line() > line);
         });
     }
 }

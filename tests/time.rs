@@ -2,6 +2,8 @@
 
 mod common;
 
+#[path = "time/after_func.rs"]
+mod after_func;
 #[path = "time/channels.rs"]
 mod channels;
 #[path = "time/go_tests.rs"]

@@ -189,6 +189,14 @@ impl<T> Core<T> {
         self.locked(&mut self.acquire()).state.buffer.len()
     }
 
+    /// No more values than this can be received without a wait: those in the buffer, and one of each
+    /// sender that waits. (Slots that are free count as well.)
+    pub(crate) fn most_ready(&self) -> usize {
+        let mut guard = self.acquire();
+        let state = self.locked(&mut guard).state;
+        state.buffer.len().saturating_add(state.waiters.len())
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.locked(&mut self.acquire()).state.is_closed
     }

@@ -136,6 +136,54 @@ impl<T> From<SendError<T>> for TrySendError<T> {
     }
 }
 
+/// Why [`Sender::send_timeout`](crate::Sender::send_timeout) did not send. The value is in the error.
+///
+/// # Examples
+///
+/// See [`Sender::send_timeout`](crate::Sender::send_timeout).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// The time has passed.
+    Timeout(T),
+    /// The channel is closed.
+    Closed(T),
+}
+
+impl<T> SendTimeoutError<T> {
+    /// The value that was not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(gorun::SendTimeoutError::Timeout(7).into_inner(), 7);
+    /// ```
+    pub fn into_inner(self) -> T {
+        match self {
+            SendTimeoutError::Timeout(value) | SendTimeoutError::Closed(value) => value,
+        }
+    }
+}
+
+impl<T> fmt::Debug for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "Timeout(..)",
+            SendTimeoutError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "nobody has taken the value in time",
+            SendTimeoutError::Closed(_) => "the channel is closed",
+        })
+    }
+}
+
+impl<T> Error for SendTimeoutError<T> {}
+
 /// Why [`Receiver::try_recv`](crate::Receiver::try_recv) received nothing.
 ///
 /// # Examples
@@ -166,3 +214,27 @@ impl fmt::Display for TryRecvError {
 }
 
 impl Error for TryRecvError {}
+
+/// Why [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) received nothing.
+///
+/// # Examples
+///
+/// See [`Receiver::recv_timeout`](crate::Receiver::recv_timeout).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvTimeoutError {
+    /// The time has passed.
+    Timeout,
+    /// The channel is closed and empty.
+    Closed,
+}
+
+impl fmt::Display for RecvTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RecvTimeoutError::Timeout => "no value has come in time",
+            RecvTimeoutError::Closed => "the channel is closed and empty",
+        })
+    }
+}
+
+impl Error for RecvTimeoutError {}

@@ -108,6 +108,53 @@ impl<T> Receiver<T> {
         Recv::new(self.core())
     }
 
+    /// Waits until there is a value, and appends all values that are there to `values`, but no more
+    /// than `limit`. Returns how many: 0 if the channel is closed and empty, or `limit` is 0.
+    ///
+    /// It gives way as one receive does, so a `limit` that is not too high is fair to others. It does
+    /// not wait for `limit` values, nor go on for ever if others keep sending.
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`recv`](Receiver::recv): dropping the future takes no value.
+    ///
+    /// Go counterpart: a receive, and then a loop of `select`s with `default`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{block_on, channel};
+    ///
+    /// block_on(async {
+    ///     let (tx, rx) = channel(8);
+    ///     for n in 0..5 {
+    ///         tx.send(n).await.unwrap();
+    ///     }
+    ///     drop(tx);
+    ///     let mut values = Vec::new();
+    ///     assert_eq!(rx.recv_many(&mut values, 3).await, 3);
+    ///     assert_eq!(rx.recv_many(&mut values, 3).await, 2);
+    ///     assert_eq!(rx.recv_many(&mut values, 3).await, 0);
+    ///     assert_eq!(values, [0, 1, 2, 3, 4]);
+    /// });
+    /// ```
+    pub async fn recv_many(&self, values: &mut Vec<T>, limit: usize) -> usize {
+        if limit == 0 {
+            return 0;
+        }
+        let Some(first) = self.recv().await else { return 0 };
+        values.push(first);
+        // Senders that wait, and those that come meanwhile, could keep it for ever.
+        let limit = limit.min(self.core().most_ready().saturating_add(1));
+        for count in 1..limit {
+            match self.try_recv() {
+                Ok(value) => values.push(value),
+                Err(_) => return count,
+            }
+        }
+        limit
+    }
+
     /// Receives a value without waiting, from the buffer or from a waiting sender.
     ///
     /// # Errors

@@ -27,12 +27,14 @@
 //! | `main` | driving a future on the calling thread; start and exit of a runtime |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
-//! only their leaves. `context.rs` tells the running code which runtime it is in. `gate.rs` and
-//! `budget.rs` decide when a future gives way. `foreign_wakers.rs` says how to call users' wakers.
+//! only their leaves. `context.rs` tells the running code which runtime it is in, and `entered.rs`
+//! which one its thread has entered otherwise. `gate.rs` and `budget.rs` decide when a future gives
+//! way. `foreign_wakers.rs` says how to call users' wakers.
 //! `os_thread.rs` asks the system about a thread.
 
 mod budget;
 pub(crate) mod context;
+pub(crate) mod entered;
 pub(crate) mod foreign_wakers;
 pub(crate) mod gate;
 pub(crate) mod goroutine;

@@ -27,6 +27,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
+use crate::scheduler::worker::thread_hooks::ThreadHooks;
 use crate::scheduler::worker::thread_requests::too_many;
 use crate::scheduler::worker::threads::Threads;
 
@@ -52,6 +53,7 @@ pub(crate) struct Config {
     /// The limit for workers and spares together.
     pub(crate) max_threads: usize,
     pub(crate) on_blocked: Vec<Listener>,
+    pub(crate) thread_hooks: Box<ThreadHooks>,
 }
 
 /// How many cores the calling thread may use at present: affinity and the quotas of containers

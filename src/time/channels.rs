@@ -30,7 +30,7 @@ use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use super::deadline::{FAR, deadline, scheduler};
-use super::interval::next_tick;
+use super::missed_ticks::MissedTickBehavior;
 use crate::chan::channel;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
@@ -174,7 +174,7 @@ impl Armed {
     fn wind(&mut self, now: Instant) {
         match (&mut self.timer, self.period) {
             (Some(timer), Some(period)) => {
-                self.due = next_tick(self.due, period, now);
+                self.due = MissedTickBehavior::Skip.next_tick(self.due, period, now);
                 timer.reset(self.due);
             }
             _ => self.timer = None,

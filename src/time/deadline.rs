@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::scheduler::context;
+use crate::scheduler::entered;
 use crate::scheduler::shared::Scheduler;
 
 /// A deadline that never comes in practice: thirty years.
@@ -21,13 +21,13 @@ pub(super) fn deadline(after: Duration) -> Instant {
 /// The runtime that drives the calling thread's timers.
 #[track_caller]
 pub(super) fn scheduler() -> Arc<Scheduler> {
-    let scheduler = context::with_inside(|inside| inside.map(|inside| inside.scheduler.clone()));
-    match scheduler {
+    match entered::surrounding() {
         Some(scheduler) => scheduler,
         None => panic!(
             "a timer was made on a thread that belongs to no gorun runtime; make it inside \
              `gorun::block_on`, or on another thread inside the future given to `Handle::block_on`: \
-             `handle.block_on(async {{ sleep(limit).await }})`"
+             `handle.block_on(async {{ sleep(limit).await }})`, or while it has entered a runtime with \
+             `Handle::enter`"
         ),
     }
 }

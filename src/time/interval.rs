@@ -3,16 +3,23 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::deadline::FAR;
+use futures_core::Stream;
+
+use super::missed_ticks::MissedTickBehavior;
 use super::sleep::{Sleep, sleep_until};
 use crate::clock;
 
 /// Ticks every `period`: the first time at once, then once each period.
 ///
 /// If the program is not waiting, ticks are skipped: the next one comes at the next multiple of the
-/// period.
+/// period. [`set_missed_tick_behavior`](Interval::set_missed_tick_behavior) changes that.
+///
+/// An interval is also a [`Stream`], which does not end. Its `next()`, dropped while it waits, keeps its
+/// waker until the interval is used again or dropped, or until the tick is due.
 ///
 /// Go counterpart: `time.NewTicker`, whose first tick comes after one period. [`tick`](super::tick)
 /// uses a channel.
@@ -43,13 +50,15 @@ pub fn interval(period: Duration) -> Interval {
         "`interval(0)`: ticks without any time between them; give a period that is not zero, or use \
          `yield_now`"
     );
-    Interval { sleep: sleep_until(clock::now()), period }
+    let missed_ticks = MissedTickBehavior::default();
+    Interval { sleep: sleep_until(clock::now()), period, missed_ticks }
 }
 
 /// Regular ticks: see [`interval`].
 pub struct Interval {
     sleep: Sleep,
     period: Duration,
+    missed_ticks: MissedTickBehavior,
 }
 
 impl Interval {
@@ -62,8 +71,13 @@ impl Interval {
     /// See [`interval`].
     pub async fn tick(&mut self) -> Instant {
         (&mut *LetGo(&mut self.sleep).0).await;
+        self.take()
+    }
+
+    /// Plans the next tick, and returns when this one was due.
+    fn take(&mut self) -> Instant {
         let due = self.sleep.deadline();
-        self.sleep.reset(next_tick(due, self.period, clock::now()));
+        self.sleep.reset(self.missed_ticks.next_tick(due, self.period, clock::now()));
         due
     }
 
@@ -80,6 +94,70 @@ impl Interval {
     pub fn period(&self) -> Duration {
         self.period
     }
+
+    /// Sets what happens when ticks are late. The default is [`MissedTickBehavior::Skip`].
+    ///
+    /// It counts from the next tick that is taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use gorun::time::{MissedTickBehavior, interval};
+    ///
+    /// gorun::block_on(async {
+    ///     let period = Duration::from_millis(1);
+    ///     let mut interval = interval(period);
+    ///     interval.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    ///     let first = interval.tick().await;
+    ///     std::thread::sleep(3 * period);
+    ///     // None is left out.
+    ///     assert_eq!(interval.tick().await, first + period);
+    ///     assert_eq!(interval.tick().await, first + 2 * period);
+    /// });
+    /// ```
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.missed_ticks = behavior;
+    }
+
+    /// What happens when ticks are late.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::time::{MissedTickBehavior, interval};
+    ///
+    /// gorun::block_on(async {
+    ///     let interval = interval(std::time::Duration::from_millis(2));
+    ///     assert_eq!(interval.missed_tick_behavior(), MissedTickBehavior::Skip);
+    /// });
+    /// ```
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.missed_ticks
+    }
+}
+
+/// Gives the times at which the ticks were due, without end.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use futures::StreamExt;
+///
+/// gorun::block_on(async {
+///     let period = Duration::from_millis(2);
+///     let ticks: Vec<_> = gorun::time::interval(period).take(3).collect().await;
+///     assert!(ticks[2] - ticks[0] >= 2 * period);
+/// });
+/// ```
+impl Stream for Interval {
+    type Item = Instant;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        ready!(Pin::new(&mut self.sleep).poll(cx));
+        Poll::Ready(Some(self.take()))
+    }
 }
 
 /// Drops the waker when the tick is not awaited any more.
@@ -91,33 +169,8 @@ impl Drop for LetGo<'_> {
     }
 }
 
-/// The first tick after `now`, given that one was due at `due`.
-pub(super) fn next_tick(due: Instant, period: Duration, now: Instant) -> Instant {
-    let late = now.saturating_duration_since(due).as_nanos();
-    let missed = late / period.as_nanos();
-    let after = u64::try_from((missed + 1).saturating_mul(period.as_nanos()));
-    let next = after.ok().and_then(|after| due.checked_add(Duration::from_nanos(after)));
-    next.unwrap_or_else(|| due + FAR)
-}
-
 impl fmt::Debug for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interval").field("period", &self.period).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_come_at_multiples_of_the_period_and_missed_ones_are_skipped() {
-        let start = Instant::now();
-        let (at, period) = (|ms| start + Duration::from_millis(ms), Duration::from_millis(10));
-        for (now, next) in [(0, 10), (9, 10), (10, 20), (11, 20), (35, 40), (1000, 1010)] {
-            assert_eq!(next_tick(start, period, at(now)), at(next), "at {now} ms");
-        }
-        // Long periods do not overflow.
-        assert!(next_tick(start, Duration::MAX, start) > at(1_000_000));
     }
 }

@@ -94,8 +94,43 @@ impl Sleep {
         self.timer.deadline()
     }
 
-    /// Changes the deadline.
-    pub(super) fn reset(&mut self, deadline: Instant) {
+    /// Changes the deadline, also after it has passed: the sleep can be awaited again.
+    ///
+    /// A task that waits is not woken at the new deadline until it polls the sleep again, as a loop of
+    /// `select!`s does.
+    ///
+    /// # Examples
+    ///
+    /// A limit that begins anew with each value:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use gorun::time::{now, sleep};
+    /// use gorun::{block_on, channel, go, select};
+    ///
+    /// block_on(async {
+    ///     let (tx, rx) = channel(1);
+    ///     go!(async move {
+    ///         for n in 0..3 {
+    ///             tx.send(n).await.unwrap();
+    ///         }
+    ///         std::future::pending::<()>().await;
+    ///     });
+    ///     let limit = Duration::from_millis(10);
+    ///     let (mut silence, mut values) = (sleep(limit), Vec::new());
+    ///     loop {
+    ///         select! {
+    ///             value = rx.recv() => {
+    ///                 values.extend(value);
+    ///                 silence.reset(now() + limit);
+    ///             }
+    ///             () = &mut silence => break,
+    ///         }
+    ///     }
+    ///     assert_eq!(values, [0, 1, 2]);
+    /// });
+    /// ```
+    pub fn reset(&mut self, deadline: Instant) {
         self.timer.reset(deadline);
     }
 

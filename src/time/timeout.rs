@@ -7,11 +7,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use super::sleep::{Sleep, sleep};
+use super::sleep::{Sleep, sleep, sleep_until};
 use crate::scheduler::gate::{self, Operation, OuterOp};
 
 /// Waits for `future`, but no longer than `limit`.
@@ -53,19 +53,63 @@ use crate::scheduler::gate::{self, Operation, OuterOp};
 /// ```
 #[track_caller]
 pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
-    Timeout { future, sleep: sleep(limit), limit, is_deferred: false }
+    Timeout::new(future, sleep(limit), limit)
+}
+
+/// Waits for `future`, but no longer than until `deadline`. A deadline that has passed is a limit of
+/// zero.
+///
+/// Otherwise like [`timeout`].
+///
+/// Go counterpart: `context.WithDeadline`.
+///
+/// # Errors
+///
+/// [`Elapsed`], as [`timeout`].
+///
+/// # Panics
+///
+/// Outside a runtime.
+///
+/// # Examples
+///
+/// One deadline for several steps:
+///
+/// ```
+/// use std::time::Duration;
+/// use gorun::time::{now, timeout_at};
+///
+/// gorun::block_on(async {
+///     let deadline = now() + Duration::from_millis(5);
+///     assert_eq!(timeout_at(deadline, async { 42 }).await, Ok(42));
+///     let error = timeout_at(deadline, std::future::pending::<()>()).await.unwrap_err();
+///     assert_eq!(error.to_string(), "the deadline has passed");
+///     assert!(now() >= deadline);
+/// });
+/// ```
+#[track_caller]
+pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
+    Timeout { future, sleep: sleep_until(deadline), limit: None, is_deferred: false }
 }
 
 pin_project! {
-    /// The future of [`timeout`].
+    /// The future of [`timeout`] and [`timeout_at`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Timeout<F> {
         #[pin]
         future: F,
         sleep: Sleep,
-        limit: Duration,
+        // None: the caller gave a deadline.
+        limit: Option<Duration>,
         // The limit had passed, but an operation had yielded, so the future is polled once more.
         is_deferred: bool,
+    }
+}
+
+impl<F> Timeout<F> {
+    /// `sleep` ends when the limit has passed.
+    pub(super) fn new(future: F, sleep: Sleep, limit: Duration) -> Self {
+        Timeout { future, sleep, limit: Some(limit), is_deferred: false }
     }
 }
 
@@ -105,7 +149,7 @@ impl<F: Future> Future for Timeout<F> {
 /// Polls the future a last time, and its operations withdraw.
 fn timed_out<F: Future>(
     future: Pin<&mut F>,
-    limit: Duration,
+    limit: Option<Duration>,
     outer: Option<OuterOp>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Elapsed>> {
@@ -121,11 +165,16 @@ fn timed_out<F: Future>(
 
 impl<F> fmt::Debug for Timeout<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timeout").field("limit", &self.limit).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Timeout");
+        match self.limit {
+            Some(limit) => debug.field("limit", &limit),
+            None => debug.field("deadline", &self.sleep.deadline()),
+        };
+        debug.finish_non_exhaustive()
     }
 }
 
-/// The error of a [`timeout`] whose limit has passed.
+/// The error of a [`timeout`] or [`timeout_at`] whose time has passed.
 ///
 /// Go counterpart: `context.DeadlineExceeded`.
 ///
@@ -134,12 +183,15 @@ impl<F> fmt::Debug for Timeout<F> {
 /// See [`timeout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed {
-    limit: Duration,
+    limit: Option<Duration>,
 }
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the time limit of {:?} has passed", self.limit)
+        match self.limit {
+            Some(limit) => write!(f, "the time limit of {limit:?} has passed"),
+            None => f.write_str("the deadline has passed"),
+        }
     }
 }
 

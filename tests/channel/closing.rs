@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use gorun::{SendError, TryRecvError, TrySendError, channel, spawn};
+use gorun::{
+    RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError, channel, spawn,
+};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
 use crate::WORKERS;
@@ -164,12 +166,20 @@ fn a_channel_outlives_the_runtime_it_was_used_in() {
 #[test]
 fn errors_say_what_happened_whatever_the_value() {
     struct Opaque;
-    let errors: [(Box<dyn Error>, &str, &str); 5] = [
+    let errors: [(Box<dyn Error>, &str, &str); 9] = [
         (Box::new(SendError(Opaque)), "the channel is closed", "SendError { .. }"),
         (Box::new(TrySendError::Full(Opaque)), "nobody can take the value at present", "Full(..)"),
         (Box::new(TrySendError::Closed(Opaque)), "the channel is closed", "Closed(..)"),
         (Box::new(TryRecvError::Empty), "the channel is empty", "Empty"),
         (Box::new(TryRecvError::Closed), "the channel is closed and empty", "Closed"),
+        (
+            Box::new(SendTimeoutError::Timeout(Opaque)),
+            "nobody has taken the value in time",
+            "Timeout(..)",
+        ),
+        (Box::new(SendTimeoutError::Closed(Opaque)), "the channel is closed", "Closed(..)"),
+        (Box::new(RecvTimeoutError::Timeout), "no value has come in time", "Timeout"),
+        (Box::new(RecvTimeoutError::Closed), "the channel is closed and empty", "Closed"),
     ];
     for (error, display, debug) in errors {
         assert_eq!((error.to_string(), format!("{error:?}")), (display.into(), debug.into()));

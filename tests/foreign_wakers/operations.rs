@@ -140,6 +140,35 @@ pub(crate) fn stream(mut rx: Receiver<Value>, hooks: [Arc<Hook>; 2]) -> Operatio
     Operation::new(poll_fn(next), hooks)
 }
 
+/// As many as there are.
+pub(crate) fn receive_many(rx: Arc<Receiver<Value>>, hooks: [Arc<Hook>; 2]) -> Operation {
+    let block = async move {
+        let mut values = Vec::new();
+        rx.recv_many(&mut values, 3).await;
+        values.into_iter().for_each(Value::receive);
+    };
+    Operation { is_block: true, ..Operation::new(block, hooks) }
+}
+
+/// With a limit that may pass.
+pub(crate) fn send_in_time(
+    tx: Arc<Sender<Value>>,
+    value: Value,
+    limit: Duration,
+    hooks: [Arc<Hook>; 2],
+) -> Operation {
+    let (fate, sent) = (value.fate(), value.fate());
+    let must_end = limit < Duration::from_secs(1);
+    let block = async move {
+        match tx.send_timeout(value, limit).await {
+            Ok(()) => sent.sent(),
+            Err(error) => error.into_inner().come_back(),
+        }
+    };
+    let operation = Operation::new(block, hooks);
+    Operation { fates: vec![fate], is_block: true, is_exact: false, must_end, ..operation }
+}
+
 pub(crate) fn send(tx: Arc<Sender<Value>>, value: Value, hooks: [Arc<Hook>; 2]) -> Operation {
     let fate = value.fate();
     // SAFETY: `Owned` drops it first.
@@ -294,18 +323,48 @@ pub(crate) fn join_all(set: JoinSet<u32>, hooks: [Arc<Hook>; 2]) -> Operation {
     Operation { must_end: true, is_exact: false, ..Operation::new(future, hooks) }
 }
 
+/// The same as a stream.
+pub(crate) fn join_stream(mut set: JoinSet<u32>, hooks: [Arc<Hook>; 2]) -> Operation {
+    let mut left = set.len();
+    let joined = poll_fn(move |cx| {
+        loop {
+            match Pin::new(&mut set).poll_next(cx) {
+                Poll::Ready(Some(number)) => {
+                    assert_eq!(number.unwrap(), 7);
+                    left -= 1;
+                }
+                Poll::Ready(None) => {
+                    assert_eq!(left, 0, "results are lost");
+                    return Poll::Ready(());
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    });
+    Operation { must_end: true, is_exact: false, ..Operation::new(joined, hooks) }
+}
+
 /// How one waits for a time.
 #[derive(Clone, Copy)]
 pub(crate) enum Clock {
     Sleep,
     Timeout,
     Interval,
+    Ticks,
     After,
     Tick,
+    Receive,
 }
 
-pub(crate) const CLOCKS: [Clock; 5] =
-    [Clock::Sleep, Clock::Timeout, Clock::Interval, Clock::After, Clock::Tick];
+pub(crate) const CLOCKS: [Clock; 7] = [
+    Clock::Sleep,
+    Clock::Timeout,
+    Clock::Interval,
+    Clock::Ticks,
+    Clock::After,
+    Clock::Tick,
+    Clock::Receive,
+];
 
 pub(crate) fn time(
     clock: Clock,
@@ -331,6 +390,24 @@ pub(crate) fn time(
                 interval.tick().await;
                 interval.tick().await;
             };
+            Operation { is_block: true, ..Operation::new(block, hooks) }
+        }
+        Clock::Ticks => {
+            let (mut interval, mut left) = (interval(limit), 2);
+            let ticks = poll_fn(move |cx| {
+                while left > 0 {
+                    match Pin::new(&mut interval).poll_next(cx) {
+                        Poll::Ready(tick) => assert!(tick.is_some(), "an interval has ended"),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                    left -= 1;
+                }
+                Poll::Ready(())
+            });
+            Operation::new(ticks, hooks)
+        }
+        Clock::Receive => {
+            let block = async move { received(rx.recv_timeout(limit).await.ok()) };
             Operation { is_block: true, ..Operation::new(block, hooks) }
         }
         Clock::After => {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use gorun::context::{CancelGuard, Context as GoContext};
 use gorun::sync::{Notify, OwnedPermit, Semaphore};
-use gorun::{JoinHandle, JoinSet, Receiver, Sender, WaitGroup, channel, spawn};
+use gorun::{JoinHandle, Receiver, Sender, WaitGroup, channel, spawn};
 
 use crate::bytes::Bytes;
 use crate::hooks::{Boom, Deed, Hook, Schedule, unforge};
@@ -33,8 +33,8 @@ const PERMITS: usize = 3;
 
 /// Numbers below this one need no runtime. A new operation takes the number there, and those after
 /// it move.
-const OUTSIDE: usize = 27;
-const ALL: usize = 36;
+const OUTSIDE: usize = 28;
+const ALL: usize = 39;
 const PAUSE: usize = ALL - 1;
 
 /// Where the thread is.
@@ -322,13 +322,21 @@ impl World {
             21 => operations::notified(self.notify.clone(), hooks(true)),
             25 => operations::done(self.context(), hooks(true)),
             26 => operations::run(self.context(), channel.receiver(), hooks(true)),
-            27 | 28 => operations::join(self.goroutine(), hooks(false)),
-            29 => {
-                let mut set = JoinSet::new();
-                for _ in 0..1 + bytes.below(3) {
-                    set.spawn(self.goroutine_s_future());
+            27 => operations::receive_many(channel.receiver(), hooks(true)),
+            28 | 29 => operations::join(self.goroutine(), hooks(false)),
+            30 | 31 => {
+                let count = 1 + bytes.below(3);
+                let set = (0..count).map(|_| self.goroutine_s_future()).collect();
+                match kind {
+                    30 => operations::join_all(set, hooks(true)),
+                    _ => operations::join_stream(set, hooks(true)),
                 }
-                operations::join_all(set, hooks(true))
+            }
+            32 => {
+                let limit = [50, 200, 3_600_000_000][bytes.below(3)];
+                let (tx, limit) = (channel.sender()?, Duration::from_micros(limit));
+                // A panic would drop its value, which nobody could tell from a loss.
+                operations::send_in_time(tx, self.ledger.value(), limit, hooks(false))
             }
             _ => {
                 let clock = CLOCKS[bytes.below(CLOCKS.len())];

@@ -12,7 +12,7 @@ use gorun::sync::singleflight::Group;
 use gorun::sync::{
     Barrier, Cond, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
-use gorun::time::{after, interval, now, sleep, sleep_until, timeout};
+use gorun::time::{after, interval, now, sleep, sleep_until, timeout, timeout_at};
 use gorun::{Handle, JoinSet, WaitGroup, block_on, channel, select, yield_now};
 
 use crate::common::*;
@@ -68,6 +68,24 @@ pub(crate) const ALL: &[Endless] = endless! {
     "Recv, closed": { let (_, rx) = channel::<()>(1) } {
         assert!(rx.recv().await.is_none());
     }
+    "Receiver::recv_many": { let (tx, rx) = channel(1) } {
+        tx.try_send(()).unwrap();
+        assert_eq!(rx.recv_many(&mut Vec::new(), 2).await, 1);
+    }
+    "Receiver::recv_timeout": { let (tx, rx) = channel(1) } {
+        tx.try_send(()).unwrap();
+        rx.recv_timeout(HOUR).await.unwrap();
+    }
+    "Receiver::recv_timeout, elapsed": { let (_tx, rx) = channel::<()>(1) } {
+        rx.recv_timeout(Duration::ZERO).await.unwrap_err();
+    }
+    "Sender::send_timeout": { let (tx, rx) = channel(1) } {
+        tx.send_timeout((), HOUR).await.unwrap();
+        rx.try_recv().unwrap();
+    }
+    "Sender::send_timeout, elapsed": { let (tx, _rx) = channel(0) } {
+        tx.send_timeout((), Duration::ZERO).await.unwrap_err();
+    }
     "Send": { let (tx, rx) = channel(1) } {
         tx.send(()).await.unwrap();
         rx.try_recv().unwrap();
@@ -96,6 +114,12 @@ pub(crate) const ALL: &[Endless] = endless! {
     "JoinHandle": { let ended = ended() } {
         assert!(ended.spawn(async {}).await.unwrap_err().is_cancelled());
     }
+    "AbortOnDrop": { let ended = ended() } {
+        assert!(ended.spawn(async {}).abort_on_drop().await.unwrap_err().is_cancelled());
+    }
+    "JoinSet as Stream": { let mut set = JoinSet::<()>::new() } {
+        assert!(set.next().await.is_none());
+    }
     "JoinSet::join_next": { let mut set = JoinSet::<()>::new() } {
         assert!(set.join_next().await.is_none());
     }
@@ -115,6 +139,13 @@ pub(crate) const ALL: &[Endless] = endless! {
     "Timeout": {} {
         timeout(HOUR, ready(())).await.unwrap();
     }
+    "Timeout, at a deadline": { let later = now() + HOUR } {
+        timeout_at(later, ready(())).await.unwrap();
+    }
+    "Sleep, reset": { let mut again = sleep(HOUR) } {
+        again.reset(now());
+        (&mut again).await;
+    }
     "Timeout, elapsed": {} {
         timeout(Duration::ZERO, pending::<()>()).await.unwrap_err();
     }
@@ -123,6 +154,9 @@ pub(crate) const ALL: &[Endless] = endless! {
     }
     "Interval::tick": { let mut ticks = interval(Duration::from_nanos(1)) } {
         ticks.tick().await;
+    }
+    "Interval as Stream": { let mut ticks = interval(Duration::from_nanos(1)) } {
+        ticks.next().await.unwrap();
     }
     "yield_now": {} {
         yield_now().await;

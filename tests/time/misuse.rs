@@ -8,7 +8,9 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use gorun::time::{after, interval, now, sleep, sleep_until, tick, timeout};
+use gorun::time::{
+    after, after_func, interval, now, sleep, sleep_until, tick, timeout, timeout_at,
+};
 use gorun::{Handle, block_on, channel, spawn};
 
 use super::{HOUR, MILLI, WORKERS};
@@ -18,13 +20,16 @@ use crate::common::*;
 fn a_timer_outside_a_runtime_is_refused_at_the_callers_line() {
     let _watchdog = watchdog();
     let line = line!();
-    let cases: [fn(); 6] = [
+    let cases: [fn(); 9] = [
         || drop(sleep(MILLI)),
         || drop(sleep_until(now())),
         || drop(timeout(MILLI, std::future::ready(()))),
+        || drop(timeout_at(now(), std::future::ready(()))),
         || drop(interval(MILLI)),
         || drop(after(MILLI)),
         || drop(tick(MILLI)),
+        || drop(channel(1).0.send_timeout((), MILLI)),
+        || drop(channel::<()>(1).1.recv_timeout(MILLI)),
     ];
     for (case, line) in cases.into_iter().zip(line + 2..) {
         let seen = panic_of(case);
@@ -33,6 +38,14 @@ fn a_timer_outside_a_runtime_is_refused_at_the_callers_line() {
             assert!(seen.message.contains(part), "{:?} does not say {part:?}", seen.message);
         }
     }
+}
+
+#[test]
+fn a_call_that_no_goroutine_can_make_is_refused_at_the_callers_line() {
+    let _watchdog = watchdog();
+    let seen = panic_of(|| after_func(MILLI, || ())); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    assert!(seen.message.contains("no gorun runtime"), "{}", seen.message);
 }
 
 /// Go's `TestNewTickerLtZeroDuration`.

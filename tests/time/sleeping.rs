@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, select};
-use gorun::time::{Elapsed, Sleep, now, sleep, sleep_until, timeout};
+use gorun::time::{Elapsed, Sleep, now, sleep, sleep_until, timeout, timeout_at};
 use gorun::{Handle, JoinSet, block_on, channel, spawn, yield_now};
 
 use super::{HOUR, MILLI, WORKERS};
@@ -379,6 +379,69 @@ fn a_future_that_gives_way_is_not_late() {
             })
             .await
             .unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_sleep_that_is_reset_ends_at_the_new_deadline_alone() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut sleep = sleep(HOUR);
+            // Sooner, while it waits.
+            assert!(!is_ready_at_once(&mut sleep).await);
+            let by = now() + 2 * MILLI;
+            sleep.reset(by);
+            assert_eq!(sleep.deadline(), by);
+            (&mut sleep).await;
+            assert!(now() >= by);
+            // Again, after it has ended.
+            let by = now() + 2 * MILLI;
+            sleep.reset(by);
+            assert!(!is_ready_at_once(&mut sleep).await || now() >= by);
+            (&mut sleep).await;
+            assert!(now() >= by);
+            // Later, while it waits: the old deadline passes.
+            sleep.reset(now() + MILLI);
+            assert!(!is_ready_at_once(&mut sleep).await);
+            sleep.reset(now() + HOUR);
+            assert!(timeout(3 * MILLI, &mut sleep).await.is_err());
+            // Into the past.
+            sleep.reset(now());
+            assert!(is_ready_at_once(sleep).await);
+        });
+    }
+}
+
+#[test]
+fn a_sleep_that_is_reset_and_awaited_elsewhere_wakes_that_one() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let mut sleep = sleep(HOUR);
+            assert!(!is_ready_at_once(&mut sleep).await);
+            sleep.reset(now() + 2 * MILLI);
+            spawn(sleep).await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_a_limit_of_zero() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let past = now() - MILLI;
+            assert_eq!(timeout_at(past, ready(1)).await, Ok(1), "it is polled first");
+            assert!(timeout_at(past, pending::<()>()).await.is_err());
+            let by = now() + 3 * MILLI;
+            // The deadline counts, not the call.
+            sleep(MILLI).await;
+            let error = timeout_at(by, pending::<()>()).await.unwrap_err();
+            assert!(now() >= by);
+            assert_eq!(error.to_string(), "the deadline has passed");
+            assert!(timeout_at(now() + HOUR, sleep(MILLI)).await.is_ok());
         });
     }
 }

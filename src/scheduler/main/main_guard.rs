@@ -218,7 +218,10 @@ fn report(spawned_at: Option<&'static Location<'static>>, consequence: &str) {
             "gorun: unhandled panic in the goroutine spawned at {place}: {consequence}"
         ),
         None => {
-            writeln!(stderr, "gorun: unhandled panic in a destructor or a waker: {consequence}")
+            writeln!(
+                stderr,
+                "gorun: unhandled panic in a destructor, a waker or a thread's hook: {consequence}"
+            )
         }
     };
 }

@@ -8,6 +8,7 @@ pub(crate) mod nested_waits;
 mod run_loop;
 mod start;
 pub(crate) mod steal_meter;
+pub(crate) mod thread_hooks;
 pub(crate) mod thread_requests;
 pub(crate) mod threads;
 mod turns;

@@ -18,6 +18,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
+use crate::scheduler::worker::thread_hooks::ThreadHook;
 use crate::scheduler::worker::turns::Turns;
 
 /// How many times in a row the next slot goes before the ring, while the ring has tasks.
@@ -37,6 +38,11 @@ const SEARCH_ROUNDS: usize = 2;
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
+    let hooks = &context.scheduler.config.thread_hooks;
+    let call = |hook: &Option<ThreadHook>| {
+        hook.iter().for_each(|hook| hook.call(&context.scheduler.main));
+    };
+    context.enter(|| call(&hooks.start));
     let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| RunLoop::new(&context).run())));
     if ran.is_err() {
         // All user code runs under a `catch_unwind` inside. So this is a defect of gorun, and the
@@ -45,6 +51,7 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
         std::process::abort();
     }
     context::end_thread();
+    call(&hooks.stop);
 }
 
 struct RunLoop<'a> {

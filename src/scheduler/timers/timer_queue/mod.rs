@@ -314,6 +314,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         self.shards.iter().flat_map(Shard::maps)
     }
 
+    #[inline]
     fn with_map<R>(&self, id: TimerId, f: impl FnOnce(&Map) -> R) -> R {
         let index = id.index();
         let driver = |index: usize| lock(&self.drivers).shards[index].clone();
