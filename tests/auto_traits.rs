@@ -15,7 +15,7 @@ use gorun::sync::{
     OwnedPermit, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Permit, RwLock, RwLockReadGuard,
     RwLockWriteGuard, Semaphore, broadcast, oneshot, singleflight, watch,
 };
-use gorun::time::{AfterFunc, Interval, MissedTickBehavior, Sleep};
+use gorun::time::{AfterFunc as LaterCall, Interval, MissedTickBehavior, Sleep};
 use gorun::{
     AbortHandle, AbortOnDrop, Builder, EnterGuard, Handle, JoinError, JoinHandle, JoinSet,
     Receiver, RecvTimeoutError, SendTimeoutError, Sender, UnhandledPanic, Wait, WaitGroup,
@@ -105,8 +105,8 @@ is!(RecvTimeoutError: Send + Sync + Copy + Eq + std::error::Error);
 is!(Sleep: Send + Sync + Unpin + Future + std::fmt::Debug);
 is!(Interval: Send + Sync + Unpin + futures::Stream + std::fmt::Debug);
 is!(MissedTickBehavior: Send + Sync + Copy + Eq + Default);
-is!(AfterFunc: Send + Sync + Unpin + std::fmt::Debug);
-is_not!(AfterFunc: Clone);
+is!(LaterCall: Send + Sync + Unpin + std::fmt::Debug);
+is_not!(LaterCall: Clone);
 
 // A key is shared by all threads, and each thread has its own value.
 is!(LocalKey<Rc<u32>>: Send + Sync + Unpin + std::fmt::Debug);

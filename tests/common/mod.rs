@@ -5,6 +5,7 @@ mod goroutines;
 mod panics;
 mod processes;
 mod random;
+mod scale;
 mod stress;
 mod waiting;
 
@@ -12,6 +13,7 @@ pub(crate) use goroutines::*;
 pub(crate) use panics::*;
 pub(crate) use processes::*;
 pub(crate) use random::*;
+pub(crate) use scale::*;
 pub(crate) use stress::*;
 pub(crate) use waiting::*;
 

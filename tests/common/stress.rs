@@ -3,11 +3,6 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Many in a release build, few in a debug build, so that `cargo test` stays quick.
-pub(crate) const fn scaled(release: usize, debug: usize) -> usize {
-    if cfg!(debug_assertions) { debug } else { release }
-}
-
 pub(crate) struct Stress {
     /// `GORUN_SEED`, or 1.
     pub(crate) first_seed: u64,
