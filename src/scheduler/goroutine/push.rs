@@ -4,10 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::iter;
-
 use crate::scheduler::context::{Context, Role};
-use crate::scheduler::queues::injector::Taken;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
@@ -50,19 +47,23 @@ impl Scheduler {
     /// an injected task before this one.
     #[inline(never)]
     fn push_yielded(&self, context: &Context, worker: &Worker, task: RawTask) {
-        let injected = match worker.ring.len() {
-            0 if worker.parker.must_check_in() => {
-                context.yielded_to_none.set(true);
-                None
-            }
-            0 => self.take_injected(worker),
-            _ => None,
-        };
-        let in_order = |taken: Taken| iter::once(taken.first).chain(taken.rest);
-        for earlier in injected.into_iter().flat_map(in_order).chain(worker.next.take()) {
+        if worker.ring.len() == 0 {
+            self.refill_before(context, worker);
+        }
+        if let Some(earlier) = worker.next.take() {
             self.push_back(worker, earlier);
         }
         self.push_back(worker, task);
+    }
+
+    /// Fills the empty ring of a worker whose goroutine yields.
+    fn refill_before(&self, context: &Context, worker: &Worker) {
+        if worker.parker.must_check_in() {
+            return context.yielded_to_none.set(true);
+        }
+        let Some(taken) = self.take_injected(worker) else { return };
+        self.push_back(worker, taken.first);
+        taken.rest.into_iter().for_each(|earlier| self.push_back(worker, earlier));
     }
 }
 
