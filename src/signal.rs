@@ -1,7 +1,7 @@
 //! Signals of the operating system as values of a channel. Go's package `os/signal`. (Feature `signal`.)
 //!
-//! [`notify`] returns a receiver of those signals that a part of the program wants, and [`ctrl_c`]
-//! waits for one Ctrl-C.
+//! [`notify`] returns a receiver of those signals that a part of the program wants, [`ctrl_c`]
+//! waits for one Ctrl-C, and [`context`] gives a context that a signal cancels.
 //!
 //! ```no_run
 //! use gorun::select;
@@ -23,7 +23,7 @@
 //! default (for Ctrl-C, end the program) does not happen, however often it comes. When no receiver of
 //! it is left, the default action happens again. So if a receiver is dropped once the program has
 //! begun to close, as after [`ctrl_c`], a second Ctrl-C ends it at once; if it is kept, as above
-//! until main returns, a second one waits in the receiver.
+//! until main returns, a second one waits in the receiver. A [`context`] wants signals until it is done.
 //!
 //! # What else to know
 //!
@@ -55,6 +55,7 @@ use crate::chan::channel;
 use crate::chan::error::TrySendError;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
+use crate::context::{CancelGuard, Context};
 use crate::primitives::{Mutex, lock};
 #[cfg(unix)]
 use unix as system;
@@ -85,13 +86,46 @@ struct State {
 
 struct Listener {
     signals: Vec<Signal>,
-    sender: Sender<Signal>,
+    target: Target,
+}
+
+/// What a signal does.
+enum Target {
+    Receiver(Sender<Signal>),
+    /// It cancels the context, by the guard.
+    Context(Context, CancelGuard),
+}
+
+impl Listener {
+    /// Whether it still wants signals.
+    fn is_listening(&self) -> bool {
+        match &self.target {
+            Target::Receiver(sender) => !sender.is_closed(),
+            Target::Context(context, _) => !context.is_done(),
+        }
+    }
+
+    /// Returns whether the signal has reached somebody. It calls wakers.
+    fn tell(&self, signal: Signal) -> bool {
+        match &self.target {
+            // A full receiver has been reached before.
+            Target::Receiver(sender) => {
+                !matches!(sender.try_send(signal), Err(TrySendError::Closed(_)))
+            }
+            Target::Context(context, guard) => {
+                let is_first = !context.is_done();
+                guard.cancel_with_cause(format!("{signal} signal received"));
+                is_first
+            }
+        }
+    }
 }
 
 /// Returns a receiver of these signals, from now on. It never closes.
 ///
 /// While it lives, the default action of these signals does not happen; the [module](self) says more.
-/// Dropping the receiver, with its clones, ends that.
+/// Dropping the receiver, with its clones, ends that. What is in it then is lost. To miss nothing,
+/// [`close`](Receiver::close) it first, and take what is left.
 ///
 /// Go counterpart: `signal.Notify`; `signal.Stop` is the drop.
 ///
@@ -114,14 +148,46 @@ struct Listener {
 #[track_caller]
 pub fn notify(signals: impl IntoIterator<Item = Signal>) -> Receiver<Signal> {
     let (sender, receiver) = channel(CAPACITY);
-    let signals: Vec<_> = signals.into_iter().collect();
-    if signals.is_empty() {
-        panic!("`signal::notify` without a signal would wait for ever; name at least one");
-    }
-    if let Err(error) = listen(Listener { signals, sender }) {
-        panic!("the system refuses what it takes to receive signals (a pipe, a thread): {error}");
-    }
+    listen(signals, Target::Receiver(sender));
     receiver
+}
+
+/// Returns a context that the first of these signals cancels, and a guard that cancels it when
+/// dropped. It is below `parent`, and also done when that is.
+///
+/// When the context is done, however that came, it wants no more signals: so a second Ctrl-C ends the
+/// program at once. (In Go that takes a call of `stop`.) Its [`cause`](Context::cause) then says which
+/// signal came, such as "interrupt signal received".
+///
+/// Go counterpart: `signal.NotifyContext`.
+///
+/// # Panics
+///
+/// Like [`notify`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use gorun::context::Context;
+/// use gorun::signal::{self, Signal};
+///
+/// # async fn serve(_: &Context) {}
+/// gorun::block_on(async {
+///     let (ctx, _cancel) = signal::context(&Context::background(), [Signal::Int, Signal::Term]);
+///     if let Err(_done) = ctx.run(serve(&ctx)).await {
+///         println!("{}: closing", ctx.cause().unwrap());
+///     }
+/// });
+/// ```
+#[track_caller]
+pub fn context(
+    parent: &Context,
+    signals: impl IntoIterator<Item = Signal>,
+) -> (Context, CancelGuard) {
+    let (below, by_caller) = parent.with_cancel();
+    let (context, by_signal) = below.with_cancel();
+    listen(signals, Target::Context(context.clone(), by_signal));
+    (context, by_caller)
 }
 
 /// Waits for Ctrl-C (`SIGINT`), beginning with this call.
@@ -152,19 +218,38 @@ pub fn ctrl_c() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-fn listen(listener: Listener) -> io::Result<()> {
-    let listener = Arc::new(listener);
-    let mut state = lock(&STATE);
-    if state.source.is_none() {
-        state.source = Some(system::Source::start(deliver)?);
+#[track_caller]
+fn listen(signals: impl IntoIterator<Item = Signal>, target: Target) {
+    let signals: Vec<_> = signals.into_iter().collect();
+    if signals.is_empty() {
+        panic!("without a signal this would wait for ever; name at least one");
     }
-    state.listeners.retain(|listener| !listener.sender.is_closed());
-    // First: a signal that comes as soon as it is caught finds it.
-    state.listeners.push(listener.clone());
-    listener.signals.iter().try_for_each(|&signal| state.catch(signal))
+    let listener = Arc::new(Listener { signals, target });
+    let mut gone = Vec::new();
+    let result = lock(&STATE).add(listener, &mut gone);
+    // Without the lock: this may drop what a user has made.
+    drop(gone);
+    if let Err(error) = result {
+        panic!("the system refuses what it takes to receive signals (a pipe, a thread): {error}");
+    }
 }
 
 impl State {
+    fn add(&mut self, listener: Arc<Listener>, gone: &mut Vec<Arc<Listener>>) -> io::Result<()> {
+        if self.source.is_none() {
+            self.source = Some(system::Source::start(deliver)?);
+        }
+        gone.extend(self.take_gone());
+        // First: a signal that comes as soon as it is caught finds it.
+        self.listeners.push(listener.clone());
+        listener.signals.iter().try_for_each(|&signal| self.catch(signal))
+    }
+
+    /// Takes out those that want no signal any more, for the caller to drop without the lock.
+    fn take_gone(&mut self) -> Vec<Arc<Listener>> {
+        self.listeners.extract_if(.., |listener| !listener.is_listening()).collect()
+    }
+
     fn catch(&mut self, signal: Signal) -> io::Result<()> {
         if self.caught.contains(&signal) {
             return Ok(());
@@ -181,15 +266,14 @@ impl State {
 /// Sends `signal` to all that want it, or does what the system would do if there is none. It is
 /// called on the thread that brings signals.
 fn deliver(signal: Signal) {
-    let (listeners, was_ignored): (Vec<_>, _) = {
+    let (gone, wanting, was_ignored) = {
         let mut state = lock(&STATE);
-        state.listeners.retain(|listener| !listener.sender.is_closed());
+        let gone = state.take_gone();
         let wanting = state.listeners.iter().filter(|listener| listener.signals.contains(&signal));
-        (wanting.cloned().collect(), state.ignored.contains(&signal))
+        (gone, wanting.cloned().collect::<Vec<_>>(), state.ignored.contains(&signal))
     };
-    // Without the lock: this calls wakers.
-    let results = listeners.iter().map(|listener| listener.sender.try_send(signal));
-    let reached = results.filter(|result| !matches!(result, Err(TrySendError::Closed(_)))).count();
+    drop(gone);
+    let reached = wanting.iter().filter(|listener| listener.tell(signal)).count();
     if reached == 0 && !was_ignored {
         system::default_action(signal);
     }

@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use gorun::context::{Context, ContextError};
 use gorun::signal::{self, Signal};
 use gorun::time::timeout;
 use gorun::{Builder, Receiver, block_on, blocking, select, spawn};
@@ -32,6 +33,7 @@ fn killed_by(test: &str) -> Option<i32> {
     child(test, &[], "").status.signal()
 }
 
+/// Mirrors Go's `TestSignal`.
 #[test]
 fn each_receiver_gets_each_signal_it_asked_for_and_no_other() {
     let _watchdog = watchdog();
@@ -134,6 +136,7 @@ fn an_interrupt_that_a_kept_receiver_wants_ends_nothing() {
     }
 }
 
+/// Mirrors Go's `TestStop`.
 #[test]
 fn a_dropped_receiver_brings_the_default_action_back_for_its_signals_only() {
     let _watchdog = watchdog();
@@ -158,6 +161,7 @@ fn a_dropped_receiver_brings_the_default_action_back_for_its_signals_only() {
     kept.recv_blocking();
 }
 
+/// Mirrors Go's `TestDetectNohup`, `TestNohup`.
 #[test]
 fn a_signal_that_was_ignored_before_is_received_and_then_ignored_again() {
     let _watchdog = watchdog();
@@ -244,8 +248,144 @@ fn a_signal_wakes_a_future_that_another_executor_polls() {
     });
 }
 
+/// Mirrors Go's `TestStress`.
 #[test]
-#[should_panic = "without a signal would wait for ever"]
+fn in_a_storm_of_signals_each_receiver_gets_the_last_one_and_may_go_at_any_time() {
+    let _watchdog = watchdog();
+    let test = "in_a_storm_of_signals_each_receiver_gets_the_last_one_and_may_go_at_any_time";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    let kept = signal::notify([Signal::Usr1, Signal::Usr2]);
+    for workers in WORKERS {
+        run(workers, async {
+            let storm = thread::spawn(|| {
+                for _ in 0..20_000 {
+                    raise(system::Signal::SIGUSR1).unwrap();
+                }
+                raise(system::Signal::SIGUSR2).unwrap();
+            });
+            let passing = spawn(async {
+                for round in 0..200 {
+                    let passing = signal::notify([Signal::Usr1]);
+                    for _ in 0..round % 3 {
+                        passing.try_recv().ok();
+                        gorun::yield_now().await;
+                    }
+                }
+            });
+            while kept.recv().await != Some(Signal::Usr2) {}
+            storm.join().unwrap();
+            passing.await.unwrap();
+        });
+    }
+}
+
+/// Mirrors Go's `TestSIGCONT`.
+#[test]
+fn a_signal_that_the_program_goes_on_is_received() {
+    let _watchdog = watchdog();
+    let test = "a_signal_that_the_program_goes_on_is_received";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    let goes_on = signal::notify([Signal::Cont]);
+    raise(system::Signal::SIGCONT).unwrap();
+    assert_eq!(goes_on.recv_blocking(), Some(Signal::Cont));
+}
+
+/// Mirrors Go's `TestAtomicStop`.
+#[test]
+fn a_signal_that_comes_while_its_receiver_goes_is_received_or_ends_the_program() {
+    let _watchdog = watchdog();
+    let test = "a_signal_that_comes_while_its_receiver_goes_is_received_or_ends_the_program";
+    if !is_child() {
+        for _ in 0..20 {
+            let status = child(test, &[], "").status;
+            let is_killed = status.signal() == Some(system::Signal::SIGINT as i32);
+            assert!(is_killed || status.success(), "{status}");
+        }
+        return;
+    }
+    let (going, others) = (signal::notify([Signal::Int]), signal::notify([Signal::Usr1]));
+    let interrupts = thread::spawn(|| raise(system::Signal::SIGINT).unwrap());
+    going.close();
+    interrupts.join().unwrap();
+    // What came before this has been delivered by then, or has ended the program.
+    send_and_wait(system::Signal::SIGUSR1, &others);
+    assert_eq!(going.try_recv(), Ok(Signal::Int));
+}
+
+/// Mirrors Go's `TestNotifyContextCause`.
+#[test]
+fn a_signal_cancels_a_context_with_its_children_and_then_ends_the_program() {
+    let _watchdog = watchdog();
+    let test = "a_signal_cancels_a_context_with_its_children_and_then_ends_the_program";
+    if !is_child() {
+        return assert_eq!(killed_by(test), Some(system::Signal::SIGTERM as i32));
+    }
+    for workers in WORKERS {
+        run(workers, async {
+            let (ctx, _cancel) = signal::context(&Context::background(), [Signal::Term]);
+            let (child, _guard) = ctx.with_cancel();
+            let waiting = spawn(async move { child.done().await });
+            assert_eq!(ctx.err(), None);
+            raise(system::Signal::SIGTERM).unwrap();
+            assert_eq!(ctx.done().await, ContextError::Cancelled);
+            assert_eq!(ctx.cause().unwrap().to_string(), "terminated signal received");
+            assert_eq!(waiting.await.unwrap(), ContextError::Cancelled);
+        });
+    }
+    raise(system::Signal::SIGTERM).unwrap();
+    thread::sleep(DEADLINE);
+}
+
+/// Mirrors Go's `TestNotifyContextStop`, `TestNotifyContextCancelParent`,
+/// `TestNotifyContextPrematureCancelParent`.
+#[test]
+fn a_context_that_is_cancelled_otherwise_wants_no_signal_any_more() {
+    let _watchdog = watchdog();
+    let test = "a_context_that_is_cancelled_otherwise_wants_no_signal_any_more";
+    if !is_child() {
+        return assert_eq!(killed_by(test), Some(system::Signal::SIGHUP as i32));
+    }
+    let (parent, by_parent) = Context::background().with_cancel();
+    let (ctx, _cancel) = signal::context(&parent, [Signal::Hup]);
+    by_parent.cancel();
+    assert_eq!(ctx.err(), Some(ContextError::Cancelled));
+    // From the start.
+    let (late, _cancel) = signal::context(&parent, [Signal::Hup]);
+    assert_eq!(late.err(), Some(ContextError::Cancelled));
+    let (dropped, cancel) = signal::context(&Context::background(), [Signal::Hup]);
+    drop(cancel);
+    assert_eq!(dropped.err(), Some(ContextError::Cancelled));
+    assert_eq!(dropped.cause().unwrap().to_string(), ContextError::Cancelled.to_string());
+    raise(system::Signal::SIGHUP).unwrap();
+    thread::sleep(DEADLINE);
+}
+
+/// Mirrors Go's `TestNotifyContextNotifications`.
+#[test]
+fn two_contexts_are_cancelled_by_one_signal() {
+    let _watchdog = watchdog();
+    let test = "two_contexts_are_cancelled_by_one_signal";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    block_on(async {
+        let background = Context::background();
+        let (one, _one) = signal::context(&background, [Signal::Usr1]);
+        let (both, _both) = signal::context(&background, [Signal::Usr1, Signal::Usr2]);
+        let (other, _other) = signal::context(&background, [Signal::Usr2]);
+        raise(system::Signal::SIGUSR1).unwrap();
+        one.done().await;
+        both.done().await;
+        assert_eq!(other.err(), None);
+    });
+}
+
+#[test]
+#[should_panic = "without a signal this would wait for ever"]
 fn no_signal_at_all_is_a_mistake() {
     signal::notify([]);
 }
