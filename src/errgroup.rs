@@ -14,7 +14,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::context::{CancelGuard, Context};
@@ -292,9 +292,15 @@ impl<E> Outcome<E> {
             return;
         };
         // The user writes this text, so no lock is held.
-        let text = (context.text_of)(&error);
+        let text = catch_unwind(AssertUnwindSafe(|| (context.text_of)(&error)));
         *lock(&self.first) = Some(error);
-        context.cancel.cancel_with_cause(text);
+        match text {
+            Ok(text) => context.cancel.cancel_with_cause(text),
+            Err(payload) => {
+                context.cancel.cancel();
+                resume_unwind(payload);
+            }
+        }
     }
 
     fn end(&self) {

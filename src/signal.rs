@@ -49,6 +49,7 @@ mod windows;
 
 use std::future::Future;
 use std::io;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::chan::channel;
@@ -56,6 +57,7 @@ use crate::chan::error::TrySendError;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
 use crate::context::{CancelGuard, Context};
+use crate::panics;
 use crate::primitives::{Mutex, lock};
 #[cfg(unix)]
 use unix as system;
@@ -186,7 +188,8 @@ pub fn context(
 ) -> (Context, CancelGuard) {
     let (below, by_caller) = parent.with_cancel();
     let (context, by_signal) = below.with_cancel();
-    listen(signals, Target::Context(context.clone(), by_signal));
+    // Without values: they belong to the caller.
+    listen(signals, Target::Context(context.without_values(), by_signal));
     (context, by_caller)
 }
 
@@ -264,8 +267,15 @@ impl State {
 }
 
 /// Sends `signal` to all that want it, or does what the system would do if there is none. It is
-/// called on the thread that brings signals.
+/// called on the thread that brings signals, which must not end.
 fn deliver(signal: Signal) {
+    // A cause that a user has made may be dropped here.
+    if let Err(payload) = catch_unwind(|| send_to_listeners(signal)) {
+        panics::discard(payload);
+    }
+}
+
+fn send_to_listeners(signal: Signal) {
     let (gone, wanting, was_ignored) = {
         let mut state = lock(&STATE);
         let gone = state.take_gone();

@@ -364,6 +364,20 @@ fn a_context_that_is_cancelled_otherwise_wants_no_signal_any_more() {
     thread::sleep(DEADLINE);
 }
 
+#[test]
+fn the_values_of_a_context_go_with_its_last_user() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        return child_passes("the_values_of_a_context_go_with_its_last_user", &[], "");
+    }
+    let value = std::sync::Arc::new(());
+    let parent = Context::background().with_value(value.clone());
+    let (ctx, _cancel) = signal::context(&parent, [Signal::Usr1]);
+    assert!(ctx.value::<std::sync::Arc<()>>().is_some());
+    drop((parent, ctx));
+    assert_eq!(std::sync::Arc::strong_count(&value), 1);
+}
+
 /// Mirrors Go's `TestNotifyContextNotifications`.
 #[test]
 fn two_contexts_are_cancelled_by_one_signal() {

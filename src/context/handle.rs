@@ -331,6 +331,11 @@ impl Context {
         self.scope.as_ref()?.cause()
     }
 
+    #[cfg(feature = "signal")]
+    pub(crate) fn without_values(&self) -> Context {
+        Context { scope: self.scope.clone(), values: None }
+    }
+
     /// When the context will be done at the latest, if it has a deadline: its own or an earlier one
     /// above it.
     ///

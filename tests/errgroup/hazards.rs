@@ -263,3 +263,22 @@ fn a_large_future_is_started_and_is_reported_at_the_callers_line() {
     assert!(text.contains("tests/errgroup/hazards.rs"), "{text}");
     assert!(!text.contains("src/errgroup.rs"), "{text}");
 }
+
+#[test]
+fn an_error_whose_text_panics_is_returned_all_the_same() {
+    #[derive(Debug)]
+    struct Silent;
+    impl std::fmt::Display for Silent {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no text");
+        }
+    }
+    let _watchdog = watchdog();
+    let in_main = async {
+        let (group, context) = Group::<Silent>::with_context(&Context::background());
+        group.go(async { Err(Silent) }).await;
+        assert!(group.wait().await.is_err());
+        assert_eq!(context.err(), Some(ContextError::Cancelled));
+    };
+    Builder::new().unhandled_panic(UnhandledPanic::Ignore).block_on(in_main).unwrap();
+}

@@ -138,6 +138,9 @@ impl Shard {
         let mut tasks = lock(&self.tasks);
         let result = change(&mut tasks);
         self.len.store(tasks.len(), Ordering::Relaxed);
+        if tasks.is_empty() && tasks.capacity() > KEPT_CAPACITY {
+            *tasks = VecDeque::new();
+        }
         result
     }
 }
@@ -146,9 +149,6 @@ fn take_share(tasks: &mut VecDeque<RawTask>, room: usize, sharers: usize) -> Opt
     let first = tasks.pop_front()?;
     let share = (tasks.len() / sharers).min(room);
     let rest = tasks.drain(..share).collect();
-    if tasks.is_empty() && tasks.capacity() > KEPT_CAPACITY {
-        *tasks = VecDeque::new();
-    }
     Some(Taken { first, rest })
 }
 

@@ -113,9 +113,9 @@ impl<const N: usize> Ring<N> {
         self.cell(head.wrapping_add(ahead)).load(Ordering::Relaxed)
     }
 
-    /// Owner: takes everything.
+    /// Takes everything, but no more than the ring holds: its owner may push meanwhile.
     pub(crate) fn drain(&self) -> Vec<RawTask> {
-        std::iter::from_fn(|| self.pop()).collect()
+        std::iter::from_fn(|| self.pop()).take(N).collect()
     }
 
     /// Thief: moves the older half of this ring, rounded up, to the back of `own`, which the caller

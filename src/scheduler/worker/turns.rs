@@ -13,7 +13,7 @@
 //!
 //! 1. What threads have pushed to the injector.
 //! 2. What rings held. Behind polls that count as stuck, all local tasks end up there.
-//! 3. One task of its own queue.
+//! 3. Its own queue: one task, or as many as it ran before the next look.
 //!
 //! In the first two it takes one task after another, for up to a millisecond, and at most 61. So
 //! however short they are, they have as long a turn as a long poll.
@@ -23,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::clock;
@@ -44,6 +45,8 @@ pub(crate) struct Turns {
     interval: u32,
     part: Part,
     turn: Option<Turn>,
+    /// The own queue has had its next part already, between two checks.
+    own_had_polls: bool,
 }
 
 /// What comes next on a worker with long polls.
@@ -67,7 +70,7 @@ struct Turn {
 
 impl Turns {
     pub(crate) fn new() -> Self {
-        Turns { polls_left: 1, interval: 1, part: Part::Pushed, turn: None }
+        Turns { polls_left: 1, interval: 1, part: Part::Pushed, turn: None, own_had_polls: false }
     }
 
     /// Counts a poll. Returns whether the worker must look at the timers and the injector first.
@@ -80,8 +83,9 @@ impl Turns {
     /// Makes a check due before the next poll. `yielded_to_none` says that the last one was that of
     /// a task which yielded, and is alone in the worker's queue. It must not run again at once.
     pub(crate) fn check_soon(&mut self, yielded_to_none: bool) {
-        if self.turn.take().is_some() {
-            self.part = self.part.next();
+        match &mut self.turn {
+            Some(turn) => turn.interval = 1,
+            None => self.note_own_polls(self.interval - self.polls_left),
         }
         if yielded_to_none && self.part == Part::Own {
             self.part = Part::Pushed;
@@ -91,12 +95,15 @@ impl Turns {
 
     /// Plans the next check.
     pub(crate) fn begin_check(&mut self) {
-        if self.part == Part::Own && self.interval > 1 {
-            // Its own queue has had polls since the last check.
-            self.part = Part::Pushed;
-        }
+        self.note_own_polls(self.interval - 1);
         self.interval = (2 * self.interval).min(INTERVAL);
         self.polls_left = self.interval;
+    }
+
+    /// The own queue had so many polls since the last check. Before a turn of what threads have
+    /// pushed they belong to its last part, otherwise to its next one.
+    fn note_own_polls(&mut self, polls: u32) {
+        self.own_had_polls |= polls > 0 && self.part != Part::Pushed;
     }
 
     /// Whether the worker takes single tasks in turn, rather than batches.
@@ -116,7 +123,7 @@ impl Turns {
         for _ in 0..=3 {
             if self.part == Part::Own {
                 self.part = Part::Pushed;
-                if own_queue_has_tasks() {
+                if !mem::take(&mut self.own_had_polls) && own_queue_has_tasks() {
                     return None;
                 }
             } else if let Some(task) = self.next_of_turn(injector) {
@@ -134,13 +141,20 @@ impl Turns {
         injector: &Injector<SHARDS>,
     ) -> Option<RawTask> {
         let now = clock::now();
+        if self.turn.as_ref().is_some_and(|turn| now >= turn.ends) {
+            self.end_turn();
+            return None;
+        }
         let task = match self.part {
-            _ if self.turn.as_ref().is_some_and(|turn| now >= turn.ends) => None,
             Part::Pushed => injector.take_pushed(),
             Part::FromRings => injector.take_from_rings(),
             Part::Own => None,
         };
         if task.is_none() {
+            // All of them in less than a turn: polls may be short.
+            if let Some(turn) = &mut self.turn {
+                turn.interval = (2 * turn.interval).min(INTERVAL);
+            }
             self.end_turn();
             return None;
         }

@@ -93,3 +93,52 @@ fn one_that_has_yielded_to_nobody_does_not_have_the_turn_of_its_queue() {
     turns.check_soon(true);
     assert_eq!(turns.next(&injector, || true), Some(2));
 }
+
+/// A turn of short tasks ends before a millisecond is over, and the worker goes on with its own queue.
+#[test]
+fn a_turn_that_is_short_does_not_give_the_own_queue_two_long_polls() {
+    let many: Vec<_> = (1..=1000).collect();
+    for from_ring in [&[][..], &many[..]] {
+        let injector = injector(&many, from_ring);
+        let mut turns = Turns::new();
+        let (mut own_polls, mut others) = (0, 0);
+        for _ in 0..600 {
+            let is_due = turns.is_check_due();
+            let task = if is_due {
+                turns.begin_check();
+                turns.next(&injector, || true)
+            } else {
+                None
+            };
+            match task {
+                Some(_) => (own_polls, others) = (0, others + 1),
+                None => {
+                    own_polls += 1;
+                    // The monitor asks after each of its long polls.
+                    turns.check_soon(false);
+                }
+            }
+            assert!(own_polls <= 1, "after {others} others");
+        }
+        assert!(others > 500, "{others}");
+    }
+}
+
+#[test]
+fn a_worker_that_lives_from_what_threads_push_takes_batches_after_a_while() {
+    let injector = Injector::<2>::new();
+    let mut turns = Turns::new();
+    for _ in 0..100 {
+        injector.push(1);
+        if turns.is_check_due() {
+            turns.begin_check();
+        }
+        if !turns.are_taken() {
+            return;
+        }
+        assert_eq!(turns.next(&injector, || false), Some(1));
+        // It searches, and sleeps.
+        assert_eq!(turns.next(&injector, || false), None);
+    }
+    panic!("it takes single tasks for ever");
+}
