@@ -29,9 +29,10 @@
 //!
 //! - Receivers belong to no runtime: several runtimes and plain threads may each have theirs, and each
 //!   gets each signal that it asked for.
-//! - The system merges signals of one kind that come faster than they are read. In addition, a
-//!   receiver holds 64 that nobody has taken; while it is full, it misses further ones. (Go leaves the size
-//!   to the caller.) A receiver that is not read holds up no other.
+//! - The system merges signals of one kind that come faster than it can bring them. A receiver that
+//!   has 64 which nobody has taken merges those of a kind that is among them; so it misses no kind.
+//!   (In Go a channel that is full misses signals of any kind.) A receiver that is not read holds up no
+//!   other.
 //! - One thread of the process, `gorun-signal`, brings them. The first call of this module starts it.
 //! - A receiver gets a signal also if the process ignored it before, as `SIGHUP` under `nohup`. Once the
 //!   last receiver is dropped, it is ignored again on Linux; elsewhere its default action happens.
@@ -47,13 +48,14 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::chan::channel;
-use crate::chan::error::TrySendError;
 use crate::chan::receiver::Receiver;
 use crate::chan::sender::Sender;
 use crate::context::{CancelGuard, Context};
@@ -66,8 +68,11 @@ use windows as system;
 
 pub use kind::Signal;
 
-/// How many signals wait in a receiver.
-const CAPACITY: usize = 64;
+/// From so many signals in a receiver on, those of one kind are merged.
+const MANY: usize = 64;
+
+/// Beyond that there is room for one of each kind.
+const CAPACITY: usize = MANY + system::KINDS;
 
 static STATE: Mutex<State> = Mutex::new(State {
     source: None,
@@ -93,16 +98,43 @@ struct Listener {
 
 /// What a signal does.
 enum Target {
-    Receiver(Sender<Signal>),
+    Receiver(Inbox),
     /// It cancels the context, by the guard.
     Context(Context, CancelGuard),
+}
+
+/// The sending half of a receiver.
+struct Inbox {
+    sender: Sender<Signal>,
+    /// What was sent last. Only the thread that brings signals uses it.
+    sent: Mutex<VecDeque<Signal>>,
+}
+
+impl Inbox {
+    /// Returns whether somebody receives.
+    fn put(&self, signal: Signal) -> bool {
+        let mut sent = mem::take(&mut *lock(&self.sent));
+        // What has not been taken is what was sent last.
+        let waiting = self.sender.len();
+        sent.drain(..sent.len().saturating_sub(waiting));
+        let is_merged = waiting >= MANY && sent.contains(&signal);
+        let is_open = if is_merged {
+            !self.sender.is_closed()
+        } else {
+            sent.push_back(signal);
+            // Without the lock: it calls wakers. There is room.
+            self.sender.try_send(signal).is_ok()
+        };
+        *lock(&self.sent) = sent;
+        is_open
+    }
 }
 
 impl Listener {
     /// Whether it still wants signals.
     fn is_listening(&self) -> bool {
         match &self.target {
-            Target::Receiver(sender) => !sender.is_closed(),
+            Target::Receiver(inbox) => !inbox.sender.is_closed(),
             Target::Context(context, _) => !context.is_done(),
         }
     }
@@ -110,10 +142,7 @@ impl Listener {
     /// Returns whether the signal has reached somebody. It calls wakers.
     fn tell(&self, signal: Signal) -> bool {
         match &self.target {
-            // A full receiver has been reached before.
-            Target::Receiver(sender) => {
-                !matches!(sender.try_send(signal), Err(TrySendError::Closed(_)))
-            }
+            Target::Receiver(inbox) => inbox.put(signal),
             Target::Context(context, guard) => {
                 let is_first = !context.is_done();
                 guard.cancel_with_cause(format!("{signal} signal received"));
@@ -150,7 +179,7 @@ impl Listener {
 #[track_caller]
 pub fn notify(signals: impl IntoIterator<Item = Signal>) -> Receiver<Signal> {
     let (sender, receiver) = channel(CAPACITY);
-    listen(signals, Target::Receiver(sender));
+    listen(signals, Target::Receiver(Inbox { sender, sent: Mutex::default() }));
     receiver
 }
 

@@ -48,6 +48,8 @@ pub(super) fn is_ignored(signal: Signal) -> bool {
     mask >> (number(signal) - 1) & 1 == 1
 }
 
+pub(super) const KINDS: usize = ALL.len();
+
 const ALL: [Signal; 11] = [
     Signal::Hup,
     Signal::Int,

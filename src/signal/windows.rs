@@ -10,6 +10,8 @@ use crate::signal::kind::Signal;
 /// What the system ends a program with that does not handle Ctrl-C (`STATUS_CONTROL_C_EXIT`).
 const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
 
+pub(super) const KINDS: usize = 1;
+
 pub(super) struct Source(());
 
 impl Source {

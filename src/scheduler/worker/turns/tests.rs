@@ -84,14 +84,13 @@ fn a_turn_is_over_after_a_task_that_takes_long() {
 
 #[test]
 fn one_that_has_yielded_to_nobody_does_not_have_the_turn_of_its_queue() {
-    let injector = injector(&[1, 2], &[]);
-    let mut turns = Turns::new();
-    assert_eq!(turns.next(&injector, || true), Some(1));
-    turns.check_soon(false);
-    assert_eq!(turns.next(&injector, || true), None);
-    turns.part = Part::Own;
-    turns.check_soon(true);
-    assert_eq!(turns.next(&injector, || true), Some(2));
+    for (yielded_to_none, expected) in [(false, None), (true, Some(1))] {
+        let injector = injector(&[1], &[]);
+        let mut turns = Turns::new();
+        turns.part = Part::Own;
+        turns.check_soon(yielded_to_none);
+        assert_eq!(turns.next(&injector, || true), expected);
+    }
 }
 
 /// A turn of short tasks ends before a millisecond is over, and the worker goes on with its own queue.
