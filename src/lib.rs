@@ -1,6 +1,7 @@
 // The first definition of a link counts: in rustdoc, the README's links lead to the pages here.
 //! [from Go]: _docs::from_go
 //! [from tokio]: _docs::from_tokio
+//! [programs]: _docs::programs
 //! [Semantics]: _docs::semantics
 //! [Reliability]: _docs::reliability
 //! [Design]: _docs::design
@@ -104,6 +105,7 @@ macro_rules! page {
         #[doc = "[design.md]: crate::_docs::design\n[unsafe code]: crate::_docs::design#unsafe-code\n"]
         #[doc = "[miri]: crate::_docs::reliability#miri\n[scale]: crate::_docs::benchmarks#scale\n"]
         #[doc = "[benchmarks.md]: crate::_docs::benchmarks\n[chart]: #chart\n"]
+        #[doc = "[programs.md]: crate::_docs::programs\n"]
         #[doc = include_str!($file)]
         pub mod $name {}
     };
@@ -114,6 +116,7 @@ macro_rules! page {
 pub mod _docs {
     page!(from_go, "../docs/from_go.md");
     page!(from_tokio, "../docs/from_tokio.md");
+    page!(programs, "../docs/programs.md");
     page!(semantics, "../docs/semantics.md");
     page!(design, "../docs/design.md");
     page!(reliability, "../docs/reliability.md");
