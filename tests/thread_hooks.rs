@@ -255,17 +255,3 @@ fn a_start_that_does_not_end_holds_up_neither_main_nor_other_workers_nor_exit() 
         .unwrap();
     release.store(true, SeqCst);
 }
-
-#[test]
-fn a_start_that_waits_for_a_goroutine_it_has_spawned_does_not_wait_for_ever() {
-    let _watchdog = watchdog();
-    for workers in WORKERS {
-        let wait = || {
-            let (tell, told) = std::sync::mpsc::channel();
-            spawn(async move { tell.send(()).unwrap() }).detach();
-            told.recv().unwrap();
-        };
-        let builder = Builder::new().worker_threads(workers).on_thread_start(wait);
-        builder.block_on(async { spawn(async {}).await.unwrap() }).unwrap();
-    }
-}

@@ -14,7 +14,7 @@ impl Builder {
     /// The threads are the workers, those that stand in for blocked ones, and those that help at exit;
     /// main's own thread and the monitor's are not among them. The thread runs no goroutine until `f`
     /// returns. Main and other threads do not wait for it, so goroutines may run elsewhere before. A
-    /// goroutine that `f` spawns runs.
+    /// goroutine that `f` spawns runs, but `f` must not wait for it: perhaps each thread is in `f`.
     ///
     /// # Panics
     ///

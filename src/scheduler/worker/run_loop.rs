@@ -42,13 +42,7 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     let call = |hook: &Option<ThreadHook>| {
         hook.iter().for_each(|hook| hook.call(&context.scheduler.main));
     };
-    if hooks.start.is_some() {
-        // The monitor sees this as a poll: it may block.
-        let worker = context.worker().expect("it is a worker's");
-        worker.begin_call();
-        context.enter(|| call(&hooks.start));
-        worker.end_poll();
-    }
+    context.enter(|| call(&hooks.start));
     let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| RunLoop::new(&context).run())));
     if ran.is_err() {
         // All user code runs under a `catch_unwind` inside. So this is a defect of gorun, and the
