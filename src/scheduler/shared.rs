@@ -173,7 +173,7 @@ impl Scheduler {
         match worker.ring.push(task) {
             Ok(1) => self.idle.ensure_monitor_awake(),
             Ok(_) => self.idle.notify(),
-            Err(overflow) => self.inject_from_ring(overflow),
+            Err(overflow) => self.inject_overflow(overflow),
         }
     }
 
@@ -183,17 +183,18 @@ impl Scheduler {
         self.idle.notify();
     }
 
-    /// Gives others what a worker's queue held.
-    fn inject_from_ring(&self, batch: Vec<RawTask>) {
-        if !batch.is_empty() {
-            self.injector.push_from_ring(batch);
-            self.idle.notify();
-        }
+    fn inject_overflow(&self, overflow: Vec<RawTask>) {
+        self.injector.push_batch(overflow);
+        self.idle.notify();
     }
 
     /// Gives the queue of `worker` to others.
     pub(super) fn inject_queue_of(&self, worker: &Worker) {
-        self.inject_from_ring(worker.drain());
+        let drained = worker.drain();
+        if !drained.is_empty() {
+            self.injector.push_from_ring(drained);
+            self.idle.notify();
+        }
     }
 
     // What workers take.

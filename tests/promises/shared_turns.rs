@@ -103,20 +103,6 @@ fn goroutines_whose_polls_count_as_stuck_get_the_turns_of_one_thread() {
     });
 }
 
-/// There is no room for a batch then.
-#[test]
-fn goroutines_from_outside_run_one_by_one_beside_a_full_queue_of_short_ones() {
-    let _watchdog = watchdog();
-    let _alone = alone();
-    run(1, async {
-        let others = Hogs::start(300, Duration::from_micros(5));
-        let streams = Streams::start(4, 100, Duration::ZERO);
-        let polls = 30_000;
-        let ran = beside(&others, &streams, polls).await;
-        assert!(ran > polls / 20, "{ran} ran beside {polls} polls of the others");
-    });
-}
-
 /// The only worker, without a thread to cover for it, gives its queue away each time, and takes it
 /// back in a batch when a goroutine yields.
 #[test]

@@ -6,9 +6,10 @@
 //! pass a cache line to and fro. The tasks that one thread pushes stay in order there. Workers take
 //! whole batches, but for those with long polls, so the locks are nearly always free.
 //!
-//! What comes out of workers' rings, because they overflow or are drained behind a long poll, goes
-//! to a deque of its own. So a task that a thread has just pushed does not stand behind all that,
-//! and workers with long polls can give each of the two its turn.
+//! What is drained from a worker's ring, behind a long poll, goes to a deque of its own. So a task
+//! that a thread has just pushed does not stand behind all that, and workers with long polls can
+//! give each of the two its turn. What a ring has no room for goes to its thread's deque: with all
+//! of that in one deque, two workers that overflow were a tenth slower (`skynet`).
 //!
 //! Any thread can read without locks whether there are tasks. A thread that must not miss one takes
 //! each lock, after it has changed the word of `idle/mod.rs`: a worker that goes to sleep or ends,
@@ -78,6 +79,11 @@ impl<const SHARDS: usize> Injector<SHARDS> {
 
     pub(crate) fn push(&self, task: RawTask) {
         self.own_shard().change(|tasks| tasks.push_back(task));
+    }
+
+    /// Pushes what a worker's ring had no room for.
+    pub(crate) fn push_batch(&self, batch: Vec<RawTask>) {
+        self.own_shard().change(|tasks| tasks.extend(batch));
     }
 
     /// Pushes what a worker's ring held.

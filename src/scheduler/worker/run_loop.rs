@@ -256,10 +256,10 @@ impl<'a> RunLoop<'a> {
             self.call_foreign_due();
         }
         self.context.injects_woken.set(false);
-        match self.turns.are_taken() || self.worker.room_for_batch() == 0 {
-            true => self.task_in_turn(),
-            false => self.injected_task(),
+        if self.turns.are_taken() {
+            return self.task_in_turn();
         }
+        self.injected_task()
     }
 
     fn task_in_turn(&mut self) -> Option<RawTask> {

@@ -17,9 +17,9 @@
 //!
 //! In the first two it takes one task after another, for up to a millisecond, and at most 61. So
 //! however short they are, they have as long a turn as a long poll.
+//!
 //! It takes no batch, which would have to wait for its long polls, or move on when one of them
-//! counts as stuck. A worker with a full ring has no room for a batch either. So it begins such a
-//! turn every 61 polls: one task each time would be too little for those that wait outside.
+//! counts as stuck.
 
 #![forbid(unsafe_code)]
 
@@ -130,6 +130,9 @@ impl Turns {
                 return Some(task);
             } else {
                 self.part = self.part.next();
+                if !self.are_taken() {
+                    return None;
+                }
             }
         }
         None
@@ -140,8 +143,7 @@ impl Turns {
         &mut self,
         injector: &Injector<SHARDS>,
     ) -> Option<RawTask> {
-        let now = clock::now();
-        if self.turn.as_ref().is_some_and(|turn| now >= turn.ends) {
+        if self.turn.as_ref().is_some_and(|turn| clock::now() >= turn.ends) {
             self.end_turn();
             return None;
         }
@@ -159,7 +161,8 @@ impl Turns {
             return None;
         }
         let interval = self.interval;
-        let turn = self.turn.get_or_insert(Turn { ends: now + TURN, tasks: 0, interval });
+        let begin = || Turn { ends: clock::now() + TURN, tasks: 0, interval };
+        let turn = self.turn.get_or_insert_with(begin);
         turn.tasks += 1;
         (self.polls_left, self.interval) = (1, 1);
         if turn.tasks == INTERVAL {
