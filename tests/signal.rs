@@ -28,6 +28,14 @@ fn send_and_wait(signal: system::Signal, receiver: &Receiver<Signal>) {
     wait_until(|| receiver.len() > before);
 }
 
+/// Whoever starts the tests may ignore signals, as `nohup` does, and a child inherits that.
+fn ignore_none() {
+    for signal in [system::Signal::SIGINT, system::Signal::SIGTERM, system::Signal::SIGHUP] {
+        // SAFETY: this is no function that a signal could interrupt.
+        unsafe { system::signal(signal, system::SigHandler::SigDfl) }.unwrap();
+    }
+}
+
 /// How the test ends that a child process runs.
 fn killed_by(test: &str) -> Option<i32> {
     child(test, &[], "").status.signal()
@@ -120,6 +128,7 @@ fn a_second_interrupt_ends_the_program_once_the_first_is_received() {
     if !is_child() {
         return assert_eq!(killed_by(test), Some(system::Signal::SIGINT as i32));
     }
+    ignore_none();
     block_on(async {
         // From the call on, not from the first poll.
         let interrupt = signal::ctrl_c();
@@ -153,6 +162,7 @@ fn a_dropped_receiver_brings_the_default_action_back_for_its_signals_only() {
     if !is_child() {
         return assert_eq!(killed_by(test), Some(system::Signal::SIGTERM as i32));
     }
+    ignore_none();
     let (kept, dropped) = (signal::notify([Signal::Hup]), signal::notify([Signal::Term]));
     let clone = dropped.clone();
     drop(dropped);
@@ -316,6 +326,7 @@ fn a_signal_that_comes_while_its_receiver_goes_is_received_or_ends_the_program()
         }
         return;
     }
+    ignore_none();
     let (going, others) = (signal::notify([Signal::Int]), signal::notify([Signal::Usr1]));
     let interrupts = thread::spawn(|| raise(system::Signal::SIGINT).unwrap());
     going.close();
@@ -333,6 +344,7 @@ fn a_signal_cancels_a_context_with_its_children_and_then_ends_the_program() {
     if !is_child() {
         return assert_eq!(killed_by(test), Some(system::Signal::SIGTERM as i32));
     }
+    ignore_none();
     for workers in WORKERS {
         run(workers, async {
             let (ctx, _cancel) = signal::context(&Context::background(), [Signal::Term]);
@@ -358,6 +370,7 @@ fn a_context_that_is_cancelled_otherwise_wants_no_signal_any_more() {
     if !is_child() {
         return assert_eq!(killed_by(test), Some(system::Signal::SIGHUP as i32));
     }
+    ignore_none();
     let (parent, by_parent) = Context::background().with_cancel();
     let (ctx, _cancel) = signal::context(&parent, [Signal::Hup]);
     by_parent.cancel();
