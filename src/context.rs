@@ -1,12 +1,12 @@
 //! Contexts: cancellation, deadlines and values that a program passes down its calls.
 //!
-//! A context is passed explicitly, as the first argument: `async fn fetch(ctx: &Context, url: &str)`,
-//! or as a clone, to a goroutine. It ends with the one that it was made from, so whoever starts work
-//! can end all of it, at whatever depth.
+//! A context is passed explicitly, as the first argument:
+//! `async fn fetch(ctx: &Context, url: &str)`, or as a clone, to a goroutine. It ends with the
+//! context that it was made from. So whoever starts work can end all of it, at any depth.
 //!
-//! A context stops nothing by itself. Code that waits either awaits [`Context::done`] beside its
-//! event, in a [`select!`](crate::select!), or lets [`Context::run`] drop what it does. To stop one
-//! goroutine, [`abort`](crate::JoinHandle::abort) is enough; to limit one wait,
+//! A context stops nothing by itself. Code that waits has two ways: it awaits [`Context::done`]
+//! beside its event, in a [`select!`](crate::select!), or it lets [`Context::run`] drop what it
+//! does. To stop one goroutine, [`abort`](crate::JoinHandle::abort) is enough; to limit one wait,
 //! [`timeout`](crate::time::timeout).
 //!
 //! Go counterpart: package `context`. tokio counterpart: `CancellationToken` in `tokio-util`.

@@ -11,16 +11,16 @@ use crate::scheduler::context;
 use crate::scheduler::entered::{self, EntryId};
 
 impl Handle {
-    /// Makes this the runtime of calls on the calling thread that need one and are in none, as long as
-    /// the guard lives: [`spawn`](crate::spawn), [`go!`](crate::go!), timers,
-    /// [`Handle::current`], [`num_goroutines`](crate::num_goroutines). A free
-    /// [`block_on`](crate::block_on) then drives its future inside this runtime, as
-    /// [`Handle::block_on`] does, instead of starting one.
+    /// Enters this runtime on the calling thread, as long as the guard lives. Calls there that
+    /// need a runtime, and are inside none, use this one: [`spawn`](crate::spawn),
+    /// [`go!`](crate::go!), timers, [`Handle::current`],
+    /// [`num_goroutines`](crate::num_goroutines). A free [`block_on`](crate::block_on) then drives
+    /// its future inside this runtime, as [`Handle::block_on`] does, instead of starting one.
     ///
-    /// Guards nest: the last one that is alive counts, and they may be dropped in any order. A guard
+    /// Guards nest: the last one that is alive counts. They may be dropped in any order. A guard
     /// does not keep the runtime alive, and cannot move to another thread.
     ///
-    /// Inside a `block_on`, the runtime of that is the current one, and a guard of the same runtime
+    /// Inside a `block_on`, its runtime is the current one, and a guard of the same runtime
     /// changes nothing.
     ///
     /// Go counterpart: none; see [`Handle`]. tokio counterpart: `Handle::enter`, whose guards must be

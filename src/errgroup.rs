@@ -5,9 +5,9 @@
 //! | to | use |
 //! |---|---|
 //! | do several things, and stop at the first error | [`Group`], with a context |
-//! | have the values, as they come | [`JoinSet`](crate::JoinSet) |
+//! | have the values as they come | [`JoinSet`](crate::JoinSet) |
 //! | have the values in order | `spawn` each, keep the handles in a `Vec`, and await them one after the other |
-//! | the same with so many at a time | `buffered(n)` of a `futures` stream of handles |
+//! | the same, at most `n` at a time | `buffered(n)` of a `futures` stream of handles |
 //! | know only that all have ended | [`WaitGroup`] |
 
 #![forbid(unsafe_code)]
@@ -23,7 +23,7 @@ use crate::spawn::MAX_UNBOXED;
 use crate::sync::{OwnedPermit, Semaphore};
 use crate::wait_group::WaitGroup;
 
-/// A number of goroutines that may fail. Waiting for them gives the first error.
+/// A group of goroutines that may fail. Waiting for them gives the first error.
 ///
 /// [`with_context`](Self::with_context) makes a group with a context, which is cancelled at the first
 /// error. The goroutines are not dropped then: each is given the context, and ends as it sees fit. To
@@ -66,10 +66,10 @@ pub struct Group<E> {
     outcome: Arc<Outcome<E>>,
 }
 
-/// What becomes of the group.
+/// How the work of the group turns out.
 struct Outcome<E> {
     has_failed: AtomicBool,
-    /// Until somebody takes it.
+    /// The first error, until somebody takes it.
     first: Mutex<Option<E>>,
     context: Option<GroupContext<E>>,
 }
@@ -80,7 +80,7 @@ struct GroupContext<E> {
 }
 
 impl<E: Send + 'static> Group<E> {
-    /// A group without a context: an error stops nobody.
+    /// A group without a context: an error stops no other goroutine.
     ///
     /// # Examples
     ///
@@ -132,8 +132,8 @@ impl<E: Send + 'static> Group<E> {
         }
     }
 
-    /// From now on no more than `limit` goroutines of the group run at the same time. With a limit of
-    /// zero none can be started.
+    /// From now on, no more than `limit` goroutines of the group run at the same time. With a
+    /// limit of zero, none can start.
     ///
     /// Go counterpart: `Group.SetLimit`.
     ///
@@ -201,7 +201,7 @@ impl<E: Send + 'static> Group<E> {
     ///
     /// # Errors
     ///
-    /// The future, if as many run as may.
+    /// The future, if as many goroutines run as the limit allows.
     ///
     /// # Panics
     ///
@@ -251,7 +251,7 @@ impl<E: Send + 'static> Group<E> {
                 outcome.fail(error);
             }
         };
-        // The block has room for the future twice: as it comes, and as it is awaited.
+        // The `async` block has room for the future twice: as captured, and as awaited.
         if const { 2 * size_of::<F>() > MAX_UNBOXED } {
             self.goroutines.go_at(Box::pin(work), caller);
         } else {
@@ -267,8 +267,8 @@ impl<E: Send + 'static> Group<E> {
     ///
     /// # Errors
     ///
-    /// The first error. It is given once, and later errors are dropped: use a new group for the next
-    /// task.
+    /// The first error. Only one `wait` returns it, and the group drops later errors: use a new
+    /// group for the next task.
     ///
     /// # Examples
     ///
@@ -282,8 +282,8 @@ impl<E: Send + 'static> Group<E> {
 
 impl<E> Outcome<E> {
     fn fail(&self, error: E) {
-        // Ordering: it only chooses one. What that one does is seen by those who wait, as the goroutine is
-        // counted down after it, and by others under the lock.
+        // Ordering: this only chooses one error. Those who wait see what the chosen one does,
+        // because the goroutine is counted down after it. Others see it under the lock.
         if self.has_failed.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -291,7 +291,7 @@ impl<E> Outcome<E> {
             *lock(&self.first) = Some(error);
             return;
         };
-        // The user writes this text, so no lock is held.
+        // User code makes this text, so no lock is held.
         let text = catch_unwind(AssertUnwindSafe(|| (context.text_of)(&error)));
         *lock(&self.first) = Some(error);
         match text {
@@ -311,7 +311,7 @@ impl<E> Outcome<E> {
 }
 
 impl<E> Drop for Group<E> {
-    /// The goroutines have the rest of it.
+    /// The goroutines hold the rest of the group.
     fn drop(&mut self) {
         self.outcome.end();
     }

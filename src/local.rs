@@ -4,11 +4,11 @@
 //! key a value in each poll of it: in the future's own code, and in the functions that it calls, but
 //! nowhere else. So a goroutine that uses no key pays nothing.
 //!
-//! **Nothing is inherited.** A goroutine that is started inside a scope is outside it. Wrap it as well:
-//! `spawn(KEY.scope(KEY.get(), work()))`.
+//! **Nothing is inherited.** A goroutine that is started inside a scope runs outside it. Wrap its
+//! future as well: `spawn(KEY.scope(KEY.get(), work()))`.
 //!
-//! A value that many functions need is often better passed as an argument, where the reader sees it.
-//! Keys are for what crosses the code of others.
+//! A value that many functions need is often better passed as an argument, where the reader sees
+//! it. Keys are for values that have to pass through the code of others.
 //!
 //! Go counterpart: the values of a `context.Context`, which Go passes explicitly.
 

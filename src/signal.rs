@@ -19,23 +19,26 @@
 //!
 //! # A second Ctrl-C
 //!
-//! As long as a receiver of a signal lives, the signal goes there, and what the system would do by
-//! default (for Ctrl-C, end the program) does not happen, however often it comes. When no receiver of
-//! it is left, the default action happens again. So if a receiver is dropped once the program has
-//! begun to close, as after [`ctrl_c`], a second Ctrl-C ends it at once; if it is kept, as above
-//! until main returns, a second one waits in the receiver. A [`context`] wants signals until it is done.
+//! As long as a receiver of a signal lives, the signal goes there, however often it comes. What
+//! the system would do by default (for Ctrl-C, end the program) does not happen. When no receiver
+//! of the signal is left, the default action happens again. So if a program drops the receiver
+//! when it begins to close, as after [`ctrl_c`], a second Ctrl-C ends the program at once. If it
+//! keeps the receiver, as above until main returns, a second Ctrl-C waits there. A [`context`]
+//! takes signals until it is done.
 //!
 //! # What else to know
 //!
 //! - Receivers belong to no runtime: several runtimes and plain threads may each have theirs, and each
 //!   gets each signal that it asked for.
-//! - The system merges signals of one kind that come faster than it can bring them. A receiver that
-//!   has 64 which nobody has taken merges those of a kind that is among them; so it misses no kind.
-//!   (In Go a channel that is full misses signals of any kind.) A receiver that is not read holds up no
-//!   other.
-//! - One thread of the process, `gorun-signal`, brings them. The first call of this module starts it.
-//! - A receiver gets a signal also if the process ignored it before, as `SIGHUP` under `nohup`. Once the
-//!   last receiver is dropped, it is ignored again on Linux; elsewhere its default action happens.
+//! - The system merges signals of one kind that come faster than it can deliver them. If a
+//!   receiver holds 64 signals that nobody has taken, it merges new ones of a kind that is among
+//!   them. So it misses no kind. (In Go a channel that is full misses signals of any kind.) A
+//!   receiver that nobody reads does not delay the others.
+//! - One thread of the process, `gorun-signal`, delivers the signals. The first call of this
+//!   module starts it.
+//! - A receiver gets a signal also if the process ignored it before, as `SIGHUP` under `nohup`.
+//!   Once the last receiver is dropped, the process ignores the signal again on Linux; elsewhere
+//!   its default action happens.
 
 // Rejected: a future that polls the signal-safe flag (it needs a thread that wakes it anyhow); an
 // async reader of the pipe (it would bind signals to one runtime, and to its poller).
@@ -68,7 +71,7 @@ use windows as system;
 
 pub use kind::Signal;
 
-/// From so many signals in a receiver on, those of one kind are merged.
+/// A receiver with this many signals merges those of one kind.
 const MANY: usize = 64;
 
 /// Beyond that there is room for one of each kind.
@@ -99,14 +102,14 @@ struct Listener {
 /// What a signal does.
 enum Target {
     Receiver(Inbox),
-    /// It cancels the context, by the guard.
+    /// The signal cancels the context, through the guard.
     Context(Context, CancelGuard),
 }
 
 /// The sending half of a receiver.
 struct Inbox {
     sender: Sender<Signal>,
-    /// What was sent last. Only the thread that brings signals uses it.
+    /// What was sent last. Only the thread that delivers signals uses it.
     sent: Mutex<VecDeque<Signal>>,
 }
 
@@ -114,7 +117,7 @@ impl Inbox {
     /// Returns whether somebody receives.
     fn put(&self, signal: Signal) -> bool {
         let mut sent = mem::take(&mut *lock(&self.sent));
-        // What has not been taken is what was sent last.
+        // The signals that nobody has taken are those sent last.
         let waiting = self.sender.len();
         sent.drain(..sent.len().saturating_sub(waiting));
         let is_merged = waiting >= MANY && sent.contains(&signal);
@@ -184,11 +187,11 @@ pub fn notify(signals: impl IntoIterator<Item = Signal>) -> Receiver<Signal> {
 }
 
 /// Returns a context that the first of these signals cancels, and a guard that cancels it when
-/// dropped. It is below `parent`, and also done when that is.
+/// dropped. The context is below `parent`, and is also done when `parent` is.
 ///
-/// When the context is done, however that came, it wants no more signals: so a second Ctrl-C ends the
-/// program at once. (In Go that takes a call of `stop`.) Its [`cause`](Context::cause) then says which
-/// signal came, such as "interrupt signal received".
+/// When the context is done, for whatever reason, it takes no more signals. So a second Ctrl-C
+/// ends the program at once. (In Go that takes a call of `stop`.) Its [`cause`](Context::cause)
+/// then says which signal came, such as "interrupt signal received".
 ///
 /// Go counterpart: `signal.NotifyContext`.
 ///
@@ -224,9 +227,9 @@ pub fn context(
 
 /// Waits for Ctrl-C (`SIGINT`), beginning with this call.
 ///
-/// Afterwards, or when the future is dropped, the next Ctrl-C ends the program, unless another receiver
-/// wants it. Cancellation: a Ctrl-C that has come and was not returned is lost when the future is
-/// dropped.
+/// Afterwards, or when the future is dropped, the next Ctrl-C ends the program, unless another
+/// receiver takes it. Cancellation: dropping the future loses a Ctrl-C that has come and was not
+/// returned.
 ///
 /// Go counterpart: `signal.NotifyContext(ctx, os.Interrupt)`.
 ///
@@ -259,7 +262,7 @@ fn listen(signals: impl IntoIterator<Item = Signal>, target: Target) {
     let listener = Arc::new(Listener { signals, target });
     let mut gone = Vec::new();
     let result = lock(&STATE).add(listener, &mut gone);
-    // Without the lock: this may drop what a user has made.
+    // Without the lock: this may drop a user's values.
     drop(gone);
     if let Err(error) = result {
         panic!("the system refuses what it takes to receive signals (a pipe, a thread): {error}");
@@ -272,12 +275,12 @@ impl State {
             self.source = Some(system::Source::start(deliver)?);
         }
         gone.extend(self.take_gone());
-        // First: a signal that comes as soon as it is caught finds it.
+        // The listener comes first: a signal that comes as soon as it is caught finds it.
         self.listeners.push(listener.clone());
         listener.signals.iter().try_for_each(|&signal| self.catch(signal))
     }
 
-    /// Takes out those that want no signal any more, for the caller to drop without the lock.
+    /// Takes out those that want no more signals. The caller drops them without the lock.
     fn take_gone(&mut self) -> Vec<Arc<Listener>> {
         self.listeners.extract_if(.., |listener| !listener.is_listening()).collect()
     }
@@ -295,10 +298,10 @@ impl State {
     }
 }
 
-/// Sends `signal` to all that want it, or does what the system would do if there is none. It is
-/// called on the thread that brings signals, which must not end.
+/// Sends `signal` to all that want it. If there are none, does what the system would do. The
+/// thread that delivers signals calls this; it must not end.
 fn deliver(signal: Signal) {
-    // A cause that a user has made may be dropped here.
+    // This may drop a cause that a user has made.
     if let Err(payload) = catch_unwind(|| send_to_listeners(signal)) {
         panics::discard(payload);
     }

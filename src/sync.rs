@@ -1,21 +1,22 @@
 //! Sharing values and signals between tasks that await: locks, permits, notifications.
 //!
-//! All of these wait without blocking a thread, serve those that wait in the order in which they
-//! came, and work on any thread and any executor, also outside a runtime. Dropping a future that
-//! waits loses nothing: what it was given meanwhile, a lock or a permit, goes to the next one.
+//! All of these wait without blocking a thread, serve tasks in the order in which they came, and
+//! work on any thread and any executor, also outside a runtime. Dropping a future that waits loses
+//! nothing: what it was given meanwhile, a lock or a permit, goes to the next one.
 //!
 //! # Places in a queue
 //!
-//! A task has come when its future is first polled, not when that was made. (But a
-//! [`notify_all`](Notify::notify_all) counts from the call of `notified`.) If its poll had no budget
-//! left and gave way to others, it has come when it is polled again: tasks that are polled in between
-//! are ahead of it.
+//! A task takes its place when its future is first polled, not when the future is made. (But a
+//! [`notify_all`](Notify::notify_all) counts from the call of `notified`.) If its poll had no
+//! budget left and gave way to others, the task takes its place when it is polled again: tasks
+//! that are polled in between are ahead of it.
 //!
-//! When it is a task's turn, it *has* the lock, the permits, or the notification, although its future
-//! has not been polled again. A future that was polled once and is then left alone, in a `Vec`, or by
-//! `&mut` in a loop of `select!`s, so keeps what others wait for. This is true of `lock`, `acquire` and
-//! `notified`, and of [`OnceCell::get_or_init`] and [`singleflight`], which have the turn to make the
-//! value. Drop such a future, or go on polling it; do not await one for the same lock meanwhile:
+//! When it is a task's turn, it *has* the lock, the permits, or the notification, although its
+//! future has not been polled again. So a future that was polled once, and is then left alone,
+//! keeps what others wait for. It may lie in a `Vec`, or be polled by `&mut` in a loop of
+//! `select!`s. This is true of `lock`, `acquire` and `notified`, and of [`OnceCell::get_or_init`]
+//! and [`singleflight`], which have the turn to make the value. Drop such a future, or go on
+//! polling it; do not await one for the same lock meanwhile:
 //!
 //! ```
 //! use std::time::Duration;
@@ -48,7 +49,7 @@
 //! |---|---|
 //! | access a value alone, across awaits | [`Mutex`] |
 //! | read it together with others | [`RwLock`] |
-//! | do something at most so many times at once | [`Semaphore`] |
+//! | limit how many do something at the same time | [`Semaphore`] |
 //! | tell others that something has happened | [`Notify`]; [`Cond`], with a mutex |
 //! | wait for each other | [`Barrier`]; [`WaitGroup`](crate::WaitGroup) for the end of goroutines |
 //! | make a value once, when it is needed | [`OnceCell`] |

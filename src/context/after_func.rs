@@ -27,13 +27,14 @@ pub struct AfterFunc {
     goroutine: Option<AbortHandle>,
 }
 
-/// Whether it is decided what becomes of the function: it is called, or it is not.
+/// Whether somebody has decided if the function is called.
 struct Decided(AtomicBool);
 
 impl Decided {
-    /// Whether the caller decides it.
+    /// Returns whether this call makes the decision.
     fn take(&self) -> bool {
-        // Ordering: nothing else is passed on by this; the function went to its goroutine with the spawn.
+        // Ordering: this passes on nothing else; the function went to its goroutine with the
+        // spawn.
         !self.0.swap(true, Ordering::Relaxed)
     }
 }
@@ -43,7 +44,7 @@ impl AfterFunc {
     #[track_caller]
     pub(super) fn new<F: FnOnce() + Send + 'static>(scope: Option<&Arc<Scope>>, f: F) -> Self {
         let decided = Arc::new(Decided(AtomicBool::new(false)));
-        // No closure: `spawn` is to see the caller's line.
+        // No closure, so that `spawn` sees the caller's line.
         let Some(scope) = scope.cloned() else { return AfterFunc { decided, goroutine: None } };
         let goroutine = spawn({
             let decided = decided.clone();
@@ -57,9 +58,10 @@ impl AfterFunc {
         AfterFunc { decided, goroutine: Some(goroutine.abort_handle()) }
     }
 
-    /// Keeps the function from being called, if it has not been yet. Returns whether this call did.
+    /// Prevents the call of the function, unless it has been called. Returns whether this `stop`
+    /// did so.
     ///
-    /// It does not wait for a function that runs.
+    /// If the function is running, this does not wait for it.
     ///
     /// # Examples
     ///

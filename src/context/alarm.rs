@@ -1,8 +1,9 @@
 //! What ends a scope at its deadline: a goroutine that sleeps until then.
 //!
-//! It does not keep the scope. When the scope ends, or nobody uses it any more, the scope aborts it.
-//! If the goroutine goes before both, the runtime has ended, and nobody keeps the time any more. So
-//! the scope is cancelled then: whoever waits elsewhere must not wait for ever.
+//! It does not keep the scope alive. When the scope ends, or nobody uses it any more, the scope
+//! aborts the goroutine. If the goroutine is gone before that, the runtime has ended, and nobody
+//! keeps the time any more. Then the scope is cancelled: code that waits elsewhere must not wait
+//! for ever.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +16,7 @@ use crate::context::scope::Scope;
 use crate::spawn::spawn;
 use crate::time::sleep_until;
 
-/// Ends the scope at `deadline`; at once, if that has passed.
+/// Ends the scope at `deadline`, or at once if that has passed.
 #[track_caller]
 pub(super) fn set(scope: &Arc<Scope>, deadline: Instant, cause: Option<Cause>) {
     if scope.error().is_some() {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use crate::context::error::ContextError;
 use crate::context::scope::Scope;
 
-/// Cancels a context and all contexts made from it: in a call, or when it is dropped.
+/// Cancels a context and all contexts made from it: by a call, or when this guard is dropped.
 ///
-/// [`Context::with_cancel`](super::Context::with_cancel) and its like return it beside the context.
-/// Only who holds it can cancel that context; a function that is given a context cannot. Share it in
-/// an `Arc`.
+/// [`Context::with_cancel`](super::Context::with_cancel) and similar methods return it with the
+/// context. Only its holder can cancel that context; a function that is given a context cannot.
+/// Share the guard in an `Arc`.
 ///
 /// **A trap**: `let (ctx, _) = ..` drops the guard in the same statement, and `ctx` is done from the
 /// start. Write `let (ctx, _cancel) = ..`, which drops it at the end of the block.
@@ -34,7 +34,7 @@ use crate::context::scope::Scope;
 /// ```
 #[must_use = "the context is cancelled when this is dropped"]
 pub struct CancelGuard {
-    /// `None` when it has been detached.
+    /// `None` after `detach`.
     scope: Option<Arc<Scope>>,
 }
 
@@ -45,8 +45,9 @@ impl CancelGuard {
 
     /// Cancels the context and all below it.
     ///
-    /// When this returns, each of them is done. Those who wait for them are woken; if they are many,
-    /// by a goroutine, some at a time. If the context was done before, nothing happens.
+    /// When this returns, each of them is done. This wakes the tasks that wait for them; if there
+    /// are many, a goroutine wakes them, some at a time. If the context was done before, nothing
+    /// happens.
     ///
     /// For a tree of 100,000 contexts the call takes ten to thirty milliseconds.
     ///
@@ -68,8 +69,8 @@ impl CancelGuard {
         }
     }
 
-    /// Cancels the context, and says why. [`Context::cause`](super::Context::cause) gives `cause`
-    /// back: an error, or a text.
+    /// Cancels the context, and says why. [`Context::cause`](super::Context::cause) returns
+    /// `cause`, which is an error or a text.
     ///
     /// If the context was done before, it keeps the cause it had.
     ///

@@ -20,7 +20,7 @@ use crate::sync::wait_queue::Key;
 /// See [`Context::done`](super::Context::done).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Done<'a> {
-    /// `None`: it is never ready.
+    /// `None`: the context is never done.
     scope: Option<&'a Arc<Scope>>,
     key: Option<Key>,
 }
@@ -34,7 +34,7 @@ impl<'a> Done<'a> {
         self.scope?.error()
     }
 
-    /// Without the gate, for a future that has passed it.
+    /// Polls without the gate, for a future that has passed it.
     pub(super) fn poll_inside(&mut self, waker: &Waker) -> Poll<ContextError> {
         match self.scope {
             Some(scope) => scope.poll(&mut self.key, waker),

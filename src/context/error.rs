@@ -7,8 +7,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// What was given as the reason for a cancellation. The `?` of a function that returns a
-/// `Box<dyn Error + Send + Sync>` takes it.
+/// What was given as the reason for a cancellation. In a function that returns a
+/// `Box<dyn Error + Send + Sync>`, `?` accepts it.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
 /// Why a [`Context`](super::Context) is done.
@@ -16,7 +16,7 @@ pub type Cause = Arc<dyn Error + Send + Sync>;
 /// [`Context::cause`](super::Context::cause) may say more.
 ///
 /// As an [`io::Error`], a deadline is of the kind `TimedOut`, and a cancellation of the kind
-/// `Other`: code that meets an `Interrupted` tries again.
+/// `Other`. That is not `Interrupted`, because code that meets this kind tries again.
 ///
 /// Go counterpart: `context.Canceled` and `context.DeadlineExceeded`.
 ///

@@ -18,11 +18,11 @@ use crate::context::run::Run;
 use crate::context::scope::Scope;
 use crate::context::values::Values;
 
-/// Tells when to stop, and why; and carries values.
+/// Tells when to stop, and why. It also carries values.
 ///
-/// A context is made from another one, and first of all from [`background`](Self::background), which
-/// never ends. It is *done* when its [`CancelGuard`] cancels it, when its deadline passes, or when
-/// the one it was made from is done. It stays so.
+/// Each context is made from another one. The first one is [`background`](Self::background), which
+/// never ends. A context is *done* when its [`CancelGuard`] cancels it, when its deadline passes,
+/// or when the context that it was made from is done. Then it stays done.
 ///
 /// Clones are the same context. Any thread and any executor may use it, also outside a runtime; only
 /// a deadline needs one.
@@ -53,7 +53,7 @@ impl Context {
         Context { scope: None, values: None }
     }
 
-    /// A context that the guard cancels: in a call, or when it is dropped.
+    /// Returns a context, and a guard that cancels it: by a call, or when the guard is dropped.
     ///
     /// Go counterpart: `context.WithCancel` and `WithCancelCause`.
     ///
@@ -101,7 +101,7 @@ impl Context {
         self.until(clock::now().checked_add(limit), None)
     }
 
-    /// The same, with a [`cause`](Self::cause) for the case that the limit passes.
+    /// Like `with_timeout`, with a [`cause`](Self::cause) for the case that the limit passes.
     ///
     /// Go counterpart: `context.WithTimeoutCause`.
     ///
@@ -128,17 +128,17 @@ impl Context {
         self.until(clock::now().checked_add(limit), Some(cause.into()))
     }
 
-    /// A context that is also done at `deadline`; at once, if that has passed.
+    /// A context that is also done at `deadline`, or at once if that has passed.
     ///
-    /// A goroutine of the runtime waits for the deadline, until the context is done or nobody has it
-    /// any more. If the runtime ends first, nobody keeps the time any more, and the context is
-    /// cancelled. There is no such goroutine if this context has an earlier deadline.
+    /// A goroutine of the runtime waits for the deadline, until the context is done or nobody
+    /// holds it any more. If the runtime ends first, nobody keeps the time any more, and the
+    /// context is cancelled. There is no such goroutine if this context has an earlier deadline.
     ///
     /// Go counterpart: `context.WithDeadline`.
     ///
     /// # Panics
     ///
-    /// On a thread that belongs to no runtime, if the deadline has to be waited for.
+    /// On a thread that belongs to no runtime, if a goroutine has to wait for the deadline.
     ///
     /// # Examples
     ///
@@ -158,7 +158,7 @@ impl Context {
         self.until(Some(deadline), None)
     }
 
-    /// The same, with a [`cause`](Self::cause) for the case that the deadline passes.
+    /// Like `with_deadline`, with a [`cause`](Self::cause) for the case that the deadline passes.
     ///
     /// Go counterpart: `context.WithDeadlineCause`.
     ///
@@ -202,7 +202,7 @@ impl Context {
     /// this one is.
     ///
     /// Use a type of your own for each kind of value, such as `struct RequestId(u64)`. Pass what a
-    /// function needs as its argument, and in a context only what is of no concern to it.
+    /// function needs as an argument. Put into a context only what does not concern the function.
     ///
     /// Go counterpart: `context.WithValue`, where a key says which value is meant.
     ///
@@ -246,7 +246,7 @@ impl Context {
 
     /// The value of type `T`: the latest one, if several were given.
     ///
-    /// It is looked for in all values, one after the other.
+    /// This looks at all values, one after the other.
     ///
     /// Go counterpart: `Context.Value`.
     ///
@@ -317,10 +317,11 @@ impl Context {
         self.scope.as_ref()?.error()
     }
 
-    /// Why, in the words of whoever ended it: what was given to
+    /// Why the context is done, in the words of whoever ended it: what that code gave to
     /// [`cancel_with_cause`](CancelGuard::cancel_with_cause) or
-    /// [`with_timeout_cause`](Self::with_timeout_cause), here or above; otherwise the same as
-    /// [`err`](Self::err). `None` if the context is not done.
+    /// [`with_timeout_cause`](Self::with_timeout_cause), for this context or one above it. If no
+    /// cause was given, this returns the same as [`err`](Self::err). `None` if the context is not
+    /// done.
     ///
     /// Go counterpart: `context.Cause`.
     ///
@@ -365,7 +366,7 @@ impl Context {
     /// means that the operation has not happened; in an `async` block of several operations this
     /// holds for the last one.
     ///
-    /// **Cancellation**: dropping it drops `future`.
+    /// **Cancellation**: dropping the returned future drops `future`.
     ///
     /// Go counterpart: none: a Go function that can wait takes a context itself.
     ///
@@ -392,9 +393,9 @@ impl Context {
 
     /// Calls `f` in a goroutine of its own, when the context is done.
     ///
-    /// The goroutine is there from now on: [`num_goroutines`](crate::num_goroutines) counts it, and
-    /// the end of main drops it with `f`. It keeps the context alive. If `f` panics, the panic is
-    /// [unhandled](crate::UnhandledPanic).
+    /// The goroutine exists from this call on: [`num_goroutines`](crate::num_goroutines) counts
+    /// it, and the end of main drops it with `f`. It keeps the context alive. If `f` panics, the
+    /// panic is [unhandled](crate::UnhandledPanic).
     ///
     /// Go counterpart: `context.AfterFunc`.
     ///

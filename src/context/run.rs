@@ -64,8 +64,8 @@ impl<F: Future> Future for Run<'_, F> {
     }
 }
 
-/// Polls the future a last time, and its operations withdraw. So one that is reported as cancelled has
-/// not happened.
+/// Polls the future a last time, and its operations withdraw. So an operation that is reported as
+/// cancelled has not happened.
 fn last<F: Future>(
     future: Pin<&mut F>,
     error: ContextError,

@@ -1,25 +1,26 @@
 //! A scope: what a cancellation reaches. The scopes of a program form trees.
 //!
-//! A scope knows its parent by a strong reference, and its children by weak ones. So a child lives
+//! A scope has a strong reference to its parent, and weak ones to its children. So a child lives
 //! as long as somebody uses it, and a parent at least as long as its children. A child that ends
 //! alone, or that nobody uses any more, takes itself off its parent's list.
 //!
 //! # How a scope ends
 //!
-//! The *ending* says why. Under the scope's lock, whoever ends it sets the ending, and takes the
-//! list of children and those who wait. After that nobody joins: a new child of an ended scope has
-//! ended too, and a new wait is over. Then the same is done to each child, in a loop, and last, all
-//! who waited are woken. So no user code runs before the state of the whole tree is final.
+//! An *ending* says why a scope has ended. The thread that ends a scope takes its lock, sets the
+//! ending, and takes the list of children and the waiters. After that nobody joins: a new child of
+//! an ended scope has ended too, and a new wait is over. Then the thread does the same to each
+//! child, in a loop. Last, it wakes all who waited. So no user code runs before the state of the
+//! whole tree is final.
 //!
-//! When [`Scope::end`] returns, every scope below has ended. That has to hold even if another thread
-//! was the first one, and is at work on the tree still. So an ending has a lock that its owner holds
-//! while it marks the tree, and whoever finds a scope that has ended waits for that lock. Until then
-//! the scope stays on its parent's list. Nobody waits in a circle: who marks one tree waits only for
-//! those who mark trees inside it.
+//! When [`Scope::end`] returns, every scope below has ended. That has to hold even if another
+//! thread was the first one, and still marks the tree. So an ending has a lock, which its owner
+//! holds while it marks the tree. A thread that finds an ended scope waits for that lock. Until
+//! the tree is marked, its root stays on its parent's list. No circle of waiting threads can
+//! arise: a thread that marks one tree waits only for threads that mark trees inside it.
 //!
-//! To mark a scope takes a constant number of steps, and the caller does all of that: a hundred
-//! nanoseconds for each. Giving way on the road would let callers see a tree that has half ended.
-//! Waking, which takes ten times as long, is left to a goroutine if there are many (`wakes.rs`).
+//! Marking a scope takes a constant number of steps: a hundred nanoseconds. The caller marks all
+//! scopes: if it gave way in between, callers would see a tree that has half ended. Waking takes
+//! ten times as long, so a goroutine does that if there are many wakers (`wakes.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -37,14 +38,14 @@ use crate::primitives::{Mutex, lock};
 use crate::sync::wait_queue::{Key, WaiterState};
 use crate::sync::waitable::Waitable;
 
-/// Room for so many children is kept. More is freed when there are none.
+/// A list keeps room for this many children. It frees more room when it is empty.
 const KEPT: usize = 64;
 
 pub(super) struct Scope {
     parent: Option<Arc<Scope>>,
     /// Its place in the parent's list. Set under the parent's lock.
     place: OnceLock<usize>,
-    /// Its own, or one above it that comes earlier.
+    /// Its own deadline, or an earlier one above it.
     deadline: Option<Instant>,
     /// Set under the lock of `waiters`.
     ending: OnceLock<Arc<Ending>>,
@@ -81,7 +82,7 @@ impl Scope {
         scope
     }
 
-    /// Only now that the child is complete: it may be ended from here on.
+    /// Called only when the child is complete: from here on, others may end it.
     fn adopt(&self, child: &Arc<Scope>) {
         self.waiters.with(|inner, _| {
             // Nobody else sets these: the child is new.
@@ -156,7 +157,7 @@ impl Scope {
         for earlier in &marked.earlier {
             drop(lock(&earlier.marking));
         }
-        // Not before: whoever ends the parent must find this one, and wait.
+        // Not earlier: whoever ends the parent must find this one, and wait.
         if let (true, Some(parent)) = (is_own, &self.parent) {
             parent.lose(self);
         }
@@ -164,7 +165,7 @@ impl Scope {
         marked.finish();
     }
 
-    /// Says whether it had not ended before.
+    /// Returns whether it had not ended before.
     fn mark(&self, ending: &Arc<Ending>, marked: &mut Marked) -> bool {
         let children = self.waiters.with(|inner, _| {
             if let Some(earlier) = self.ending.get() {
@@ -200,7 +201,7 @@ impl Scope {
 }
 
 impl Drop for Scope {
-    /// One after the other: a deep tree must not become a deep stack.
+    /// Drops ancestors one after the other: a deep tree must not need a deep stack.
     fn drop(&mut self) {
         let mut last = self.detach();
         while let Some(mut scope) = last.and_then(Arc::into_inner) {
@@ -212,12 +213,12 @@ impl Drop for Scope {
 /// What leaves the tree while it is being marked.
 #[derive(Default)]
 struct Marked {
-    /// Those whose turn is yet to come.
+    /// Those still to be marked.
     scopes: Vec<Arc<Scope>>,
     wakers: Vec<Waker>,
     alarms: Vec<AbortHandle>,
-    /// Endings of scopes that had ended before. Kept, because a user's error may be dropped with the
-    /// last reference.
+    /// Endings of scopes that had ended before. Kept here, because dropping the last reference may
+    /// drop a user's error.
     earlier: Vec<Arc<Ending>>,
 }
 

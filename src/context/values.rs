@@ -30,7 +30,7 @@ impl Values {
 }
 
 impl Drop for Values {
-    /// One after the other: a long list must not become a deep stack.
+    /// Drops values one after the other: a long list must not need a deep stack.
     fn drop(&mut self) {
         let mut next = self.rest.take();
         while let Some(mut values) = next.and_then(Arc::into_inner) {

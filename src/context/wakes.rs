@@ -1,8 +1,8 @@
-//! Waking all who have waited for contexts.
+//! Waking all tasks that have waited for contexts.
 //!
-//! To wake a hundred thousand goroutines takes a tenth of a second, too long for whoever cancels. So inside
-//! a runtime a goroutine wakes them, a portion at a time. If the end of main drops it, it wakes the
-//! rest while it is dropped: they may be waiting on other threads.
+//! Waking a hundred thousand goroutines takes a tenth of a second: too long for the caller that
+//! cancels. So inside a runtime a goroutine wakes them, a portion at a time. If the end of main
+//! drops that goroutine, its destructor wakes the rest: they may be waiting on other threads.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,7 @@ use std::vec::IntoIter;
 use crate::scheduler::{context, foreign_wakers};
 use crate::spawn::{detach, yield_now};
 
-/// So many are woken at once. It takes some ten microseconds.
+/// How many are woken at once. That takes some ten microseconds.
 const PORTION: usize = 128;
 
 struct Wakes(IntoIter<Waker>);

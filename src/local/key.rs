@@ -136,7 +136,7 @@ impl<T: 'static> LocalKey<T> {
         self.with(T::clone)
     }
 
-    /// Calls `f`, in which the key has this value.
+    /// Calls `f`. The key has this value while `f` runs.
     ///
     /// # Panics
     ///
@@ -206,7 +206,7 @@ struct SwapBack<'a, T: 'static> {
 
 impl<T: 'static> Drop for SwapBack<'_, T> {
     fn drop(&mut self) {
-        // It works as it did before: each `with` that began meanwhile has ended.
+        // This succeeds as the first swap did: each `with` that began meanwhile has ended.
         let _ = self.key.swap(self.value);
     }
 }

@@ -14,7 +14,7 @@ use super::key::LocalKey;
 impl<T: 'static> LocalKey<T> {
     /// A future in which the key has this value. Its destructor sees the value, too.
     ///
-    /// The value is dropped with the future. A scope of the same key inside hides it.
+    /// The value is dropped with the future. An inner scope of the same key hides it.
     ///
     /// # Examples
     ///
@@ -42,7 +42,7 @@ pin_project! {
         // `None` when it has been dropped.
         #[pin]
         future: Option<F>,
-        // In its place while the future is polled: what the key had outside.
+        // While the future is polled, this is the key's outer value.
         value: Option<T>,
         key: &'static LocalKey<T>,
     }
@@ -55,7 +55,7 @@ pin_project! {
             let mut this = this.project();
             if this.future.is_some() {
                 let future = &mut this.future;
-                // Where the key cannot have the value, the future is dropped without it.
+                // If the key cannot have the value, the future is dropped without it.
                 let _ = this.key.swapped(this.value, || future.set(None));
             }
         }

@@ -12,18 +12,18 @@ use crate::scheduler::gate::{self, Operation};
 use crate::sync::permits::{Closed, Permits, Refused};
 use crate::sync::wait_queue::Key;
 
-/// What has permits.
+/// Something that has permits.
 pub(crate) trait Owner {
     fn permits(&self) -> &Permits;
 }
 
-/// How one gets at it: it is borrowed, or owned together with others. It stays the same.
+/// How to reach an owner: by a borrow, or by shared ownership. It always leads to the same one.
 pub(crate) trait OwnerRef: Deref<Target: Owner> {}
 
 impl<P: Owner + ?Sized> OwnerRef for &P {}
 impl<P: Owner + ?Sized> OwnerRef for Arc<P> {}
 
-/// So many permits, until it is dropped: what is in every guard.
+/// A number of permits, until this is dropped. Every guard has one of these.
 pub(crate) struct RawPermit<O: OwnerRef> {
     owner: O,
     count: usize,
@@ -43,26 +43,26 @@ impl<O: OwnerRef> RawPermit<O> {
         self.count
     }
 
-    /// Keeps so many.
+    /// Keeps `count` permits, and releases the others.
     pub(crate) fn release_all_but(&mut self, count: usize) {
         let others = self.count.checked_sub(count).expect("it has no more than it has");
         self.count = count;
         self.owner.permits().release(others);
     }
 
-    /// They are never released. Says how many they were.
+    /// Never releases the permits. Returns how many they were.
     pub(crate) fn forget(mut self) -> usize {
         std::mem::take(&mut self.count)
     }
 
-    /// Takes over those of another one, which has the same owner.
+    /// Takes over the permits of another one, which has the same owner.
     pub(crate) fn merge(&mut self, other: Self) {
         self.count += other.forget();
     }
 }
 
 impl<O: OwnerRef + Clone> RawPermit<O> {
-    /// Hands some over to another one.
+    /// Hands `count` of the permits over to another one.
     pub(crate) fn split(&mut self, count: usize) -> Option<Self> {
         self.count = self.count.checked_sub(count)?;
         Some(RawPermit { owner: self.owner.clone(), count })
@@ -78,7 +78,7 @@ impl<O: OwnerRef> Drop for RawPermit<O> {
     }
 }
 
-/// Waits for permits, and makes of them what is wanted: a permit, a guard.
+/// Waits for permits, and makes the result of them: a permit, or a guard.
 ///
 /// It is `Unpin`, and has no state that a panic of its waker could spoil, unlike an `async` block.
 pub(crate) struct Acquire<O: OwnerRef, G> {

@@ -1,4 +1,4 @@
-//! A barrier: so many tasks wait for each other.
+//! A barrier: a number of tasks wait for each other.
 
 #![forbid(unsafe_code)]
 
@@ -10,8 +10,8 @@ use crate::sync::wait_queue::WaiterState;
 use crate::sync::wait_until::wait_until;
 use crate::sync::waitable::Waitable;
 
-/// A place where tasks wait until so many of them have come. Then all go on, and the next ones can
-/// meet there.
+/// A place where tasks wait until a given number of them has arrived. Then all continue, and the
+/// next ones can meet there.
 ///
 /// Any thread and any executor may use it, also outside a runtime.
 ///
@@ -42,7 +42,7 @@ pub struct Barrier {
 }
 
 impl Barrier {
-    /// For so many tasks. With zero or one, nobody waits.
+    /// A barrier for this many tasks. With zero or one, nobody waits.
     ///
     /// # Examples
     ///
@@ -54,12 +54,12 @@ impl Barrier {
         Barrier { waiters: Waitable::new(()), size }
     }
 
-    /// Waits until so many tasks wait here, this one included. One of them is the leader: the last
-    /// one that has come.
+    /// Waits until as many tasks have arrived here as the barrier is for, this one included. One
+    /// of them is the leader: the last one that has arrived.
     ///
-    /// **Cancellation**: dropping the future takes the task back, as if it had not come, unless the
-    /// others have gone on already. A [`timeout`](crate::time::timeout) that has elapsed has taken it
-    /// back: nobody has gone on with it.
+    /// **Cancellation**: dropping the future takes the task back, as if it had not arrived, unless
+    /// the others have already gone on. A [`timeout`](crate::time::timeout) that has elapsed has
+    /// taken the task back: nobody has gone on with it.
     ///
     /// # Examples
     ///

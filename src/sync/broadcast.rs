@@ -12,11 +12,11 @@ pub use error::{RecvError, TryRecvError};
 pub use receiver::Receiver;
 pub use sender::Sender;
 
-/// Makes a channel from which each [`Receiver`] gets every value that is sent from the time on at
-/// which it was made.
+/// Makes a channel from which each [`Receiver`] gets every value that is sent after that receiver
+/// was made.
 ///
-/// The channel keeps the last `capacity` values for receivers that have not got them yet. Senders do
-/// not wait: a receiver that is further behind misses the oldest values, and is told
+/// The channel keeps the last `capacity` values for receivers that have not got them yet. Senders
+/// do not wait: a receiver that is further behind misses the oldest values, and learns
 /// [how many](RecvError::Lagged). Values are dropped when all receivers have got them.
 ///
 /// Go counterpart: none; a channel for each receiver, and a loop that sends to all. tokio

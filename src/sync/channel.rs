@@ -1,5 +1,5 @@
-//! What `broadcast` and `watch` have in common: a state that is shared by any number of senders and
-//! receivers, who are counted and learn when the other side has gone.
+//! What `broadcast` and `watch` have in common: a state that any number of senders and receivers
+//! share. Both are counted, and each side learns when the other one has gone.
 
 #![forbid(unsafe_code)]
 
@@ -37,7 +37,7 @@ impl<S> Channel<S> {
         &self.counted
     }
 
-    /// Calls `access` under the lock. It changes nothing for which somebody waits.
+    /// Calls `access` under the lock. `access` changes nothing for which somebody waits.
     pub(crate) fn access<R>(&self, access: impl FnOnce(&mut Counted<S>) -> R) -> R {
         self.counted.with(|inner, _| access(&mut inner.state))
     }
@@ -50,8 +50,8 @@ impl<S> Channel<S> {
         })
     }
 
-    /// Counts a receiver that goes, with the waiter that it may have as a stream, and calls `change`
-    /// under the same lock. What it returns, the caller drops without the lock.
+    /// Counts down for a receiver that goes, removes the waiter that it may have as a stream, and
+    /// calls `change` under the same lock. The caller drops the result without the lock.
     pub(crate) fn remove_receiver<R>(
         &self,
         stream: Option<Key>,
@@ -103,7 +103,7 @@ pub(crate) struct Opened<S> {
     pub(crate) channel: Arc<Channel<S>>,
 }
 
-/// A sender, which is counted. The last one that goes wakes all receivers.
+/// A sender, which is counted. The last one wakes all receivers when it goes.
 pub(crate) struct SenderSide<S>(Arc<Channel<S>>);
 
 impl<S> SenderSide<S> {

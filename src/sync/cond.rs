@@ -12,12 +12,12 @@ use crate::scheduler::gate::{self, Operation};
 use crate::sync::guarded::Relock;
 use crate::sync::notify::{Notified, Notify};
 
-/// Lets tasks wait until something has changed that a [`Mutex`](crate::sync::Mutex), or an
+/// Lets tasks wait for a change to something that a [`Mutex`](crate::sync::Mutex), or an
 /// [`RwLock`](crate::sync::RwLock), protects.
 ///
-/// A task that has the lock [waits](Self::wait): it joins the queue, and only then releases the lock.
-/// Whoever changes something under the lock, and notifies afterwards, is not missed. When the wait is
-/// over the task has the lock again.
+/// A task that has the lock [waits](Self::wait): it joins the queue, and only then releases the
+/// lock. So it misses no change that another task makes under the lock, and notifies afterwards.
+/// When the wait is over, the task has the lock again.
 ///
 /// A [channel](crate::channel()), [`Notify`] or [`watch`](crate::sync::watch) often reads better.
 ///
@@ -70,9 +70,9 @@ impl Cond {
     /// What the task waits for may have changed again before it has the lock: look in a loop, or use
     /// [`wait_while`](Self::wait_while).
     ///
-    /// **Cancellation**: dropping the future releases the lock, or gives up the place in its queue. A
-    /// [`notify_one`](Self::notify_one) that the task was given goes to the next one that waits, if
-    /// it has not taken the lock again.
+    /// **Cancellation**: dropping the future releases the lock, or gives up the place in its
+    /// queue. If the task was given a [`notify_one`](Self::notify_one), and has not taken the lock
+    /// again, the next waiter gets that.
     ///
     /// So a [`timeout`](crate::time::timeout) that elapses has no guard to give back: take the lock
     /// anew. What the task waits for may be there by then.
@@ -106,7 +106,8 @@ impl Cond {
         Wait { cond: self, notified, guard: Some(guard), lock, stage: Stage::Waits }
     }
 
-    /// Waits as long as `goes_on` says so, which it asks under the lock, also before the first wait.
+    /// Waits as long as `goes_on` returns `true`. Calls it under the lock, also before the first
+    /// wait.
     ///
     /// **Cancellation**: as [`wait`](Self::wait).
     ///
@@ -142,7 +143,7 @@ impl Cond {
         guard
     }
 
-    /// Lets the task go on that has waited longest. If none waits, nothing happens.
+    /// Lets the task that has waited longest continue. If none waits, nothing happens.
     ///
     /// Go counterpart: `Cond.Signal`.
     ///
@@ -153,7 +154,7 @@ impl Cond {
         self.notify.notify_one_that_waits();
     }
 
-    /// Lets all tasks go on that wait. Each takes the lock in turn.
+    /// Lets all waiting tasks continue. Each takes the lock in turn.
     ///
     /// Go counterpart: `Cond.Broadcast`.
     ///

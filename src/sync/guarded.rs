@@ -1,18 +1,18 @@
-//! A value and the permits that are needed to access it: all of them for a change, one to read. And
-//! what the guards of both locks have in common.
+//! A value and the permits that are needed to access it: all of them to change it, one to read it.
+//! And what the guards of both locks have in common.
 //!
 //! # Why it is sound
 //!
-//! - [`Guarded`] lends its value to nobody but [`Exclusive`], [`Shared`], and those who have it alone
-//!   (`get_mut`, `into_inner`).
+//! - [`Guarded`] lends its value to nobody but [`Exclusive`], [`Shared`], and code that has the
+//!   value alone (`get_mut`, `into_inner`).
 //! - An `Exclusive` has all permits and a `Shared` one. Permits are acquired and released only by the
 //!   `RawPermit` in them, none is added or forgotten, and there are as many as at the start. So an
 //!   `Exclusive` is alone, and lends its value as it is borrowed itself.
 //! - The permits are those of the value: both come from `owner().guarded()`. An owner is reached by a
 //!   reference or an `Arc`, and both `Lock`s, a mutex and a readers-writer lock, return their only
 //!   field.
-//! - Former accesses happen before later ones, since who acquires permits acquires what came before
-//!   they were released (`permits.rs`).
+//! - Earlier accesses happen before later ones, since whoever acquires permits also sees what came
+//!   before their release (`permits.rs`).
 
 #![allow(unsafe_code)]
 
@@ -163,7 +163,7 @@ pub(crate) fn acquire<O: OwnerRef, G: Guard<O>>(owner: O) -> Acquire<O, G> {
     })
 }
 
-/// A guard, if it is to be had at once.
+/// A guard, if it is available at once.
 pub(crate) fn try_acquire<O: OwnerRef, G: Guard<O>>(owner: O) -> Option<G> {
     RawPermit::try_new(owner, G::COUNT).ok().map(G::new)
 }

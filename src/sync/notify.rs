@@ -14,10 +14,10 @@ use crate::sync::waitable::{Inner, Waitable, WakeList};
 
 /// Wakes tasks that wait for something to happen.
 ///
-/// [`notify_one`](Self::notify_one) lets one task go on that waits in [`notified`](Self::notified):
-/// the one that has waited longest. If none waits, the notification is kept for the next one; no
-/// more than one is kept. [`notify_all`](Self::notify_all) lets all go on that wait, and keeps
-/// nothing.
+/// [`notify_one`](Self::notify_one) lets one of the tasks that wait in
+/// [`notified`](Self::notified) continue: the one that has waited longest. If none waits, this
+/// keeps the notification for the next one, but no more than one. [`notify_all`](Self::notify_all)
+/// lets all waiting tasks continue, and keeps nothing.
 ///
 /// Any thread and any executor may use it, also outside a runtime.
 ///
@@ -56,7 +56,7 @@ pub struct Notify {
 }
 
 pub(super) struct State {
-    /// A notification that none waited for.
+    /// A notification that no task waited for.
     has_permit: bool,
     /// How often all were notified.
     generation: usize,
@@ -76,8 +76,8 @@ impl Notify {
         Notify { waitable: Waitable::new(State { has_permit: false, generation: 0 }) }
     }
 
-    /// Lets the task go on that has waited longest, or keeps the notification for the next one that
-    /// waits.
+    /// Lets the task that has waited longest continue, or keeps the notification for the next one
+    /// that waits.
     ///
     /// # Examples
     ///
@@ -99,13 +99,13 @@ impl Notify {
         });
     }
 
-    /// Lets one go on that waits. If none does, nothing happens.
+    /// Lets one waiting task continue. If none waits, nothing happens.
     pub(super) fn notify_one_that_waits(&self) {
         self.waitable.with(|inner, wakes| _ = grant(inner, wakes));
     }
 
-    /// Lets all tasks go on that wait, and all that have called [`notified`](Self::notified)
-    /// although they have not waited yet. Keeps nothing for others.
+    /// Lets all waiting tasks continue, and all that have called [`notified`](Self::notified) and
+    /// do not wait yet. Keeps nothing for others.
     ///
     /// # Examples
     ///
@@ -128,9 +128,9 @@ impl Notify {
 
     /// Waits for a notification.
     ///
-    /// A [`notify_all`](Self::notify_all) counts from this call on, not only from the first poll. So
-    /// a task that calls this first, then looks whether it has to wait, and awaits this if so,
-    /// misses none. A [`notify_one`](Self::notify_one) counts from the first poll on, or from
+    /// A [`notify_all`](Self::notify_all) counts from this call on, not only from the first poll.
+    /// So a task misses none if it calls this first, then looks whether it has to wait, and if so
+    /// awaits this. A [`notify_one`](Self::notify_one) counts from the first poll on, or from
     /// [`Notified::enable`].
     ///
     /// **Cancellation**: dropping the future gives up its place in the queue. A

@@ -11,8 +11,8 @@ use crate::sync::permits::Permits;
 
 /// A value that is made once, by a future, when somebody first needs it.
 ///
-/// Others that need it meanwhile wait. If the one that makes it is dropped, fails or panics, the
-/// next one tries, with a future of its own.
+/// Meanwhile, others that need it wait. If the future that makes it is dropped, fails or panics,
+/// the next task tries, with a future of its own.
 ///
 /// If the value is made without an await, `std::sync::OnceLock` does the same.
 ///
@@ -36,7 +36,7 @@ use crate::sync::permits::Permits;
 /// ```
 pub struct OnceCell<T> {
     value: OnceLock<T>,
-    /// One permit: to make the value. Closed when there is one.
+    /// One permit: to make the value. Closed when there is a value.
     init_permit: Permits,
 }
 
@@ -136,11 +136,11 @@ impl<T> OnceCell<T> {
         self.value.get().expect("just set")
     }
 
-    /// The value. If there is none, `init` makes it; if somebody else is making one, it waits for
-    /// that.
+    /// The value. If there is none, `init` makes it. If somebody else is making one, this waits
+    /// for that.
     ///
-    /// **Cancellation**: dropping the future drops what `init` has begun. The next one that waits
-    /// begins anew, with its own `init`. So it is if `init` panics.
+    /// **Cancellation**: dropping the future drops what `init` has begun. The next waiter begins
+    /// anew, with its own `init`. The same happens if `init` panics.
     ///
     /// An `init` that needs the value of the same cell waits for ever.
     ///
@@ -170,8 +170,8 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// Like [`get_or_init`](Self::get_or_init), with an `init` that may fail. Then the next one that
-    /// waits tries.
+    /// Like [`get_or_init`](Self::get_or_init), with an `init` that may fail. Then the next waiter
+    /// tries.
     ///
     /// # Errors
     ///

@@ -67,7 +67,7 @@ impl<T> State<T> {
     }
 }
 
-/// Sends one value, to the [`Receiver`] that was made with it by [`channel`].
+/// Sends one value to the [`Receiver`] that [`channel`] made with it.
 ///
 /// Dropping it lets the receiver know that none comes.
 ///
@@ -84,8 +84,9 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// The value, if the receiver was dropped or [closed](Receiver::close). If it is dropped later,
-    /// before it took the value, the value is dropped with it, although this has returned `Ok`.
+    /// The value, if the receiver was dropped or [closed](Receiver::close). If the receiver is
+    /// dropped later, before it took the value, the value is dropped with it, although this has
+    /// returned `Ok`.
     ///
     /// # Examples
     ///
@@ -167,10 +168,10 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// A future: the value that the [`Sender`] sends which was made with it by [`channel`].
+/// A future: the value from the [`Sender`] that [`channel`] made with it.
 ///
-/// **Cancellation**: dropping it, or [`close`](Self::close), makes `send` fail; a value that was sent
-/// is dropped. To wait for a while only, await `&mut receiver`.
+/// **Cancellation**: dropping it, or [`close`](Self::close), makes `send` fail; a value that was
+/// sent is dropped. To wait only for a while, await `&mut receiver`.
 ///
 /// **Errors**: [`RecvError`], if the sender was dropped without sending, or the receiver closed, or
 /// the value taken already.
@@ -182,7 +183,7 @@ impl<T> fmt::Debug for Sender<T> {
 pub struct Receiver<T> {
     shared: Arc<Waitable<State<T>>>,
     key: Option<Key>,
-    /// It has got the value, or learnt that none comes: nobody waits any more.
+    /// It has received the value, or learnt that none comes: nobody waits any more.
     is_over: bool,
 }
 

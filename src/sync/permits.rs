@@ -1,5 +1,6 @@
-//! Permits, granted first come, first served: a semaphore without its handles, and what the locks are
-//! made of. A mutex is one permit. A readers-writer lock has so many that a writer can take all.
+//! Permits, granted first come, first served: a semaphore without its handles, and the basis of
+//! the locks. A mutex is one permit. A readers-writer lock has many, and a writer takes all of
+//! them.
 //!
 //! # Protocol
 //!
@@ -12,24 +13,25 @@
 //! ```
 //!
 //! QUEUED is set as long as somebody is in the queue, and changes under the lock only. While it is
-//! set, nobody takes permits without the lock, so they only become more there. So newcomers do not
-//! overtake, and one that needs many permits collects them.
+//! set, nobody takes permits without the lock, so without the lock their number only grows. So
+//! newcomers do not overtake, and permits collect for a task that needs many.
 //!
-//! No permit is overlooked: an addition either precedes the compare-exchange that sets QUEUED, which
-//! then fails, or it sees QUEUED and goes on to grant. A waiter that leaves the queue may have kept
-//! others waiting that need less. So the one that leaves grants, too, after it has released what it
-//! had been granted.
+//! No permit is overlooked: an addition either precedes the compare-exchange that sets QUEUED,
+//! which then fails, or it sees QUEUED and goes on to grant. A waiter that leaves the queue may
+//! have blocked others that need fewer. So it grants, too, after it has released what it had been
+//! granted.
 //!
-//! Who gets permits sees what came before they were released: each addition is a release, which the
-//! read-modify-writes after it continue; who takes them acquires, under the lock for others.
+//! Whoever gets permits sees what came before their release. Each addition is a release, which the
+//! read-modify-writes after it continue. Whoever takes permits acquires; for a waiter, another
+//! thread does so under the lock.
 //!
-//! The owner sees to it that there are never more than [`MAX`], those that are out included. So the
-//! word does not overflow.
+//! The owner ensures that there are never more than [`MAX`], those in use included. So the word
+//! does not overflow.
 //!
 //! Modelled in `tests/models/permits.rs`.
 //!
-//! Rejected: to collect permits for the first waiter in its place, as they come. The word then no
-//! longer says how many there are, and who leaves has to release a part.
+//! Rejected: collecting permits at the first waiter's place as they come. Then the word no longer
+//! says how many there are, and a waiter that leaves has to release a part.
 
 #![forbid(unsafe_code)]
 
@@ -43,7 +45,7 @@ const CLOSED: usize = 1;
 const QUEUED: usize = 2;
 const ONE: usize = 4;
 
-/// As many as there may be.
+/// The largest number of permits.
 pub(crate) const MAX: usize = usize::MAX / ONE;
 
 pub(crate) struct Permits {

@@ -11,15 +11,16 @@ use crate::sync::acquire::Owner;
 use crate::sync::guarded::{self, Exclusive, Guarded, Lock, Shared, guard};
 use crate::sync::permits::Permits;
 
-/// A value that several tasks may read at the same time, or one may change, also across awaits.
+/// A value that several tasks may read at the same time, or one task may change, also across
+/// awaits.
 ///
 /// For short sections without an await `std::sync::RwLock` is faster: see the
 /// [module](crate::sync).
 ///
-/// Tasks that wait are served in the order in which they came. So a writer does not starve: readers
-/// that come after it wait until it has had its turn. Hence a task that reads must not wait for
-/// another read guard of the same lock: a writer may stand between the two. Any thread and any
-/// executor may use it, also outside a runtime.
+/// Tasks that wait are served in the order in which they came. So a writer does not starve:
+/// readers that come after it wait until it has had its turn. For the same reason, a task that has
+/// a read guard must not wait for another one of the same lock: a writer may be queued between the
+/// two. Any thread and any executor may use it, also outside a runtime.
 ///
 /// **Panics**: there is no poisoning. A panic of a task that has the lock releases it; the value is
 /// then as the task left it.
@@ -329,7 +330,7 @@ pub struct OwnedRwLockReadGuard<T: ?Sized>(Shared<Arc<RwLock<T>>, T>);
 pub struct OwnedRwLockWriteGuard<T: ?Sized>(Exclusive<Arc<RwLock<T>>, T, true>);
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// Lets others read, and goes on reading itself. No writer comes in between.
+    /// Lets others read, and keeps read access itself. No writer comes in between.
     ///
     /// An associated function, so that it hides no method of the value.
     ///
@@ -350,7 +351,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
 }
 
 impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
-    /// Lets others read, and goes on reading itself. No writer comes in between.
+    /// Lets others read, and keeps read access itself. No writer comes in between.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! A semaphore: so many at a time.
+//! A semaphore: limits how many tasks do something at a time.
 
 #![forbid(unsafe_code)]
 
@@ -17,8 +17,8 @@ pub use error::{AcquireError, TryAcquireError};
 /// A number of permits, to limit how many tasks do something at the same time.
 ///
 /// A task [acquires](Self::acquire) a permit, or several, and gives it back by dropping it. Tasks
-/// that wait are served in the order in which they came, also if a later one needs fewer permits.
-/// So none starves.
+/// are served in the order in which they came, even if a later one needs fewer permits. So none
+/// starves.
 ///
 /// Any thread and any executor may use it, also outside a runtime.
 ///
@@ -52,7 +52,7 @@ pub use error::{AcquireError, TryAcquireError};
 /// ```
 pub struct Semaphore {
     permits: Permits,
-    /// How many there are, those that are out included. No more than can be counted.
+    /// How many there are, those in use included. No more than can be counted.
     total: AtomicUsize,
 }
 
@@ -67,7 +67,7 @@ impl Semaphore {
     /// The largest number of permits.
     pub const MAX_PERMITS: usize = permits::MAX;
 
-    /// A semaphore with so many permits.
+    /// A semaphore with this many permits.
     ///
     /// # Panics
     ///
@@ -111,15 +111,15 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Waits for `count` permits, and takes them all at once. While it is the first in the queue,
-    /// permits that are given back are kept for it.
+    /// Waits for `count` permits, and takes them all at once. While this is the first in the
+    /// queue, the semaphore keeps all permits that others give back, for this.
     ///
-    /// If the semaphore never has so many, it waits for ever, and so does everyone behind it.
+    /// If the semaphore never has that many, this waits for ever, and so does everyone behind it.
     ///
     /// Otherwise like [`acquire`](Self::acquire).
     ///
-    /// Go counterpart: `Weighted.Acquire`. There one that asks for more than the semaphore was made
-    /// with waits for its context only, and keeps nobody waiting.
+    /// Go counterpart: `Weighted.Acquire`. There, a task that asks for more than the semaphore was
+    /// made with only waits for its context, and does not hold up others.
     ///
     /// # Examples
     ///
@@ -289,8 +289,8 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS), those that are out included.
-    /// Their number does not change then.
+    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS), those in use included. Then
+    /// their number does not change.
     ///
     /// # Examples
     ///
@@ -319,7 +319,8 @@ impl Semaphore {
         self.permits.available()
     }
 
-    /// Gives out no more permits. All that wait get an error. Permits that are out remain valid.
+    /// From now on gives out no permits. All tasks that wait get an error. Permits in use remain
+    /// valid.
     ///
     /// # Examples
     ///
@@ -418,7 +419,7 @@ macro_rules! permit {
                 self.0.merge(other.0);
             }
 
-            /// Splits `count` of them off, if there are so many.
+            /// Splits `count` of them off, if there are that many.
             ///
             /// # Examples
             ///

@@ -14,8 +14,8 @@ use crate::sync::once_cell::OnceCell;
 /// Runs the same work once for all that want it at the same time.
 ///
 /// Of several [calls](Self::run) with equal keys, one does the work, and all get clones of its
-/// result. A call that comes when the work is done begins anew: the group is no cache, but keeps a
-/// cache that has just expired from being filled a hundred times at once.
+/// result. A call that comes when the work is done begins anew. So the group is no cache, but it
+/// prevents a hundred callers from filling, all at once, a cache that has just expired.
 ///
 /// Keys and results belong to their users: the group compares, clones and drops them without a lock.
 ///
@@ -79,8 +79,8 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
     ///
     /// If the work may fail, let its result be a `Result` whose error can be cloned: an `Arc` of it.
     ///
-    /// **Cancellation**: if the call that does the work is dropped, or panics, the next one that
-    /// waits does its own. So a caller that gives up harms no other.
+    /// **Cancellation**: if the call that does the work is dropped, or panics, the next waiting
+    /// call does its own work. So a caller that gives up harms no other.
     ///
     /// Work that itself waits for the same key waits for ever.
     ///
@@ -104,7 +104,7 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
         user.call.result.get_or_init(work).await.clone()
     }
 
-    /// Calls from now on do not share the work that is going on for this key. Those that wait for it
+    /// From now on, new calls do not share the current work for this key. Calls that wait for it
     /// still get its result.
     ///
     /// Go counterpart: `Group.Forget`.
@@ -143,8 +143,8 @@ impl<K, V> Group<K, V> {
         lock(&self.calls).get(&hash).cloned().unwrap_or_default()
     }
 
-    /// Joins the call `same`, or begins the `new` one, if all that there are were `seen`. False: it
-    /// has to look again.
+    /// Joins the call `same`, or begins the `new` one, if all calls there were `seen`. Returns
+    /// `false` if the caller has to look again.
     fn join(
         &self,
         same: Option<&Arc<Call<K, V>>>,
@@ -185,10 +185,10 @@ impl<K, V> Group<K, V> {
 
 type Calls<K, V> = HashMap<u64, Vec<Arc<Call<K, V>>>>;
 
-/// Room for calls that is kept for good.
+/// How much room for calls is kept for good.
 const KEPT: usize = 64;
 
-/// Returns what the caller drops without the lock.
+/// Returns what the caller has to drop without the lock.
 fn take_out<K, V>(calls: &mut Calls<K, V>, call: &Arc<Call<K, V>>) -> Option<Arc<Call<K, V>>> {
     let present = calls.get_mut(&call.hash)?;
     let place = present.iter().position(|other| Arc::ptr_eq(other, call))?;
@@ -203,7 +203,7 @@ fn take_out<K, V>(calls: &mut Calls<K, V>, call: &Arc<Call<K, V>>) -> Option<Arc
     Some(removed)
 }
 
-/// One that waits for a call's result. The last one that goes away takes the call along.
+/// One that waits for a call's result. The last one removes the call when it goes.
 struct User<'a, K, V> {
     group: &'a Group<K, V>,
     call: Arc<Call<K, V>>,

@@ -1,11 +1,11 @@
 //! A queue of waiters: tasks that wait for something, first come, first served.
 //!
-//! The waiters lie in a slab and are linked by their keys. So to enter at the back, to leave from the
-//! front, and to leave from the middle take a constant number of steps. A waiter that is out of the
-//! queue stays in the slab until its owner has seen why.
+//! The waiters lie in a slab and are linked by their keys. So entering at the back, leaving from
+//! the front, and leaving from the middle take a constant number of steps. A waiter that has left
+//! the queue stays in the slab until its owner has seen why.
 //!
-//! The queue calls no waker, and drops none: it stands behind the lock of a
-//! [`Waitable`](super::waitable), and gives wakers to the caller, who releases the lock first.
+//! The queue calls no waker, and drops none. The lock of a [`Waitable`](super::waitable) protects
+//! it. It gives wakers to the caller, who releases the lock first.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,7 @@ use slab::Slab;
 
 use crate::primitives::const_fn;
 
-/// A waiter. Whoever has made it with [`WaitQueue::push_back`] gives it back with
+/// A waiter. Code that makes one with [`WaitQueue::push_back`] gives it back with
 /// [`WaitQueue::remove`].
 pub(crate) type Key = usize;
 
@@ -32,7 +32,7 @@ pub(crate) enum WaiterState {
     New,
     /// It is in the queue.
     Waiting,
-    /// It was its turn: it has been granted what it waits for.
+    /// Its turn has come: it has been granted what it waits for.
     Granted,
     /// All were let go at once.
     Released,

@@ -49,7 +49,7 @@ pub(crate) fn poll_until<S, R>(
     }
     let result = waitable.withdraw(key, attempt);
     if result.is_none() {
-        // If the future is kept, it waits anew.
+        // A future that is kept waits anew.
         waker.wake_by_ref();
     }
     result.map_or(Poll::Pending, Poll::Ready)

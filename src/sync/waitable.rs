@@ -1,4 +1,4 @@
-//! Some state, and the tasks that wait for it to change: what all of [`sync`](super) is made of.
+//! Some state, and the tasks that wait for it to change: the basis of all of [`sync`](super).
 //!
 //! One lock protects the state and the queue of waiters. Nothing that belongs to a user runs under
 //! it: wakers are cloned before it is taken, and called and dropped after it has been released
@@ -13,9 +13,9 @@
 //!
 //! A waiter that was *granted* something has a permit, or a notification. If its future is dropped
 //! before it has seen that, the future passes it on. So these operations need not withdraw when a
-//! `timeout` asks for it: what was granted to an operation that is reported as late goes to the next
-//! one when the future is dropped. Waiters that were *released*, all at once, have nothing that they
-//! could pass on. Their operations withdraw (`wait_until.rs`).
+//! `timeout` asks for it: if an operation is reported as late, what it was granted goes to the
+//! next one when the future is dropped. Waiters that were *released*, all at once, have nothing to
+//! pass on. Their operations withdraw (`wait_until.rs`).
 //!
 //! Modelled in `tests/models/permits.rs`.
 
@@ -36,7 +36,7 @@ pub(crate) struct Inner<S> {
     pub(crate) queue: WaitQueue,
 }
 
-/// What an attempt has to do with.
+/// What an attempt can use.
 pub(crate) struct Attempt<'a, S> {
     pub(crate) state: &'a mut S,
     pub(crate) waiter: WaiterState,
@@ -96,7 +96,7 @@ impl<S> Inner<S> {
         if matches!(waiter, WaiterState::Granted | WaiterState::Released)
             && let Some(key) = key.take()
         {
-            // Who took it out of the queue took the waker.
+            // Whoever took it out of the queue took the waker.
             let _ = queue.remove(key);
         }
         let result = attempt(Attempt { state, waiter, will_wait, queue, wakes })?;
@@ -131,8 +131,8 @@ impl<S> Waitable<S> {
         }
     }
 
-    /// Calls `act` under the lock, and wakes those on the list afterwards. What it returns, the
-    /// caller drops without the lock.
+    /// Calls `act` under the lock, and afterwards wakes those on the list. The caller drops the
+    /// result without the lock.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Inner<S>, &mut WakeList) -> R) -> R {
         let mut wakes = WakeList::default();
         let result = act(&mut lock(&self.inner), &mut wakes);

@@ -14,9 +14,9 @@ pub use sender::Sender;
 
 /// Makes a channel that keeps the latest value only, such as a configuration or a state.
 ///
-/// Each [`Receiver`] can look at the value at any time, and wait until there is a new one. Values
-/// that are replaced before it looks are not seen; the last one always is. Looking holds no lock:
-/// the value is in an `Arc`, and stays as it was seen.
+/// Each [`Receiver`] can look at the value at any time, and wait until there is a new one. It does
+/// not see values that are replaced before it looks, but it always sees the last one. Looking
+/// holds no lock: the value is in an `Arc`, and stays as it was seen.
 ///
 /// Go counterpart: none; a `sync.Cond`, or a channel that is closed and replaced for each change.
 /// tokio counterpart: `watch`.

@@ -1,10 +1,10 @@
 //! `after_func`: a function that is called later, unless it is stopped.
 //!
-//! A goroutine waits for the time and calls the function, so a panic, the end of main, and a call that
-//! blocks are what they are in any goroutine. The *plan* says when the next call is due, and is what
-//! `stop` and `reset` change, and notify the goroutine of. Under its lock the goroutine takes the
-//! plan that is due just before it calls; so either `stop` finds the plan, and the call does not
-//! happen, or the goroutine does.
+//! A goroutine waits for the time and calls the function, so a panic, the end of main, and a call
+//! that blocks have the same effect as in any goroutine. The *plan* says when the next call is
+//! due. `stop` and `reset` change the plan, and notify the goroutine. Just before a call, the
+//! goroutine takes the due plan, under the plan's lock. So either `stop` finds the plan, and the
+//! call does not happen, or the goroutine finds it.
 
 #![forbid(unsafe_code)]
 
@@ -86,8 +86,8 @@ pub struct AfterFunc {
 }
 
 impl AfterFunc {
-    /// Calls the call off. `true` if it was still to come: then it does not. `false` if it has been
-    /// called off before, or has begun; this does not wait for its end.
+    /// Cancels the call. Returns `true` if the call was still to come: then it does not happen.
+    /// Returns `false` if it was cancelled before, or has begun; this does not wait for its end.
     ///
     /// Go counterpart: `Timer.Stop`.
     ///
@@ -106,9 +106,9 @@ impl AfterFunc {
         self.shared.change(|plan| plan.next.take().is_some())
     }
 
-    /// Plans the call for `duration` from now, whether it was still to come (`true`), or has been
-    /// called off or has happened (`false`). If a call goes on now, the next one begins after it;
-    /// in Go they run side by side.
+    /// Schedules the call for `duration` from now. Returns `true` if it was still to come, and
+    /// `false` if it was cancelled or has happened. If a call is running now, the next one begins
+    /// after it; in Go they run side by side.
     ///
     /// After the end of main nothing is called, and this returns `false`.
     ///
@@ -167,7 +167,7 @@ async fn call_when_due(caller: Caller, mut f: impl FnMut()) {
                 yield_now().await;
             }
             Turn::Wait(until) => {
-                // Whether the time has come, or the plan has changed, the next turn finds out.
+                // The next turn finds out whether the time has come or the plan has changed.
                 let _ = timeout_at(until, shared.changed.notified()).await;
             }
             Turn::Idle => shared.changed.notified().await,
@@ -196,8 +196,8 @@ fn take_turn(plan: &mut Plan) -> Turn {
     }
 }
 
-/// The goroutine's share. When it goes, because the goroutine returns, panics, or is dropped, perhaps
-/// without having run, no call is to come.
+/// The goroutine's share. It is dropped when the goroutine returns, panics, or is dropped, perhaps
+/// before it has run. Then no call is to come.
 struct Caller(Arc<Shared>);
 
 impl Drop for Caller {

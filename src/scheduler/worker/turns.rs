@@ -15,11 +15,11 @@
 //! 2. What rings held. Behind polls that count as stuck, all local tasks end up there.
 //! 3. Its own queue: one task, or as many as it ran before the next look.
 //!
-//! In the first two it takes one task after another, for up to a millisecond, and at most 61. So
-//! however short they are, they have as long a turn as a long poll.
+//! In the first two parts the worker takes one task after another, for up to a millisecond, and at
+//! most 61. So even if their polls are short, these tasks have as long a turn as a long poll.
 //!
-//! It takes no batch, which would have to wait for its long polls, or move on when one of them
-//! counts as stuck.
+//! It takes no batch: a batch would have to wait for the worker's long polls, or move on when one
+//! of them counts as stuck.
 
 #![forbid(unsafe_code)]
 
@@ -30,7 +30,7 @@ use crate::clock;
 use crate::scheduler::queues::injector::Injector;
 use crate::scheduler::queues::run_queue::RawTask;
 
-/// Every so many polls a worker looks at the timers, and at the injector first, so that its own
+/// After this many polls a worker looks at the timers, and at the injector first, so that its own
 /// queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
 /// always meet the same task there.
 const INTERVAL: u32 = 61;
@@ -45,7 +45,7 @@ pub(crate) struct Turns {
     interval: u32,
     part: Part,
     turn: Option<Turn>,
-    /// The own queue has had its next part already, between two checks.
+    /// The worker's own queue has already had its next part, between two checks.
     own_had_polls: bool,
 }
 
@@ -80,8 +80,9 @@ impl Turns {
         self.polls_left == 0
     }
 
-    /// Makes a check due before the next poll. `yielded_to_none` says that the last one was that of
-    /// a task which yielded, and is alone in the worker's queue. It must not run again at once.
+    /// Makes a check due before the next poll. `yielded_to_none` says that the last poll was that
+    /// of a task that yielded and is alone in the worker's queue. That task must not run again at
+    /// once.
     pub(crate) fn check_soon(&mut self, yielded_to_none: bool) {
         match &mut self.turn {
             Some(turn) => turn.interval = 1,
@@ -100,8 +101,9 @@ impl Turns {
         self.polls_left = self.interval;
     }
 
-    /// The own queue had so many polls since the last check. Before a turn of what threads have
-    /// pushed they belong to its last part, otherwise to its next one.
+    /// Notes how many polls the worker's own queue has had since the last check. Before a turn of
+    /// what threads have pushed, these polls belong to the queue's last part, otherwise to its
+    /// next one.
     fn note_own_polls(&mut self, polls: u32) {
         self.own_had_polls |= polls > 0 && self.part != Part::Pushed;
     }
@@ -119,7 +121,7 @@ impl Turns {
         injector: &Injector<SHARDS>,
         own_queue_has_tasks: impl Fn() -> bool,
     ) -> Option<RawTask> {
-        // Once round, from any part.
+        // One full round, from any part.
         for _ in 0..=3 {
             if self.part == Part::Own {
                 self.part = Part::Pushed;
@@ -153,7 +155,7 @@ impl Turns {
             Part::Own => None,
         };
         if task.is_none() {
-            // All of them in less than a turn: polls may be short.
+            // All of them ran in less than a turn: polls may be short.
             if let Some(turn) = &mut self.turn {
                 turn.interval = (2 * turn.interval).min(INTERVAL);
             }
@@ -166,7 +168,7 @@ impl Turns {
         turn.tasks += 1;
         (self.polls_left, self.interval) = (1, 1);
         if turn.tasks == INTERVAL {
-            // A millisecond is enough for so many: polls are short.
+            // A millisecond is enough for that many: polls are short.
             turn.interval = INTERVAL;
             self.end_turn();
             self.part = self.part.next();
