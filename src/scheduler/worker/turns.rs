@@ -12,7 +12,7 @@
 //! A worker that looks more often than every 61 polls goes round in three parts:
 //!
 //! 1. What threads have pushed to the injector.
-//! 2. What rings held. Behind polls that count as stuck, all local tasks end up there.
+//! 2. What was drained from rings. Behind polls that count as stuck, all local tasks end up there.
 //! 3. Its own queue: one task, or as many as it ran before the next look.
 //!
 //! In the first two parts the worker takes one task after another, for up to a millisecond, and at
