@@ -190,8 +190,8 @@ pub fn notify(signals: impl IntoIterator<Item = Signal>) -> Receiver<Signal> {
 /// dropped. The context is below `parent`, and is also done when `parent` is.
 ///
 /// When the context is done, for whatever reason, it takes no more signals. So a second Ctrl-C
-/// ends the program at once. (In Go that takes a call of `stop`.) Its [`cause`](Context::cause)
-/// then says which signal came, such as "interrupt signal received".
+/// ends the program at once. (In Go that takes a call of `stop`.) If a signal cancelled it, its
+/// [`cause`](Context::cause) says which, such as "interrupt signal received".
 ///
 /// Go counterpart: `signal.NotifyContext`.
 ///
@@ -260,8 +260,10 @@ fn listen(signals: impl IntoIterator<Item = Signal>, target: Target) {
         panic!("without a signal this would wait for ever; name at least one");
     }
     let listener = Arc::new(Listener { signals, target });
-    let mut gone = Vec::new();
-    let result = lock(&STATE).add(listener, &mut gone);
+    let (gone, result) = {
+        let mut state = lock(&STATE);
+        (state.take_gone(), state.add(listener))
+    };
     // Without the lock: this may drop a user's values.
     drop(gone);
     if let Err(error) = result {
@@ -270,11 +272,10 @@ fn listen(signals: impl IntoIterator<Item = Signal>, target: Target) {
 }
 
 impl State {
-    fn add(&mut self, listener: Arc<Listener>, gone: &mut Vec<Arc<Listener>>) -> io::Result<()> {
+    fn add(&mut self, listener: Arc<Listener>) -> io::Result<()> {
         if self.source.is_none() {
             self.source = Some(system::Source::start(deliver)?);
         }
-        gone.extend(self.take_gone());
         // The listener comes first: a signal that comes as soon as it is caught finds it.
         self.listeners.push(listener.clone());
         listener.signals.iter().try_for_each(|&signal| self.catch(signal))

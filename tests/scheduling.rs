@@ -741,13 +741,6 @@ fn what_is_drained_from_a_ring_goes_on_as_a_queue() {
         .unwrap();
 }
 
-fn compute_for(time: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < time {
-        spin_loop();
-    }
-}
-
 /// The same beside another goroutine that yields, so that the worker's own queue is never empty.
 #[test]
 fn two_goroutines_that_yield_do_not_keep_foreign_spawns_waiting() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 
@@ -76,6 +76,14 @@ pub(crate) fn flag() -> Arc<AtomicBool> {
 /// Keeps the thread busy.
 pub(crate) fn spin_until(stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
+        hint::spin_loop();
+    }
+}
+
+/// Keeps the thread busy, and its worker in one poll.
+pub(crate) fn compute_for(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
         hint::spin_loop();
     }
 }

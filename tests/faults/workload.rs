@@ -108,7 +108,7 @@ impl Census {
             spawn(async move {
                 while !is_over.load(Relaxed) {
                     threads.lock().unwrap().insert(thread::current().id());
-                    compute(MILLI / 10);
+                    compute_for(MILLI / 10);
                     yield_now().await;
                 }
             })
@@ -134,12 +134,5 @@ impl Census {
         for handle in self.busy {
             handle.await.unwrap();
         }
-    }
-}
-
-fn compute(time: Duration) {
-    let start = now();
-    while now() - start < time {
-        std::hint::spin_loop();
     }
 }

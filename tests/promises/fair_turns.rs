@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use gorun::time::{after, interval, now, sleep, timeout};
 use gorun::{Handle, Receiver, channel, spawn};
 
-use super::hogs::{Hogs, alone, compute};
+use super::hogs::{Hogs, alone};
 use super::{MILLI, WORKERS};
 use crate::common::*;
 
@@ -226,7 +226,7 @@ fn neither_who_is_injected_nor_who_is_local_starves_the_other() {
                         while !over.load(SeqCst) {
                             let injected = injected.clone();
                             let goroutine = handle.spawn(async move {
-                                compute(STEP);
+                                compute_for(STEP);
                                 injected.fetch_add(1, SeqCst);
                             });
                             handle.block_on(goroutine).unwrap();

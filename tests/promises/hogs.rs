@@ -5,17 +5,12 @@ use std::time::{Duration, Instant};
 
 use gorun::{spawn, yield_now};
 
+use crate::common::compute_for;
+
 /// One at a time of the tests that look how long something takes.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(crate) fn compute(step: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < step {
-        std::hint::spin_loop();
-    }
 }
 
 #[derive(Clone)]
@@ -34,7 +29,7 @@ impl Hogs {
             spawn(async move {
                 loop {
                     polls.lock().unwrap().push(Instant::now());
-                    compute(step);
+                    compute_for(step);
                     yield_now().await;
                 }
             });

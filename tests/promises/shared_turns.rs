@@ -9,7 +9,7 @@ use std::time::Duration;
 use gorun::{Builder, Handle, blocking, spawn, yield_now};
 
 use super::MILLI;
-use super::hogs::{Hogs, alone, compute};
+use super::hogs::{Hogs, alone};
 use crate::common::*;
 
 /// Threads outside that keep `at_once` goroutines each on their way. Dropping it stops them.
@@ -34,7 +34,7 @@ impl Streams {
                     begun.fetch_add(1, SeqCst);
                     let (begun, ran) = (begun.clone(), ran.clone());
                     runtime.spawn(async move {
-                        compute(step);
+                        compute_for(step);
                         ran.fetch_add(1, SeqCst);
                         begun.fetch_sub(1, SeqCst);
                     });
@@ -143,7 +143,7 @@ fn what_a_stuck_goroutine_spawns_waits_for_it_beside_busy_workers() {
             for _ in 0..2 {
                 spawn(async {
                     loop {
-                        compute(Duration::from_micros(1));
+                        compute_for(Duration::from_micros(1));
                         yield_now().await;
                     }
                 });

@@ -103,8 +103,8 @@ impl<const SHARDS: usize> Injector<SHARDS> {
     #[cold]
     pub(crate) fn take_pushed(&self) -> Option<RawTask> {
         let turn = self.turn.load(Ordering::Relaxed);
-        let pushed = self.filled_from(turn).filter(|(index, _)| *index < SHARDS);
-        pushed.into_iter().find_map(|(index, shard)| {
+        let mut pushed = self.filled_from(turn).filter(|(index, _)| *index < SHARDS);
+        pushed.find_map(|(index, shard)| {
             let task = shard.change(VecDeque::pop_front)?;
             self.turn.store((index + 1) % SHARDS, Ordering::Relaxed);
             Some(task)
