@@ -17,6 +17,7 @@
 //! |---|---|
 //! | run a program | [`block_on`], or [`Builder`] for settings; [`#[gorun::main]`](macro@main), [`#[gorun::test]`](macro@test) |
 //! | start a goroutine | [`go!`], [`spawn`] |
+//! | run a future that is not `Send` | [`spawn_local`], on main's thread; [`LocalJoinHandle`] |
 //! | wait for one, or cancel it | [`JoinHandle`], [`AbortHandle`], [`AbortOnDrop`], [`JoinError`] |
 //! | wait for many | [`JoinSet`] for their results, [`WaitGroup`] for their end |
 //! | tell goroutines to stop, by a call or at a time | [`context`] |
@@ -65,6 +66,7 @@ mod select;
 #[cfg(feature = "signal")]
 pub mod signal;
 mod spawn;
+mod spawn_local;
 pub mod sync;
 pub mod time;
 mod wait_group;
@@ -94,6 +96,7 @@ pub use scheduler::monitor::report::Blocked;
 #[doc(hidden)]
 pub use select::dispatch as __select;
 pub use spawn::{num_goroutines, spawn, yield_now};
+pub use spawn_local::{LocalJoinHandle, spawn_local};
 pub use wait_group::{Wait, WaitGroup};
 
 /// A page of the project's documents, with links that also work in rustdoc.

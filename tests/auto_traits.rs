@@ -18,8 +18,8 @@ use gorun::sync::{
 use gorun::time::{AfterFunc as LaterCall, Interval, MissedTickBehavior, Sleep};
 use gorun::{
     AbortHandle, AbortOnDrop, Builder, EnterGuard, Handle, JoinError, JoinHandle, JoinSet,
-    Receiver, RecvTimeoutError, SendTimeoutError, Sender, UnhandledPanic, Wait, WaitGroup,
-    yield_now,
+    LocalJoinHandle, Receiver, RecvTimeoutError, SendTimeoutError, Sender, UnhandledPanic, Wait,
+    WaitGroup, yield_now,
 };
 
 /// Compiles if the type has all the traits.
@@ -69,6 +69,9 @@ is_not!(JoinHandle<Rc<u32>>: Send);
 is_not!(JoinHandle<*const u32>: Send);
 is_not!(JoinHandle<Guard>: Send);
 is_not!(JoinHandle<u32>: Clone);
+is!(LocalJoinHandle<u32>: Unpin + Future + std::fmt::Debug);
+is_not!(LocalJoinHandle<u32>: Send);
+is_not!(LocalJoinHandle<u32>: Sync);
 is!(AbortOnDrop<u32>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Future + std::fmt::Debug);
 is_not!(AbortOnDrop<Rc<u32>>: Send);
 is_not!(AbortOnDrop<u32>: Clone);

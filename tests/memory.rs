@@ -10,8 +10,10 @@ mod common;
 mod contexts;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
@@ -21,7 +23,9 @@ use std::time::{Duration, Instant};
 use futures::channel::oneshot;
 use futures::future::join_all;
 use gorun::time::{after, sleep, tick};
-use gorun::{Handle, JoinHandle, JoinSet, Receiver, channel, select, spawn, yield_now};
+use gorun::{
+    Handle, JoinHandle, JoinSet, Receiver, channel, select, spawn, spawn_local, yield_now,
+};
 
 use common::*;
 
@@ -178,6 +182,23 @@ fn nothing_is_left_of_a_runtime_whose_goroutines_were_awaited_at_once() {
                 });
                 gorun::blocking(|| outside.join().unwrap());
             });
+        });
+        assert_nothing_left("of local futures, whose wakers are used later", |n| {
+            let wakers = run(workers, async {
+                let wakers = Rc::new(RefCell::new(Vec::new()));
+                for _ in 0..n {
+                    let wakers = wakers.clone();
+                    let keeps_its_waker = poll_fn(move |cx| {
+                        wakers.borrow_mut().push(cx.waker().clone());
+                        Poll::<()>::Pending
+                    });
+                    spawn_local(keeps_its_waker).detach();
+                }
+                yield_now().await;
+                wakers.take()
+            });
+            assert_eq!(wakers.len(), n);
+            wakers.into_iter().for_each(Waker::wake);
         });
         assert_nothing_left("by main, which gives up", |n| {
             run(workers, async {

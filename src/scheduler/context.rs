@@ -18,6 +18,7 @@ use crate::scheduler::budget::Budget;
 use crate::scheduler::goroutine::meta::Meta;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::main::driver::Driver;
+use crate::scheduler::main::local_futures::LocalFutures;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
@@ -73,8 +74,8 @@ impl WakerId {
 pub(crate) enum Role {
     /// Runs goroutines.
     Worker(Arc<Worker>),
-    /// Drives the main future.
-    Main,
+    /// Drives the main future, and those that main has spawned on its own thread.
+    Main(LocalFutures),
     /// Drives another future, in [`Handle::block_on`](crate::Handle::block_on) on a thread that is
     /// not in this runtime.
     Guest,
@@ -104,7 +105,7 @@ impl Context {
     pub(crate) fn new(scheduler: Arc<Scheduler>, role: Role) -> Self {
         let (budget, seed) = match &role {
             Role::Worker(worker) => (worker.budget.clone(), scheduler.seed_of(worker.index)),
-            Role::Main | Role::Guest => (Arc::new(Budget::new()), fresh_seed()),
+            Role::Main(_) | Role::Guest => (Arc::new(Budget::new()), fresh_seed()),
         };
         Context {
             scheduler,
@@ -141,12 +142,20 @@ impl Context {
         f()
     }
 
+    /// The futures of `spawn_local`, if this is main's thread.
+    pub(crate) fn local_futures(&self) -> Option<&LocalFutures> {
+        match &self.role {
+            Role::Main(futures) => Some(futures),
+            Role::Worker(_) | Role::Guest => None,
+        }
+    }
+
     /// This thread's worker, if it is one.
     #[inline]
     pub(crate) fn worker(&self) -> Option<&Arc<Worker>> {
         match &self.role {
             Role::Worker(worker) => Some(worker),
-            Role::Main | Role::Guest => None,
+            Role::Main(_) | Role::Guest => None,
         }
     }
 

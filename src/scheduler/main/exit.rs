@@ -2,7 +2,8 @@
 //!
 //! # The order of exit
 //!
-//! 1. Main's future is dropped, in a live runtime.
+//! 1. Main's future is dropped, in a live runtime, and then what is left of those that it has
+//!    spawned on its own thread (`local_futures.rs`).
 //! 2. The phase becomes *closing*. A worker drops each goroutine that it takes instead of polling
 //!    it, and drops one that suspends right after that poll. Goroutines that are spawned now go the
 //!    same way, so no thread drops a future on the stack that spawned it, perhaps under a lock.
@@ -39,7 +40,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -50,9 +51,10 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::panics;
-use crate::scheduler::context::{Context, Role};
+use crate::scheduler::context::{Context, Role, WakerId};
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
+use crate::scheduler::main::local_futures::LocalFutures;
 use crate::scheduler::main::{left_behind, main_guard};
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
@@ -65,9 +67,9 @@ pub(crate) fn run_main<F: Future>(
     scheduler: &Arc<Scheduler>,
     main: F,
 ) -> thread::Result<F::Output> {
-    let context = Context::new(scheduler.clone(), Role::Main);
+    let context = Context::new(scheduler.clone(), Role::Main(LocalFutures::default()));
     let result =
-        main_guard::run_as_main(&scheduler.main, || context.enter(|| drive_main(scheduler, main)));
+        main_guard::run_as_main(&scheduler.main, || context.enter(|| drive_main(&context, main)));
     scheduler.enter_phase(Phase::Closing);
     scheduler.idle.keep_all();
     context.enter(|| scheduler.registry.close(Waker::wake));
@@ -89,11 +91,17 @@ pub(crate) fn end_unused(scheduler: &Arc<Scheduler>) {
     end_threads(scheduler, true);
 }
 
-fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<F::Output> {
+fn drive_main<F: Future>(context: &Context, main: F) -> thread::Result<F::Output> {
+    let scheduler = &context.scheduler;
+    let local_futures = context.local_futures().expect("this is main's thread");
     let mut main = pin!(Some(main));
     let polled = catch_unwind(AssertUnwindSafe(|| {
-        let main = main.as_mut().as_pin_mut().expect("main is dropped below");
-        let output = drive(main, || scheduler.main.crashed() || main_guard::must_unwind());
+        let mut main = main.as_mut().as_pin_mut().expect("main is dropped below");
+        let all = poll_fn(|cx| {
+            poll_local_futures(context, local_futures, cx.waker());
+            main.as_mut().poll(cx)
+        });
+        let output = drive(pin!(all), || scheduler.main.crashed() || main_guard::must_unwind());
         if output.is_none() && !scheduler.main.crashed() {
             // An outer main on this thread must stop.
             main_guard::unwind();
@@ -106,6 +114,7 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
     };
     let panics = scheduler.main.main_done(own);
     let dropped = catch_unwind(AssertUnwindSafe(|| main.set(None)));
+    local_futures.close();
     // In the order in which they happened: the first wins.
     let mut panics = panics.chain(dropped.err());
     let Some(first) = panics.next() else {
@@ -114,6 +123,18 @@ fn drive_main<F: Future>(scheduler: &Arc<Scheduler>, main: F) -> thread::Result<
     let unwanted = catch_unwind(AssertUnwindSafe(|| drop(output)));
     panics.chain(unwanted.err()).for_each(panics::discard);
     Err(first)
+}
+
+/// Polls those that are ready, each as if it was main.
+fn poll_local_futures(context: &Context, futures: &LocalFutures, waker: &Waker) {
+    futures.set_driver(waker);
+    futures.poll_ready(|waker, poll| {
+        let mains = context.driver_waker.replace(WakerId::of(waker));
+        context.budget.refill();
+        poll();
+        context.driver_waker.set(mains);
+    });
+    context.budget.refill();
 }
 
 /// Waits until no goroutine is alive. `false`: some still are, and do not reach their next await.

@@ -8,5 +8,6 @@ pub(crate) mod driver;
 pub(crate) mod exit;
 pub(crate) mod grace;
 pub(crate) mod left_behind;
+pub(crate) mod local_futures;
 pub(crate) mod main_guard;
 mod start;
