@@ -1,6 +1,6 @@
 //! The locks and atomics that the model-checked files use.
 //!
-//! `tests/models.rs` compiles the same files against a `sync` that has the same names, made of
+//! `tests/models/models.rs` compiles the same files against a `sync` that has the same names, made of
 //! loom's types. So the checked code and the shipped code are one text, without a `cfg` in either.
 
 #![forbid(unsafe_code)]

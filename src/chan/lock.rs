@@ -30,7 +30,7 @@
 //! - The former holder's accesses happen before the next one's: Release in `drop`, Acquire in
 //!   `try_acquire`.
 //!
-//! Modelled in `tests/models/lock.rs`.
+//! Modelled in `tests/models/lock_model.rs`.
 //!
 //! # Rejected
 //!

@@ -1,4 +1,4 @@
-//! The files of `src/chan` below the handles. Their lock has a model of its own, `models/lock.rs`.
+//! The files of `src/chan` below the handles. Their lock has a model of its own, `models/lock_model.rs`.
 
 #[path = "../../src/chan/claim.rs"]
 pub(crate) mod claim;

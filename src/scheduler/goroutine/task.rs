@@ -35,7 +35,7 @@
 //!    keeps that until the push and the notification are over. A thread inside the runtime has one
 //!    already.
 //!
-//! Modelled in `tests/models.rs`.
+//! Modelled in `tests/models/models.rs`.
 //!
 //! Rejected:
 //!

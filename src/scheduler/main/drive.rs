@@ -73,8 +73,8 @@ struct Driving {
     inside: Option<(Arc<Scheduler>, Option<Arc<Driver>>, WakerId)>,
     /// The budget left to the outer poll.
     budget: u32,
-    /// Whether the outer poll only looks. A driver waits.
-    around_looks: bool,
+    /// Whether the outer poll only probes. A driver waits.
+    outer_probes: bool,
 }
 
 impl Driving {
@@ -87,7 +87,7 @@ impl Driving {
             budget = context.budget.left();
             Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { driver, inside, budget, around_looks: gate::set_probing(false) }
+        Driving { driver, inside, budget, outer_probes: gate::set_probing(false) }
     }
 
     /// Fires the future's due timers.
@@ -124,7 +124,7 @@ impl Driving {
 
 impl Drop for Driving {
     fn drop(&mut self) {
-        gate::set_probing(self.around_looks);
+        gate::set_probing(self.outer_probes);
         let Some((scheduler, former, former_waker)) = self.inside.take() else { return };
         context::with_inside(|context| {
             let context = context.expect("it was there before");

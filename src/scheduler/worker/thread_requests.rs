@@ -27,7 +27,7 @@
 //!   started, main's thread takes when it no longer waits for the monitor. Wakers that come later
 //!   are refused, and those who bring them have them called.
 //!
-//! Modelled in `tests/models/thread_requests.rs`. `helper_threads.rs` has the threads that call
+//! Modelled in `tests/models/thread_requests_model.rs`. `helper_threads.rs` has the threads that call
 //! wakers and report refusals.
 //!
 //! # Rejected
