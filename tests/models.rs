@@ -13,9 +13,9 @@
 //!
 //! What is checked is the shipped text: the files under `src` that are named below are
 //! compiled into this crate, where `crate::primitives` is made of loom's types. Neither side has a `cfg`
-//! for it. Such a file may use, of `crate`: `primitives`, the other files named here, and the functions
-//! for which `models/scheduler.rs` has stand-ins. It has no unit tests in it, because loom's types
-//! panic outside a model.
+//! for it. Such a file may use, of `crate`: `primitives`, the other files named here, and what has stand-ins
+//! in `models/scheduler.rs`, `models/context.rs` and `models/join_handle.rs`. It has no unit tests in it,
+//! because loom's types panic outside a model.
 //!
 //! A model that cannot fail proves nothing. Each has a twin with a mistake that must be found
 //! (`should_panic`), or a comment saying which change of the source it was seen to find, with what
@@ -53,6 +53,11 @@ mod thread_requests;
 #[path = "models/chan.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod chan;
+#[path = "models/context.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod context;
+#[path = "models/join_handle.rs"]
+mod join_handle;
 #[path = "models/scheduler.rs"]
 mod scheduler;
 #[path = "models/select.rs"]
