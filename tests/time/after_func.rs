@@ -152,7 +152,7 @@ fn a_call_may_plan_the_next_one() {
         run(workers, async {
             let (tx, rx) = channel(16);
             let itself: Arc<OnceLock<Weak<AfterFunc>>> = Arc::default();
-            let call = Arc::new(after_func(MILLI, {
+            let call = Arc::new(after_func(HOUR, {
                 let itself = itself.clone();
                 let mut left = 10;
                 move || {
@@ -165,6 +165,8 @@ fn a_call_may_plan_the_next_one() {
                 }
             }));
             itself.set(Arc::downgrade(&call)).unwrap();
+            // Not before it knows itself.
+            assert!(call.reset(MILLI));
             for left in (1..=10).rev() {
                 assert_eq!(rx.recv().await, Some(left));
             }
