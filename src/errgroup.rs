@@ -15,12 +15,14 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll, ready};
 
 use crate::context::{CancelGuard, Context};
 use crate::primitives::{AtomicBool, Mutex, Ordering, lock};
 use crate::spawn::MAX_UNBOXED;
-use crate::sync::{OwnedPermit, Semaphore};
+use crate::sync::{AcquireError, OwnedPermit, Semaphore};
 use crate::wait_group::WaitGroup;
 
 /// A group of goroutines that may fail. Waiting for them gives the first error.
@@ -188,11 +190,8 @@ impl<E: Send + 'static> Group<E> {
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let (permit, caller) = (self.permits.clone().acquire_owned(), Location::caller());
-        async move {
-            let permit = permit.await.expect("the group does not close it");
-            self.start(future, permit, caller);
-        }
+        let permit = self.permits.clone().acquire_owned();
+        Go { group: self, permit, future: Some(future), caller: Location::caller() }
     }
 
     /// Starts a goroutine, if fewer than the [limit](Self::set_limit) run.
@@ -277,6 +276,37 @@ impl<E: Send + 'static> Group<E> {
         self.goroutines.wait().await;
         self.outcome.end();
         lock(&self.outcome.first).take().map_or(Ok(()), Err)
+    }
+}
+
+/// The future of [`Group::go`]. No `async` block, so that a panic in a poll outside of any runtime is at
+/// the line of the await.
+struct Go<'g, F, E, P> {
+    group: &'g Group<E>,
+    permit: P,
+    /// Until it is started.
+    future: Option<F>,
+    caller: &'static Location<'static>,
+}
+
+impl<F, E, P> Unpin for Go<'_, F, E, P> {}
+
+impl<F, E, P> Future for Go<'_, F, E, P>
+where
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Send + 'static,
+    P: Future<Output = Result<OwnedPermit, AcquireError>> + Unpin,
+{
+    type Output = ();
+
+    #[track_caller]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let permit = ready!(Pin::new(&mut this.permit).poll(cx));
+        let permit = permit.expect("the group does not close it");
+        let future = this.future.take().expect("a future is not polled after it was ready");
+        this.group.start(future, permit, this.caller);
+        Poll::Ready(())
     }
 }
 

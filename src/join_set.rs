@@ -246,6 +246,7 @@ impl<T> JoinSet<T> {
     pub fn detach_all(&mut self) {
         // Detached goroutines may still add themselves to the former completions.
         self.exits = None;
+        self.forget_waker();
         self.completions = Arc::default();
         drop(std::mem::take(&mut self.entries));
     }
@@ -258,6 +259,7 @@ impl<T> Drop for JoinSet<T> {
     /// Aborts all goroutines. Panics that were not taken are unhandled.
     fn drop(&mut self) {
         self.abort_all();
+        self.forget_waker();
     }
 }
 

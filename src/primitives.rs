@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 
 /// A constructor that can make a `static`. Under loom it cannot, as loom's types are not made so.
 macro_rules! const_fn {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files whose every test is there because Go has one.
-const MIRRORS: [&str; 8] = [
+const MIRRORS: [&str; 9] = [
     "channel::go_tests",
     "channel::power_series",
     "context::go_tests",
@@ -13,6 +13,7 @@ const MIRRORS: [&str; 8] = [
     "select::go_tests",
     "select::programs",
     "select::statements",
+    "sync::go_tests",
     "time::go_tests",
 ];
 

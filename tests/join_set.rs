@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use common::*;
 use futures::channel::oneshot;
 use futures::future::select;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use gorun::{
     Builder, Handle, JoinError, JoinSet, UnhandledPanic, num_goroutines, spawn, yield_now,
 };
@@ -1017,5 +1017,43 @@ fn a_set_has_goroutines_of_several_runtimes_and_is_filled_from_anywhere() {
             assert_eq!(error.spawned_at().file(), file!());
             assert!(error.spawned_at().line() > line);
         });
+    }
+}
+
+/// Whoever polled the set by hand left a waker there.
+#[test]
+fn a_waker_that_panics_when_its_set_goes_is_an_unhandled_panic_and_no_panic_of_the_set() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("boom");
+        }
+    }
+    let _watchdog = watchdog();
+    for how in ["dropped", "detached", "waited for by another one"] {
+        let gone = flag();
+        let program = || {
+            run(2, async {
+                let mut set = JoinSet::new();
+                set.spawn(pending::<()>());
+                let waker = Waker::from(Arc::new(Panics));
+                assert!(set.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+                // The clone that is left is the set's.
+                drop(waker);
+                match how {
+                    "dropped" => drop(set),
+                    "detached" => set.detach_all(),
+                    _ => assert!(set.join_next().now_or_never().is_none()),
+                }
+                gone.store(true, SeqCst);
+                pending::<()>().await;
+            });
+        };
+        let payload = payload_of(program);
+        assert_eq!(message(&*payload), Some("boom"), "{how}");
+        assert!(gone.load(SeqCst), "the panic came out of the set that was {how}");
     }
 }

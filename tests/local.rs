@@ -213,13 +213,14 @@ fn values_are_dropped_with_their_scope_once() {
 }
 
 #[test]
-fn a_scope_polled_after_it_has_completed_panics() {
+fn a_scope_polled_after_it_has_completed_panics_at_the_callers_line() {
     let _watchdog = watchdog();
     let mut scope = pin!(NUMBER.scope(1, async {}));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(scope.as_mut().poll(&mut cx).is_ready());
-    let again = payload_of(|| scope.as_mut().poll(&mut cx).is_ready());
-    assert!(message(&*again).unwrap().contains("after it had completed"));
+    let seen = panic_of(|| scope.as_mut().poll(&mut cx).is_ready()); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    assert!(seen.message.contains("after it had completed"), "{}", seen.message);
     assert_eq!(number(), None);
 }
 

@@ -8,6 +8,8 @@ mod channels;
 mod common;
 #[path = "memory/contexts.rs"]
 mod contexts;
+#[path = "memory/sync.rs"]
+mod sync;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;

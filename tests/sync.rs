@@ -16,6 +16,8 @@ mod cond;
 mod conservation;
 #[path = "sync/event_listener.rs"]
 mod event_listener;
+#[path = "sync/go_tests.rs"]
+mod go_tests;
 #[path = "sync/locks.rs"]
 mod locks;
 #[path = "sync/meetings.rs"]
@@ -28,6 +30,10 @@ mod once;
 mod oneshot;
 #[path = "sync/semaphore.rs"]
 mod semaphore;
+#[path = "sync/starvation.rs"]
+mod starvation;
+#[path = "sync/values.rs"]
+mod values;
 #[path = "sync/watch.rs"]
 mod watch;
 

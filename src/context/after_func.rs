@@ -39,6 +39,30 @@ impl Decided {
     }
 }
 
+/// What the goroutine has. If it is dropped, there is no call that a `stop` could prevent.
+struct Caller<F> {
+    /// Above the function, so that its destructor finds the decision.
+    decided: DecideOnDrop,
+    f: F,
+}
+
+struct DecideOnDrop(Arc<Decided>);
+
+impl<F: FnOnce()> Caller<F> {
+    fn call(self) {
+        let Caller { decided, f } = self;
+        if decided.0.take() {
+            f();
+        }
+    }
+}
+
+impl Drop for DecideOnDrop {
+    fn drop(&mut self) {
+        self.0.take();
+    }
+}
+
 impl AfterFunc {
     /// `scope` is `None` if the context is never done.
     #[track_caller]
@@ -46,14 +70,10 @@ impl AfterFunc {
         let decided = Arc::new(Decided(AtomicBool::new(false)));
         // No closure, so that `spawn` sees the caller's line.
         let Some(scope) = scope.cloned() else { return AfterFunc { decided, goroutine: None } };
-        let goroutine = spawn({
-            let decided = decided.clone();
-            async move {
-                Done::new(Some(&scope)).await;
-                if decided.take() {
-                    f();
-                }
-            }
+        let caller = Caller { decided: DecideOnDrop(decided.clone()), f };
+        let goroutine = spawn(async move {
+            Done::new(Some(&scope)).await;
+            caller.call();
         });
         AfterFunc { decided, goroutine: Some(goroutine.abort_handle()) }
     }
@@ -61,7 +81,8 @@ impl AfterFunc {
     /// Prevents the call of the function, unless it has been called. Returns whether this `stop`
     /// did so.
     ///
-    /// If the function is running, this does not wait for it.
+    /// If the function is running, this does not wait for it. After the end of main, which drops the
+    /// function, this prevents nothing, and returns `false`.
     ///
     /// # Examples
     ///

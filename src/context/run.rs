@@ -40,6 +40,7 @@ impl<'a, F> Run<'a, F> {
 impl<F: Future> Future for Run<'_, F> {
     type Output = Result<F::Output, ContextError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
         let outer = gate::enter_outer(Operation::Done, cx.waker(), *parts.has_begun);

@@ -21,11 +21,13 @@
 //! Marking a scope takes a constant number of steps: a hundred nanoseconds. The caller marks all
 //! scopes: if it gave way in between, callers would see a tree that has half ended. Waking takes
 //! ten times as long, so a goroutine does that if there are many wakers (`wakes.rs`).
+//!
+//! Modelled in `tests/models/scopes.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::mem;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
@@ -34,7 +36,7 @@ use slab::Slab;
 use crate::context::error::{Cause, ContextError};
 use crate::context::wakes;
 use crate::join_handle::AbortHandle;
-use crate::primitives::{Mutex, lock};
+use crate::primitives::{Mutex, OnceLock, lock};
 use crate::sync::wait_queue::{Key, WaiterState};
 use crate::sync::waitable::Waitable;
 

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use slab::Slab;
 
 use super::JoinSet;
 use super::completions::{ALL, NotifyCompletion};
@@ -148,9 +150,27 @@ impl<T> JoinSet<T> {
             let Some(entry) = self.entries.get_mut(key) else { continue };
             if let Poll::Ready(finished) = entry.poll() {
                 self.entries.remove(key);
+                self.free_memory_if_empty();
                 return Some(finished);
             }
         }
+    }
+
+    /// A set may be kept for ever. Its memory follows what is there.
+    fn free_memory_if_empty(&mut self) {
+        const KEPT: usize = 64;
+        if self.entries.is_empty() && self.entries.capacity() > KEPT {
+            self.entries = Slab::new();
+            // The keys that are left are of goroutines that have gone.
+            lock(&self.completions).keys = VecDeque::new();
+        }
+    }
+
+    /// Whoever has waited does not wait any more.
+    pub(super) fn forget_waker(&mut self) {
+        let waker = lock(&self.completions).waiting.take();
+        // Outside the lock.
+        foreign_wakers::drop_waker(waker);
     }
 
     /// From now on, goroutines that exit leaves behind count as completed, too; some may have been left
@@ -209,9 +229,7 @@ impl<T> Future for Next<'_, T> {
 
 impl<T> Drop for Next<'_, T> {
     fn drop(&mut self) {
-        let waker = lock(&self.set.completions).waiting.take();
-        // Outside the lock.
-        foreign_wakers::drop_waker(waker);
+        self.set.forget_waker();
     }
 }
 

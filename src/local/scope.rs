@@ -70,16 +70,18 @@ impl<T: 'static, F: Future> Future for Scope<T, F> {
         let mut this = self.project();
         let future = &mut this.future;
         let polled = this.key.swapped(this.value, || {
-            let Some(running) = future.as_mut().as_pin_mut() else {
-                panic!("a `Scope` was polled after it had completed")
-            };
-            let polled = running.poll(cx);
+            let polled = future.as_mut().as_pin_mut()?.poll(cx);
             if polled.is_ready() {
                 future.set(None);
             }
-            polled
+            Some(polled)
         });
-        polled.unwrap_or_else(|refused| refused.panic())
+        // Not in the closure, which does not know the caller's line.
+        match polled {
+            Ok(Some(polled)) => polled,
+            Ok(None) => panic!("a `Scope` was polled after it had completed"),
+            Err(refused) => refused.panic(),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ use crate::sync::Notify;
 pub fn after_func(duration: Duration, f: impl FnMut() + Send + 'static) -> AfterFunc {
     let plan = Plan { next: Some(deadline(duration)), is_open: true };
     let shared = Arc::new(Shared { plan: Mutex::new(plan), changed: Notify::new() });
-    detach(call_when_due(Caller(shared.clone()), f));
+    detach(call_when_due(Caller { share: Share(shared.clone()), f }));
     AfterFunc { shared }
 }
 
@@ -156,8 +156,8 @@ impl Shared {
     }
 }
 
-async fn call_when_due(caller: Caller, mut f: impl FnMut()) {
-    let Caller(shared) = &caller;
+async fn call_when_due(mut caller: Caller<impl FnMut()>) {
+    let Caller { share: Share(shared), f } = &mut caller;
     loop {
         let turn = take_turn(&mut lock(&shared.plan));
         match turn {
@@ -196,11 +196,18 @@ fn take_turn(plan: &mut Plan) -> Turn {
     }
 }
 
-/// The goroutine's share. It is dropped when the goroutine returns, panics, or is dropped, perhaps
-/// before it has run. Then no call is to come.
-struct Caller(Arc<Shared>);
+/// What the goroutine has.
+struct Caller<F> {
+    /// Above the function, whose destructor may ask whether a call is to come.
+    share: Share,
+    f: F,
+}
 
-impl Drop for Caller {
+/// Dropped when the goroutine returns, panics, or is dropped, perhaps before it has run. Then no call
+/// is to come.
+struct Share(Arc<Shared>);
+
+impl Drop for Share {
     fn drop(&mut self) {
         let mut plan = lock(&self.0.plan);
         plan.next = None;

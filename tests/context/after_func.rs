@@ -1,8 +1,9 @@
 //! `Context::after_func`: it is called once, or never.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
+use gorun::context::AfterFunc;
 use gorun::{Builder, UnhandledPanic, channel, num_goroutines, spawn, yield_now};
 
 use super::{WORKERS, background};
@@ -133,5 +134,32 @@ fn functions_that_wait_when_main_ends_are_dropped_and_not_called() {
         });
         drops.assert_each_once("functions");
         drop(kept);
+    }
+}
+
+/// Its destructor asks, at the end of main; and others ask later.
+#[test]
+fn a_stop_that_comes_after_the_end_of_main_prevents_nothing() {
+    let _watchdog = watchdog();
+    for polled in [false, true] {
+        let said = Arc::new(Mutex::new(None));
+        let late = run(1, async {
+            let (ctx, guard) = background().with_cancel();
+            guard.detach();
+            let slot = Arc::new(Mutex::new(None));
+            let asks = {
+                let (slot, said) = (slot.clone(), said.clone());
+                OnDrop(move || {
+                    let call: AfterFunc = slot.lock().unwrap().take().unwrap();
+                    *said.lock().unwrap() = Some(call.stop());
+                })
+            };
+            *slot.lock().unwrap() = Some(ctx.after_func(move || drop(asks)));
+            if polled {
+                spawn(yield_now()).await.unwrap();
+            }
+            ctx.after_func(|| ())
+        });
+        assert_eq!((*said.lock().unwrap(), late.stop()), (Some(false), false));
     }
 }

@@ -210,3 +210,13 @@ fn a_panic_of_the_future_goes_to_who_polls() {
     }));
     assert_eq!(message(&*payload), Some("boom"));
 }
+
+#[test]
+fn a_run_polled_after_it_was_ready_panics_at_the_callers_line() {
+    let ctx = background();
+    let mut runs = pin!(ctx.run(ready(1)));
+    let mut cx = Cx::from_waker(std::task::Waker::noop());
+    assert_eq!(runs.as_mut().poll(&mut cx), Poll::Ready(Ok(1)));
+    let seen = panic_of(|| runs.as_mut().poll(&mut cx).is_ready()); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+}

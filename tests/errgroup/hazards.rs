@@ -282,3 +282,40 @@ fn an_error_whose_text_panics_is_returned_all_the_same() {
     };
     Builder::new().unhandled_panic(UnhandledPanic::Ignore).block_on(in_main).unwrap();
 }
+
+/// Outside, there is nobody to run it.
+#[test]
+fn a_goroutine_outside_of_any_runtime_is_refused_at_the_callers_line_and_leaves_the_group_usable() {
+    let _watchdog = watchdog();
+    let drops = Drops::new(2);
+    let mut group = Group::<String>::new();
+    group.set_limit(1);
+    let holds = |index| {
+        let probe = drops.probe(index);
+        async move {
+            drop(probe);
+            Ok(())
+        }
+    };
+    let tried = holds(0);
+    let seen = panic_of(|| group.try_go(tried).is_ok()); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    assert!(seen.message.contains("no gorun runtime"), "{}", seen.message);
+    let mut line = 0;
+    let started = holds(1);
+    let seen = panic_of(|| {
+        futures::executor::block_on(async {
+            line = line!() + 1;
+            group.go(started).await;
+        });
+    });
+    assert_eq!((&*seen.file, seen.line), (file!(), line));
+    assert!(seen.message.contains("no gorun runtime"), "{}", seen.message);
+    drops.assert_each_once("the futures");
+    // Neither counts.
+    group.set_limit(1);
+    run(1, async {
+        group.go(async { Err("one".to_owned()) }).await;
+        assert_eq!(group.wait().await, Err("one".to_owned()));
+    });
+}

@@ -94,6 +94,28 @@ pub(crate) fn lock_backoff(_turn: u32) {
     loom::thread::yield_now();
 }
 
+/// Set under a lock, and read without one.
+pub(crate) struct OnceLock<T> {
+    is_set: AtomicBool,
+    value: std::sync::OnceLock<T>,
+}
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        OnceLock { is_set: AtomicBool::new(false), value: std::sync::OnceLock::new() }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+    }
+
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        self.value.set(value)?;
+        self.is_set.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
 thread_local! {
     // All threads of a model run on the thread of its test.
     static TIME_PASSES: Cell<bool> = const { Cell::new(false) };

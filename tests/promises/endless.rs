@@ -219,12 +219,24 @@ pub(crate) const ALL: &[Endless] = endless! {
     "watch::Receiver::wait_for": { let (_tx, mut rx) = watch::channel(0) } {
         rx.wait_for(|_| true).await.unwrap();
     }
+    "watch::Receiver as Stream": { let (tx, mut rx) = watch::channel(0) } {
+        tx.send(1).unwrap();
+        rx.next().await.unwrap();
+    }
     "watch::Sender::closed": { let (tx, _) = watch::channel(0) } {
         tx.closed().await;
     }
     "broadcast::Receiver::recv": { let (tx, mut rx) = broadcast::channel(1) } {
         tx.send(()).unwrap();
         rx.recv().await.unwrap();
+    }
+    "broadcast::Receiver::recv, lagging": { let (tx, mut rx) = broadcast::channel(1) } {
+        (0..2).for_each(|n| _ = tx.send(n).unwrap());
+        rx.recv().await.unwrap_err();
+    }
+    "broadcast::Receiver as Stream": { let (tx, mut rx) = broadcast::channel(1) } {
+        tx.send(1).unwrap();
+        rx.next().await.unwrap().unwrap();
     }
     "broadcast::Sender::closed": { let (tx, _) = broadcast::channel::<()>(1) } {
         tx.closed().await;
@@ -237,6 +249,9 @@ pub(crate) const ALL: &[Endless] = endless! {
     }
     "context::Run, done": { let ctx = Context::background().with_cancel().0 } {
         ctx.run(pending::<()>()).await.unwrap_err();
+    }
+    "errgroup::Group::go": { let group = errgroup::Group::<()>::new() } {
+        group.go(async { Ok(()) }).await;
     }
     "errgroup::Group::wait": { let group = errgroup::Group::<()>::new() } {
         group.wait().await.unwrap();

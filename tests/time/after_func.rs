@@ -2,12 +2,12 @@
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
 use gorun::time::{AfterFunc, after_func, now, sleep};
-use gorun::{Builder, UnhandledPanic, block_on, channel, num_goroutines, spawn};
+use gorun::{Builder, UnhandledPanic, block_on, channel, num_goroutines, spawn, yield_now};
 
 use super::{HOUR, MILLI, WORKERS};
 use crate::common::*;
@@ -152,7 +152,7 @@ fn a_call_may_plan_the_next_one() {
         run(workers, async {
             let (tx, rx) = channel(16);
             let itself: Arc<OnceLock<Weak<AfterFunc>>> = Arc::default();
-            let call = Arc::new(after_func(MILLI, {
+            let call = Arc::new(after_func(HOUR, {
                 let itself = itself.clone();
                 let mut left = 10;
                 move || {
@@ -165,6 +165,8 @@ fn a_call_may_plan_the_next_one() {
                 }
             }));
             itself.set(Arc::downgrade(&call)).unwrap();
+            // Not before it knows itself.
+            assert!(call.reset(MILLI));
             for left in (1..=10).rev() {
                 assert_eq!(rx.recv().await, Some(left));
             }
@@ -267,5 +269,41 @@ fn a_call_that_blocks_holds_up_neither_stop_nor_others() {
             spawn(async {}).await.unwrap();
             release.store(true, SeqCst);
         });
+    }
+}
+
+/// At the end of main, or because the function panics.
+#[test]
+fn a_function_that_is_being_dropped_is_not_said_to_be_called_again() {
+    let _watchdog = watchdog();
+    for (polled, panics) in [(false, false), (true, false), (true, true)] {
+        let said = Arc::new(Mutex::new(None));
+        let builder = Builder::new().worker_threads(1).unhandled_panic(UnhandledPanic::Ignore);
+        let main = async {
+            let slot = Arc::new(Mutex::new(None));
+            let asks = {
+                let (slot, said) = (slot.clone(), said.clone());
+                OnDrop(move || {
+                    let call: AfterFunc = slot.lock().unwrap().take().unwrap();
+                    *said.lock().unwrap() = Some((call.reset(HOUR), call.stop()));
+                })
+            };
+            let limit = if panics { 5 * MILLI } else { HOUR };
+            let call = after_func(limit, move || {
+                let _ = &asks;
+                panic!("boom");
+            });
+            *slot.lock().unwrap() = Some(call);
+            // Its goroutine runs, and waits.
+            if polled {
+                spawn(yield_now()).await.unwrap();
+            }
+            if panics {
+                yield_until(|| said.lock().unwrap().is_some()).await;
+            }
+        };
+        builder.block_on(main).unwrap();
+        let said = said.lock().unwrap().take();
+        assert_eq!(said, Some((false, false)), "polled: {polled}, panics: {panics}");
     }
 }
