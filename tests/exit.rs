@@ -274,7 +274,7 @@ fn drop_parked(builder: Builder, goroutines: usize, wait: bool) {
 #[test]
 fn exit_drops_each_parked_goroutine_once_in_each_of_a_thousand_runs() {
     let _watchdog = watchdog();
-    for run in 0..scaled(1000, 300) {
+    for run in 0..scaled(1000, 150) {
         let workers = WORKERS[run % 3];
         drop_parked(Builder::new().worker_threads(workers), PARKED, run % 5 > 0);
     }
@@ -309,7 +309,7 @@ fn exit_drops_each_parked_goroutine_beside_spinning_workers_in_each_of_a_thousan
     thread::scope(|scope| {
         for index in 0..8 {
             scope.spawn(move || {
-                for run in 0..scaled(125, 40) {
+                for run in 0..scaled(125, 20) {
                     drop_parked_beside_spinners(1 + (index + run) % 2, PARKED, DEFAULT_GRACE);
                 }
             });
@@ -340,7 +340,7 @@ fn no_grace_still_drops_parked_goroutines() {
 #[test]
 fn no_grace_still_drops_parked_goroutines_beside_spinning_workers() {
     let _watchdog = watchdog();
-    for run in 0..scaled(200, 60) {
+    for run in 0..scaled(200, 30) {
         drop_parked_beside_spinners(1 + run % 2, 100, Duration::ZERO);
     }
 }

@@ -65,7 +65,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// Go's `test/chan/select2.go`: what a select leaves at a channel that is never ready.
 #[test]
 fn a_hundred_thousand_selects_take_no_more_memory_than_one() {
-    const N: u32 = 100_000;
+    const N: u32 = scaled(100_000, 30_000) as u32;
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(|error| error.into_inner());
     let _watchdog = watchdog();
 
