@@ -75,7 +75,7 @@ const ONE: usize = OVERTAKE * (OVERTAKES + 1);
 const LEFT: usize = OVERTAKE * OVERTAKES;
 
 /// How many newcomers may overtake one that was called. A power of two, less one.
-pub(crate) const OVERTAKES: usize = 31;
+pub(crate) const OVERTAKES: usize = 127;
 
 /// The largest number of permits.
 pub(crate) const MAX: usize = usize::MAX / ONE;

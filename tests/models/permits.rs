@@ -233,6 +233,56 @@ fn nobody_waits_for_ever_when_it_is_closed_and_who_learns_of_it_sees_what_came_b
     });
 }
 
+/// It is called, or late and then granted what it waits for.
+#[test]
+fn one_that_is_overtaken_has_its_turn() {
+    explore(Some(3), || {
+        let place = Place::new(1);
+        place.permits.try_acquire(1).unwrap();
+        let mut waits = Acquire::new(&place.permits, 1);
+        assert!(waits.poll(Waker::noop()).is_pending());
+        let overtakes = {
+            let place = place.clone();
+            thread::spawn(move || change_alone(&place, 1))
+        };
+        place.permits.release(1);
+        waits.block().unwrap();
+        place.change();
+        place.permits.release(1);
+        overtakes.join().unwrap();
+        assert_eq!((place.changes(), place.permits.available()), (2, 1));
+        assert_eq!(place.permits.try_acquire(1), Ok(()), "nobody is in the queue");
+    });
+}
+
+/// Two are called at the same time, and one of them goes away.
+#[test]
+fn one_that_is_called_and_goes_away_leaves_what_there_is_to_others() {
+    explore(Some(3), || {
+        let place = Place::new(0);
+        let mut goes = Acquire::new(&place.permits, 1);
+        assert!(goes.poll(Waker::noop()).is_pending());
+        let mut stays = Acquire::new(&place.permits, 1);
+        assert!(stays.poll(Waker::noop()).is_pending());
+        let overtakes = {
+            let place = place.clone();
+            thread::spawn(move || {
+                Acquire::new(&place.permits, 2).block().unwrap();
+                place.change();
+                place.permits.release(2);
+            })
+        };
+        place.permits.release(2);
+        drop(goes);
+        stays.block().unwrap();
+        place.changes();
+        place.permits.release(1);
+        overtakes.join().unwrap();
+        assert_eq!((place.changes(), place.permits.available()), (1, 2));
+        assert_eq!(place.permits.try_acquire(2), Ok(()), "nobody is in the queue");
+    });
+}
+
 /// The one that grants it has seen one gift only, of its own.
 #[test]
 fn who_collects_permits_sees_what_came_before_each_of_them() {
