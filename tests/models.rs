@@ -89,6 +89,8 @@ mod lock_model;
 mod lost_wakeup;
 #[path = "models/missed_at_exit.rs"]
 mod missed_at_exit;
+#[path = "models/oneshot.rs"]
+mod oneshot;
 #[path = "models/permits.rs"]
 mod permits;
 #[path = "models/ring.rs"]

@@ -159,9 +159,13 @@ pub(crate) trait Guard<O: OwnerRef> {
 /// Waits for a guard.
 #[inline]
 pub(crate) fn acquire<O: OwnerRef, G: Guard<O>>(owner: O) -> impl Future<Output = G> + Unpin {
-    Acquire::new(owner, || G::COUNT, |permit: Result<RawPermit<O>, Closed>| {
-        G::new(permit.unwrap_or_else(|Closed| unreachable!("a lock is not closed")))
-    })
+    Acquire::new(
+        owner,
+        || G::COUNT,
+        |permit: Result<RawPermit<O>, Closed>| {
+            G::new(permit.unwrap_or_else(|Closed| unreachable!("a lock is not closed")))
+        },
+    )
 }
 
 /// A guard, if it is available at once.

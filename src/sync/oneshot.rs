@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use crate::chan::error::{SendError, TryRecvError};
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::worker::away;
-use shared::{Shared, Side, wake};
+use shared::{Closed, Shared};
 
 /// Makes a channel for a single value, such as the answer to a request.
 ///
@@ -81,18 +81,7 @@ impl<T> Sender<T> {
     /// assert_eq!(tx.send(7), Err(SendError(7)));
     /// ```
     pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
-        let shared = self.shared.take().expect(NOT_SENT);
-        let waker = shared.with(|state| {
-            // With the value: there is no moment at which another one may still come.
-            state.sender_dropped = true;
-            if state.is_closed {
-                return Err(SendError(value));
-            }
-            state.value = Some(value);
-            Ok(state.receiver.take())
-        })?;
-        wake(waker);
-        Ok(())
+        self.shared.take().expect(NOT_SENT).send(value)
     }
 
     /// Whether the receiver was dropped or closed.
@@ -105,7 +94,7 @@ impl<T> Sender<T> {
     /// assert!(tx.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.shared().with(|state| state.is_closed)
+        self.shared().is_closed()
     }
 
     /// Waits until the receiver was dropped or closed, so that nobody needs the value any more.
@@ -128,7 +117,7 @@ impl<T> Sender<T> {
     /// });
     /// ```
     pub fn closed(&mut self) -> impl Future<Output = ()> + Unpin {
-        Closed { shared: self.shared() }
+        ClosedFuture { shared: self.shared() }
     }
 }
 
@@ -136,11 +125,9 @@ const NOT_SENT: &str = "a sender sends once";
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let Some(shared) = &self.shared else { return };
-        wake(shared.with(|state| {
-            state.sender_dropped = true;
-            state.receiver.take()
-        }));
+        if let Some(shared) = &self.shared {
+            shared.end_without_value();
+        }
     }
 }
 
@@ -151,19 +138,19 @@ impl<T> fmt::Debug for Sender<T> {
 }
 
 /// The future of [`Sender::closed`].
-struct Closed<'a, T> {
+struct ClosedFuture<'a, T> {
     shared: &'a Shared<T>,
 }
 
-impl<T> Future for Closed<'_, T> {
+impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.poll(Side::Sender, cx.waker(), |state| state.is_closed.then_some(()))
+        self.shared.poll_closed(cx.waker())
     }
 }
 
-impl<T> Drop for Closed<'_, T> {
+impl<T> Drop for ClosedFuture<'_, T> {
     fn drop(&mut self) {
         self.shared.leave();
     }
@@ -206,7 +193,7 @@ impl<T> Receiver<T> {
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let shared = self.shared.as_ref().ok_or(TryRecvError::Closed)?;
-        let result = shared.with(|state| state.try_recv());
+        let result = shared.try_recv();
         if !matches!(result, Err(TryRecvError::Empty)) {
             self.shared = None;
         }
@@ -250,13 +237,9 @@ impl<T> Receiver<T> {
     /// assert!(gorun::block_on(rx).is_err());
     /// ```
     pub fn close(&mut self) {
-        let Some(shared) = &self.shared else { return };
-        let (own, sender) = shared.with(|state| {
-            state.is_closed = true;
-            (state.receiver.take(), state.sender.take())
-        });
-        wake(own);
-        wake(sender);
+        if let Some(shared) = &self.shared {
+            shared.close();
+        }
     }
 }
 
@@ -269,10 +252,7 @@ impl<T> Future for Receiver<T> {
             let goes_on = gate::enter(Operation::Oneshot, cx.waker());
             return if goes_on { Poll::Ready(Err(RecvError(()))) } else { Poll::Pending };
         };
-        let result = shared.poll(Side::Receiver, cx.waker(), |state| match state.try_recv() {
-            Err(TryRecvError::Empty) => None,
-            received => Some(received.map_err(|_| RecvError(()))),
-        });
+        let result = shared.poll_recv(cx.waker()).map_err(|Closed| RecvError(()));
         if result.is_ready() {
             this.shared = None;
         }
@@ -283,7 +263,7 @@ impl<T> Future for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
-            shared.end();
+            shared.end_receiving();
         }
     }
 }

@@ -51,7 +51,7 @@
 //!
 //! # Rejected
 //!
-//! - Granting always, without overtaking: with sixteen goroutines on two workers a lock took 10 to 60
+//! - Granting always, without overtaking: with sixteen goroutines on two workers a lock took some 20
 //!   times as long as Go's (`docs/benchmarks.md`).
 //! - A limit in time instead of a number of overtakes, as in Go (a millisecond) and in `async-lock`:
 //!   it reads the clock, and a test cannot say how often is too often.
@@ -74,7 +74,9 @@ const ONE: usize = OVERTAKE * (OVERTAKES + 1);
 /// The overtakes in the word.
 const LEFT: usize = OVERTAKE * OVERTAKES;
 
-/// How many newcomers may overtake one that was called. A power of two, less one.
+/// How many newcomers may overtake one that was called. A power of two, less one. A goroutine that
+/// locks in a loop gives way after about as many operations (`budget.rs`), so that usually the one
+/// that was called comes before there is an end to the overtaking.
 pub(crate) const OVERTAKES: usize = 127;
 
 /// The largest number of permits.
@@ -245,11 +247,7 @@ impl Permits {
 
     /// One that was called acquires permits, under the lock. If there are too few, and it will wait,
     /// it returns to the front.
-    fn come(
-        &self,
-        count: usize,
-        mut attempt: Attempt<'_, Called>,
-    ) -> Option<Result<(), Closed>> {
+    fn come(&self, count: usize, mut attempt: Attempt<'_, Called>) -> Option<Result<(), Closed>> {
         let mut word = self.word.load(Ordering::Relaxed);
         let result = loop {
             let (new, result) = match () {

@@ -9,13 +9,12 @@
 //! and with a `grant` or an `exchange` that acquires nothing ("Causality violation").
 
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
 use loom::cell::UnsafeCell;
-use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use crate::explore::explore;
+use crate::explore::{block, explore};
 use crate::sync::permits::{Closed, Permits, Refused};
 use crate::sync::wait_queue::Key;
 
@@ -61,21 +60,9 @@ impl<'a> Acquire<'a> {
         self.permits.poll(&mut self.key, self.count, waker)
     }
 
-    /// Blocks until it has them. Loom finds a wake that does not come.
+    /// Blocks until it has them.
     fn block(mut self) -> Result<(), Closed> {
-        let wakes = Arc::new(Wakes { woken: Mutex::new(true), changed: Condvar::new() });
-        let waker = Waker::from(wakes.clone());
-        loop {
-            let mut woken = wakes.woken.lock().unwrap();
-            while !*woken {
-                woken = wakes.changed.wait(woken).unwrap();
-            }
-            *woken = false;
-            drop(woken);
-            if let Poll::Ready(result) = self.poll(&waker) {
-                return result;
-            }
-        }
+        block(|waker| self.poll(waker))
     }
 }
 
@@ -84,18 +71,6 @@ impl Drop for Acquire<'_> {
         if let Some(key) = self.key.take() {
             self.permits.cancel(key, self.count);
         }
-    }
-}
-
-struct Wakes {
-    woken: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        *self.woken.lock().unwrap() = true;
-        self.changed.notify_one();
     }
 }
 

@@ -3,43 +3,49 @@
 //! One lock protects the state, as in a [`Waitable`](crate::sync::waitable), and nothing that
 //! belongs to a user runs under it. There is no queue: each side has one waiter at most, because
 //! it waits by `&mut`, so a waker is all there is of it. That is an allocation less than a queue.
+//!
+//! Modelled in `tests/models/oneshot.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::task::{Poll, Waker};
 
-use crate::chan::error::TryRecvError;
+use crate::chan::error::{SendError, TryRecvError};
 use crate::chan::lock::Locked;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::{context, foreign_wakers};
 
-pub(super) struct Shared<T> {
+pub(crate) struct Shared<T> {
     state: Locked<State<T>>,
 }
 
-pub(super) struct State<T> {
-    pub(super) value: Option<T>,
+struct State<T> {
+    value: Option<T>,
     /// Or it has sent.
-    pub(super) sender_dropped: bool,
+    sender_dropped: bool,
     /// By the receiver.
-    pub(super) is_closed: bool,
+    is_closed: bool,
     /// Their wakers, until they are woken.
-    pub(super) receiver: Option<Waker>,
-    pub(super) sender: Option<Waker>,
+    receiver: Option<Waker>,
+    sender: Option<Waker>,
     /// Which of them wait, or have been woken and not come since.
     receiver_waits: bool,
     sender_waits: bool,
 }
 
+/// No value comes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
 /// Who waits.
 #[derive(Clone, Copy)]
-pub(super) enum Side {
+enum Side {
     Sender,
     Receiver,
 }
 
 impl<T> State<T> {
-    pub(super) fn try_recv(&mut self) -> Result<T, TryRecvError> {
+    fn try_recv(&mut self) -> Result<T, TryRecvError> {
         match self.value.take() {
             Some(value) => Ok(value),
             None if self.sender_dropped || self.is_closed => Err(TryRecvError::Closed),
@@ -66,7 +72,7 @@ struct Looked<R> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State {
             value: None,
             sender_dropped: false,
@@ -81,15 +87,87 @@ impl<T> Shared<T> {
 
     /// Calls `act` under the lock. The caller drops the result without the lock.
     #[inline]
-    pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
+    fn with<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
         let mut guard = self.state.lock().acquire();
         act(self.state.get(&mut guard))
+    }
+
+    /// Sends, which ends the sender as well: there is no moment at which another value may still come.
+    pub(crate) fn send(&self, value: T) -> Result<(), SendError<T>> {
+        let waker = self.with(|state| {
+            state.sender_dropped = true;
+            if state.is_closed {
+                return Err(SendError(value));
+            }
+            state.value = Some(value);
+            Ok(state.receiver.take())
+        })?;
+        wake(waker);
+        Ok(())
+    }
+
+    /// The sender goes, and has not sent.
+    pub(crate) fn end_without_value(&self) {
+        wake(self.with(|state| {
+            state.sender_dropped = true;
+            state.receiver.take()
+        }));
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.with(|state| state.is_closed)
+    }
+
+    /// Waits until the receiver was closed or has gone.
+    pub(crate) fn poll_closed(&self, waker: &Waker) -> Poll<()> {
+        self.poll(Side::Sender, waker, |state| state.is_closed.then_some(()))
+    }
+
+    /// The sender does not wait for that any more.
+    pub(crate) fn leave(&self) {
+        drop_waker(self.with(|state| {
+            state.sender_waits = false;
+            state.sender.take()
+        }));
+    }
+
+    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.with(State::try_recv)
+    }
+
+    #[inline]
+    pub(crate) fn poll_recv(&self, waker: &Waker) -> Poll<Result<T, Closed>> {
+        self.poll(Side::Receiver, waker, |state| match state.try_recv() {
+            Ok(value) => Some(Ok(value)),
+            Err(TryRecvError::Closed) => Some(Err(Closed)),
+            Err(TryRecvError::Empty) => None,
+        })
+    }
+
+    /// From now on sending fails. A value that is there can still be received.
+    pub(crate) fn close(&self) {
+        let (own, sender) = self.with(|state| {
+            state.is_closed = true;
+            (state.receiver.take(), state.sender.take())
+        });
+        wake(own);
+        wake(sender);
+    }
+
+    /// The receiver goes. The value is dropped without the lock.
+    pub(crate) fn end_receiving(&self) {
+        let (_unreceived, own, sender) = self.with(|state| {
+            state.is_closed = true;
+            (state.value.take(), state.receiver.take(), state.sender.take())
+        });
+        drop_waker(own);
+        wake(sender);
     }
 
     /// One poll of a side that waits until `look` finds something: through the gate, and the last one
     /// if a `timeout` asks for it.
     #[inline]
-    pub(super) fn poll<R>(
+    fn poll<R>(
         &self,
         side: Side,
         waker: &Waker,
@@ -148,24 +226,6 @@ impl<T> Shared<T> {
         drop_waker(clone);
         looked
     }
-
-    /// The sender does not wait any more.
-    pub(super) fn leave(&self) {
-        drop_waker(self.with(|state| {
-            state.sender_waits = false;
-            state.sender.take()
-        }));
-    }
-
-    /// There is no receiver any more. The value is dropped without the lock.
-    pub(super) fn end(&self) {
-        let (_unreceived, own, sender) = self.with(|state| {
-            state.is_closed = true;
-            (state.value.take(), state.receiver.take(), state.sender.take())
-        });
-        drop_waker(own);
-        wake(sender);
-    }
 }
 
 /// The caller holds no lock.
@@ -178,7 +238,7 @@ fn drop_waker(waker: Option<Waker>) {
 
 /// The caller holds no lock.
 #[inline]
-pub(super) fn wake(waker: Option<Waker>) {
+fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         foreign_wakers::wake(waker);
     }
