@@ -106,7 +106,7 @@ impl WakeList {
 
 impl Others {
     #[inline(never)]
-    fn finish(self: Box<Self>) {
+    fn finish(self) {
         self.to_wake.into_iter().for_each(foreign_wakers::wake);
         self.to_drop.into_iter().for_each(foreign_wakers::drop_waker);
     }

@@ -1,5 +1,8 @@
 //! A channel for one value: the value arrives, or its sender has it back, or it is dropped with the receiver;
 //! nobody waits for ever.
+//!
+//! Seen to fail: with a clone of a waker that is put into its place without another look, and with an
+//! `end_receiving` that wakes nobody (deadlocks); with a `send` that does not heed `is_closed`.
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};

@@ -3,10 +3,10 @@
 //!
 //! Seen to fail, each in one model at least: with a `release` that looks at QUEUED before it adds; with
 //! QUEUED set without another look at the permits; with a `cancel` that does not give back what it was granted,
-//! or does not grant; with a `grant` that does not end the queue; with a `poll` that enters the queue without a second
+//! or does not serve; with a `serve` that does not end the queue; with a `poll` that enters the queue without a second
 //! look; with a `close` that sets CLOSED after it has released those that wait (all of them deadlocks); with a
 //! `try_acquire` that does not heed QUEUED (it overtakes); with a `release` or a `close` that releases nothing,
-//! and with a `grant` or an `exchange` that acquires nothing ("Causality violation").
+//! and with a `serve` or an `exchange` that acquires nothing ("Causality violation").
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
