@@ -136,7 +136,7 @@ impl Semaphore {
         &self,
         count: usize,
     ) -> impl Future<Output = Result<Permit<'_>, AcquireError>> + Unpin {
-        Acquire::new(self, move || count, |permit| permit.map(Permit).map_err(AcquireError::from))
+        Acquire::new(self, move || count, |raw| raw.map(Permit).map_err(AcquireError::from))
     }
 
     /// Waits for a permit that owns a share of the semaphore, so that it may go to another
@@ -183,11 +183,7 @@ impl Semaphore {
         self: Arc<Self>,
         count: usize,
     ) -> impl Future<Output = Result<OwnedPermit, AcquireError>> + Unpin {
-        Acquire::new(
-            self,
-            move || count,
-            |permit| permit.map(OwnedPermit).map_err(AcquireError::from),
-        )
+        Acquire::new(self, move || count, |raw| raw.map(OwnedPermit).map_err(AcquireError::from))
     }
 
     /// Takes a permit if one is free and nobody waits.
