@@ -1,8 +1,9 @@
 //! Sharing values and signals between tasks that await: locks, permits, notifications.
 //!
-//! All of these wait without blocking a thread, serve tasks in the order in which they came, and
-//! work on any thread and any executor, also outside a runtime. Dropping a future that waits loses
-//! nothing: what it was given meanwhile, a lock or a permit, goes to the next one.
+//! All of these wait without blocking a thread, serve tasks in the order in which they came (locks
+//! and semaphores with an exception, below), and work on any thread and any executor, also outside a
+//! runtime. Dropping a future that waits loses nothing: what it was given meanwhile, a lock or a
+//! permit, goes to the next one.
 //!
 //! # Places in a queue
 //!
@@ -11,7 +12,7 @@
 //! budget left and gave way to others, the task takes its place when it is polled again: tasks
 //! that are polled in between are ahead of it.
 //!
-//! When it is a task's turn, it *has* the lock, the permits, or the notification, although its
+//! When it is a task's turn, the lock, the permits, or the notification are kept for it, although its
 //! future has not been polled again. So a future that was polled once, and is then left alone,
 //! keeps what others wait for. It may lie in a `Vec`, or be polled by `&mut` in a loop of
 //! `select!`s. This is true of `lock`, `acquire` and `notified`, and of [`OnceCell::get_or_init`]
@@ -30,10 +31,18 @@
 //!     let mut lock = mutex.lock();
 //!     assert!(timeout(Duration::from_millis(1), &mut lock).await.is_err());
 //!     drop(guard);
-//!     // `lock` has the mutex now. Another `mutex.lock().await` would wait for ever.
+//!     // It is the turn of `lock`. All others wait until it is polled or dropped.
 //!     *lock.await += 1;
 //! });
 //! ```
+//!
+//! # Overtaking
+//!
+//! A lock, or permits, that come free wake the first task that waits. Until it is polled, newcomers
+//! may take them, so that a lock that is held for nanoseconds does not change hands through the
+//! scheduler each time. This happens 127 times in all. If there are not enough left when the task is
+//! polled, nobody overtakes it any more: the next ones that come free are handed over to it. So no
+//! task waits for ever because of newcomers. The `try_` methods do not overtake.
 //!
 //! # When `std::sync` is better
 //!

@@ -1,4 +1,4 @@
-//! The lock of a channel, and the value it protects.
+//! The lock of a channel, and of what `sync` has, and the value it protects.
 //!
 //! `std`'s `Mutex<V>` would do, except for two things. First, `select!` holds the locks of channels
 //! of different types at once, so a guard must not carry the type: [`LockGuard`] does not, and
@@ -48,7 +48,7 @@ use std::cell::UnsafeCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
-use crate::primitives::{AtomicBool, Ordering, lock_backoff};
+use crate::primitives::{AtomicBool, Ordering, const_fn, lock_backoff};
 
 pub struct Lock {
     is_held: AtomicBool,
@@ -115,9 +115,11 @@ impl<V> UnwindSafe for Locked<V> {}
 impl<V> RefUnwindSafe for Locked<V> {}
 
 impl<V> Locked<V> {
-    pub(crate) fn new(value: V) -> Self {
-        let lock = Lock { is_held: AtomicBool::new(false) };
-        Locked { lock, value: UnsafeCell::new(value) }
+    const_fn! {
+        pub(crate) fn new(value: V) -> Self {
+            let lock = Lock { is_held: AtomicBool::new(false) };
+            Locked { lock, value: UnsafeCell::new(value) }
+        }
     }
 
     #[inline]

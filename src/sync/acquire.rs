@@ -6,7 +6,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::scheduler::gate::{self, Operation};
 use crate::sync::permits::{Closed, Permits, Refused};
@@ -35,10 +35,12 @@ impl<O: OwnerRef> RawPermit<O> {
         Ok(RawPermit { owner, count })
     }
 
+    #[inline]
     pub(crate) fn owner(&self) -> &O {
         &self.owner
     }
 
+    #[inline]
     pub(crate) fn count(&self) -> usize {
         self.count
     }
@@ -81,45 +83,68 @@ impl<O: OwnerRef> Drop for RawPermit<O> {
 /// Waits for permits, and makes the result of them: a permit, or a guard.
 ///
 /// It is `Unpin`, and has no state that a panic of its waker could spoil, unlike an `async` block.
-pub(crate) struct Acquire<O: OwnerRef, G> {
+// Of the two functions, the locks' have no size.
+pub(crate) struct Acquire<O: OwnerRef, C: Fn() -> usize, F> {
     /// Until it is ready.
     owner: Option<O>,
-    count: usize,
     key: Option<Key>,
-    then: fn(Result<RawPermit<O>, Closed>) -> G,
+    count: C,
+    then: F,
 }
 
-impl<O: OwnerRef, G> Acquire<O, G> {
-    pub(crate) fn new(owner: O, count: usize, then: fn(Result<RawPermit<O>, Closed>) -> G) -> Self {
-        Acquire { owner: Some(owner), count, key: None, then }
+impl<O: OwnerRef, C: Fn() -> usize, F> Acquire<O, C, F> {
+    #[inline]
+    pub(crate) fn new<G>(owner: O, count: C, then: F) -> Self
+    where
+        F: Fn(Result<RawPermit<O>, Closed>) -> G,
+    {
+        Acquire { owner: Some(owner), key: None, count, then }
+    }
+
+    /// If somebody waits, or there are too few, or others change their number at the same time.
+    #[inline(never)]
+    fn poll_slowly(&mut self, waker: &Waker) -> Poll<Result<(), Closed>> {
+        let owner = self.owner.as_ref().expect("a future is not polled after it was ready");
+        owner.permits().poll(&mut self.key, (self.count)(), waker)
     }
 }
 
-impl<O: OwnerRef, G> Unpin for Acquire<O, G> {}
+impl<O: OwnerRef, C: Fn() -> usize, F> Unpin for Acquire<O, C, F> {}
 
-impl<O: OwnerRef, G> Future for Acquire<O, G> {
+impl<O, G, C, F> Future for Acquire<O, C, F>
+where
+    O: OwnerRef,
+    C: Fn() -> usize,
+    F: Fn(Result<RawPermit<O>, Closed>) -> G,
+{
     type Output = G;
 
-    #[inline]
+    // A free lock is taken without a call.
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
         let this = self.get_mut();
         if !gate::enter(Operation::Acquire, cx.waker()) {
             return Poll::Pending;
         }
-        let owner = this.owner.as_ref().expect("a future is not polled after it was ready");
-        let Poll::Ready(acquired) = owner.permits().poll(&mut this.key, this.count, cx.waker())
-        else {
-            return Poll::Pending;
+        let count = (this.count)();
+        let is_free = this.key.is_none()
+            && this.owner.as_ref().is_some_and(|owner| owner.permits().try_at_once(count));
+        let acquired = match is_free {
+            true => Poll::Ready(Ok(())),
+            false => this.poll_slowly(cx.waker()),
         };
+        let Poll::Ready(acquired) = acquired else { return Poll::Pending };
         let owner = this.owner.take().expect("just seen");
-        Poll::Ready((this.then)(acquired.map(|()| RawPermit { owner, count: this.count })))
+        Poll::Ready((this.then)(acquired.map(|()| RawPermit { owner, count })))
     }
 }
 
-impl<O: OwnerRef, G> Drop for Acquire<O, G> {
+impl<O: OwnerRef, C: Fn() -> usize, F> Drop for Acquire<O, C, F> {
+    #[inline]
     fn drop(&mut self) {
-        if let (Some(owner), Some(key)) = (&self.owner, self.key.take()) {
-            owner.permits().cancel(key, self.count);
+        let Some(key) = self.key.take() else { return };
+        if let Some(owner) = &self.owner {
+            owner.permits().cancel(key, (self.count)());
         }
     }
 }

@@ -82,7 +82,7 @@ impl Barrier {
                     attempt.wakes.release_all(attempt.queue);
                     Some(true)
                 }
-                WaiterState::New | WaiterState::Waiting => None,
+                WaiterState::New | WaiterState::Waiting | WaiterState::Called => None,
                 WaiterState::Granted | WaiterState::Released => Some(false),
             },
             BarrierWaitResult,

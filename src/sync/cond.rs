@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -137,6 +137,12 @@ impl Cond {
         mut guard: G,
         mut goes_on: impl FnMut(&mut G::Target) -> bool,
     ) -> G {
+        // Once for each call: a loop over calls that need not wait has no other await.
+        poll_fn(|cx| match gate::enter(Operation::Notified, cx.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
         while goes_on(&mut guard) {
             guard = self.wait(guard).await;
         }

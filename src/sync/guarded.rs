@@ -1,4 +1,4 @@
-//! A value and the permits that are needed to access it: all of them to change it, one to read it.
+//! A value and the permits that are needed to access it: all of them to be alone, one to read it.
 //! And what the guards of both locks have in common.
 //!
 //! # Why it is sound
@@ -35,19 +35,15 @@ unsafe impl<T: ?Sized + Send> Sync for Guarded<T, false> {}
 // `std`. Exercised by `soundness::values_behind_async_locks`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for Guarded<T, true> {}
 
-/// How many permits a value has.
-const fn all(is_shared: bool) -> usize {
-    if is_shared { permits::MAX } else { 1 }
-}
-
 impl<T: ?Sized, const SHARED: bool> Guarded<T, SHARED> {
     pub(crate) const fn new(value: T) -> Self
     where
         T: Sized,
     {
-        Guarded { permits: Permits::new(all(SHARED)), value: UnsafeCell::new(value) }
+        Guarded { permits: Permits::new(permits::MAX), value: UnsafeCell::new(value) }
     }
 
+    #[inline]
     pub(crate) fn permits(&self) -> &Permits {
         &self.permits
     }
@@ -83,13 +79,15 @@ impl<O, T: ?Sized, const SHARED: bool> Exclusive<O, T, SHARED>
 where
     O: OwnerRef<Target: Lock<SHARED, Value = T> + Owner>,
 {
-    pub(crate) const COUNT: usize = all(SHARED);
+    pub(crate) const COUNT: usize = permits::MAX;
 
+    #[inline]
     pub(crate) fn new(permit: RawPermit<O>) -> Self {
         assert_eq!(permit.count(), Self::COUNT, "all permits");
         Exclusive { permit, value: PhantomData }
     }
 
+    #[inline]
     pub(crate) fn owner(&self) -> &O {
         self.permit.owner()
     }
@@ -132,11 +130,13 @@ where
 {
     pub(crate) const COUNT: usize = 1;
 
+    #[inline]
     pub(crate) fn new(permit: RawPermit<O>) -> Self {
         assert_eq!(permit.count(), Self::COUNT, "one permit");
         Shared { permit, value: PhantomData }
     }
 
+    #[inline]
     pub(crate) fn owner(&self) -> &O {
         self.permit.owner()
     }
@@ -157,10 +157,15 @@ pub(crate) trait Guard<O: OwnerRef> {
 }
 
 /// Waits for a guard.
-pub(crate) fn acquire<O: OwnerRef, G: Guard<O>>(owner: O) -> Acquire<O, G> {
-    Acquire::new(owner, G::COUNT, |permit| {
-        G::new(permit.unwrap_or_else(|Closed| unreachable!("a lock is not closed")))
-    })
+#[inline]
+pub(crate) fn acquire<O: OwnerRef, G: Guard<O>>(owner: O) -> impl Future<Output = G> + Unpin {
+    Acquire::new(
+        owner,
+        || G::COUNT,
+        |permit: Result<RawPermit<O>, Closed>| {
+            G::new(permit.unwrap_or_else(|Closed| unreachable!("a lock is not closed")))
+        },
+    )
 }
 
 /// A guard, if it is available at once.
@@ -183,6 +188,7 @@ macro_rules! guard {
         {
             const COUNT: usize = <$access>::COUNT;
 
+            #[inline]
             fn new(permit: $crate::sync::acquire::RawPermit<$owner>) -> Self {
                 $guard(<$access>::new(permit))
             }

@@ -16,8 +16,9 @@ use crate::sync::permits::Permits;
 /// For short sections without an await `std::sync::Mutex` is faster, and nearly always the right
 /// one: see the [module](crate::sync). Use this one if the guard has to be held across an await.
 ///
-/// Tasks that wait get the lock in the order in which they came. Any thread and any executor may
-/// use it, also outside a runtime.
+/// Tasks that wait get the lock in the order in which they came. While the first of them is being
+/// woken, newcomers may [overtake](crate::sync#overtaking) it, a limited number of times. Any thread
+/// and any executor may use it, also outside a runtime.
 ///
 /// **Panics**: there is no poisoning. A panic of a task that has the lock releases it, when the
 /// guard is dropped; the value is then as the task left it. So does an abort.

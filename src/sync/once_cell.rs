@@ -194,9 +194,10 @@ impl<T> OnceCell<T> {
         Fut: Future<Output = Result<T, E>>,
     {
         // Closed at once if there is a value.
-        match Acquire::new(self, 1, |permit| permit.ok()).await {
-            Some(permit) => Ok(self.init(init().await?, permit)),
-            None => Ok(self.value.get().expect("closed when it was set")),
+        match Acquire::new(self, || 1, |permit| permit.ok()).await {
+            // One that was called before it was closed still gets the permit.
+            Some(permit) if self.get().is_none() => Ok(self.init(init().await?, permit)),
+            _ => Ok(self.value.get().expect("closed when it was set")),
         }
     }
 }

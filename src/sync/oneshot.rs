@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod shared;
+
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -10,11 +12,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::chan::error::{SendError, TryRecvError};
-use crate::scheduler::gate::Operation;
+use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::worker::away;
-use crate::sync::wait_queue::Key;
-use crate::sync::wait_until::{poll_until, wait_until};
-use crate::sync::waitable::{Attempt, Waitable};
+use shared::{Closed, Shared};
 
 /// Makes a channel for a single value, such as the answer to a request.
 ///
@@ -41,30 +41,8 @@ use crate::sync::waitable::{Attempt, Waitable};
 /// });
 /// ```
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let state = State { value: None, sender_dropped: false, is_closed: false };
-    let shared = Arc::new(Waitable::new(state));
-    (
-        Sender { shared: shared.clone(), has_sent: false },
-        Receiver { shared, key: None, is_over: false },
-    )
-}
-
-struct State<T> {
-    value: Option<T>,
-    /// Or it has sent.
-    sender_dropped: bool,
-    /// By the receiver.
-    is_closed: bool,
-}
-
-impl<T> State<T> {
-    fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        match self.value.take() {
-            Some(value) => Ok(value),
-            None if self.sender_dropped || self.is_closed => Err(TryRecvError::Closed),
-            None => Err(TryRecvError::Empty),
-        }
-    }
+    let shared = Arc::new(Shared::new());
+    (Sender { shared: Some(shared.clone()) }, Receiver { shared: Some(shared) })
 }
 
 /// Sends one value to the [`Receiver`] that [`channel`] made with it.
@@ -75,11 +53,15 @@ impl<T> State<T> {
 ///
 /// See [`channel`].
 pub struct Sender<T> {
-    shared: Arc<Waitable<State<T>>>,
-    has_sent: bool,
+    /// Until it has sent.
+    shared: Option<Arc<Shared<T>>>,
 }
 
 impl<T> Sender<T> {
+    fn shared(&self) -> &Shared<T> {
+        self.shared.as_deref().expect(NOT_SENT)
+    }
+
     /// Sends the value, and does not wait.
     ///
     /// # Errors
@@ -99,17 +81,7 @@ impl<T> Sender<T> {
     /// assert_eq!(tx.send(7), Err(SendError(7)));
     /// ```
     pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
-        self.has_sent = true;
-        self.shared.with(|inner, wakes| {
-            // With the value: there is no moment at which another one may still come.
-            inner.state.sender_dropped = true;
-            if inner.state.is_closed {
-                return Err(SendError(value));
-            }
-            inner.state.value = Some(value);
-            wakes.release_all(&mut inner.queue);
-            Ok(())
-        })
+        self.shared.take().expect(NOT_SENT).send(value)
     }
 
     /// Whether the receiver was dropped or closed.
@@ -122,7 +94,7 @@ impl<T> Sender<T> {
     /// assert!(tx.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.shared.with(|inner, _| inner.state.is_closed)
+        self.shared().is_closed()
     }
 
     /// Waits until the receiver was dropped or closed, so that nobody needs the value any more.
@@ -145,26 +117,42 @@ impl<T> Sender<T> {
     /// });
     /// ```
     pub fn closed(&mut self) -> impl Future<Output = ()> + Unpin {
-        let is_closed = |attempt: Attempt<'_, State<T>>| attempt.state.is_closed.then_some(());
-        wait_until(&self.shared, Operation::Oneshot, is_closed, |()| ())
+        ClosedFuture { shared: self.shared() }
     }
 }
 
+const NOT_SENT: &str = "a sender sends once";
+
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if self.has_sent {
-            return;
+        if let Some(shared) = &self.shared {
+            shared.end_without_value();
         }
-        self.shared.with(|inner, wakes| {
-            inner.state.sender_dropped = true;
-            wakes.release_all(&mut inner.queue);
-        });
     }
 }
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Sender::closed`].
+struct ClosedFuture<'a, T> {
+    shared: &'a Shared<T>,
+}
+
+impl<T> Future for ClosedFuture<'_, T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.poll_closed(cx.waker())
+    }
+}
+
+impl<T> Drop for ClosedFuture<'_, T> {
+    fn drop(&mut self) {
+        self.shared.leave();
     }
 }
 
@@ -181,10 +169,8 @@ impl<T> fmt::Debug for Sender<T> {
 /// See [`channel`].
 #[must_use = "a receiver is a future: await it"]
 pub struct Receiver<T> {
-    shared: Arc<Waitable<State<T>>>,
-    key: Option<Key>,
-    /// It has received the value, or learnt that none comes: nobody waits any more.
-    is_over: bool,
+    /// Until it has received the value, or learnt that none comes: nobody waits any more.
+    shared: Option<Arc<Shared<T>>>,
 }
 
 impl<T> Receiver<T> {
@@ -206,8 +192,11 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.try_recv(), Ok(7));
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let result = self.shared.with(|inner, _| inner.state.try_recv());
-        self.is_over |= !matches!(result, Err(TryRecvError::Empty));
+        let shared = self.shared.as_ref().ok_or(TryRecvError::Closed)?;
+        let result = shared.try_recv();
+        if !matches!(result, Err(TryRecvError::Empty)) {
+            self.shared = None;
+        }
         result
     }
 
@@ -248,10 +237,9 @@ impl<T> Receiver<T> {
     /// assert!(gorun::block_on(rx).is_err());
     /// ```
     pub fn close(&mut self) {
-        self.shared.with(|inner, wakes| {
-            inner.state.is_closed = true;
-            wakes.release_all(&mut inner.queue);
-        });
+        if let Some(shared) = &self.shared {
+            shared.close();
+        }
     }
 }
 
@@ -259,32 +247,24 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        let Receiver { shared, key, is_over } = self.get_mut();
-        let attempt = |attempt: Attempt<'_, State<T>>| match attempt.state.try_recv() {
-            Err(TryRecvError::Empty) => None,
-            received => Some(received.map_err(|_| RecvError(()))),
+        let this = self.get_mut();
+        let Some(shared) = &this.shared else {
+            let goes_on = gate::enter(Operation::Oneshot, cx.waker());
+            return if goes_on { Poll::Ready(Err(RecvError(()))) } else { Poll::Pending };
         };
-        let result = poll_until(shared, Operation::Oneshot, key, cx.waker(), attempt);
-        *is_over |= result.is_ready();
+        let result = shared.poll_recv(cx.waker()).map_err(|Closed| RecvError(()));
+        if result.is_ready() {
+            this.shared = None;
+        }
         result
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
+        if let Some(shared) = &self.shared {
+            shared.end_receiving();
         }
-        let key = self.key.take();
-        // The value is dropped without the lock.
-        let _unreceived = self.shared.with(|inner, wakes| {
-            if let Some(key) = key {
-                wakes.drop_later(inner.queue.remove(key).1);
-            }
-            inner.state.is_closed = true;
-            wakes.release_all(&mut inner.queue);
-            inner.state.value.take()
-        });
     }
 }
 

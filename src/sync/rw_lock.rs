@@ -18,7 +18,8 @@ use crate::sync::permits::Permits;
 /// [module](crate::sync).
 ///
 /// Tasks that wait are served in the order in which they came. So a writer does not starve:
-/// readers that come after it wait until it has had its turn. For the same reason, a task that has
+/// readers that come after it wait until it has had its turn. (While it is being woken, they may
+/// [overtake](crate::sync#overtaking) it, a limited number of times.) For the same reason, a task that has
 /// a read guard must not wait for another one of the same lock: a writer may be queued between the
 /// two. Any thread and any executor may use it, also outside a runtime.
 ///

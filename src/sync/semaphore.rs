@@ -16,9 +16,9 @@ pub use error::{AcquireError, TryAcquireError};
 
 /// A number of permits, to limit how many tasks do something at the same time.
 ///
-/// A task [acquires](Self::acquire) a permit, or several, and gives it back by dropping it. Tasks
-/// are served in the order in which they came, even if a later one needs fewer permits. So none
-/// starves.
+/// A task [acquires](Self::acquire) a permit, or several, and gives it back by dropping it. Tasks are
+/// served in the order in which they came, even if a later one needs fewer permits. While one is being
+/// woken, newcomers may [overtake](crate::sync#overtaking) it, a limited number of times. None starves.
 ///
 /// Any thread and any executor may use it, also outside a runtime.
 ///
@@ -136,7 +136,7 @@ impl Semaphore {
         &self,
         count: usize,
     ) -> impl Future<Output = Result<Permit<'_>, AcquireError>> + Unpin {
-        Acquire::new(self, count, |permit| permit.map(Permit).map_err(AcquireError::from))
+        Acquire::new(self, move || count, |raw| raw.map(Permit).map_err(AcquireError::from))
     }
 
     /// Waits for a permit that owns a share of the semaphore, so that it may go to another
@@ -183,7 +183,7 @@ impl Semaphore {
         self: Arc<Self>,
         count: usize,
     ) -> impl Future<Output = Result<OwnedPermit, AcquireError>> + Unpin {
-        Acquire::new(self, count, |permit| permit.map(OwnedPermit).map_err(AcquireError::from))
+        Acquire::new(self, move || count, |raw| raw.map(OwnedPermit).map_err(AcquireError::from))
     }
 
     /// Takes a permit if one is free and nobody waits.
@@ -309,7 +309,7 @@ impl Semaphore {
         self.permits.release(count);
     }
 
-    /// How many permits are free. While tasks wait, those are kept for the first one, and
+    /// How many permits are free. While tasks wait, those are for the first ones, and
     /// [`try_acquire`](Self::try_acquire) gets none of them.
     ///
     /// # Examples

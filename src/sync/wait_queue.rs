@@ -15,7 +15,7 @@ use slab::Slab;
 
 use crate::primitives::const_fn;
 
-/// A waiter. Code that makes one with [`WaitQueue::push_back`] gives it back with
+/// Names a waiter. Code that makes one with [`WaitQueue::push_back`] gives it back with
 /// [`WaitQueue::remove`].
 pub(crate) type Key = usize;
 
@@ -32,6 +32,8 @@ pub(crate) enum WaiterState {
     New,
     /// It is in the queue.
     Waiting,
+    /// Its turn has come, and it has been woken, to take what it waits for itself.
+    Called,
     /// Its turn has come: it has been granted what it waits for.
     Granted,
     /// All were let go at once.
@@ -51,8 +53,18 @@ struct Waiter {
     state: WaiterState,
     /// How much it waits for.
     wanted: usize,
+    /// It was called, and came too late.
+    was_late: bool,
     previous: Key,
     next: Key,
+}
+
+/// What the one at the front waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Front {
+    pub(crate) wanted: usize,
+    /// It was called, and came too late.
+    pub(crate) was_late: bool,
 }
 
 impl WaitQueue {
@@ -73,10 +85,10 @@ impl WaitQueue {
 
     /// Enters at the back.
     pub(crate) fn push_back(&mut self, waker: Waker, wanted: usize) -> Key {
-        let previous = self.back;
-        let state = WaiterState::Waiting;
-        let waiter = Waiter { waker: Some(waker), state, wanted, previous, next: END };
-        let key = self.waiters.insert(waiter);
+        let (previous, state) = (self.back, WaiterState::Waiting);
+        let (waker, was_late) = (Some(waker), false);
+        let key =
+            self.waiters.insert(Waiter { waker, state, wanted, was_late, previous, next: END });
         match self.waiters.get_mut(previous) {
             Some(previous) => previous.next = key,
             None => self.front = key,
@@ -86,9 +98,23 @@ impl WaitQueue {
         key
     }
 
-    /// How much the one at the front waits for.
-    pub(crate) fn front_wanted(&self) -> Option<usize> {
-        self.waiters.get(self.front).map(|waiter| waiter.wanted)
+    /// One that was called, and came too late, enters at the front again. The caller sets its waker.
+    pub(crate) fn push_front(&mut self, key: Key) {
+        let next = self.front;
+        let waiter = &mut self.waiters[key];
+        (waiter.state, waiter.was_late) = (WaiterState::Waiting, true);
+        (waiter.previous, waiter.next) = (END, next);
+        match self.waiters.get_mut(next) {
+            Some(next) => next.previous = key,
+            None => self.back = key,
+        }
+        self.front = key;
+        self.length += 1;
+    }
+
+    pub(crate) fn front(&self) -> Option<Front> {
+        let Waiter { wanted, was_late, .. } = *self.waiters.get(self.front)?;
+        Some(Front { wanted, was_late })
     }
 
     /// Takes the one at the front out of the queue. It finds that it is in this `state`.

@@ -11,28 +11,26 @@ use crate::sync::wait_queue::Key;
 use crate::sync::waitable::{Attempt, Waitable};
 
 /// Makes attempts under the lock until one succeeds, and calls `then` without the lock.
-pub(crate) struct WaitUntil<'a, S, R, O, A> {
+pub(crate) struct WaitUntil<'a, S, A, F> {
     waitable: &'a Waitable<S>,
     operation: Operation,
     key: Option<Key>,
     attempt: A,
     /// Until it is ready.
-    then: Option<fn(R) -> O>,
+    then: Option<F>,
 }
 
-pub(crate) fn wait_until<S, R, O, A>(
+pub(crate) fn wait_until<S, R, O>(
     waitable: &Waitable<S>,
     operation: Operation,
-    attempt: A,
-    then: fn(R) -> O,
-) -> WaitUntil<'_, S, R, O, A>
-where
-    A: FnMut(Attempt<'_, S>) -> Option<R>,
-{
+    attempt: impl FnMut(Attempt<'_, S>) -> Option<R>,
+    then: impl Fn(R) -> O,
+) -> impl Future<Output = O> + Unpin {
     WaitUntil { waitable, operation, key: None, attempt, then: Some(then) }
 }
 
 /// One poll: through the gate, and the last one if a `timeout` asks for it.
+#[inline]
 pub(crate) fn poll_until<S, R>(
     waitable: &Waitable<S>,
     operation: Operation,
@@ -55,26 +53,26 @@ pub(crate) fn poll_until<S, R>(
     result.map_or(Poll::Pending, Poll::Ready)
 }
 
-impl<S, R, O, A> Unpin for WaitUntil<'_, S, R, O, A> {}
+impl<S, A, F> Unpin for WaitUntil<'_, S, A, F> {}
 
-impl<S, R, O, A> Future for WaitUntil<'_, S, R, O, A>
+impl<S, R, O, A, F> Future for WaitUntil<'_, S, A, F>
 where
     A: FnMut(Attempt<'_, S>) -> Option<R>,
+    F: Fn(R) -> O,
 {
     type Output = O;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         let WaitUntil { waitable, operation, key, attempt, then } = self.get_mut();
-        let ready = then.expect("a future is not polled after it was ready");
-        let result = poll_until(waitable, *operation, key, cx.waker(), attempt);
-        if result.is_ready() {
-            *then = None;
-        }
-        result.map(ready)
+        assert!(then.is_some(), "a future is not polled after it was ready");
+        poll_until(waitable, *operation, key, cx.waker(), attempt).map(|result| {
+            let then = then.take().expect("just seen");
+            then(result)
+        })
     }
 }
 
-impl<S, R, O, A> Drop for WaitUntil<'_, S, R, O, A> {
+impl<S, A, F> Drop for WaitUntil<'_, S, A, F> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.waitable.cancel(key, |_, _, _| {});

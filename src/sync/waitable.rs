@@ -23,12 +23,13 @@
 
 use std::task::{Poll, Waker};
 
-use crate::primitives::{Mutex, const_fn, lock};
+use crate::chan::lock::Locked;
+use crate::primitives::const_fn;
 use crate::scheduler::{context, foreign_wakers};
 use crate::sync::wait_queue::{Key, WaitQueue, WaiterState};
 
 pub(crate) struct Waitable<S> {
-    inner: Mutex<Inner<S>>,
+    inner: Locked<Inner<S>>,
 }
 
 pub(crate) struct Inner<S> {
@@ -40,6 +41,7 @@ pub(crate) struct Inner<S> {
 pub(crate) struct Attempt<'a, S> {
     pub(crate) state: &'a mut S,
     pub(crate) waiter: WaiterState,
+    key: Option<Key>,
     /// The task enters the queue, or stays in it, if this attempt fails.
     pub(crate) will_wait: bool,
     pub(crate) queue: &'a mut WaitQueue,
@@ -50,22 +52,34 @@ pub(crate) struct Attempt<'a, S> {
 #[derive(Default)]
 #[must_use = "the wakers in it have to be called"]
 pub(crate) struct WakeList {
-    /// Usually there is no more than one.
-    first: Option<Waker>,
-    others: Vec<Waker>,
-    unused: Vec<Waker>,
+    to_wake: Option<Waker>,
+    to_drop: Option<Waker>,
+    /// Usually there are no more.
+    others: Option<Box<Others>>,
+}
+
+#[derive(Default)]
+struct Others {
+    to_wake: Vec<Waker>,
+    to_drop: Vec<Waker>,
 }
 
 impl WakeList {
+    #[inline]
     pub(crate) fn wake_later(&mut self, waker: Option<Waker>) {
-        match self.first {
-            None => self.first = waker,
-            Some(_) => self.others.extend(waker),
+        match self.to_wake {
+            None => self.to_wake = waker,
+            Some(_) => self.others.get_or_insert_default().to_wake.extend(waker),
         }
     }
 
+    #[inline]
     pub(crate) fn drop_later(&mut self, waker: Option<Waker>) {
-        self.unused.extend(waker);
+        match (&self.to_drop, waker) {
+            (_, None) => {}
+            (None, waker) => self.to_drop = waker,
+            (Some(_), waker) => self.others.get_or_insert_default().to_drop.extend(waker),
+        }
     }
 
     /// Takes all out of the queue.
@@ -76,14 +90,40 @@ impl WakeList {
     }
 
     /// The caller holds no lock.
+    #[inline(always)]
     fn finish(self) {
-        self.first.into_iter().chain(self.others).for_each(foreign_wakers::wake);
-        self.unused.into_iter().for_each(foreign_wakers::drop_waker);
+        if let Some(waker) = self.to_wake {
+            foreign_wakers::wake(waker);
+        }
+        if let Some(waker) = self.to_drop {
+            foreign_wakers::drop_waker(waker);
+        }
+        if let Some(others) = self.others {
+            others.finish();
+        }
+    }
+}
+
+impl Others {
+    #[inline(never)]
+    fn finish(self) {
+        self.to_wake.into_iter().for_each(foreign_wakers::wake);
+        self.to_drop.into_iter().for_each(foreign_wakers::drop_waker);
+    }
+}
+
+impl<S> Attempt<'_, S> {
+    /// One that was called, and comes too late, enters the queue at the front.
+    pub(crate) fn return_to_front(&mut self) {
+        if let Some(key) = self.key {
+            self.queue.push_front(key);
+        }
     }
 }
 
 impl<S> Inner<S> {
     /// If the attempt succeeds, the task has no waiter any more.
+    #[inline]
     fn attempt<R>(
         &mut self,
         key: &mut Option<Key>,
@@ -99,11 +139,13 @@ impl<S> Inner<S> {
             // Whoever took it out of the queue took the waker.
             let _ = queue.remove(key);
         }
-        let result = attempt(Attempt { state, waiter, will_wait, queue, wakes })?;
+        let key_now = *key;
+        let result = attempt(Attempt { state, waiter, key: key_now, will_wait, queue, wakes })?;
         self.dequeue(key, wakes);
         Some(result)
     }
 
+    #[inline(never)]
     fn enqueue(
         &mut self,
         key: &mut Option<Key>,
@@ -117,6 +159,7 @@ impl<S> Inner<S> {
         }
     }
 
+    #[inline]
     fn dequeue(&mut self, key: &mut Option<Key>, wakes: &mut WakeList) {
         if let Some(key) = key.take() {
             wakes.drop_later(self.queue.remove(key).1);
@@ -127,21 +170,25 @@ impl<S> Inner<S> {
 impl<S> Waitable<S> {
     const_fn! {
         pub(crate) fn new(state: S) -> Self {
-            Waitable { inner: Mutex::new(Inner { state, queue: WaitQueue::new() }) }
+            Waitable { inner: Locked::new(Inner { state, queue: WaitQueue::new() }) }
         }
     }
 
     /// Calls `act` under the lock, and afterwards wakes those on the list. The caller drops the
     /// result without the lock.
+    #[inline]
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Inner<S>, &mut WakeList) -> R) -> R {
         let mut wakes = WakeList::default();
-        let result = act(&mut lock(&self.inner), &mut wakes);
+        let mut guard = self.inner.lock().acquire();
+        let result = act(self.inner.get(&mut guard), &mut wakes);
+        drop(guard);
         wakes.finish();
         result
     }
 
     /// Attempts an operation. If that cannot be done yet, the task waits, as the waiter `key`. An
     /// attempt must succeed for a waiter that was granted something.
+    #[inline]
     pub(crate) fn poll<R>(
         &self,
         key: &mut Option<Key>,
@@ -149,25 +196,55 @@ impl<S> Waitable<S> {
         waker: &Waker,
         mut attempt: impl FnMut(Attempt<'_, S>) -> Option<R>,
     ) -> Poll<R> {
+        if key.is_none()
+            && let Some(result) = self.look(&mut attempt)
+        {
+            return Poll::Ready(result);
+        }
+        self.wait(key, wanted, waker, attempt)
+    }
+
+    /// Attempts an operation of a task that does not wait.
+    #[inline]
+    fn look<R>(&self, attempt: &mut impl FnMut(Attempt<'_, S>) -> Option<R>) -> Option<R> {
+        let (waiter, key, will_wait) = (WaiterState::New, None, false);
+        self.with(|Inner { state, queue }, wakes| {
+            attempt(Attempt { state, waiter, key, will_wait, queue, wakes })
+        })
+    }
+
+    /// As `poll`, without a look before.
+    #[inline(never)]
+    pub(crate) fn wait<R>(
+        &self,
+        key: &mut Option<Key>,
+        wanted: usize,
+        waker: &Waker,
+        mut attempt: impl FnMut(Attempt<'_, S>) -> Option<R>,
+    ) -> Poll<R> {
+        let is_own = context::is_own_waker(waker);
         let mut wakes = WakeList::default();
-        let mut inner = lock(&self.inner);
+        let mut guard = self.inner.lock().acquire();
+        let inner = self.inner.get(&mut guard);
         let stays = key.is_some_and(|key| inner.queue.will_wake(key, waker));
-        let is_own = !stays && context::is_own_waker(waker);
         let mut result = inner.attempt(key, stays || is_own, &mut wakes, &mut attempt);
-        if result.is_none() && is_own {
-            inner.enqueue(key, wanted, waker.clone(), &mut wakes);
-        } else if result.is_none() && !stays {
-            // A foreign waker's clone runs user code.
-            drop(inner);
-            let clone = waker.clone();
-            inner = lock(&self.inner);
-            result = inner.attempt(key, true, &mut wakes, &mut attempt);
-            match result {
-                Some(_) => wakes.drop_later(Some(clone)),
-                None => inner.enqueue(key, wanted, clone, &mut wakes),
+        if result.is_none() && !stays {
+            if is_own {
+                inner.enqueue(key, wanted, waker.clone(), &mut wakes);
+            } else {
+                // A foreign waker's clone runs user code.
+                drop(guard);
+                let clone = waker.clone();
+                guard = self.inner.lock().acquire();
+                let inner = self.inner.get(&mut guard);
+                result = inner.attempt(key, true, &mut wakes, &mut attempt);
+                match result {
+                    Some(_) => wakes.drop_later(Some(clone)),
+                    None => inner.enqueue(key, wanted, clone, &mut wakes),
+                }
             }
         }
-        drop(inner);
+        drop(guard);
         wakes.finish();
         result.map_or(Poll::Pending, Poll::Ready)
     }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
 use loom::cell::UnsafeCell;
+use loom::sync::{Condvar, Mutex};
 
 /// Every schedule.
 pub(crate) const ALL: Option<usize> = None;
@@ -35,6 +37,35 @@ pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync
     let name = std::thread::current().name().unwrap_or("").to_owned();
     let executions = executions.load(Ordering::Relaxed);
     println!("{name}: {executions} executions in {:.1?}", start.elapsed());
+}
+
+/// Polls until it is ready, and blocks in between. Loom finds a wake that does not come.
+pub(crate) fn block<R>(mut poll: impl FnMut(&Waker) -> Poll<R>) -> R {
+    let wakes = Arc::new(Wakes { woken: Mutex::new(true), changed: Condvar::new() });
+    let waker = Waker::from(wakes.clone());
+    loop {
+        let mut woken = wakes.woken.lock().unwrap();
+        while !*woken {
+            woken = wakes.changed.wait(woken).unwrap();
+        }
+        *woken = false;
+        drop(woken);
+        if let Poll::Ready(result) = poll(&waker) {
+            return result;
+        }
+    }
+}
+
+struct Wakes {
+    woken: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
 }
 
 /// The memory of tasks, which are the numbers from 1 on. Loom finds an access that is not ordered

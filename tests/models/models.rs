@@ -77,6 +77,7 @@ mod left_to_others;
 mod lock_model;
 mod lost_wakeup;
 mod missed_at_exit;
+mod oneshot;
 mod permits;
 mod ring;
 mod selects;

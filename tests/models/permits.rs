@@ -3,19 +3,18 @@
 //!
 //! Seen to fail, each in one model at least: with a `release` that looks at QUEUED before it adds; with
 //! QUEUED set without another look at the permits; with a `cancel` that does not give back what it was granted,
-//! or does not grant; with a `grant` that does not end the queue; with a `poll` that enters the queue without a second
+//! or does not serve; with a `serve` that does not end the queue; with a `poll` that enters the queue without a second
 //! look; with a `close` that sets CLOSED after it has released those that wait (all of them deadlocks); with a
 //! `try_acquire` that does not heed QUEUED (it overtakes); with a `release` or a `close` that releases nothing,
-//! and with a `grant` or an `exchange` that acquires nothing ("Causality violation").
+//! and with a `serve` or an `exchange` that acquires nothing ("Causality violation").
 
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
 use loom::cell::UnsafeCell;
-use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use crate::explore::explore;
+use crate::explore::{block, explore};
 use crate::sync::permits::{Closed, Permits, Refused};
 use crate::sync::wait_queue::Key;
 
@@ -61,21 +60,9 @@ impl<'a> Acquire<'a> {
         self.permits.poll(&mut self.key, self.count, waker)
     }
 
-    /// Blocks until it has them. Loom finds a wake that does not come.
+    /// Blocks until it has them.
     fn block(mut self) -> Result<(), Closed> {
-        let wakes = Arc::new(Wakes { woken: Mutex::new(true), changed: Condvar::new() });
-        let waker = Waker::from(wakes.clone());
-        loop {
-            let mut woken = wakes.woken.lock().unwrap();
-            while !*woken {
-                woken = wakes.changed.wait(woken).unwrap();
-            }
-            *woken = false;
-            drop(woken);
-            if let Poll::Ready(result) = self.poll(&waker) {
-                return result;
-            }
-        }
+        block(|waker| self.poll(waker))
     }
 }
 
@@ -84,18 +71,6 @@ impl Drop for Acquire<'_> {
         if let Some(key) = self.key.take() {
             self.permits.cancel(key, self.count);
         }
-    }
-}
-
-struct Wakes {
-    woken: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        *self.woken.lock().unwrap() = true;
-        self.changed.notify_one();
     }
 }
 
@@ -230,6 +205,56 @@ fn nobody_waits_for_ever_when_it_is_closed_and_who_learns_of_it_sees_what_came_b
         assert_eq!(place.changes(), 1);
         assert_eq!(waits.join().unwrap(), Err(Closed));
         closes.join().unwrap();
+    });
+}
+
+/// It is called, or late and then granted what it waits for.
+#[test]
+fn one_that_is_overtaken_has_its_turn() {
+    explore(Some(3), || {
+        let place = Place::new(1);
+        place.permits.try_acquire(1).unwrap();
+        let mut waits = Acquire::new(&place.permits, 1);
+        assert!(waits.poll(Waker::noop()).is_pending());
+        let overtakes = {
+            let place = place.clone();
+            thread::spawn(move || change_alone(&place, 1))
+        };
+        place.permits.release(1);
+        waits.block().unwrap();
+        place.change();
+        place.permits.release(1);
+        overtakes.join().unwrap();
+        assert_eq!((place.changes(), place.permits.available()), (2, 1));
+        assert_eq!(place.permits.try_acquire(1), Ok(()), "nobody is in the queue");
+    });
+}
+
+/// Two are called at the same time, and one of them goes away.
+#[test]
+fn one_that_is_called_and_goes_away_leaves_what_there_is_to_others() {
+    explore(Some(3), || {
+        let place = Place::new(0);
+        let mut goes = Acquire::new(&place.permits, 1);
+        assert!(goes.poll(Waker::noop()).is_pending());
+        let mut stays = Acquire::new(&place.permits, 1);
+        assert!(stays.poll(Waker::noop()).is_pending());
+        let overtakes = {
+            let place = place.clone();
+            thread::spawn(move || {
+                Acquire::new(&place.permits, 2).block().unwrap();
+                place.change();
+                place.permits.release(2);
+            })
+        };
+        place.permits.release(2);
+        drop(goes);
+        stays.block().unwrap();
+        place.changes();
+        place.permits.release(1);
+        overtakes.join().unwrap();
+        assert_eq!((place.changes(), place.permits.available()), (1, 2));
+        assert_eq!(place.permits.try_acquire(2), Ok(()), "nobody is in the queue");
     });
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod gate {
         Receive,
         Send,
         Select,
+        Oneshot,
     }
 
     /// Outside of a goroutine.

@@ -201,6 +201,9 @@ pub(crate) const ALL: &[Endless] = endless! {
         cond.notify_all();
         drop(wait.await);
     }
+    "Cond::wait_while, not at all": { let (mutex, cond) = (Mutex::new(()), Cond::new()) } {
+        drop(cond.wait_while(mutex.try_lock().unwrap(), |()| false).await);
+    }
     "Barrier::wait": { let barrier = Barrier::new(1) } {
         assert!(barrier.wait().await.is_leader());
     }

@@ -77,21 +77,135 @@ fn writers_are_alone_and_readers_together() {
     }
 }
 
+/// So says the documentation of `Mutex`.
+const OVERTAKES: usize = 127;
+
 #[test]
-fn a_mutex_is_handed_over_and_a_newcomer_does_not_barge_in() {
+fn newcomers_overtake_one_that_is_being_woken_so_often_and_no_more() {
     let mutex = Mutex::new(());
     let guard = now(mutex.lock());
     let first = Task::waiting(mutex.lock());
     let mut second = Task::waiting(mutex.lock());
     drop(guard);
-    // It has not run yet, but the lock is its own.
+    // Only those that would wait otherwise.
     assert!(mutex.try_lock().is_none());
-    let third = Task::waiting(mutex.lock());
+    for _ in 0..OVERTAKES {
+        drop(now(mutex.lock()));
+    }
+    let mut newcomer = Task::waiting(mutex.lock());
     second.waits();
+    newcomer.waits();
+    drop(first.finish());
+    // The next one is being woken.
+    drop(now(mutex.lock()));
+    newcomer.waits();
+    drop(second.finish());
+    drop(newcomer.finish());
+    assert!(mutex.try_lock().is_some());
+}
+
+#[test]
+fn a_mutex_is_handed_over_to_one_that_was_late_and_a_newcomer_does_not_barge_in() {
+    let mutex = Mutex::new(());
+    let guard = now(mutex.lock());
+    let mut first = Task::waiting(mutex.lock());
+    let mut second = Task::waiting(mutex.lock());
+    drop(guard);
+    let overtakes = now(mutex.lock());
+    assert_eq!(first.wakes(), 1);
+    assert!(first.poll().is_pending());
+    let mut third = Task::waiting(mutex.lock());
+    drop(overtakes);
+    // It has not run yet, but the lock is its own.
+    assert_eq!(first.wakes(), 2);
+    assert!(mutex.try_lock().is_none());
+    let fourth = Task::waiting(mutex.lock());
+    second.waits();
+    third.waits();
     drop(first.finish());
     drop(second.finish());
     drop(third.finish());
+    drop(fourth.finish());
     assert!(mutex.try_lock().is_some());
+}
+
+/// Whoever is late and goes away leaves the lock to the next one, in its turn.
+#[test]
+fn one_that_was_late_and_is_dropped_passes_the_lock_on() {
+    let mutex = Mutex::new(());
+    for is_granted in [false, true] {
+        let guard = now(mutex.lock());
+        let mut late = Task::waiting(mutex.lock());
+        let next = Task::waiting(mutex.lock());
+        drop(guard);
+        let overtakes = now(mutex.lock());
+        assert!(late.poll().is_pending());
+        if is_granted {
+            drop(overtakes);
+            drop(late);
+        } else {
+            drop(late);
+            drop(overtakes);
+        }
+        drop(next.finish());
+        assert!(mutex.try_lock().is_some());
+    }
+}
+
+/// Each of the others stands in front of it once at most, and so often newcomers overtake each.
+#[test]
+fn a_waiter_gets_the_lock_in_time_beside_goroutines_that_lock_in_a_loop() {
+    const OTHERS: usize = 4;
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let (mutex, turns, stop) =
+                (Arc::new(Mutex::new(())), Arc::new(AtomicUsize::new(0)), flag());
+            let mut set = JoinSet::new();
+            for _ in 0..OTHERS {
+                let (mutex, turns, stop) = (mutex.clone(), turns.clone(), stop.clone());
+                set.spawn(async move {
+                    while !stop.load(SeqCst) {
+                        let _guard = mutex.lock().await;
+                        if turns.fetch_add(1, SeqCst) % 50 == 0 {
+                            yield_now().await;
+                        }
+                    }
+                });
+            }
+            let mut has_waited = 0;
+            while has_waited < 100 {
+                let mut lock = mutex.lock();
+                if futures::poll!(&mut lock).is_pending() {
+                    // It is in the queue.
+                    let before = turns.load(SeqCst);
+                    let _guard = lock.await;
+                    let overtaken = turns.load(SeqCst) - before;
+                    assert!(overtaken <= (OTHERS + 1) * (OVERTAKES + 1), "{overtaken} times");
+                    has_waited += 1;
+                }
+                yield_now().await;
+            }
+            stop.store(true, SeqCst);
+            set.join_all().await;
+        });
+    }
+}
+
+#[test]
+fn readers_overtake_a_writer_only_while_it_is_being_woken() {
+    let lock = RwLock::new(());
+    let reader = now(lock.read());
+    let mut writer = Task::waiting(lock.write());
+    let before = Task::waiting(lock.read());
+    drop(reader);
+    let overtakes = now(lock.read());
+    assert!(writer.poll().is_pending());
+    let later = Task::waiting(lock.read());
+    drop(overtakes);
+    drop(writer.finish());
+    drop((before.finish(), later.finish()));
+    assert!(lock.try_write().is_some());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::future::pending;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 
 use gorun::sync::{OnceCell, singleflight};
 use gorun::{Builder, JoinSet, UnhandledPanic, spawn, yield_now};
@@ -225,4 +226,19 @@ fn calls_of_many_goroutines_end_whoever_of_them_is_aborted() {
             set.join_all().await;
         });
     }
+}
+
+/// It is woken since the first attempt has failed, and finds that a newcomer was faster.
+#[test]
+fn one_that_was_overtaken_gets_the_value_and_makes_none() {
+    let cell = OnceCell::new();
+    let mut fails = Task::waiting(cell.get_or_try_init(async || {
+        yield_now().await;
+        Err::<u32, ()>(())
+    }));
+    let overtaken = Task::waiting(cell.get_or_init(async || 1));
+    assert_eq!(fails.poll(), Poll::Ready(Err(())));
+    assert_eq!(now(cell.get_or_init(async || 2)), &2);
+    assert_eq!(overtaken.finish(), &2);
+    assert_eq!(cell.get(), Some(&2));
 }

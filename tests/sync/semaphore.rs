@@ -96,6 +96,39 @@ fn closing_ends_all_waits_and_refuses_all_that_come_later() {
 }
 
 #[test]
+fn one_that_was_overtaken_before_the_closing_gets_an_error() {
+    let semaphore = Semaphore::new(1);
+    let permit = now(semaphore.acquire()).unwrap();
+    let overtaken = Task::waiting(semaphore.acquire());
+    drop(permit);
+    let overtakes = now(semaphore.acquire()).unwrap();
+    semaphore.close();
+    assert!(overtaken.finish().is_err());
+    drop(overtakes);
+    assert_eq!(semaphore.available_permits(), 1);
+}
+
+/// As one in a `Vec`: what it may take is kept for it, and nothing else.
+#[test]
+fn one_that_is_woken_and_left_alone_keeps_no_more_than_its_own_from_others() {
+    let semaphore = Semaphore::new(2);
+    let permits = (now(semaphore.acquire()).unwrap(), now(semaphore.acquire()).unwrap());
+    let alone = Task::waiting(semaphore.acquire());
+    let next = Task::waiting(semaphore.acquire());
+    drop(permits.0);
+    drop(permits.1);
+    drop(next.finish().unwrap());
+    // More often than it may be overtaken.
+    for _ in 0..1000 {
+        drop(now(semaphore.acquire()).unwrap());
+    }
+    let mut both = Task::waiting(semaphore.acquire_many(2));
+    drop(alone.finish().unwrap());
+    assert_eq!(both.wakes(), 1);
+    assert!(both.poll().is_ready());
+}
+
+#[test]
 fn a_wait_that_is_dropped_after_closing_harms_nobody() {
     let semaphore = Semaphore::new(0);
     let waits: Vec<_> = (0..3).map(|_| Task::waiting(semaphore.acquire())).collect();
