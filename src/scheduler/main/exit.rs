@@ -98,8 +98,12 @@ fn drive_main<F: Future>(context: &Context, main: F) -> thread::Result<F::Output
     let polled = catch_unwind(AssertUnwindSafe(|| {
         let mut main = main.as_mut().as_pin_mut().expect("main is dropped below");
         let all = poll_fn(|cx| {
-            poll_local_futures(context, local_futures, cx.waker());
-            main.as_mut().poll(cx)
+            poll_local_futures(context, local_futures);
+            let polled = main.as_mut().poll(cx);
+            if polled.is_pending() {
+                local_futures.watch(cx.waker());
+            }
+            polled
         });
         let output = drive(pin!(all), || scheduler.main.crashed() || main_guard::must_unwind());
         if output.is_none() && !scheduler.main.crashed() {
@@ -126,15 +130,13 @@ fn drive_main<F: Future>(context: &Context, main: F) -> thread::Result<F::Output
 }
 
 /// Polls those that are ready, each as if it was main.
-fn poll_local_futures(context: &Context, futures: &LocalFutures, waker: &Waker) {
-    futures.set_driver(waker);
+fn poll_local_futures(context: &Context, futures: &LocalFutures) {
     futures.poll_ready(|waker, poll| {
         let mains = context.driver_waker.replace(WakerId::of(waker));
-        context.budget.refill();
         poll();
         context.driver_waker.set(mains);
+        context.budget.refill();
     });
-    context.budget.refill();
 }
 
 /// Waits until no goroutine is alive. `false`: some still are, and do not reach their next await.

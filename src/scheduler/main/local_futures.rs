@@ -13,9 +13,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Wake, Waker};
 
 use slab::Slab;
@@ -32,41 +32,33 @@ pub(crate) trait LocalTask {
     fn cancel(&mut self);
 }
 
+/// Costs a program that has none next to nothing.
 #[derive(Default)]
 pub(crate) struct LocalFutures {
-    ready: Arc<ReadyQueue>,
-    set: RefCell<Set>,
-    driver: OnceCell<Waker>,
+    set: OnceCell<Set>,
+    is_closed: Cell<bool>,
 }
 
 #[derive(Default)]
 struct Set {
+    ready: Arc<ReadyQueue>,
     /// `None` while the task is being polled.
-    tasks: Slab<Option<Box<dyn LocalTask>>>,
-    is_closed: bool,
+    tasks: RefCell<Slab<Option<Box<dyn LocalTask>>>>,
 }
 
 impl LocalFutures {
-    /// The waker of main's thread. Main's first poll brings it.
-    pub(crate) fn set_driver(&self, waker: &Waker) {
-        self.driver.get_or_init(|| waker.clone());
-    }
-
     /// Adds a task, which is ready. Returns its waker. If the set is closed, cancels the task.
     pub(crate) fn add(&self, mut task: Box<dyn LocalTask>) -> Option<Waker> {
-        let mut set = self.set.borrow_mut();
-        let (false, Some(driver)) = (set.is_closed, self.driver.get()) else {
-            drop(set);
+        if self.is_closed.get() {
             task.cancel();
             return None;
-        };
-        let key = set.tasks.insert(Some(task));
+        }
+        let set = self.set.get_or_init(Set::default);
         let waker = Arc::new(LocalWaker {
-            key,
+            key: set.tasks.borrow_mut().insert(Some(task)),
             is_done: AtomicBool::new(false),
             is_queued: AtomicBool::new(false),
-            ready: self.ready.clone(),
-            driver: driver.clone(),
+            ready: set.ready.clone(),
         });
         waker.wake_by_ref();
         Some(Waker::from(waker))
@@ -74,28 +66,41 @@ impl LocalFutures {
 
     /// Polls the tasks that are ready now, each inside `around`, which gets the task's waker.
     pub(crate) fn poll_ready(&self, mut around: impl FnMut(&Waker, &mut dyn FnMut())) {
+        let Some(set) = self.set.get() else { return };
         // What becomes ready meanwhile comes after main's next turn.
-        for _ in 0..self.ready.len() {
-            let Some(waker) = self.ready.pop() else { return };
+        for _ in 0..set.ready.len() {
+            let Some(waker) = set.ready.pop() else { return };
             // Ordering: Acquire pairs with the Release in `wake_by_ref`: the poll sees what was done
             // before a wake that found the task queued.
             waker.is_queued.swap(false, Ordering::Acquire);
             if waker.is_done.load(Ordering::Relaxed) {
                 continue;
             }
-            let task = self.set.borrow_mut().tasks[waker.key].take();
-            let mut polled = BeingPolled { futures: self, waker: &waker, task };
+            let task = set.tasks.borrow_mut()[waker.key].take();
+            let mut polled = BeingPolled { set, waker: &waker, task };
             let task_waker = Waker::from(waker.clone());
             around(&task_waker, &mut || polled.poll(&task_waker));
         }
     }
 
+    /// Main's future is pending: sees to it that its thread polls what becomes ready. `driver` is
+    /// the thread's waker.
+    pub(crate) fn watch(&self, driver: &Waker) {
+        if let Some(set) = self.set.get() {
+            // Before it looks: a task that becomes ready meanwhile is seen, or finds the waker.
+            set.ready.driver.get_or_init(|| driver.clone());
+            if set.ready.len() > 0 {
+                driver.wake_by_ref();
+            }
+        }
+    }
+
     /// Cancels all tasks, and those that are added later.
     pub(crate) fn close(&self) {
-        lock(&self.ready.queue).take();
-        self.set.borrow_mut().is_closed = true;
-        let tasks = std::mem::take(&mut self.set.borrow_mut().tasks);
-        for (_, task) in tasks {
+        self.is_closed.set(true);
+        let Some(set) = self.set.get() else { return };
+        lock(&set.ready.queue).take();
+        for (_, task) in set.tasks.take() {
             if let Some(mut task) = task {
                 task.cancel();
             }
@@ -105,7 +110,7 @@ impl LocalFutures {
 
 /// A task out of its place in the set. Dropping this puts it back, or frees the place.
 struct BeingPolled<'a> {
-    futures: &'a LocalFutures,
+    set: &'a Set,
     waker: &'a LocalWaker,
     task: Option<Box<dyn LocalTask>>,
 }
@@ -124,10 +129,10 @@ impl BeingPolled<'_> {
 
 impl Drop for BeingPolled<'_> {
     fn drop(&mut self) {
-        let mut set = self.futures.set.borrow_mut();
+        let mut tasks = self.set.tasks.borrow_mut();
         match self.task.take() {
-            Some(task) => set.tasks[self.waker.key] = Some(task),
-            None => drop(set.tasks.remove(self.waker.key)),
+            Some(task) => tasks[self.waker.key] = Some(task),
+            None => drop(tasks.remove(self.waker.key)),
         }
     }
 }
@@ -135,11 +140,13 @@ impl Drop for BeingPolled<'_> {
 /// The wakers of the tasks to poll, first come, first served. `None`: the set is closed.
 struct ReadyQueue {
     queue: Mutex<Option<VecDeque<Arc<LocalWaker>>>>,
+    /// The waker of main's thread, once main's first poll is over.
+    driver: OnceLock<Waker>,
 }
 
 impl Default for ReadyQueue {
     fn default() -> Self {
-        ReadyQueue { queue: Mutex::new(Some(VecDeque::new())) }
+        ReadyQueue { queue: Mutex::new(Some(VecDeque::new())), driver: OnceLock::new() }
     }
 }
 
@@ -159,7 +166,6 @@ struct LocalWaker {
     is_done: AtomicBool,
     is_queued: AtomicBool,
     ready: Arc<ReadyQueue>,
-    driver: Waker,
 }
 
 impl Wake for LocalWaker {
@@ -173,7 +179,9 @@ impl Wake for LocalWaker {
             if let Some(queue) = lock(&self.ready.queue).as_mut() {
                 queue.push_back(self.clone());
             }
-            self.driver.wake_by_ref();
+            if let Some(driver) = self.ready.driver.get() {
+                driver.wake_by_ref();
+            }
         }
     }
 }
