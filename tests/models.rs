@@ -44,6 +44,9 @@ mod live_count;
 #[path = "../src/scheduler/queues/mod.rs"]
 #[allow(dead_code)]
 mod queues;
+#[path = "../src/scheduler/reactor/mod.rs"]
+#[allow(dead_code)]
+mod reactor;
 #[path = "../src/scheduler/goroutine/registry.rs"]
 mod registry;
 #[path = "../src/scheduler/worker/thread_requests.rs"]
@@ -91,6 +94,8 @@ mod lost_wakeup;
 mod missed_at_exit;
 #[path = "models/permits.rs"]
 mod permits;
+#[path = "models/reactor.rs"]
+mod reactor_model;
 #[path = "models/ring.rs"]
 mod ring;
 #[path = "models/selects.rs"]

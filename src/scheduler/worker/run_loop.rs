@@ -3,6 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +15,12 @@ use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::goroutine::task;
 use crate::scheduler::idle::Mode;
+use crate::scheduler::idle::parker::Parker;
+use crate::scheduler::io::system::System;
 use crate::scheduler::queues::prefetch::prefetch;
 use crate::scheduler::queues::run_queue::RawTask;
+use crate::scheduler::reactor::Token;
+use crate::scheduler::reactor::source::Woken;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
@@ -62,6 +68,8 @@ struct RunLoop<'a> {
     turns: Turns,
     slot_streak: u32,
     steals: StealMeter,
+    /// What this worker, as the poller, is about to wake.
+    woken: Vec<Woken>,
     /// It is a spare that was told to retire.
     is_retired: bool,
 }
@@ -78,6 +86,7 @@ impl<'a> RunLoop<'a> {
             turns: Turns::new(),
             slot_streak: 0,
             steals: StealMeter::new(),
+            woken: Vec::new(),
             is_retired: false,
         }
     }
@@ -110,7 +119,7 @@ impl<'a> RunLoop<'a> {
     #[inline]
     fn find_task(&mut self) -> Option<RawTask> {
         if self.turns.is_check_due()
-            && let Some(task) = self.check_timers_and_injector()
+            && let Some(task) = self.check_outside()
         {
             return Some(task);
         }
@@ -150,10 +159,13 @@ impl<'a> RunLoop<'a> {
             Worth::ManyTiny(took) => Some((2 * took).min(MAX_PAUSE)),
             Worth::OneTiny | Worth::Fair => None,
         };
+        let mut has_polled = false;
         loop {
             let mut found = None;
             if mode == Mode::Searching {
-                mode = self.check_timers_as_searcher();
+                if !mem::take(&mut has_polled) {
+                    mode = self.check_outside_as_searcher();
+                }
                 if self.turns.are_taken() {
                     found = self.task_in_turn();
                 }
@@ -173,7 +185,8 @@ impl<'a> RunLoop<'a> {
                 // Perhaps this worker ran the last goroutine that exit waits for.
                 scheduler.main.unpark();
             }
-            if mode == Mode::Searching {
+            let token = scheduler.try_io_token();
+            if mode == Mode::Searching && token.is_none() {
                 if let Some(pause) = pause {
                     yield_for(pause);
                 }
@@ -183,14 +196,53 @@ impl<'a> RunLoop<'a> {
                     continue;
                 }
             }
-            let must_stay_awake = || self.is_to_end() || scheduler.has_shared_work_locked();
-            if !scheduler.idle.sleep(me, mode, must_stay_awake) {
+            let may_go_on = match token {
+                Some(token) => self.sleep_as_poller(me, mode, token),
+                None => scheduler.idle.sleep(me, mode, || self.must_stay_awake()),
+            };
+            if !may_go_on {
                 self.is_retired = true;
                 return None;
+            }
+            has_polled = !self.woken.is_empty();
+            if has_polled {
+                // To this worker's own ring.
+                scheduler.wake_ready(&mut self.woken);
+                has_polled = !scheduler.has_left_wakers();
             }
             // What this worker knew before its sleep is out of date.
             (mode, pause) = (Mode::Searching, None);
         }
+    }
+
+    fn must_stay_awake(&self) -> bool {
+        self.is_to_end() || self.scheduler.has_shared_work_locked()
+    }
+
+    /// Sleeps in the reactor. Returns `false` if this worker must retire. Whom to wake afterwards
+    /// is in `woken`.
+    fn sleep_as_poller(
+        &mut self,
+        me: &Arc<Worker>,
+        mode: Mode,
+        token: Token<'_, System, Worker>,
+    ) -> bool {
+        // A poller has no time limit, so it does not back off.
+        let mode = if mode == Mode::BackingOff { Mode::Waiting } else { mode };
+        let woken = RefCell::new(mem::take(&mut self.woken));
+        let poll = |parker: &Parker| {
+            let mut token = token;
+            token.sleep(parker, &mut woken.borrow_mut())
+        };
+        let hand_over = || {
+            self.context.injects_woken.set(true);
+            self.scheduler.wake_ready(&mut woken.borrow_mut());
+            self.context.injects_woken.set(false);
+        };
+        let idle = &self.scheduler.idle;
+        let may_go_on = idle.sleep_as_poller(me, mode, || self.must_stay_awake(), poll, hand_over);
+        self.woken = woken.into_inner();
+        may_go_on
     }
 
     fn begin_search(&self) -> Mode {
@@ -202,16 +254,21 @@ impl<'a> RunLoop<'a> {
         self.scheduler.phase() == Phase::Ended
     }
 
-    /// Fires due timers that have internal wakers. Their goroutines go to this worker's own ring,
-    /// or to the injector while `injects_woken` is set. Returns whether timers with foreign wakers
-    /// are due.
+    /// Looks for events, and fires due timers that have internal wakers. The goroutines go to this
+    /// worker's own ring, or to the injector while `injects_woken` is set. Returns whether there
+    /// are foreign wakers to call.
     #[inline]
-    fn check_timers(&self) -> bool {
+    fn check_timers_and_io(&self) -> bool {
+        self.scheduler.look_at_io();
         !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
+            || self.scheduler.has_left_wakers()
     }
 
     fn call_foreign_due(&self) {
-        self.call_foreign(|scheduler| scheduler.wake_due(clock::now()));
+        self.call_foreign(|scheduler| {
+            scheduler.wake_due(clock::now());
+            scheduler.call_left_wakers();
+        });
     }
 
     /// Foreign wakers are user code and may block, so the monitor and exit see this as a poll.
@@ -224,8 +281,8 @@ impl<'a> RunLoop<'a> {
 
     /// Returns what this worker, a searcher, is now. It stops searching while it calls foreign
     /// code, because pushes would otherwise rely on it.
-    fn check_timers_as_searcher(&self) -> Mode {
-        if !self.check_timers() {
+    fn check_outside_as_searcher(&self) -> Mode {
+        if !self.check_timers_and_io() {
             return Mode::Searching;
         }
         if self.scheduler.idle.end_search() {
@@ -247,12 +304,12 @@ impl<'a> RunLoop<'a> {
         task
     }
 
-    /// The turn of the timers and the injector, which belong to no worker.
+    /// The turn of what belongs to no worker: the timers, I/O and the injector.
     #[cold]
-    fn check_timers_and_injector(&mut self) -> Option<RawTask> {
+    fn check_outside(&mut self) -> Option<RawTask> {
         self.turns.begin_check();
         self.context.injects_woken.set(self.turns.are_taken());
-        if self.check_timers() {
+        if self.check_timers_and_io() {
             self.call_foreign_due();
         }
         self.context.injects_woken.set(false);
