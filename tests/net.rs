@@ -5,6 +5,16 @@ mod common;
 
 #[path = "net/blocked_workers.rs"]
 mod blocked_workers;
+#[path = "net/connecting.rs"]
+mod connecting;
+#[path = "net/datagrams.rs"]
+mod datagrams;
+#[path = "net/deadlines.rs"]
+mod deadlines;
+#[path = "net/endings.rs"]
+mod endings;
+#[path = "net/listeners.rs"]
+mod listeners;
 #[path = "net/streams.rs"]
 mod streams;
 
