@@ -69,11 +69,22 @@ mod tcp_stream;
 mod to_addrs;
 mod udp_options;
 mod udp_socket;
+#[cfg(unix)]
+mod unix_datagram;
+#[cfg(unix)]
+mod unix_listener;
+#[cfg(unix)]
+mod unix_stream;
 
-pub use accepting::Incoming;
 pub use lookup::lookup_host;
 pub use tcp_halves::{ReadHalf, WriteHalf};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use to_addrs::ToAddrs;
 pub use udp_socket::UdpSocket;
+#[cfg(unix)]
+pub use unix_datagram::UnixDatagram;
+#[cfg(unix)]
+pub use unix_listener::UnixListener;
+#[cfg(unix)]
+pub use unix_stream::UnixStream;

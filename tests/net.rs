@@ -15,6 +15,9 @@ mod deadlines;
 mod endings;
 #[path = "net/listeners.rs"]
 mod listeners;
+#[cfg(unix)]
+#[path = "net/local.rs"]
+mod local;
 #[path = "net/streams.rs"]
 mod streams;
 

@@ -7,20 +7,19 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use mio::net::TcpListener as Listener;
+use mio::event::Source;
+use socket2::SockRef;
 
 use super::socket::Socket;
-use super::tcp_stream::TcpStream;
 use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::Attempt;
 use crate::scheduler::reactor::source::{Direction, WaiterId};
@@ -29,17 +28,25 @@ use crate::time::{Sleep, sleep};
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A socket that accepts connections.
+pub(super) trait Listener: Source {
+    type Stream;
+    type Address;
+
+    /// `gives_options`: connections have the options that new ones should have.
+    fn accept(&self, gives_options: bool) -> io::Result<(Self::Stream, Self::Address)>;
+}
+
 /// What all that accept from a listener share.
-pub(super) struct Acceptor {
-    pub(super) socket: Socket<Listener>,
-    /// Connections have the options that new ones should have.
-    pub(super) gives_options: bool,
+pub(super) struct Acceptor<L: Listener> {
+    pub(super) socket: Socket<L>,
+    gives_options: bool,
     /// How often in a row the system has lacked something.
     failures: AtomicU32,
 }
 
-impl Acceptor {
-    pub(super) fn new(socket: Socket<Listener>, gives_options: bool) -> Self {
+impl<L: Listener> Acceptor<L> {
+    pub(super) fn new(socket: Socket<L>, gives_options: bool) -> Self {
         Acceptor { socket, gives_options, failures: AtomicU32::new(0) }
     }
 
@@ -50,42 +57,37 @@ impl Acceptor {
 }
 
 /// A task that accepts connections, one or several.
-pub(super) struct Accepting<'a> {
-    acceptor: &'a Acceptor,
+struct Accepting<'a, L: Listener> {
+    acceptor: &'a Acceptor<L>,
     id: Option<WaiterId>,
     /// What the system lacks, to be reported afterwards.
     pause: Option<(Sleep, io::Error)>,
 }
 
 /// Why no connection was accepted.
-pub(super) enum Refusal {
+enum Refusal {
     /// The system lacks something: it has been a while.
     Lack(io::Error),
     Other(io::Error),
 }
 
-impl<'a> Accepting<'a> {
-    pub(super) fn new(acceptor: &'a Acceptor) -> Self {
+impl<'a, L: Listener> Accepting<'a, L> {
+    fn new(acceptor: &'a Acceptor<L>) -> Self {
         Accepting { acceptor, id: None, pause: None }
     }
 
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(TcpStream, SocketAddr), Refusal>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(L::Stream, L::Address), Refusal>> {
         if let Some((sleep, _)) = &mut self.pause {
             ready!(Pin::new(sleep).poll(cx));
             let (_, error) = self.pause.take().expect("it was there");
             return Poll::Ready(Err(Refusal::Lack(error)));
         }
         loop {
-            let accept = |listener: &Listener| listener.accept().map(Attempt::whole);
+            let gives_options = self.acceptor.gives_options;
+            let accept = |listener: &L| listener.accept(gives_options).map(Attempt::whole);
             let registered = self.acceptor.socket.registered();
             let (direction, operation) = (Direction::Read, Operation::Accept);
             let accepted = ready!(registered.poll(cx, direction, operation, &mut self.id, accept));
-            let accepted = accepted.and_then(|(stream, peer)| {
-                Ok((TcpStream::accepted(stream, self.acceptor.gives_options)?, peer))
-            });
             match accepted {
                 Ok(accepted) => {
                     self.acceptor.failures.store(0, Ordering::Relaxed);
@@ -109,7 +111,7 @@ impl<'a> Accepting<'a> {
     }
 }
 
-impl Drop for Accepting<'_> {
+impl<L: Listener> Drop for Accepting<'_, L> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             self.acceptor.socket.registered().forget(Direction::Read, id);
@@ -142,25 +144,20 @@ fn with_advice(error: io::Error) -> io::Error {
     )
 }
 
-/// The connections of a listener, made by [`incoming`](super::TcpListener::incoming).
-///
-/// # Examples
-///
-/// See [`incoming`](super::TcpListener::incoming).
-#[must_use = "streams do nothing unless polled"]
-pub struct Incoming<'a> {
-    accepting: Accepting<'a>,
+/// The connections of a listener.
+pub(super) struct Incoming<'a, L: Listener> {
+    accepting: Accepting<'a, L>,
     has_reported: bool,
 }
 
-impl<'a> Incoming<'a> {
-    pub(super) fn new(acceptor: &'a Acceptor) -> Self {
+impl<'a, L: Listener> Incoming<'a, L> {
+    pub(super) fn new(acceptor: &'a Acceptor<L>) -> Self {
         Incoming { accepting: Accepting::new(acceptor), has_reported: false }
     }
 }
 
-impl Stream for Incoming<'_> {
-    type Item = io::Result<TcpStream>;
+impl<L: Listener> Stream for Incoming<'_, L> {
+    type Item = io::Result<L::Stream>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -179,14 +176,25 @@ impl Stream for Incoming<'_> {
     }
 }
 
-impl Acceptor {
+impl<L: Listener> Acceptor<L> {
+    /// Accepts one connection.
+    pub(super) async fn accept(&self) -> io::Result<(L::Stream, L::Address)> {
+        let mut accepting = Accepting::new(self);
+        let accepted = poll_fn(|cx| accepting.poll(cx)).await;
+        accepted.map_err(|(Refusal::Lack(error) | Refusal::Other(error))| error)
+    }
+
+    /// Ends all operations, now and later.
+    pub(super) fn close(&self)
+    where
+        for<'a> SockRef<'a>: From<&'a L>,
+    {
+        self.socket.registered().close();
+        // Where a listener cannot be shut down, that fails.
+        let _ = SockRef::from(self.socket.get()).shutdown(Shutdown::Both);
+    }
+
     fn is_closed(&self) -> bool {
         self.socket.registered().is_closed()
-    }
-}
-
-impl fmt::Debug for Incoming<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Incoming").field(self.accepting.acceptor.socket.get()).finish()
     }
 }

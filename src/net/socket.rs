@@ -178,7 +178,7 @@ where
     Ok(Attempt::bytes(socket.write(buf)?, buf.len()))
 }
 
-/// Implements the traits of `futures` for a type with a field `socket`, and for references to it.
+/// Implements the traits of `futures` for a type with a method `socket`, and for references to it.
 macro_rules! impl_async_io {
     ($stream:ty) => {
         impl_async_io!(@read $stream);

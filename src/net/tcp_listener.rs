@@ -3,15 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_core::Stream;
 use socket2::SockRef;
 
-use super::accepting::{Accepting, Acceptor, Incoming, Refusal};
+use super::accepting::{Acceptor, Incoming, Listener};
 use super::descriptor::impl_descriptor;
 use super::options::{self, ARE_INHERITED, BACKLOG};
 use super::socket::Socket;
@@ -30,8 +30,7 @@ use crate::scheduler::reactor::source::Direction;
 /// See the [module](super).
 #[derive(Clone)]
 pub struct TcpListener {
-    acceptor: Arc<Acceptor>,
-    socket: Socket<mio::net::TcpListener>,
+    acceptor: Arc<Acceptor<mio::net::TcpListener>>,
 }
 
 impl TcpListener {
@@ -74,8 +73,7 @@ impl TcpListener {
 
     fn new(listener: mio::net::TcpListener, gives_options: bool) -> io::Result<TcpListener> {
         let socket = Socket::new(listener)?;
-        let acceptor = Arc::new(Acceptor::new(socket.clone(), gives_options));
-        Ok(TcpListener { acceptor, socket })
+        Ok(TcpListener { acceptor: Arc::new(Acceptor::new(socket, gives_options)) })
     }
 
     /// Waits for the next connection. Returns it, and the address of the peer.
@@ -95,9 +93,7 @@ impl TcpListener {
     ///
     /// See the [module](super).
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let mut accepting = Accepting::new(&self.acceptor);
-        let accepted = poll_fn(|cx| accepting.poll(cx)).await;
-        accepted.map_err(|(Refusal::Lack(error) | Refusal::Other(error))| error)
+        self.acceptor.accept().await
     }
 
     /// The connections that come, as a stream. It ends when the listener is closed. If the process has
@@ -121,7 +117,7 @@ impl TcpListener {
     /// })
     /// # }
     /// ```
-    pub fn incoming(&self) -> Incoming<'_> {
+    pub fn incoming(&self) -> impl Stream<Item = io::Result<TcpStream>> + Unpin {
         Incoming::new(&self.acceptor)
     }
 
@@ -151,9 +147,7 @@ impl TcpListener {
     /// # }
     /// ```
     pub fn close(&self) {
-        self.socket.registered().close();
-        // Where a listener cannot be shut down, that fails.
-        let _ = SockRef::from(self.socket.get()).shutdown(net::Shutdown::Both);
+        self.acceptor.close();
     }
 
     /// From then on [`accept`](Self::accept) fails with [`TimedOut`](io::ErrorKind::TimedOut), also
@@ -179,7 +173,7 @@ impl TcpListener {
     /// # }
     /// ```
     pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
-        self.socket.set_deadline(&[Direction::Read], deadline.into());
+        self.acceptor.socket.set_deadline(&[Direction::Read], deadline.into());
     }
 
     /// The address at which it listens.
@@ -194,7 +188,7 @@ impl TcpListener {
     ///
     /// See [`bind`](Self::bind).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.get().local_addr()
+        self.socket().get().local_addr()
     }
 
     /// A listener of `std`, for the calling code's runtime. It does not block any more.
@@ -229,9 +223,20 @@ impl TcpListener {
     ///
     /// See [`from_std`](Self::from_std).
     pub fn into_std(self) -> io::Result<net::TcpListener> {
-        let TcpListener { acceptor, socket } = self;
-        drop(acceptor);
+        let socket = self.socket().clone();
+        // So that the socket has no other owner, if this is the last clone.
+        drop(self);
         socket.into_std()
+    }
+}
+
+impl Listener for mio::net::TcpListener {
+    type Stream = TcpStream;
+    type Address = SocketAddr;
+
+    fn accept(&self, gives_options: bool) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = mio::net::TcpListener::accept(self)?;
+        Ok((TcpStream::accepted(stream, gives_options)?, peer))
     }
 }
 
@@ -246,10 +251,16 @@ fn bind_to(address: SocketAddr) -> io::Result<mio::net::TcpListener> {
     Ok(listener)
 }
 
+impl TcpListener {
+    fn socket(&self) -> &Socket<mio::net::TcpListener> {
+        &self.acceptor.socket
+    }
+}
+
 impl_descriptor!(TcpListener, net::TcpListener);
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.get().fmt(f)
+        self.socket().get().fmt(f)
     }
 }

@@ -88,7 +88,7 @@ pub(crate) struct Scheduler {
     pub(super) nested_waits: NestedWaits,
     pub(super) timers: TimerQueue<SHARDS>,
     /// Started by the first socket.
-    pub(super) reactor: OnceLock<Reactor<System>>,
+    pub(super) reactor: OnceLock<Box<Reactor<System>>>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
     ever_used: AtomicUsize,
@@ -172,7 +172,7 @@ impl Scheduler {
 
     #[inline]
     pub(super) fn reactor(&self) -> Option<&Reactor<System>> {
-        self.reactor.get()
+        self.reactor.get().map(|reactor| &**reactor)
     }
 
     // Pushes.

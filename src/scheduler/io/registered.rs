@@ -259,7 +259,7 @@ impl Scheduler {
                 )
             })?;
             // Another thread may have been faster.
-            let _ = self.reactor.set(reactor);
+            let _ = self.reactor.set(Box::new(reactor));
         }
         Ok(self.reactor().expect("it has been set"))
     }
