@@ -13,6 +13,9 @@ mod datagrams;
 mod deadlines;
 #[path = "net/endings.rs"]
 mod endings;
+#[cfg(target_os = "linux")]
+#[path = "net/hostile.rs"]
+mod hostile;
 #[path = "net/listeners.rs"]
 mod listeners;
 #[cfg(unix)]
