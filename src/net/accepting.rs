@@ -37,6 +37,9 @@ pub(super) trait Listener: Source {
     fn accept(&self, gives_options: bool) -> io::Result<(Self::Stream, Self::Address)>;
 }
 
+/// A connection, and the address of its peer.
+type Accepted<L> = (<L as Listener>::Stream, <L as Listener>::Address);
+
 /// What all that accept from a listener share.
 pub(super) struct Acceptor<L: Listener> {
     pub(super) socket: Socket<L>,
@@ -76,7 +79,7 @@ impl<'a, L: Listener> Accepting<'a, L> {
         Accepting { acceptor, id: None, pause: None }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(L::Stream, L::Address), Refusal>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Accepted<L>, Refusal>> {
         if let Some((sleep, _)) = &mut self.pause {
             ready!(Pin::new(sleep).poll(cx));
             let (_, error) = self.pause.take().expect("it was there");
@@ -178,7 +181,7 @@ impl<L: Listener> Stream for Incoming<'_, L> {
 
 impl<L: Listener> Acceptor<L> {
     /// Accepts one connection.
-    pub(super) async fn accept(&self) -> io::Result<(L::Stream, L::Address)> {
+    pub(super) async fn accept(&self) -> io::Result<Accepted<L>> {
         let mut accepting = Accepting::new(self);
         let accepted = poll_fn(|cx| accepting.poll(cx)).await;
         accepted.map_err(|(Refusal::Lack(error) | Refusal::Other(error))| error)

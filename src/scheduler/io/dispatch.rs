@@ -12,21 +12,28 @@ use crate::scheduler::worker::Worker;
 
 impl Scheduler {
     /// Looks for events, without waiting, and wakes tasks, if there are sources and nobody else
-    /// looks. Returns whether it did.
+    /// looks. Returns how many, if it looked. `woken` is empty before and after: it lends its
+    /// memory.
     #[inline]
-    pub(crate) fn look_at_io(&self) -> bool {
-        self.reactor().is_some_and(|reactor| reactor.has_sources()) && self.look_at_sources()
+    pub(crate) fn look_at_io(&self, woken: &mut Vec<Woken>) -> Option<usize> {
+        if self.has_sources() { self.look_at_sources(woken) } else { None }
+    }
+
+    /// Whether there is anything to look for.
+    #[inline]
+    pub(crate) fn has_sources(&self) -> bool {
+        self.reactor().is_some_and(|reactor| reactor.has_sources())
     }
 
     #[cold]
     #[inline(never)]
-    fn look_at_sources(&self) -> bool {
-        let Some(mut token) = self.try_io_token() else { return false };
-        let mut woken = Vec::new();
-        token.wait(Some(Duration::ZERO), &mut woken);
+    fn look_at_sources(&self, woken: &mut Vec<Woken>) -> Option<usize> {
+        let mut token = self.try_io_token()?;
+        token.wait(Some(Duration::ZERO), woken);
         drop(token);
-        self.wake_ready(&mut woken);
-        true
+        let count = woken.len();
+        self.wake_ready(woken);
+        Some(count)
     }
 
     /// Takes the reactor's token, if that is free and there are sources.

@@ -207,7 +207,7 @@ impl Monitor {
     fn look_at_io(&mut self) {
         let scheduler = &self.scheduler;
         let nobody_has = scheduler.io_looks() == self.io_looks;
-        if scheduler.look_at_io() && nobody_has {
+        if scheduler.look_at_io(&mut Vec::new()).is_some() && nobody_has {
             scheduler.idle.wake_poller();
         }
         self.io_looks = scheduler.io_looks();

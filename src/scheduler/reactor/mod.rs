@@ -16,8 +16,8 @@
 //! - **A worker that goes to sleep** and finds the token free takes it, and sleeps in the driver
 //!   instead of on its parker: it is the *poller*. It lies at the bottom of the list of sleepers, so
 //!   that pushes wake others first. What it wakes goes into its own ring.
-//! - **A worker that is awake** looks, without waiting, when it looks at the timers, and when it
-//!   searches.
+//! - **A worker that is awake** looks, without waiting, when it looks at the timers, unless it has
+//!   just looked, and when it searches and expects events.
 //! - **The monitor** looks, without waiting, at each of its samples. If nobody has looked since the
 //!   sample before and a worker sleeps, the monitor wakes that one. It finds nothing to do, and
 //!   becomes the poller.
@@ -150,6 +150,12 @@ impl<D: Driver> Reactor<D> {
         Some(key)
     }
 
+    /// How many sources there are.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// The driver must not know of it any more.
     pub(crate) fn remove(&self, key: usize) {
         if self.sources.remove(key) {
@@ -247,8 +253,11 @@ impl<D: Driver, W: AsRef<Parker>> Token<'_, D, W> {
     pub(crate) fn wait(&mut self, limit: Option<Duration>, woken: &mut Vec<Woken>) {
         let sources = &self.reactor.sources;
         let driver = self.driver.as_mut().expect("it is held until the drop");
+        // Taken with the first event, when the driver waits no more.
+        let mut entries = None;
         driver.wait(limit, |key, readiness| {
-            if let Some(source) = sources.get(key) {
+            let entries = entries.get_or_insert_with(|| sources.entries());
+            if let Some(source) = entries.source(key) {
                 source.notify(readiness, woken);
             }
         });

@@ -169,16 +169,19 @@ struct Waiters {
     last_id: u32,
 }
 
-/// Mostly one, which then takes no allocation.
+/// Mostly one, which then takes no allocation: there may be many sources.
 #[derive(Default)]
 struct List {
     first: Option<Waiter>,
-    others: Vec<Waiter>,
+    // A vector would be three words.
+    #[allow(clippy::box_collection)]
+    others: Option<Box<Vec<Waiter>>>,
 }
 
 struct Waiter {
+    waker: Waker,
     id: WaiterId,
-    woken: Woken,
+    is_internal: bool,
 }
 
 impl Source {
@@ -256,21 +259,19 @@ impl Source {
         if self.state().readiness().contains_any(direction.wakes()) {
             return Waiting { waits: false, unused: Some(waker), evicted: None };
         }
-        let own = *id.get_or_insert_with(|| waiters.new_id());
-        let woken = Woken { waker, is_internal };
+        let id = *id.get_or_insert_with(|| waiters.new_id());
+        let waiter = Waiter { waker, id, is_internal };
         let list = waiters.list(direction);
-        let (unused, evicted) = match own {
-            WaiterId::POLLED => list.enter_polled(woken),
-            _ => (list.enter(own, woken), None),
+        let (unused, evicted) = match id {
+            WaiterId::POLLED => list.enter_polled(waiter),
+            _ => (list.enter(waiter), None),
         };
-        let waker = |woken: Option<Woken>| woken.map(|woken| woken.waker);
-        Waiting { waits: true, unused: waker(unused), evicted: waker(evicted) }
+        Waiting { waits: true, unused, evicted }
     }
 
     /// Takes out the entry of a future.
     pub(crate) fn forget(&self, direction: Direction, id: WaiterId) -> Option<Waker> {
-        let removed = lock(&self.waiters).list(direction).remove(id);
-        removed.map(|woken| woken.waker)
+        lock(&self.waiters).list(direction).remove(id)
     }
 
     /// Takes out all wakers: nobody uses the socket any more.
@@ -303,56 +304,61 @@ impl Waiters {
 }
 
 impl List {
+    fn others(&self) -> &[Waiter] {
+        self.others.as_ref().map_or(&[], |others| others)
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Waiter> {
-        self.first.iter().chain(&self.others)
+        self.first.iter().chain(self.others())
     }
 
     fn drain_into(&mut self, woken: &mut Vec<Woken>) {
-        let others = mem::take(&mut self.others);
-        woken.extend(self.first.take().into_iter().chain(others).map(|waiter| waiter.woken));
+        let others = self.others.take().map_or(Vec::new(), |others| *others);
+        let all = self.first.take().into_iter().chain(others);
+        woken.extend(all.map(|Waiter { waker, is_internal, .. }| Woken { waker, is_internal }));
     }
 
     /// Returns the waker that is not needed.
-    fn enter(&mut self, id: WaiterId, woken: Woken) -> Option<Woken> {
-        let mut present = self.first.iter_mut().chain(&mut self.others);
-        if let Some(waiter) = present.find(|waiter| waiter.id == id) {
-            return Some(mem::replace(&mut waiter.woken, woken));
+    fn enter(&mut self, waiter: Waiter) -> Option<Waker> {
+        let others = self.others.iter_mut().flat_map(|others| others.iter_mut());
+        if let Some(present) = self.first.iter_mut().chain(others).find(|w| w.id == waiter.id) {
+            return Some(mem::replace(present, waiter).waker);
         }
-        self.push(Waiter { id, woken });
+        self.push(waiter);
         None
     }
 
     /// Returns the waker that is not needed, and one to wake.
-    fn enter_polled(&mut self, woken: Woken) -> (Option<Woken>, Option<Woken>) {
-        let is_polled = |waiter: &&Waiter| waiter.id == WaiterId::POLLED;
-        let same = |waiter: &Waiter| waiter.woken.waker.will_wake(&woken.waker);
-        if self.iter().filter(is_polled).any(same) {
-            return (Some(woken), None);
+    fn enter_polled(&mut self, waiter: Waiter) -> (Option<Waker>, Option<Waker>) {
+        let polled = || self.iter().filter(|waiter| waiter.id == WaiterId::POLLED);
+        if polled().any(|present| present.waker.will_wake(&waiter.waker)) {
+            return (Some(waiter.waker), None);
         }
-        let is_full = self.iter().filter(is_polled).count() >= POLLED;
+        let is_full = polled().count() >= POLLED;
         let evicted = if is_full { self.remove(WaiterId::POLLED) } else { None };
-        self.push(Waiter { id: WaiterId::POLLED, woken });
+        self.push(waiter);
         (None, evicted)
     }
 
     fn push(&mut self, waiter: Waiter) {
-        match self.first {
-            None if self.others.is_empty() => self.first = Some(waiter),
-            _ => self.others.push(waiter),
+        match (&self.first, &mut self.others) {
+            (None, None) => self.first = Some(waiter),
+            // Behind those that came before.
+            (_, others) => others.get_or_insert_default().push(waiter),
         }
     }
 
     /// The first one with this id.
-    fn remove(&mut self, id: WaiterId) -> Option<Woken> {
-        let waiter = if self.first.as_ref().is_some_and(|waiter| waiter.id == id) {
-            self.first.take()
-        } else {
-            let place = self.others.iter().position(|waiter| waiter.id == id);
-            place.map(|place| self.others.remove(place))
-        };
-        if self.others.is_empty() {
-            self.others = Vec::new();
+    fn remove(&mut self, id: WaiterId) -> Option<Waker> {
+        if let Some(waiter) = self.first.take_if(|waiter| waiter.id == id) {
+            return Some(waiter.waker);
         }
-        Some(waiter?.woken)
+        let others = self.others.as_mut()?;
+        let place = others.iter().position(|waiter| waiter.id == id)?;
+        let removed = others.remove(place).waker;
+        if others.is_empty() {
+            self.others = None;
+        }
+        Some(removed)
     }
 }

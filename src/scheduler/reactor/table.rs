@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use crate::primitives::{Mutex, lock};
+use crate::primitives::{Mutex, MutexGuard, lock};
 use crate::scheduler::reactor::source::Source;
 
 /// A key's lower bits are the place in the table, the others a number.
@@ -16,7 +16,7 @@ pub(crate) struct Table {
     entries: Mutex<Entries>,
 }
 
-struct Entries {
+pub(crate) struct Entries {
     slots: Slab<Entry>,
     /// How many there have been.
     added: usize,
@@ -52,7 +52,7 @@ impl Table {
     /// Returns whether it was there.
     pub(crate) fn remove(&self, key: usize) -> bool {
         let mut entries = lock(&self.entries);
-        let is_there = entries.get(key).is_some();
+        let is_there = entries.source(key).is_some();
         let removed = is_there.then(|| entries.slots.remove(place(key)));
         // Memory follows what is there.
         if entries.slots.is_empty() && entries.slots.capacity() > KEPT {
@@ -62,8 +62,9 @@ impl Table {
         removed.is_some()
     }
 
-    pub(crate) fn get(&self, key: usize) -> Option<Arc<Source>> {
-        Some(lock(&self.entries).get(key)?.source.clone())
+    /// For several looks at once. The lock is held until the result is dropped.
+    pub(crate) fn entries(&self) -> MutexGuard<'_, Entries> {
+        lock(&self.entries)
     }
 
     /// Removes all sources, and refuses others from now on.
@@ -83,7 +84,8 @@ fn place(key: usize) -> usize {
 }
 
 impl Entries {
-    fn get(&self, key: usize) -> Option<&Entry> {
-        self.slots.get(place(key)).filter(|entry| entry.key == key)
+    pub(crate) fn source(&self, key: usize) -> Option<&Source> {
+        let entry = self.slots.get(place(key)).filter(|entry| entry.key == key)?;
+        Some(&entry.source)
     }
 }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backoff::{SpinOutcome, spin_until, yield_for};
 use crate::clock;
@@ -36,6 +36,10 @@ const FETCH_AHEAD: u32 = 2;
 
 /// The longest time that a worker lets tiny goroutines accumulate before it takes more.
 const MAX_PAUSE: Duration = Duration::from_micros(100);
+
+/// The least time between two looks for events while there is other work. A look is a system call,
+/// and 61 polls may take no longer.
+const LOOK_INTERVAL: Duration = Duration::from_micros(200);
 
 /// How many times a searcher visits all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
@@ -68,7 +72,12 @@ struct RunLoop<'a> {
     turns: Turns,
     slot_streak: u32,
     steals: StealMeter,
-    /// What this worker, as the poller, is about to wake.
+    /// When it looked for events, while there was other work.
+    looked_last: Instant,
+    /// Events may have come that spare a sleep: so it was the last time. Otherwise a searcher does
+    /// not look, since the poller's sleep ends at once if there are any.
+    expects_events: bool,
+    /// What this worker is about to wake after a look, or a sleep as the poller.
     woken: Vec<Woken>,
     /// It is a spare that was told to retire.
     is_retired: bool,
@@ -86,6 +95,8 @@ impl<'a> RunLoop<'a> {
             turns: Turns::new(),
             slot_streak: 0,
             steals: StealMeter::new(),
+            looked_last: clock::now(),
+            expects_events: false,
             woken: Vec::new(),
             is_retired: false,
         }
@@ -206,6 +217,7 @@ impl<'a> RunLoop<'a> {
             }
             has_polled = !self.woken.is_empty();
             if has_polled {
+                self.expects_events = self.woken.len() > 1;
                 // To this worker's own ring.
                 scheduler.wake_ready(&mut self.woken);
                 has_polled = !scheduler.has_left_wakers();
@@ -254,12 +266,22 @@ impl<'a> RunLoop<'a> {
         self.scheduler.phase() == Phase::Ended
     }
 
-    /// Looks for events, and fires due timers that have internal wakers. The goroutines go to this
-    /// worker's own ring, or to the injector while `injects_woken` is set. Returns whether there
-    /// are foreign wakers to call.
+    /// Looks for events, if it is time. The goroutines go where `check_timers` sends them.
+    fn look_in_passing(&mut self) {
+        if self.scheduler.has_sources() {
+            let now = clock::now();
+            if now.saturating_duration_since(self.looked_last) >= LOOK_INTERVAL {
+                self.looked_last = now;
+                self.scheduler.look_at_io(&mut self.woken);
+            }
+        }
+    }
+
+    /// Fires due timers that have internal wakers. Their goroutines go to this worker's own ring,
+    /// or to the injector while `injects_woken` is set. Returns whether there are foreign wakers
+    /// to call.
     #[inline]
-    fn check_timers_and_io(&self) -> bool {
-        self.scheduler.look_at_io();
+    fn check_timers(&self) -> bool {
         !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
             || self.scheduler.has_left_wakers()
     }
@@ -281,8 +303,12 @@ impl<'a> RunLoop<'a> {
 
     /// Returns what this worker, a searcher, is now. It stops searching while it calls foreign
     /// code, because pushes would otherwise rely on it.
-    fn check_outside_as_searcher(&self) -> Mode {
-        if !self.check_timers_and_io() {
+    fn check_outside_as_searcher(&mut self) -> Mode {
+        if self.expects_events {
+            let woken = self.scheduler.look_at_io(&mut self.woken);
+            self.expects_events = woken.is_some_and(|woken| woken > 0);
+        }
+        if !self.check_timers() {
             return Mode::Searching;
         }
         if self.scheduler.idle.end_search() {
@@ -309,7 +335,8 @@ impl<'a> RunLoop<'a> {
     fn check_outside(&mut self) -> Option<RawTask> {
         self.turns.begin_check();
         self.context.injects_woken.set(self.turns.are_taken());
-        if self.check_timers_and_io() {
+        self.look_in_passing();
+        if self.check_timers() {
             self.call_foreign_due();
         }
         self.context.injects_woken.set(false);
