@@ -58,10 +58,8 @@ fn the_poller_s_goroutine_blocks_and_the_others_io_goes_on() {
         run(workers, async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let (blocked, release) = <(Arc<AtomicUsize>, _)>::from((
-                Arc::default(),
-                Arc::new(Barrier::new(blockers + 1)),
-            ));
+            let blocked = Arc::new(AtomicUsize::new(0));
+            let release = Arc::new(Barrier::new(blockers + 1));
             spawn(serve(listener, blocked.clone(), release.clone())).detach();
             // On this thread, which is main's.
             let mut polite = net::TcpStream::connect(address).unwrap();

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub(crate) enum Signal {
 }
 
 /// Another place to sleep in, which a signal must interrupt.
-pub(crate) trait Interrupt: Send + Sync {
+pub(crate) trait Interrupt: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// Ends the present sleep there, or the next one.
     fn interrupt(&self);
 }
