@@ -194,3 +194,27 @@ fn an_aborted_goroutine_closes_its_socket() {
         });
     }
 }
+
+#[test]
+fn a_goroutine_whose_io_is_always_ready_gives_way_and_ends_with_main() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        // Without spares, so that it is the goroutine that has to give way.
+        run_without_spares(workers, async {
+            for _ in 0..workers {
+                spawn(async {
+                    let socket = gorun::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                    let itself = socket.local_addr().unwrap();
+                    loop {
+                        let _ = socket.send_to(b"again and again", itself).await;
+                    }
+                })
+                .detach();
+            }
+            gorun::yield_now().await;
+            for _ in 0..10 {
+                spawn(gorun::yield_now()).await.unwrap();
+            }
+        });
+    }
+}
