@@ -27,6 +27,7 @@
 //! | share a value, limit how many use it, signal | [`sync`] |
 //! | wait for one of several events | [`select!`] |
 //! | wait for a time, or limit a wait | [`time`] |
+//! | open and accept connections, send datagrams, look up names | [`net`](mod@net) |
 //! | receive signals of the system, Ctrl-C for one | `signal`, with the feature `signal` |
 //! | block the thread | [`blocking`]; [`Blocked`] reports goroutines that block without it |
 //! | call a function later | [`time::after_func`] |
@@ -58,6 +59,8 @@ mod join_error;
 mod join_handle;
 mod join_set;
 pub mod local;
+#[cfg(feature = "net")]
+pub mod net;
 mod panics;
 mod primitives;
 mod rng;

@@ -10,6 +10,7 @@ use gorun::chan::{Recv, Send as Sending, SendFrom};
 use gorun::context::{AfterFunc, CancelGuard, Cause, Context, ContextError, Done, Run};
 use gorun::errgroup;
 use gorun::local::{LocalKey, Scope};
+use gorun::net::{ReadHalf, TcpListener, TcpStream, UdpSocket, WriteHalf};
 use gorun::sync::{
     Barrier, Cond, Mutex, MutexGuard as MutexLock, Notified, Notify, OnceCell, OwnedMutexGuard,
     OwnedPermit, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Permit, RwLock, RwLockReadGuard,
@@ -196,6 +197,14 @@ is!(oneshot::Sender<u32>: UnwindSafe + RefUnwindSafe);
 is!(watch::Receiver<u32>: UnwindSafe + RefUnwindSafe + futures::Stream);
 is!(broadcast::Receiver<u32>: UnwindSafe + RefUnwindSafe + futures::Stream);
 // There is no poisoning that would show how a panic has left the value.
+is!(TcpListener: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+is!(TcpStream: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+is!(TcpStream: futures::AsyncRead + futures::AsyncWrite);
+is!(&'static TcpStream: futures::AsyncRead + futures::AsyncWrite);
+is!(UdpSocket: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+is!(ReadHalf: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + futures::AsyncRead);
+is!(WriteHalf: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + futures::AsyncWrite);
+
 is_not!(Mutex<u32>: RefUnwindSafe);
 is_not!(RwLock<u32>: RefUnwindSafe);
 

@@ -84,6 +84,14 @@ pub(crate) enum Operation {
     Watch,
     Oneshot,
     Done,
+    #[cfg(feature = "net")]
+    Read,
+    #[cfg(feature = "net")]
+    Write,
+    #[cfg(feature = "net")]
+    Accept,
+    #[cfg(feature = "net")]
+    Connect,
 }
 
 /// Begins an operation. `false`: it gives way. Its waker has been woken, and it must return

@@ -20,6 +20,8 @@
 //! |---|---|
 //! | `queues` | where tasks wait: a worker's run queue, the injector |
 //! | `idle` | which workers are awake, asleep, available, spare; which one to wake |
+//! | `reactor` | which tasks wait for which sockets; which thread asks the system about them |
+//! | `io` | the reactor with the system's events; sockets as their owners hold them |
 //! | `timers` | deadlines, and which wakers to call then |
 //! | `goroutine` | the user's future in its allocation: spawn, poll, wake, result |
 //! | `worker` | the threads that run goroutines: their loop, their start and end |
@@ -39,10 +41,14 @@ pub(crate) mod foreign_wakers;
 pub(crate) mod gate;
 pub(crate) mod goroutine;
 mod idle;
+pub(crate) mod io;
 pub(crate) mod main;
 pub(crate) mod monitor;
 mod os_thread;
 mod queues;
+// Without the feature nobody makes a source.
+#[cfg_attr(not(feature = "net"), allow(dead_code))]
+pub(crate) mod reactor;
 pub(crate) mod shared;
 pub(crate) mod timers;
 pub(crate) mod worker;

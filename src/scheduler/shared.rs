@@ -20,10 +20,12 @@ use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
 use crate::scheduler::idle::parker::Availability;
+use crate::scheduler::io::system::System;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::monitor::report::Listener;
 use crate::scheduler::queues::injector::{Injector, Taken};
 use crate::scheduler::queues::run_queue::RawTask;
+use crate::scheduler::reactor::Reactor;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
@@ -85,6 +87,8 @@ pub(crate) struct Scheduler {
     pub(super) threads: Arc<Threads>,
     pub(super) nested_waits: NestedWaits,
     pub(super) timers: TimerQueue<SHARDS>,
+    /// Started by the first socket.
+    pub(super) reactor: OnceLock<Box<Reactor<System>>>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
     /// How many of `workers` have ever been used.
     ever_used: AtomicUsize,
@@ -105,6 +109,7 @@ impl Scheduler {
             threads: Arc::new(Threads::new()),
             nested_waits: NestedWaits::new(),
             timers: TimerQueue::new(clock::now()),
+            reactor: OnceLock::new(),
             workers: (0..config.max_threads + MAX_EXIT_WORKERS).map(|_| OnceLock::new()).collect(),
             ever_used: AtomicUsize::new(0),
             live_count_outside: std::array::from_fn(|_| LiveCount::new()),
@@ -163,6 +168,11 @@ impl Scheduler {
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.phase() != Phase::Running
+    }
+
+    #[inline]
+    pub(super) fn reactor(&self) -> Option<&Reactor<System>> {
+        self.reactor.get().map(|reactor| &**reactor)
     }
 
     // Pushes.

@@ -44,6 +44,9 @@ mod live_count;
 #[path = "../../src/scheduler/queues/mod.rs"]
 #[allow(dead_code)]
 mod queues;
+#[path = "../../src/scheduler/reactor/mod.rs"]
+#[allow(dead_code)]
+mod reactor;
 #[path = "../../src/scheduler/goroutine/registry.rs"]
 mod registry;
 #[path = "../../src/scheduler/worker/thread_requests.rs"]
@@ -79,6 +82,7 @@ mod lost_wakeup;
 mod missed_at_exit;
 mod oneshot;
 mod permits;
+mod reactor_model;
 mod ring;
 mod selects;
 mod spares;

@@ -1,4 +1,6 @@
-//! What the channels use of the scheduler, where there is none.
+//! What the channels use of the scheduler, where there is none; and the parts of it that use others.
+
+pub(crate) use crate::{idle, reactor};
 
 pub(crate) mod gate {
     use std::cell::Cell;

@@ -119,6 +119,7 @@
 pub(crate) mod availability;
 pub(crate) mod monitor_wakeup;
 pub(crate) mod parker;
+mod poller;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,6 +205,7 @@ pub(crate) enum Mode {
 enum Sleeper {
     Ordinary,
     BackingOff,
+    Poller,
     Spare,
 }
 
@@ -336,7 +338,7 @@ impl<W: AsRef<Parker>> Idle<W> {
     ) -> bool {
         let parker = W::as_ref(me);
         let mut signal = None;
-        if let Sleeper::BackingOff = self.announce_sleep(me, mode) {
+        if let Sleeper::BackingOff = self.announce_sleep(me, mode, false) {
             signal = parker.receive(Some(BACKOFF));
             if signal.is_none() {
                 self.backoff_is_over(me);
@@ -353,13 +355,18 @@ impl<W: AsRef<Parker>> Idle<W> {
         signal == Some(Signal::Search)
     }
 
-    fn announce_sleep(&self, me: &Arc<W>, mode: Mode) -> Sleeper {
+    fn announce_sleep(&self, me: &Arc<W>, mode: Mode, is_poller: bool) -> Sleeper {
         let mut lists = lock(&self.lists);
         self.count_in(&mut lists, W::as_ref(me));
         let backs_off = mode == Mode::BackingOff && !lists.is_backing_off && lists.awake > 1;
         let (sleeper, gained) = if lists.are_too_many_available() {
             self.add_spare(&mut lists, me.clone());
             (Sleeper::Spare, 0)
+        } else if is_poller {
+            // At the bottom, or next to it: pushes wake others first.
+            let place = lists.sleepers.len().min(usize::from(lists.is_backing_off));
+            lists.sleepers.insert(place, me.clone());
+            (Sleeper::Poller, SLEEPING)
         } else if backs_off {
             lists.sleepers.insert(0, me.clone());
             lists.is_backing_off = true;

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::primitives::{AtomicU32, Condvar, Mutex, Ordering, lock};
@@ -32,18 +34,30 @@ pub(crate) enum Signal {
     Wake,
 }
 
+/// Another place to sleep in, which a signal must interrupt.
+pub(crate) trait Interrupt: Send + Sync + UnwindSafe + RefUnwindSafe {
+    /// Ends the present sleep there, or the next one.
+    fn interrupt(&self);
+}
+
 /// Where a worker or the monitor sleeps, with a worker's availability. It holds at most one signal.
 pub(crate) struct Parker {
     availability: AtomicU32,
-    signal: Mutex<Option<Signal>>,
+    slot: Mutex<Slot>,
     changed: Condvar,
+}
+
+struct Slot {
+    signal: Option<Signal>,
+    /// Where the worker sleeps, if not here.
+    elsewhere: Option<Arc<dyn Interrupt>>,
 }
 
 impl Parker {
     pub(crate) fn new() -> Self {
         Parker {
             availability: AtomicU32::new(Availability::Available as u32),
-            signal: Mutex::new(None),
+            slot: Mutex::new(Slot { signal: None, elsewhere: None }),
             changed: Condvar::new(),
         }
     }
@@ -69,25 +83,53 @@ impl Parker {
     }
 
     pub(crate) fn send(&self, signal: Signal) {
-        *lock(&self.signal) = Some(signal);
-        self.changed.notify_one();
+        let mut slot = lock(&self.slot);
+        slot.signal = Some(signal);
+        let elsewhere = slot.elsewhere.take();
+        drop(slot);
+        match elsewhere {
+            Some(elsewhere) => elsewhere.interrupt(),
+            None => self.changed.notify_one(),
+        }
     }
 
     /// Sleeps until a signal comes. Returns `None` if `limit` passes first.
     pub(crate) fn receive(&self, limit: Option<Duration>) -> Option<Signal> {
-        let mut slot = lock(&self.signal);
+        let mut slot = lock(&self.slot);
         loop {
-            if slot.is_some() {
-                return slot.take();
+            if slot.signal.is_some() {
+                return slot.signal.take();
             }
             slot = match limit {
                 None => self.changed.wait(slot).unwrap_or_else(|e| e.into_inner()),
                 Some(limit) => {
                     let woken = self.changed.wait_timeout(slot, limit);
                     let (mut slot, _) = woken.unwrap_or_else(|e| e.into_inner());
-                    return slot.take();
+                    return slot.signal.take();
                 }
             };
         }
+    }
+
+    /// From now on a signal interrupts the worker's sleep there. Returns `false` if a signal has
+    /// come already.
+    pub(crate) fn sleep_elsewhere(&self, there: &Arc<dyn Interrupt>) -> bool {
+        let mut slot = lock(&self.slot);
+        let may_sleep = slot.signal.is_none();
+        if may_sleep {
+            slot.elsewhere = Some(there.clone());
+        }
+        may_sleep
+    }
+
+    /// Returns whether a signal has come.
+    pub(crate) fn end_sleep_elsewhere(&self) -> bool {
+        let mut slot = lock(&self.slot);
+        slot.elsewhere = None;
+        slot.signal.is_some()
+    }
+
+    pub(crate) fn has_signal(&self) -> bool {
+        lock(&self.slot).signal.is_some()
     }
 }

@@ -24,7 +24,9 @@
 //!    goroutines left behind.
 //! 7. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can end.
-//! 8. Main's value is returned, or the winning panic is resumed.
+//! 8. Sockets that are left, outside of goroutines, wake their waiters: they have no reactor any
+//!    more.
+//! 9. Main's value is returned, or the winning panic is resumed.
 //!
 //! Goroutines left behind keep the whole scheduler alive for ever: the reference that `block_on`
 //! would drop is leaked. So it still exists, whatever they do later. Besides it they need only
@@ -82,6 +84,7 @@ pub(crate) fn run_main<F: Future>(
     }
     end_threads(scheduler, all_done);
     scheduler.stop_timers_left();
+    scheduler.end_io();
     scheduler.threads.requests.deliver_wakes();
     result
 }

@@ -21,6 +21,8 @@
 //!   cores are usable: the limits of a container may change. Workers in excess become spares, and
 //!   missing ones start when work waits, as for workers that are away.
 //!
+//! It looks for events of sockets while no worker does (`reactor/mod.rs`).
+//!
 //! It also keeps time for the timers (`timer_queue/mod.rs`), and wakes at their deadlines.
 //!
 //! It takes a sample every 800 µs while anything moves, or every millisecond if no worker is idle.
@@ -98,6 +100,8 @@ struct Monitor {
     sampled_last: Instant,
     spares_retired_at: Instant,
     refused_until: Option<Instant>,
+    /// How often somebody had looked for events at the last sample.
+    io_looks: usize,
 }
 
 impl Monitor {
@@ -114,6 +118,7 @@ impl Monitor {
             sampled_last: now,
             spares_retired_at: now,
             refused_until: None,
+            io_looks: 0,
             scheduler,
         }
     }
@@ -175,7 +180,7 @@ impl Monitor {
     fn keep_time(&self, now: Instant) -> bool {
         let scheduler = &self.scheduler;
         scheduler.timers.check_drivers(now);
-        let some_are_overdue = scheduler.wake_internal_due(now);
+        let some_are_overdue = scheduler.wake_internal_due(now) || scheduler.has_left_wakers();
         if some_are_overdue {
             scheduler.idle.wake_sleeper();
         }
@@ -185,6 +190,7 @@ impl Monitor {
     /// Takes a sample, and acts on it. Returns how long to sleep.
     fn inspect(&mut self, now: Instant) -> Option<Duration> {
         self.follow_cpu_limits(now);
+        self.look_at_io();
         self.take_sample(now);
         let verdict = self.judge();
         self.act(&verdict, now);
@@ -194,6 +200,17 @@ impl Monitor {
         self.next_sleep = SHORT_SLEEP;
         self.scheduler.idle.cancel_monitor_sleep();
         Some(verdict.next_sample)
+    }
+
+    /// Looks for events if nobody else does. If nobody has since the last sample, and a worker
+    /// sleeps, that one is to be the poller.
+    fn look_at_io(&mut self) {
+        let scheduler = &self.scheduler;
+        let nobody_has = scheduler.io_looks() == self.io_looks;
+        if scheduler.look_at_io(&mut Vec::new()).is_some() && nobody_has {
+            scheduler.idle.wake_poller();
+        }
+        self.io_looks = scheduler.io_looks();
     }
 
     fn follow_cpu_limits(&mut self, now: Instant) {
@@ -208,7 +225,9 @@ impl Monitor {
         let (sample, scheduler) = (&mut self.sample, &self.scheduler);
         sample.workers.clear();
         sample.workers.extend(scheduler.workers().map(Seen::from));
-        sample.work_waits = !scheduler.injector.is_empty() || scheduler.timers.are_due(now);
+        sample.work_waits = !scheduler.injector.is_empty()
+            || scheduler.timers.are_due(now)
+            || scheduler.has_left_wakers();
         sample.has_idle_worker = scheduler.idle.has_idle_worker();
         sample.now += (now - self.sampled_last).min(LONGEST_STEP);
         self.sampled_last = now;
@@ -315,7 +334,7 @@ impl Monitor {
     fn announce_sleep(&mut self, next_sample: Duration) -> Option<Duration> {
         let scheduler = &self.scheduler;
         let summary = scheduler.idle.announce_monitor_sleep();
-        if scheduler.has_any_work_locked() {
+        if scheduler.has_any_work_locked() || scheduler.io_needs_monitor() {
             scheduler.idle.cancel_monitor_sleep();
             return Some(next_sample);
         }

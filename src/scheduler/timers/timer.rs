@@ -149,7 +149,7 @@ impl Scheduler {
         }
     }
 
-    fn wake(&self, waker: Waker) {
+    pub(crate) fn wake(&self, waker: Waker) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
             self.main.unhandled(payload, None);
         }

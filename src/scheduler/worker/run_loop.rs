@@ -3,9 +3,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backoff::{SpinOutcome, spin_until, yield_for};
 use crate::clock;
@@ -13,8 +15,12 @@ use crate::rng::Rng;
 use crate::scheduler::context::{self, Context, Role};
 use crate::scheduler::goroutine::task;
 use crate::scheduler::idle::Mode;
+use crate::scheduler::idle::parker::Parker;
+use crate::scheduler::io::system::System;
 use crate::scheduler::queues::prefetch::prefetch;
 use crate::scheduler::queues::run_queue::RawTask;
+use crate::scheduler::reactor::Token;
+use crate::scheduler::reactor::source::Woken;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
@@ -30,6 +36,10 @@ const FETCH_AHEAD: u32 = 2;
 
 /// The longest time that a worker lets tiny goroutines accumulate before it takes more.
 const MAX_PAUSE: Duration = Duration::from_micros(100);
+
+/// The least time between two looks for events while there is other work. A look is a system call,
+/// and 61 polls may take no longer.
+const LOOK_INTERVAL: Duration = Duration::from_micros(200);
 
 /// How many times a searcher visits all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
@@ -62,6 +72,13 @@ struct RunLoop<'a> {
     turns: Turns,
     slot_streak: u32,
     steals: StealMeter,
+    /// When it looked for events, while there was other work.
+    looked_last: Instant,
+    /// Events may have come that spare a sleep: so it was the last time. Otherwise a searcher does
+    /// not look, since the poller's sleep ends at once if there are any.
+    expects_events: bool,
+    /// What this worker is about to wake after a look, or a sleep as the poller.
+    woken: Vec<Woken>,
     /// It is a spare that was told to retire.
     is_retired: bool,
 }
@@ -78,6 +95,9 @@ impl<'a> RunLoop<'a> {
             turns: Turns::new(),
             slot_streak: 0,
             steals: StealMeter::new(),
+            looked_last: clock::now(),
+            expects_events: false,
+            woken: Vec::new(),
             is_retired: false,
         }
     }
@@ -110,7 +130,7 @@ impl<'a> RunLoop<'a> {
     #[inline]
     fn find_task(&mut self) -> Option<RawTask> {
         if self.turns.is_check_due()
-            && let Some(task) = self.check_timers_and_injector()
+            && let Some(task) = self.check_outside()
         {
             return Some(task);
         }
@@ -150,10 +170,13 @@ impl<'a> RunLoop<'a> {
             Worth::ManyTiny(took) => Some((2 * took).min(MAX_PAUSE)),
             Worth::OneTiny | Worth::Fair => None,
         };
+        let mut has_polled = false;
         loop {
             let mut found = None;
             if mode == Mode::Searching {
-                mode = self.check_timers_as_searcher();
+                if !mem::take(&mut has_polled) {
+                    mode = self.check_outside_as_searcher();
+                }
                 if self.turns.are_taken() {
                     found = self.task_in_turn();
                 }
@@ -173,7 +196,8 @@ impl<'a> RunLoop<'a> {
                 // Perhaps this worker ran the last goroutine that exit waits for.
                 scheduler.main.unpark();
             }
-            if mode == Mode::Searching {
+            let token = scheduler.try_io_token();
+            if mode == Mode::Searching && token.is_none() {
                 if let Some(pause) = pause {
                     yield_for(pause);
                 }
@@ -183,14 +207,54 @@ impl<'a> RunLoop<'a> {
                     continue;
                 }
             }
-            let must_stay_awake = || self.is_to_end() || scheduler.has_shared_work_locked();
-            if !scheduler.idle.sleep(me, mode, must_stay_awake) {
+            let may_go_on = match token {
+                Some(token) => self.sleep_as_poller(me, mode, token),
+                None => scheduler.idle.sleep(me, mode, || self.must_stay_awake()),
+            };
+            if !may_go_on {
                 self.is_retired = true;
                 return None;
+            }
+            has_polled = !self.woken.is_empty();
+            if has_polled {
+                self.expects_events = self.woken.len() > 1;
+                // To this worker's own ring.
+                scheduler.wake_ready(&mut self.woken);
+                has_polled = !scheduler.has_left_wakers();
             }
             // What this worker knew before its sleep is out of date.
             (mode, pause) = (Mode::Searching, None);
         }
+    }
+
+    fn must_stay_awake(&self) -> bool {
+        self.is_to_end() || self.scheduler.has_shared_work_locked()
+    }
+
+    /// Sleeps in the reactor. Returns `false` if this worker must retire. Whom to wake afterwards
+    /// is in `woken`.
+    fn sleep_as_poller(
+        &mut self,
+        me: &Arc<Worker>,
+        mode: Mode,
+        token: Token<'_, System, Worker>,
+    ) -> bool {
+        // A poller has no time limit, so it does not back off.
+        let mode = if mode == Mode::BackingOff { Mode::Waiting } else { mode };
+        let woken = RefCell::new(mem::take(&mut self.woken));
+        let poll = |parker: &Parker| {
+            let mut token = token;
+            token.sleep(parker, &mut woken.borrow_mut())
+        };
+        let hand_over = || {
+            self.context.injects_woken.set(true);
+            self.scheduler.wake_ready(&mut woken.borrow_mut());
+            self.context.injects_woken.set(false);
+        };
+        let idle = &self.scheduler.idle;
+        let may_go_on = idle.sleep_as_poller(me, mode, || self.must_stay_awake(), poll, hand_over);
+        self.woken = woken.into_inner();
+        may_go_on
     }
 
     fn begin_search(&self) -> Mode {
@@ -202,16 +266,31 @@ impl<'a> RunLoop<'a> {
         self.scheduler.phase() == Phase::Ended
     }
 
+    /// Looks for events, if it is time. The goroutines go where `check_timers` sends them.
+    fn look_in_passing(&mut self) {
+        if self.scheduler.has_sources() {
+            let now = clock::now();
+            if now.saturating_duration_since(self.looked_last) >= LOOK_INTERVAL {
+                self.looked_last = now;
+                self.scheduler.look_at_io(&mut self.woken);
+            }
+        }
+    }
+
     /// Fires due timers that have internal wakers. Their goroutines go to this worker's own ring,
-    /// or to the injector while `injects_woken` is set. Returns whether timers with foreign wakers
-    /// are due.
+    /// or to the injector while `injects_woken` is set. Returns whether there are foreign wakers
+    /// to call.
     #[inline]
     fn check_timers(&self) -> bool {
         !self.scheduler.timers.is_empty() && self.scheduler.wake_internal_due(clock::now())
+            || self.scheduler.has_left_wakers()
     }
 
     fn call_foreign_due(&self) {
-        self.call_foreign(|scheduler| scheduler.wake_due(clock::now()));
+        self.call_foreign(|scheduler| {
+            scheduler.wake_due(clock::now());
+            scheduler.call_left_wakers();
+        });
     }
 
     /// Foreign wakers are user code and may block, so the monitor and exit see this as a poll.
@@ -224,7 +303,11 @@ impl<'a> RunLoop<'a> {
 
     /// Returns what this worker, a searcher, is now. It stops searching while it calls foreign
     /// code, because pushes would otherwise rely on it.
-    fn check_timers_as_searcher(&self) -> Mode {
+    fn check_outside_as_searcher(&mut self) -> Mode {
+        if self.expects_events {
+            let woken = self.scheduler.look_at_io(&mut self.woken);
+            self.expects_events = woken.is_some_and(|woken| woken > 0);
+        }
         if !self.check_timers() {
             return Mode::Searching;
         }
@@ -247,11 +330,12 @@ impl<'a> RunLoop<'a> {
         task
     }
 
-    /// The turn of the timers and the injector, which belong to no worker.
+    /// The turn of what belongs to no worker: the timers, I/O and the injector.
     #[cold]
-    fn check_timers_and_injector(&mut self) -> Option<RawTask> {
+    fn check_outside(&mut self) -> Option<RawTask> {
         self.turns.begin_check();
         self.context.injects_woken.set(self.turns.are_taken());
+        self.look_in_passing();
         if self.check_timers() {
             self.call_foreign_due();
         }

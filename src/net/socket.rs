@@ -1,0 +1,249 @@
+//! What all sockets have in common: clones share one, which is registered, read and written.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use mio::event::Source;
+
+use crate::scheduler::gate::Operation;
+use crate::scheduler::io::registered::{Attempt, Registered};
+use crate::scheduler::reactor::source::{Direction, WaiterId};
+
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd as Owned};
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket, OwnedSocket as Owned};
+
+pub(super) struct Socket<S: Source>(Arc<Registered<S>>);
+
+impl<S: Source> Clone for Socket<S> {
+    fn clone(&self) -> Self {
+        Socket(self.0.clone())
+    }
+}
+
+impl<S: Source> Socket<S> {
+    /// Of the calling code's runtime.
+    pub(super) fn new(socket: S) -> io::Result<Self> {
+        Ok(Socket(Arc::new(Registered::new(socket)?)))
+    }
+
+    pub(super) fn get(&self) -> &S {
+        self.0.get()
+    }
+
+    pub(super) fn registered(&self) -> &Registered<S> {
+        &self.0
+    }
+
+    pub(super) fn set_deadline(&self, directions: &[Direction], deadline: Option<Instant>) {
+        self.0.set_deadline(directions, deadline);
+    }
+
+    /// Waits until `receive` succeeds.
+    pub(super) async fn receive<R>(
+        &self,
+        mut receive: impl FnMut(&S) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let attempt = |socket: &S| receive(socket).map(Attempt::whole);
+        self.0.wait_for(Direction::Read, Operation::Read, attempt).await
+    }
+
+    /// Waits until `send` succeeds.
+    pub(super) async fn send<R>(&self, mut send: impl FnMut(&S) -> io::Result<R>) -> io::Result<R> {
+        let attempt = |socket: &S| send(socket).map(Attempt::whole);
+        self.0.wait_for(Direction::Write, Operation::Write, attempt).await
+    }
+}
+
+/// A descriptor of the system.
+#[cfg(unix)]
+pub(super) trait Descriptor: AsFd + Into<Owned> {
+    fn duplicate(&self) -> io::Result<Owned> {
+        self.as_fd().try_clone_to_owned()
+    }
+}
+
+#[cfg(unix)]
+impl<S: AsFd + Into<Owned>> Descriptor for S {}
+
+#[cfg(windows)]
+pub(super) trait Descriptor: AsSocket + Into<Owned> {
+    fn duplicate(&self) -> io::Result<Owned> {
+        self.as_socket().try_clone_to_owned()
+    }
+}
+
+#[cfg(windows)]
+impl<S: AsSocket + Into<Owned>> Descriptor for S {}
+
+impl<S: Source + Descriptor> Socket<S> {
+    /// The socket itself, or another descriptor of it if other clones are left.
+    pub(super) fn into_std<T: From<Owned>>(self) -> io::Result<T> {
+        let owned = match Arc::try_unwrap(self.0) {
+            Ok(registered) => registered.into_inner().into(),
+            Err(shared) => shared.get().duplicate()?,
+        };
+        Ok(T::from(owned))
+    }
+}
+
+/// Bytes, read and written by shared reference.
+impl<S> Socket<S>
+where
+    S: Source,
+    for<'a> &'a S: Read + Write,
+{
+    pub(super) async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let attempt = |socket: &S| read(socket, buf);
+        self.0.wait_for(Direction::Read, Operation::Read, attempt).await
+    }
+
+    pub(super) async fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        let attempt = |socket: &S| write(socket, buf);
+        self.0.wait_for(Direction::Write, Operation::Write, attempt).await
+    }
+
+    pub(super) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll(cx, Direction::Read, |socket| read(socket, buf))
+    }
+
+    pub(super) fn poll_read_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        self.poll(cx, Direction::Read, |mut socket| {
+            if wanted == 0 {
+                return Ok(Attempt::whole(0));
+            }
+            Ok(Attempt::bytes(socket.read_vectored(bufs)?, wanted))
+        })
+    }
+
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(cx, Direction::Write, |socket| write(socket, buf))
+    }
+
+    pub(super) fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        self.poll(cx, Direction::Write, |mut socket| {
+            Ok(Attempt::bytes(socket.write_vectored(bufs)?, wanted))
+        })
+    }
+
+    fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        attempt: impl FnMut(&S) -> io::Result<Attempt<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let operation = match direction {
+            Direction::Read => Operation::Read,
+            Direction::Write => Operation::Write,
+        };
+        let id = &mut Some(WaiterId::POLLED);
+        self.0.poll(cx, direction, operation, id, attempt)
+    }
+}
+
+fn read<S>(mut socket: &S, buf: &mut [u8]) -> io::Result<Attempt<usize>>
+where
+    for<'a> &'a S: Read,
+{
+    if buf.is_empty() {
+        // Some systems would wait for data.
+        return Ok(Attempt::whole(0));
+    }
+    Ok(Attempt::bytes(socket.read(buf)?, buf.len()))
+}
+
+fn write<S>(mut socket: &S, buf: &[u8]) -> io::Result<Attempt<usize>>
+where
+    for<'a> &'a S: Write,
+{
+    Ok(Attempt::bytes(socket.write(buf)?, buf.len()))
+}
+
+/// Implements the traits of `futures` for a type with a method `socket`, and for references to it.
+macro_rules! impl_async_io {
+    ($stream:ty) => {
+        impl_async_io!(@read $stream);
+        impl_async_io!(@read &$stream);
+        impl_async_io!(@write $stream);
+        impl_async_io!(@write &$stream);
+    };
+    (@read $stream:ty) => {
+        impl futures_io::AsyncRead for $stream {
+            fn poll_read(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &mut [u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                self.socket().poll_read(cx, buf)
+            }
+
+            fn poll_read_vectored(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                bufs: &mut [std::io::IoSliceMut<'_>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                self.socket().poll_read_vectored(cx, bufs)
+            }
+        }
+    };
+    (@write $stream:ty) => {
+        impl futures_io::AsyncWrite for $stream {
+            fn poll_write(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &[u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                self.socket().poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                self.socket().poll_write_vectored(cx, bufs)
+            }
+
+            /// Ready: the system has all that was written.
+            fn poll_flush(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                std::task::Poll::Ready(Ok(()))
+            }
+
+            /// Tells the peer that nothing more comes.
+            fn poll_close(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                let closed = self.socket().get().shutdown(std::net::Shutdown::Write);
+                // The peer may have gone, and then knows.
+                std::task::Poll::Ready(match closed {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotConnected => Ok(()),
+                    closed => closed,
+                })
+            }
+        }
+    };
+}
+pub(super) use impl_async_io;

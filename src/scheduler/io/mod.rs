@@ -1,0 +1,8 @@
+//! I/O: the reactor with the system's events, and who wakes whom for them.
+
+#[cfg(feature = "net")]
+mod deadlines;
+pub(super) mod dispatch;
+#[cfg(feature = "net")]
+pub(crate) mod registered;
+pub(super) mod system;

@@ -1,0 +1,364 @@
+//! What a socket is ready for, and who waits for that.
+//!
+//! # Protocol
+//!
+//! One word says what the socket may be ready for, and counts the events. An operation on the
+//! socket reads the word, tries, and
+//!
+//! - succeeds, which takes no lock; or
+//! - finds that the socket is not ready after all. Then it *clears* the bit, unless the word has
+//!   counted an event since it was read, for that event may have come after the attempt. Then it
+//!   tries again.
+//!
+//! If the word says that the socket is not ready, the task *waits*: with the lock of the waiters it
+//! looks at the word again, and enters its waker. An event sets its bits and counts in one step, and
+//! then takes the wakers out, with the lock.
+//!
+//! # Why no event is lost
+//!
+//! The system reports an event when a socket becomes ready, once. Consider the attempt that finds
+//! the socket not ready: it becomes ready later, and this is reported later. If the report comes
+//! before the bit is cleared, the count is another one, and the task tries again. If it comes after
+//! that, it sets the bit anew. Then either the task enters its waker before the event takes the
+//! lock, and is woken, or it takes the lock after the event, and sees the bit.
+//!
+//! A socket that is new counts as ready: the first operation tries.
+//!
+//! # Short reads
+//!
+//! A read that gets less than it asked for has emptied the socket, so the bit is cleared without
+//! another attempt, which saves one system call in three. There are two exceptions, in which more
+//! is there and no event comes: the end of the stream after these data, and urgent data, at whose
+//! mark a read ends. Both are reported with the data: the socket is *closed* for reading, or has
+//! *priority*. From then on only a failed attempt clears the bit. What arrives after the report of
+//! the data comes with a report of its own.
+//!
+//! # Waiters
+//!
+//! Any number of tasks may wait; all of them are woken, and try. So none is forgotten because
+//! another one was woken for it and then went away. A future has an entry of its own, which it
+//! takes out when it goes. Those that poll a socket through a trait have no place for such a thing:
+//! their wakers stay until the next event, at most [`POLLED`] of them. If there are more, the oldest
+//! is woken, and enters anew if it still waits.
+
+#![forbid(unsafe_code)]
+
+use std::mem;
+use std::task::Waker;
+
+use crate::primitives::{AtomicU64, Mutex, Ordering, lock};
+
+/// How many tasks may wait at the same time through traits, for each direction.
+const POLLED: usize = 32;
+
+/// What a socket may be ready for, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Readiness(u64);
+
+impl Readiness {
+    pub(crate) const NONE: Self = Readiness(0);
+    pub(crate) const READABLE: Self = Readiness(1);
+    pub(crate) const WRITABLE: Self = Readiness(1 << 1);
+    /// The peer sends nothing any more, or the connection has failed.
+    pub(crate) const READ_CLOSED: Self = Readiness(1 << 2);
+    pub(crate) const WRITE_CLOSED: Self = Readiness(1 << 3);
+    /// There are, or have been, urgent data.
+    pub(crate) const PRIORITY: Self = Readiness(1 << 4);
+    /// Its user has closed it.
+    pub(crate) const CLOSED: Self = Readiness(1 << 5);
+    /// The runtime has ended.
+    pub(crate) const ENDED: Self = Readiness(1 << 6);
+
+    pub(crate) const fn with(self, other: Self) -> Self {
+        Readiness(self.0 | other.0)
+    }
+
+    fn contains_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// One event, in the upper bits of the word.
+const EVENT: u64 = 1 << 8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+impl Direction {
+    /// The bits with which an operation is worth an attempt.
+    const fn ready(self) -> Readiness {
+        match self {
+            Direction::Read => Readiness::READABLE.with(Readiness::READ_CLOSED),
+            Direction::Write => Readiness::WRITABLE.with(Readiness::WRITE_CLOSED),
+        }
+    }
+
+    /// The bits that wake.
+    const fn wakes(self) -> Readiness {
+        self.ready().with(Readiness::CLOSED).with(Readiness::ENDED)
+    }
+
+    /// The bits with which a short read or write does not say that the socket is empty or full.
+    const fn is_inexact(self) -> Readiness {
+        match self {
+            Direction::Read => Readiness::READ_CLOSED.with(Readiness::PRIORITY),
+            Direction::Write => Readiness::WRITE_CLOSED,
+        }
+    }
+}
+
+/// The word at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State(u64);
+
+impl State {
+    fn readiness(self) -> Readiness {
+        Readiness(self.0 % EVENT)
+    }
+
+    pub(crate) fn is_ready(self, direction: Direction) -> bool {
+        self.readiness().contains_any(direction.ready())
+    }
+
+    pub(crate) fn is_closed(self) -> bool {
+        self.readiness().contains_any(Readiness::CLOSED)
+    }
+
+    pub(crate) fn has_ended(self) -> bool {
+        self.readiness().contains_any(Readiness::ENDED)
+    }
+}
+
+/// Identifies a waiting future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaiterId(u32);
+
+impl WaiterId {
+    /// All that poll through a trait.
+    pub(crate) const POLLED: Self = WaiterId(0);
+}
+
+/// A waker to be called.
+pub(crate) struct Woken {
+    pub(crate) waker: Waker,
+    /// It is not user code.
+    pub(crate) is_internal: bool,
+}
+
+/// What came of an attempt to wait. The caller drops and wakes these wakers, without a lock.
+pub(crate) struct Waiting {
+    /// If not, the socket is ready.
+    pub(crate) waits: bool,
+    /// Not needed, or no longer.
+    pub(crate) unused: Option<Waker>,
+    /// To be woken.
+    pub(crate) evicted: Option<Waker>,
+}
+
+pub(crate) struct Source {
+    word: AtomicU64,
+    waiters: Mutex<Waiters>,
+}
+
+struct Waiters {
+    read: List,
+    write: List,
+    last_id: u32,
+}
+
+/// Mostly one, which then takes no allocation: there may be many sources.
+#[derive(Default)]
+struct List {
+    first: Option<Waiter>,
+    // A vector would be three words.
+    #[allow(clippy::box_collection)]
+    others: Option<Box<Vec<Waiter>>>,
+}
+
+struct Waiter {
+    waker: Waker,
+    id: WaiterId,
+    is_internal: bool,
+}
+
+impl Source {
+    pub(crate) fn new() -> Self {
+        let word = Readiness::READABLE.with(Readiness::WRITABLE).0;
+        let waiters = Waiters { read: List::default(), write: List::default(), last_id: 0 };
+        Source { word: AtomicU64::new(word), waiters: Mutex::new(waiters) }
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        // Ordering: Acquire pairs with the Release in `notify`.
+        State(self.word.load(Ordering::Acquire))
+    }
+
+    /// An attempt has failed: the socket is not ready, unless an event came since it was `seen`.
+    pub(crate) fn clear(&self, direction: Direction, seen: State) {
+        self.clear_bits(direction.ready(), seen);
+    }
+
+    /// A read or write was shorter than wanted: the next attempt would fail.
+    pub(crate) fn clear_after_short(&self, direction: Direction, seen: State) {
+        if !seen.readiness().contains_any(direction.is_inexact()) {
+            self.clear_bits(direction.ready(), seen);
+        }
+    }
+
+    fn clear_bits(&self, bits: Readiness, seen: State) {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word / EVENT == seen.0 / EVENT {
+            let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
+            match self.word.compare_exchange(word, word & !bits.0, success, failure) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// An event. Notes whom to wake.
+    pub(crate) fn notify(&self, readiness: Readiness, woken: &mut Vec<Woken>) {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let new = (word | readiness.0).wrapping_add(EVENT);
+            match self.word.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => word = now,
+            }
+        }
+        self.take_waiters(readiness, woken);
+    }
+
+    /// Notes those that wait for this direction, without an event.
+    pub(crate) fn wake(&self, direction: Direction, woken: &mut Vec<Woken>) {
+        self.take_waiters(direction.ready(), woken);
+    }
+
+    fn take_waiters(&self, readiness: Readiness, woken: &mut Vec<Woken>) {
+        let mut waiters = lock(&self.waiters);
+        for direction in [Direction::Read, Direction::Write] {
+            if readiness.contains_any(direction.wakes()) {
+                waiters.list(direction).drain_into(woken);
+            }
+        }
+    }
+
+    /// Enters the waker, unless the socket is ready. `id` is its present entry, if it may have one.
+    pub(crate) fn wait(
+        &self,
+        direction: Direction,
+        id: &mut Option<WaiterId>,
+        waker: Waker,
+        is_internal: bool,
+    ) -> Waiting {
+        let mut waiters = lock(&self.waiters);
+        if self.state().readiness().contains_any(direction.wakes()) {
+            return Waiting { waits: false, unused: Some(waker), evicted: None };
+        }
+        let id = *id.get_or_insert_with(|| waiters.new_id());
+        let waiter = Waiter { waker, id, is_internal };
+        let list = waiters.list(direction);
+        let (unused, evicted) = match id {
+            WaiterId::POLLED => list.enter_polled(waiter),
+            _ => (list.enter(waiter), None),
+        };
+        Waiting { waits: true, unused, evicted }
+    }
+
+    /// Takes out the entry of a future.
+    pub(crate) fn forget(&self, direction: Direction, id: WaiterId) -> Option<Waker> {
+        lock(&self.waiters).list(direction).remove(id)
+    }
+
+    /// Takes out all wakers: nobody uses the socket any more.
+    pub(crate) fn forget_all(&self) -> Vec<Woken> {
+        let mut all = Vec::new();
+        self.take_waiters(Direction::Read.ready().with(Direction::Write.ready()), &mut all);
+        all
+    }
+
+    /// How many wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        let mut waiters = lock(&self.waiters);
+        [Direction::Read, Direction::Write].map(|d| waiters.list(d).iter().count()).iter().sum()
+    }
+}
+
+impl Waiters {
+    fn list(&mut self, direction: Direction) -> &mut List {
+        match direction {
+            Direction::Read => &mut self.read,
+            Direction::Write => &mut self.write,
+        }
+    }
+
+    fn new_id(&mut self) -> WaiterId {
+        self.last_id = self.last_id.wrapping_add(1).max(1);
+        WaiterId(self.last_id)
+    }
+}
+
+impl List {
+    fn others(&self) -> &[Waiter] {
+        self.others.as_ref().map_or(&[], |others| others)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Waiter> {
+        self.first.iter().chain(self.others())
+    }
+
+    fn drain_into(&mut self, woken: &mut Vec<Woken>) {
+        let others = self.others.take().map_or(Vec::new(), |others| *others);
+        let all = self.first.take().into_iter().chain(others);
+        woken.extend(all.map(|Waiter { waker, is_internal, .. }| Woken { waker, is_internal }));
+    }
+
+    /// Returns the waker that is not needed.
+    fn enter(&mut self, waiter: Waiter) -> Option<Waker> {
+        let others = self.others.iter_mut().flat_map(|others| others.iter_mut());
+        if let Some(present) = self.first.iter_mut().chain(others).find(|w| w.id == waiter.id) {
+            return Some(mem::replace(present, waiter).waker);
+        }
+        self.push(waiter);
+        None
+    }
+
+    /// Returns the waker that is not needed, and one to wake.
+    fn enter_polled(&mut self, waiter: Waiter) -> (Option<Waker>, Option<Waker>) {
+        let polled = || self.iter().filter(|waiter| waiter.id == WaiterId::POLLED);
+        if polled().any(|present| present.waker.will_wake(&waiter.waker)) {
+            return (Some(waiter.waker), None);
+        }
+        let is_full = polled().count() >= POLLED;
+        let evicted = if is_full { self.remove(WaiterId::POLLED) } else { None };
+        self.push(waiter);
+        (None, evicted)
+    }
+
+    fn push(&mut self, waiter: Waiter) {
+        match (&self.first, &mut self.others) {
+            (None, None) => self.first = Some(waiter),
+            // Behind those that came before.
+            (_, others) => others.get_or_insert_default().push(waiter),
+        }
+    }
+
+    /// The first one with this id.
+    fn remove(&mut self, id: WaiterId) -> Option<Waker> {
+        if let Some(waiter) = self.first.take_if(|waiter| waiter.id == id) {
+            return Some(waiter.waker);
+        }
+        let others = self.others.as_mut()?;
+        let place = others.iter().position(|waiter| waiter.id == id)?;
+        let removed = others.remove(place).waker;
+        if others.is_empty() {
+            self.others = None;
+        }
+        Some(removed)
+    }
+}

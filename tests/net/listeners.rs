@@ -1,0 +1,122 @@
+//! Accepting connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use gorun::net::{TcpListener, TcpStream};
+use gorun::{spawn, time};
+
+use super::{round_trip, spawn_echo, with_workers};
+use crate::common::*;
+
+#[test]
+fn close_ends_all_accepts() {
+    with_workers(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let accept = |listener: TcpListener| spawn(async move { listener.accept().await.is_err() });
+        let waiting: Vec<_> = (0..10).map(|_| accept(listener.clone())).collect();
+        gorun::yield_now().await;
+        listener.close();
+        for accept in waiting {
+            assert!(accept.await.unwrap());
+        }
+        let error = listener.accept().await.unwrap_err();
+        assert!(error.to_string().contains("has been closed"), "{error}");
+        assert!(listener.incoming().next().await.is_none());
+        Ok(())
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn after_close_peers_are_refused_and_the_port_is_free() {
+    with_workers(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        listener.close();
+        assert!(TcpStream::connect(address).await.is_err());
+        drop(listener);
+        TcpListener::bind(address).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn without_descriptors_an_accept_loop_neither_spins_nor_ends() {
+    if is_child() {
+        return run(2, lack_descriptors());
+    }
+    let test = "listeners::without_descriptors_an_accept_loop_neither_spins_nor_ends";
+    child_passes(test, &[], "ulimit -n 40");
+}
+
+async fn lack_descriptors() {
+    let _watchdog = watchdog();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (accepted, failed) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    // A loop that knows nothing of this.
+    spawn({
+        let (accepted, failed) = (accepted.clone(), failed.clone());
+        async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        accepted.fetch_add(1, SeqCst);
+                        spawn_echo(stream);
+                    }
+                    Err(error) => {
+                        assert!(error.to_string().contains("ulimit"), "{error}");
+                        failed.fetch_add(1, SeqCst);
+                    }
+                }
+            }
+        }
+    })
+    .detach();
+    let mut clients = Vec::new();
+    while failed.load(SeqCst) == 0 {
+        // These take descriptors as well.
+        match TcpStream::connect(address).await {
+            Ok(client) => clients.push(client),
+            Err(_) => time::sleep(Duration::from_millis(1)).await,
+        }
+    }
+    let (start, before) = (Instant::now(), failed.load(SeqCst));
+    time::sleep(Duration::from_millis(200)).await;
+    let (took, failures) = (start.elapsed(), failed.load(SeqCst) - before);
+    // Five milliseconds, ten, twenty ...
+    assert!(failures as u128 <= 2 + took.as_millis() / 5, "{failures} failures in {took:?}");
+    // When there are some again, it goes on by itself.
+    clients.truncate(2);
+    let before = accepted.load(SeqCst);
+    let client = loop {
+        match TcpStream::connect(address).await {
+            Ok(client) => break client,
+            Err(_) => time::sleep(Duration::from_millis(1)).await,
+        }
+    };
+    round_trip(&client, b"served").await.unwrap();
+    assert!(accepted.load(SeqCst) > before);
+}
+
+#[test]
+fn a_burst_of_connections_is_accepted() {
+    let burst = scaled(2000, 200);
+    with_workers(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let connects = (0..burst).map(|_| spawn(TcpStream::connect(address)));
+        let connects: Vec<_> = connects.collect();
+        let mut incoming = listener.incoming();
+        for _ in 0..burst {
+            incoming.next().await.unwrap()?;
+        }
+        for connect in connects {
+            connect.await.unwrap()?;
+        }
+        Ok(())
+    });
+}

@@ -1,0 +1,103 @@
+//! Local sockets.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use gorun::net::{UnixDatagram, UnixListener, UnixStream};
+use gorun::spawn;
+
+use super::with_workers;
+
+/// A path that nobody else has.
+fn path() -> PathBuf {
+    static USED: AtomicUsize = AtomicUsize::new(0);
+    let number = USED.fetch_add(1, SeqCst);
+    std::env::temp_dir().join(format!("gorun-test-{}-{number}", std::process::id()))
+}
+
+#[test]
+fn an_echo_over_a_local_socket_comes_back() {
+    with_workers(async || {
+        let path = path();
+        let listener = UnixListener::bind(&path)?;
+        let in_use = UnixListener::bind(&path).unwrap_err();
+        assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
+        assert!(in_use.to_string().contains("remove it"), "{in_use}");
+        spawn({
+            let listener = listener.clone();
+            async move {
+                let mut incoming = listener.incoming();
+                while let Some(stream) = incoming.next().await {
+                    let stream = stream.unwrap();
+                    futures::io::copy(&stream, &mut &stream).await.unwrap();
+                }
+            }
+        })
+        .detach();
+        let mut client = UnixStream::connect(&path).await?;
+        client.write_all(b"hello").await?;
+        client.close_write()?;
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await?;
+        assert_eq!(answer, b"hello");
+        listener.close();
+        std::fs::remove_file(&path)?;
+        let nobody = UnixStream::connect(&path).await.unwrap_err();
+        assert!(nobody.to_string().contains(&*path.to_string_lossy()), "{nobody}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_datagram_waits_for_room() {
+    with_workers(async || {
+        let path = path();
+        let server = UnixDatagram::bind(&path)?;
+        let (left, right) = UnixDatagram::pair()?;
+        let client = UnixDatagram::unbound()?;
+        let sends = spawn({
+            let path = path.clone();
+            async move {
+                for number in 0..=255 {
+                    client.send_to(&[number], &path).await.unwrap();
+                    left.send(&[number]).await.unwrap();
+                }
+            }
+        });
+        let mut byte = [0];
+        for number in 0..=255 {
+            server.recv(&mut byte).await?;
+            assert_eq!(byte, [number]);
+            right.recv(&mut byte).await?;
+            assert_eq!(byte, [number]);
+        }
+        sends.await.unwrap();
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
+fn a_full_local_socket_does_not_strand_its_writers() {
+    // More datagrams than one queue has room for, of senders that are all connected.
+    with_workers(async || {
+        let path = path();
+        let server = UnixDatagram::bind(&path)?;
+        let mut set = gorun::JoinSet::new();
+        for _ in 0..20 {
+            let client = UnixDatagram::unbound()?;
+            client.connect(&path)?;
+            set.spawn(async move {
+                for _ in 0..50 {
+                    client.send(&[1]).await.unwrap();
+                }
+            });
+        }
+        for _ in 0..20 * 50 {
+            server.recv(&mut [0]).await?;
+        }
+        set.join_all().await;
+        std::fs::remove_file(&path)
+    });
+}

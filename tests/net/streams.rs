@@ -1,0 +1,234 @@
+//! What peers do to a stream.
+
+use std::io::{self, ErrorKind, Write};
+use std::net;
+use std::time::Duration;
+
+use futures::{AsyncReadExt, AsyncWriteExt};
+use gorun::net::{TcpListener, TcpStream};
+use gorun::{go, spawn};
+
+use super::{connected, round_trip, spawn_echo, with_workers};
+use crate::common::*;
+
+#[test]
+fn an_end_that_comes_with_the_last_bytes_is_seen() {
+    with_workers(async || {
+        for _ in 0..scaled(500, 60) {
+            let (client, server) = connected().await?;
+            let reads = spawn(async move {
+                let (mut all, mut buf) = (Vec::new(), [0; 64]);
+                loop {
+                    match server.read(&mut buf).await? {
+                        0 => return io::Result::Ok((all, server)),
+                        read => all.extend_from_slice(&buf[..read]),
+                    }
+                }
+            });
+            client.write(b"the last").await?;
+            client.close_write()?;
+            let (all, server) = reads.await.unwrap()?;
+            assert_eq!(all, b"the last");
+            // Half closed: the other direction works, and the end stays the end.
+            server.write(b"answer").await?;
+            assert_eq!(server.read(&mut [0]).await?, 0);
+            let mut buf = [0; 64];
+            let read = client.read(&mut buf).await?;
+            assert_eq!(&buf[..read], b"answer");
+        }
+        Ok(())
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bytes_behind_urgent_data_are_read() {
+    with_workers(async || {
+        for _ in 0..scaled(500, 60) {
+            let listener = net::TcpListener::bind("127.0.0.1:0")?;
+            let mut client = net::TcpStream::connect(listener.local_addr()?)?;
+            let server = TcpStream::from_std(listener.accept()?.0)?;
+            let reads = spawn(async move {
+                let mut all = [0; 6];
+                (&server).read_exact(&mut all).await.map(|()| all)
+            });
+            // A read ends before the urgent byte, which does not belong to the stream.
+            client.write_all(b"abc")?;
+            socket2::SockRef::from(&client).send_out_of_band(b"!")?;
+            client.write_all(b"def")?;
+            assert_eq!(&reads.await.unwrap()?, b"abcdef");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn of_two_readers_one_that_goes_takes_no_event_with_it() {
+    with_workers(async || {
+        for _ in 0..scaled(300, 40) {
+            let (client, server) = connected().await?;
+            let read =
+                |stream: TcpStream| spawn(async move { stream.read(&mut [0]).await.unwrap() });
+            let (goes, stays) = (read(server.clone()), read(server.clone()));
+            // By hand too: through the trait, of which a drop is not seen.
+            let (mut polled, mut byte) = (&server, [0]);
+            let _ = futures::poll!(AsyncReadExt::read(&mut polled, &mut byte));
+            gorun::yield_now().await;
+            goes.abort();
+            client.write(&[1]).await?;
+            let went = goes.await;
+            if went.is_ok() {
+                // It was faster.
+                client.write(&[1]).await?;
+            }
+            assert_eq!(stays.await.unwrap(), 1);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn many_wait_for_one_stream() {
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        let mut set = gorun::JoinSet::new();
+        for number in 0..100 {
+            let server = server.clone();
+            set.spawn(async move {
+                // Half of them through the trait, for which there is room for fewer.
+                match number % 2 {
+                    0 => server.read(&mut [0]).await,
+                    _ => AsyncReadExt::read(&mut &server, &mut [0]).await,
+                }
+            });
+        }
+        for _ in 0..100 {
+            client.write(&[7]).await?;
+            assert_eq!(set.join_next().await.unwrap().unwrap()?, 1);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_descriptor_that_is_used_again_gets_no_event_of_its_predecessor() {
+    with_workers(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        for round in 0..scaled(2000, 200) {
+            let first = TcpStream::connect(address).await?;
+            let (server, _) = listener.accept().await?;
+            // An event that nobody takes, and another descriptor of the same socket.
+            let again = server.clone().into_std()?;
+            server.write(&[1]).await?;
+            drop(first);
+            drop(server);
+            // The same numbers.
+            let second = TcpStream::connect(address).await?;
+            let (server, _) = listener.accept().await?;
+            let reads = spawn(async move {
+                let mut byte = [0];
+                server.read(&mut byte).await.map(|read| (read, byte))
+            });
+            if round % 2 == 0 {
+                drop(again);
+            }
+            gorun::yield_now().await;
+            second.write(&[9]).await?;
+            assert_eq!(reads.await.unwrap()?, (1, [9]));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_peer_that_resets_is_an_error_and_one_that_stalls_is_none() {
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        client.set_linger(Some(Duration::ZERO))?;
+        let reads = spawn(async move { server.read(&mut [0]).await });
+        gorun::yield_now().await;
+        drop(client);
+        assert_eq!(reads.await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+        // A peer that does not read: a write waits, and can be given up.
+        let (client, server) = connected().await?;
+        let writes = spawn(async move { (&server).write_all(&vec![0; 32 << 20]).await });
+        let mut byte = [1];
+        client.read(&mut byte).await?;
+        writes.abort();
+        assert!(writes.await.unwrap_err().is_cancelled());
+        let rest = (&client).read_to_end(&mut Vec::new()).await;
+        assert!(rest.is_ok() || rest.unwrap_err().kind() == ErrorKind::ConnectionReset);
+        Ok(())
+    });
+}
+
+#[test]
+fn empty_buffers_do_not_wait() {
+    with_workers(async || {
+        let (client, _server) = connected().await?;
+        assert_eq!(client.read(&mut []).await?, 0);
+        assert_eq!(client.peek(&mut []).await?, 0);
+        assert_eq!(AsyncReadExt::read(&mut &client, &mut []).await?, 0);
+        assert_eq!((&client).read_vectored(&mut []).await?, 0);
+        assert_eq!(client.write(&[]).await?, 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_drop_of_the_write_half_is_the_end_for_the_peer() {
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        spawn_echo(server);
+        let (mut reads, mut writes) = client.into_split();
+        writes.write_all(b"both ways").await?;
+        go!(async move {
+            gorun::yield_now().await;
+            drop(writes);
+        });
+        let mut answer = Vec::new();
+        reads.read_to_end(&mut answer).await?;
+        assert_eq!(answer, b"both ways");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_loser_of_a_select_loses_no_bytes() {
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        go!(async move {
+            for number in 0..=255 {
+                if server.write(&[number]).await.is_err() {
+                    return;
+                }
+                gorun::yield_now().await;
+            }
+        });
+        let (mut seen, mut byte) = (Vec::new(), [0]);
+        while seen.len() < 256 {
+            gorun::select! {
+                read = client.read(&mut byte) => {
+                    assert_eq!(read?, 1);
+                    seen.push(byte[0]);
+                }
+                () = gorun::yield_now() => {}
+            }
+        }
+        assert!(seen.iter().copied().eq(0..=255));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_byte_at_a_time_arrives() {
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        spawn_echo(server);
+        for byte in 0..100 {
+            round_trip(&client, &[byte]).await?;
+        }
+        Ok(())
+    });
+}
