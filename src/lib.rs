@@ -50,9 +50,13 @@ pub mod context;
 mod duration;
 mod enter_guard;
 pub mod errgroup;
+#[cfg(feature = "io")]
+pub mod fs;
 mod futures_spawn;
 mod go;
 mod handle;
+#[cfg(feature = "io")]
+pub mod io;
 mod io_error;
 mod join_error;
 mod join_handle;
