@@ -66,6 +66,8 @@ pub mod local;
 pub mod net;
 mod panics;
 mod primitives;
+#[cfg(feature = "process")]
+pub mod process;
 mod rng;
 mod scheduler;
 mod select;
