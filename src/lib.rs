@@ -27,6 +27,9 @@
 //! | wait for one of several events | [`select!`] |
 //! | wait for a time, or limit a wait | [`time`] |
 //! | open and accept connections, send datagrams, look up names | [`net`](mod@net) |
+//! | copy bytes, connect goroutines by pipes, read the standard input | [`io`] |
+//! | read and write files | [`fs`] |
+//! | start processes and wait for them | `process`, with the feature `process` |
 //! | receive signals of the system, Ctrl-C for one | `signal`, with the feature `signal` |
 //! | block the thread | [`blocking`]; [`Blocked`] reports goroutines that block without it |
 //! | call a function later | [`time::after_func`] |

@@ -58,11 +58,9 @@ mod orphans;
 mod pipes;
 mod running;
 #[cfg(unix)]
-#[path = "process/unix.rs"]
-mod system;
+mod unix;
 #[cfg(windows)]
-#[path = "process/windows.rs"]
-mod system;
+mod windows;
 
 pub use std::process::{ExitStatus, Output, Stdio};
 

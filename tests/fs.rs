@@ -4,7 +4,6 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use std::error::Error;
 use std::future::Future;
 use std::io::{self, ErrorKind, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -185,9 +184,10 @@ fn a_file_that_blocks_is_left_behind_at_exit() {
             .block_on(async {
                 let reader = spawn(async move { fs::read(blocked).await });
                 gorun::time::sleep(Duration::from_millis(5)).await;
-                reader
+                Some(reader)
             })
-            .unwrap();
+            .unwrap()
+            .expect("main has put it there");
         assert!(start.elapsed() < Duration::from_secs(20));
         // Until the thread is free.
         wait_until(|| {
@@ -265,6 +265,14 @@ fn trees_are_made_and_removed() {
         assert_eq!(error.kind(), ErrorKind::InvalidData);
         Ok(())
     });
+}
+
+#[test]
+fn handles_go_to_other_threads() {
+    fn has<T: Send + Sync + Unpin + std::fmt::Debug>() {}
+    has::<File>();
+    has::<fs::OpenOptions>();
+    has::<fs::ReadDir>();
 }
 
 /// As the documentation says: without a runtime too.

@@ -24,3 +24,14 @@ fn with_workers<F: Future<Output = io::Result<()>>>(main: impl Fn() -> F) {
         common::run(workers, main()).unwrap_or_else(|error| panic!("{workers} workers: {error}"));
     }
 }
+
+#[test]
+fn handles_go_to_other_threads() {
+    fn has<T: Send + Sync + Unpin + std::fmt::Debug>() {}
+    has::<gorun::io::PipeReader>();
+    has::<gorun::io::PipeWriter>();
+    has::<gorun::io::DuplexStream>();
+    has::<gorun::io::Stdin>();
+    has::<gorun::io::Stdout>();
+    has::<gorun::io::Stderr>();
+}

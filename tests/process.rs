@@ -354,3 +354,13 @@ fn a_future_that_was_not_polled_has_started_nothing() {
         Ok(())
     });
 }
+
+#[test]
+fn handles_go_to_other_threads() {
+    fn has<T: Send + Sync + Unpin + std::fmt::Debug>() {}
+    has::<Child>();
+    has::<Command>();
+    has::<gorun::process::ChildStdin>();
+    has::<gorun::process::ChildStdout>();
+    has::<gorun::process::ChildStderr>();
+}

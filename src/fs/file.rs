@@ -263,6 +263,28 @@ impl File {
     }
 }
 
+/// Here, since it makes a `File`.
+impl OpenOptions {
+    /// Opens the file.
+    ///
+    /// **Cancellation**: see the [module](super). Dropped before its first poll, it has done nothing.
+    ///
+    /// Go counterpart: `os.OpenFile`.
+    ///
+    /// # Errors
+    ///
+    /// If the options contradict each other, and those of the system: it does not exist, may not be
+    /// opened so, exists already.
+    ///
+    /// # Examples
+    ///
+    /// See [`OpenOptions`].
+    pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
+        let file = with_path("open", path.as_ref(), |path| self.as_std().open(path)).await?;
+        Ok(File { file })
+    }
+}
+
 macro_rules! impl_async_io {
     ($file:ty) => {
         impl AsyncRead for $file {

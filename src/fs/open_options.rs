@@ -3,13 +3,9 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::io;
-use std::path::Path;
 
-use super::file::File;
-use super::path_error::with_path;
-
-/// How a [`File`] is opened. [`File::open`] and [`File::create`] are enough for most.
+/// How a [`File`](super::File) is opened. [`File::open`](super::File::open) and
+/// [`File::create`](super::File::create) are enough for most.
 ///
 /// One of `std` can be turned into it, with what only some systems have: its mode, for example.
 ///
@@ -96,22 +92,7 @@ impl OpenOptions {
         create_new
     }
 
-    /// Opens the file.
-    ///
-    /// **Cancellation**: see the [module](super). Dropped before its first poll, it has done nothing.
-    ///
-    /// Go counterpart: `os.OpenFile`.
-    ///
-    /// # Errors
-    ///
-    /// If the options contradict each other, and those of the system: it does not exist, may not be
-    /// opened so, exists already.
-    ///
-    /// # Examples
-    ///
-    /// See [`OpenOptions`].
-    pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
-        let file = with_path("open", path.as_ref(), |path| self.0.open(path)).await?;
-        Ok(File::from_std(file))
+    pub(super) fn as_std(&self) -> &fs::OpenOptions {
+        &self.0
     }
 }

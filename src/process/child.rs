@@ -12,7 +12,10 @@ use shared_child::SharedChild;
 use super::orphans;
 use super::pipes::{ChildStderr, ChildStdin, ChildStdout};
 use super::running::Running;
-use super::system;
+#[cfg(unix)]
+use super::unix::read_both;
+#[cfg(windows)]
+use super::windows::read_both;
 
 /// A process that was started by [`Command::spawn`](super::Command::spawn).
 ///
@@ -194,8 +197,9 @@ impl Child {
     /// ```
     pub async fn wait_with_output(mut self) -> io::Result<Output> {
         self.stdin = None;
-        let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
-        let (stdout, stderr) = system::read_both(stdout, stderr).await?;
+        let stdout = self.stdout.take().map(ChildStdout::into_reads);
+        let stderr = self.stderr.take().map(ChildStderr::into_reads);
+        let (stdout, stderr) = read_both(stdout, stderr).await?;
         Ok(Output { status: self.wait().await?, stdout, stderr })
     }
 

@@ -10,7 +10,10 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::system::{Reads, Writes};
+#[cfg(unix)]
+use super::unix::{Reads, Writes};
+#[cfg(windows)]
+use super::windows::{Reads, Writes};
 
 /// The standard input of a child: a pipe that is written here. Dropping it, or `close`, is the end of
 /// its input.
@@ -98,9 +101,8 @@ macro_rules! impl_reads {
                 Ok($name { pipe: Reads::new(pipe)? })
             }
 
-            #[cfg(windows)]
-            pub(super) fn into_std(self) -> process::$name {
-                self.pipe.into_std()
+            pub(super) fn into_reads(self) -> Reads<process::$name> {
+                self.pipe
             }
 
             /// The standard input of another process.
@@ -141,7 +143,7 @@ macro_rules! impl_reads {
                 cx: &mut Context<'_>,
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().pipe.poll_read(cx, buf)
+                Pin::new(&mut self.get_mut().pipe).poll_read(cx, buf)
             }
         }
 

@@ -6,14 +6,13 @@ use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::Stdio;
 use std::task::{Context, Poll};
 
 use futures_io::AsyncRead;
 use mio::unix::pipe::{Receiver, Sender};
 
-use super::pipes::{ChildStderr, ChildStdout};
 use crate::io::copy;
 use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::{Attempt, Registered};
@@ -58,8 +57,16 @@ impl<T: Into<OwnedFd>> Reads<T> {
         Ok(Reads { pipe: Registered::new(receiver)?, _of: PhantomData })
     }
 
-    pub(super) fn poll_read(
-        &mut self,
+    pub(super) fn into_stdio(self) -> io::Result<Stdio> {
+        let receiver = self.pipe.into_inner();
+        receiver.set_nonblocking(false)?;
+        Ok(Stdio::from(OwnedFd::from(receiver)))
+    }
+}
+
+impl<T: Unpin> AsyncRead for Reads<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
@@ -71,18 +78,12 @@ impl<T: Into<OwnedFd>> Reads<T> {
             Ok(Attempt::bytes(pipe.read(buf)?, buf.len()))
         })
     }
-
-    pub(super) fn into_stdio(self) -> io::Result<Stdio> {
-        let receiver = self.pipe.into_inner();
-        receiver.set_nonblocking(false)?;
-        Ok(Stdio::from(OwnedFd::from(receiver)))
-    }
 }
 
 /// All that comes from each of them. At the same time: the child may fill either.
 pub(super) async fn read_both(
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
+    stdout: Option<Reads<impl Unpin>>,
+    stderr: Option<Reads<impl Unpin>>,
 ) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let (mut stdout, mut stderr) = (pin!(read_all(stdout)), pin!(read_all(stderr)));
     let (mut first, mut second) = (None, None);

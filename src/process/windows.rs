@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
+use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 use std::thread;
 
-use super::pipes::{ChildStderr, ChildStdout};
+use futures_io::AsyncRead;
+
 use crate::io::in_place;
 
 /// Where a pipe is written.
@@ -35,29 +37,26 @@ impl<T: Read + Into<Stdio>> Reads<T> {
         Ok(Reads(pipe))
     }
 
-    pub(super) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        in_place::poll_io(cx, || self.0.read(buf))
-    }
-
-    pub(super) fn into_std(self) -> T {
-        self.0
-    }
-
     pub(super) fn into_stdio(self) -> io::Result<Stdio> {
         Ok(self.0.into())
     }
 }
 
+impl<T: Read + Unpin> AsyncRead for Reads<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        in_place::poll_io(cx, || self.0.read(buf))
+    }
+}
+
 /// All that comes from each of them. On two threads: the child may fill either.
 pub(super) async fn read_both(
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
+    stdout: Option<Reads<impl Read>>,
+    stderr: Option<Reads<impl Read + Send>>,
 ) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    let (stdout, stderr) = (stdout.map(ChildStdout::into_std), stderr.map(ChildStderr::into_std));
     in_place::run(|| {
         thread::scope(|scope| {
             let errors = scope.spawn(|| read_all(stderr));
@@ -68,9 +67,9 @@ pub(super) async fn read_both(
     .await
 }
 
-fn read_all(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
+fn read_all(pipe: Option<Reads<impl Read>>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if let Some(mut pipe) = pipe {
+    if let Some(Reads(mut pipe)) = pipe {
         pipe.read_to_end(&mut bytes)?;
     }
     Ok(bytes)

@@ -115,7 +115,7 @@ fn no_byte_is_lost_or_doubled_when_operations_are_dropped() {
         loop {
             let mut buf = [0; 37];
             // Now and then a read is polled once and dropped, which no timeout withdraws.
-            if received.len() % 3 == 0
+            if received.len().is_multiple_of(3)
                 && let Some(count) = once(reader.read(&mut buf)).await
             {
                 let count = count?;
