@@ -157,6 +157,25 @@ fn a_write_that_waits_learns_that_the_reader_has_gone() {
 }
 
 #[test]
+fn a_flush_waits_until_all_is_taken() {
+    with_workers(|| async {
+        let (mut reader, mut writer) = pipe();
+        assert!(once(reader.read(&mut [0; 8])).await.is_none());
+        writer.write_all(b"ab").await?;
+        let flush = spawn(async move {
+            writer.flush().await.unwrap();
+            writer
+        });
+        reader.read_exact(&mut [0]).await?;
+        gorun::yield_now().await;
+        assert!(!flush.is_finished());
+        reader.read_exact(&mut [0]).await?;
+        drop(flush.await?);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_flush_that_waits_learns_that_the_reader_has_gone() {
     with_workers(|| async {
         let (mut reader, mut writer) = pipe();
