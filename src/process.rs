@@ -36,8 +36,8 @@
 //!   [`kill_on_drop`](Command::kill_on_drop) says otherwise.
 //! - **Zombies**: a child that has ended leaves an entry in the system's table until somebody waits for
 //!   it. `wait` and `try_wait` do; when a `Child` is dropped before that, gorun does: at once if
-//!   somebody has begun to wait for it, otherwise whenever a process is started or another `Child`
-//!   is dropped. So no more are left than have ended since.
+//!   somebody has begun to wait for it, otherwise whenever a process is started or another such
+//!   `Child` is dropped. So no more are left than have ended since.
 //! - Starting a process takes the system a while. `spawn` blocks the thread meanwhile, and another
 //!   worker takes over.
 //!

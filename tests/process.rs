@@ -337,8 +337,13 @@ fn without_a_runtime_only_pipes_are_refused() {
     let _watchdog = watchdog();
     futures::executor::block_on(async {
         assert_eq!(shell("exit 7").status().await.unwrap().code(), Some(7));
-        let error = sleeper().kill_on_drop(true).stdin(Stdio::piped()).spawn().unwrap_err();
+        // And what was started is killed: nobody reads this pipe any more.
+        let (input, writes) = io::pipe().unwrap();
+        let mut sleeps = sleeper();
+        let error = sleeps.stdin(input).stdout(Stdio::piped()).spawn().unwrap_err();
         assert!(error.to_string().contains("belongs to no gorun runtime"), "{error}");
+        drop(sleeps);
+        wait_until(|| io::Write::write(&mut &writes, b"x").is_err());
     });
 }
 

@@ -152,9 +152,10 @@ fn write(attempt: Attempt<'_, State>, buf: &[u8]) -> Option<io::Result<usize>> {
     if let Err(error) = state.check_open() {
         return Some(Err(error));
     }
-    if !state.bytes.is_empty() || state.wanted == 0 {
+    if state.wanted == 0 {
         return None;
     }
+    // A read waits, so nothing is left of what was passed before.
     let count = buf.len().min(state.wanted).min(MOST);
     state.bytes.extend_from_slice(&buf[..count]);
     state.wanted = 0;

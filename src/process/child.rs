@@ -62,12 +62,14 @@ pub struct Child {
 impl Child {
     pub(super) fn new(child: SharedChild, kill_on_drop: bool) -> io::Result<Child> {
         let pipes = (child.take_stdin(), child.take_stdout(), child.take_stderr());
-        // From here on the process is killed, or reaped, whatever fails.
         let running = Running::new(child);
-        let mut child = Child { stdin: None, stdout: None, stderr: None, running, kill_on_drop };
+        // Nobody would know of a process whose pipes cannot be made.
+        let mut child =
+            Child { stdin: None, stdout: None, stderr: None, running, kill_on_drop: true };
         child.stdin = pipes.0.map(ChildStdin::new).transpose()?;
         child.stdout = pipes.1.map(ChildStdout::new).transpose()?;
         child.stderr = pipes.2.map(ChildStderr::new).transpose()?;
+        child.kill_on_drop = kill_on_drop;
         Ok(child)
     }
 

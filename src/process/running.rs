@@ -56,8 +56,7 @@ impl Running {
 
     /// Makes sure that the end will be noticed.
     pub(super) fn watch(self: &Arc<Self>) -> io::Result<()> {
-        let is_known = |state: &mut State| state.ended.is_some() || state.is_watched;
-        if self.state.with(|inner, _| is_known(&mut inner.state)) || self.try_wait()?.is_some() {
+        if self.is_taken_care_of() || self.try_wait()?.is_some() {
             return Ok(());
         }
         if self.state.with(|inner, _| mem::replace(&mut inner.state.is_watched, true)) {

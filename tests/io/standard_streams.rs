@@ -52,7 +52,13 @@ fn in_child(main: impl Future<Output = ()>) -> ! {
 fn a_read_of_stdin_does_not_hold_up_exit() {
     if is_child() {
         in_child(async {
-            let read = spawn(async { stdin().read(&mut [0]).await });
+            let probe = OnDrop(|| {
+                println!("{MARK}dropped");
+            });
+            let read = spawn(async move {
+                let _probe = probe;
+                stdin().read(&mut [0]).await
+            });
             // Until the thread blocks in the read.
             assert!(timeout(Duration::from_millis(20), read).await.is_err());
             println!("{MARK}waits");
@@ -62,12 +68,13 @@ fn a_read_of_stdin_does_not_hold_up_exit() {
     for workers in super::WORKERS {
         let (mut child, to, mut from) = start("a_read_of_stdin_does_not_hold_up_exit", workers);
         assert_eq!(line(&mut from), "waits");
+        assert_eq!(line(&mut from), "dropped");
         let start = Instant::now();
         assert!(child.wait().unwrap().success());
         assert!(start.elapsed() < Duration::from_secs(20));
         let mut report = String::new();
         child.stderr.take().unwrap().read_to_string(&mut report).unwrap();
-        assert!(!report.contains("have not ended") && !report.contains("left"), "{report}");
+        assert!(!report.contains("did not end"), "{report}");
         drop(to);
     }
 }
