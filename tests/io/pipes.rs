@@ -69,6 +69,8 @@ fn a_dropped_read_loses_nothing() {
         assert!(once(reader.read(&mut buf)).await.is_none());
         // It is committed to the read that was dropped.
         assert_eq!(writer.write(b"bytes").await?, 5);
+        // One write alone.
+        assert!(once(writer.write(b"more")).await.is_none());
         assert!(once(writer.flush()).await.is_none());
         assert_eq!(reader.read(&mut buf[..2]).await?, 2);
         assert!(once(writer.flush()).await.is_none());

@@ -123,6 +123,13 @@ fn a_read_of_stdin_that_is_dropped_loses_no_line() {
 fn nothing_is_read_that_nobody_asks_for() {
     if is_child() {
         in_child(async {
+            println!("{MARK}asks");
+            // Whoever asks several times asks for one line.
+            for _ in 0..3 {
+                let late = timeout(Duration::from_millis(5), stdin().read(&mut [0; 100])).await;
+                assert!(late.is_err());
+            }
+            println!("{MARK}asks again");
             let mut line = String::new();
             stdin().read_line(&mut line).await.unwrap();
             println!("{MARK}{}", line.trim_end());
@@ -135,6 +142,8 @@ fn nothing_is_read_that_nobody_asks_for() {
     let _watchdog = watchdog();
     for workers in super::WORKERS {
         let (mut child, mut to, mut from) = start("nothing_is_read_that_nobody_asks_for", workers);
+        assert_eq!(line(&mut from), "asks");
+        assert_eq!(line(&mut from), "asks again");
         to.write_all(b"first\n").unwrap();
         assert_eq!(line(&mut from), "first");
         to.write_all(b"second").unwrap();
