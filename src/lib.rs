@@ -28,6 +28,9 @@
 //! | wait for one of several events | [`select!`] |
 //! | wait for a time, or limit a wait | [`time`] |
 //! | open and accept connections, send datagrams, look up names | [`net`](mod@net) |
+//! | copy bytes, connect goroutines by pipes, read the standard input | [`io`] |
+//! | read and write files | [`fs`] |
+//! | start processes and wait for them | `process`, with the feature `process` |
 //! | receive signals of the system, Ctrl-C for one | `signal`, with the feature `signal` |
 //! | block the thread | [`blocking`]; [`Blocked`] reports goroutines that block without it |
 //! | call a function later | [`time::after_func`] |
@@ -51,9 +54,13 @@ pub mod context;
 mod duration;
 mod enter_guard;
 pub mod errgroup;
+#[cfg(feature = "io")]
+pub mod fs;
 mod futures_spawn;
 mod go;
 mod handle;
+#[cfg(feature = "io")]
+pub mod io;
 mod io_error;
 mod join_error;
 mod join_handle;
@@ -63,6 +70,8 @@ pub mod local;
 pub mod net;
 mod panics;
 mod primitives;
+#[cfg(feature = "process")]
+pub mod process;
 mod rng;
 mod scheduler;
 mod select;

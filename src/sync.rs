@@ -86,7 +86,7 @@ mod rw_lock;
 mod semaphore;
 pub mod singleflight;
 pub(crate) mod wait_queue;
-mod wait_until;
+pub(crate) mod wait_until;
 pub(crate) mod waitable;
 pub mod watch;
 

@@ -1,0 +1,63 @@
+//! Bytes from one place to another: copying, pipes in memory, and the standard streams of the process.
+//! (Feature `io`, which `net` turns on.)
+//!
+//! All that reads and writes in gorun implements the traits of the `futures` crate,
+//! [`AsyncRead`](futures_io::AsyncRead), [`AsyncWrite`](futures_io::AsyncWrite) and
+//! [`AsyncBufRead`](futures_io::AsyncBufRead). So its extension traits work: `read_exact`,
+//! `write_all`, `BufReader`, `BufWriter`, `lines`. What waits for a peer or for a key suspends its
+//! goroutine. What only takes a while, such as writing to the standard output, blocks the thread, as in
+//! Go, and another thread stands in ([`blocking`](crate::blocking())).
+//!
+//! | to | use |
+//! |---|---|
+//! | pass on all that comes, one way or both | [`copy`], [`copy_bidirectional`] |
+//! | connect a goroutine that writes with one that reads | [`pipe`] |
+//! | test the two sides of a protocol without a network | [`duplex`] |
+//! | read what the user types, and answer | [`stdin`], [`stdout`], [`stderr`] |
+//!
+//! Go counterpart: `io.Copy`, `io.Pipe`, `net.Pipe`, `os.Stdin`.
+//!
+//! # Examples
+//!
+//! Go's `bufio.Scanner`:
+//!
+//! ```
+//! use futures::io::BufReader;
+//! use futures::{AsyncBufReadExt, AsyncWriteExt, StreamExt};
+//! use gorun::{block_on, go, io};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! block_on(async {
+//!     let (reader, mut writer) = io::pipe();
+//!     go!(async move { writer.write_all(b"one\ntwo\n").await.unwrap() });
+//!     let mut lines = BufReader::new(reader).lines();
+//!     let mut text = Vec::new();
+//!     while let Some(line) = lines.next().await {
+//!         text.push(line?);
+//!     }
+//!     assert_eq!(text, ["one", "two"]);
+//!     Ok(())
+//! })
+//! # }
+//! ```
+
+// Left out: `splice` on Linux, which moves bytes between descriptors inside the system. It needs a pipe
+// of the system for each direction, readiness of both descriptors, and unsafe calls or another crate.
+
+#![forbid(unsafe_code)]
+
+mod copy;
+mod copy_bidirectional;
+mod duplex;
+pub(crate) mod in_place;
+mod output;
+mod pipe;
+mod stdin;
+mod transfer;
+
+pub use copy::copy;
+pub use copy_bidirectional::copy_bidirectional;
+pub use duplex::{DuplexStream, duplex};
+pub use output::{Stderr, Stdout, stderr, stdout};
+pub use pipe::{PipeReader, PipeWriter, pipe};
+pub use stdin::{Stdin, stdin};
