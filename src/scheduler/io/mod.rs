@@ -1,5 +1,7 @@
 //! I/O: the reactor with the system's events, and who wakes whom for them.
 
+#![forbid(unsafe_code)]
+
 #[cfg(feature = "net")]
 mod deadlines;
 pub(super) mod dispatch;

@@ -1,3 +1,7 @@
+//! Sockets that are registered, and futures that wait for them.
+
+#![forbid(unsafe_code)]
+
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 
