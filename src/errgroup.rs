@@ -54,8 +54,9 @@ use crate::wait_group::WaitGroup;
 ///     let (group, ctx) = Group::with_context(&Context::background());
 ///     for url in ["a", "", "b"] {
 ///         let ctx = ctx.clone();
-///         // If another one fails, this one is dropped, and has no error of its own.
-///         group.go(async move { ctx.run(fetch(url)).await.unwrap_or(Ok(())) }).await;
+///         // If another one fails, this one is dropped: its error is not the first. If the caller's
+///         // context ends, `wait` says so.
+///         group.go(async move { ctx.run(fetch(url)).await.map_err(|e| e.to_string())? }).await;
 ///     }
 ///     group.wait().await
 /// });

@@ -14,6 +14,8 @@ mod cancellation;
 mod cond;
 #[path = "sync/conservation.rs"]
 mod conservation;
+#[path = "sync/endings.rs"]
+mod endings;
 #[path = "sync/event_listener.rs"]
 mod event_listener;
 #[path = "sync/go_tests.rs"]

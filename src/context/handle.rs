@@ -357,7 +357,8 @@ impl Context {
     }
 
     /// Waits for `future`, until the context is done. If it is done already, the future is not
-    /// polled.
+    /// polled. If it ends later, the future is polled one last time, so that a channel operation can
+    /// say whether it has happened, and then dropped.
     ///
     /// # Errors
     ///

@@ -39,6 +39,8 @@
 //! wakes that waker, so that if the future is kept, it is polled again and enters its wait queue
 //! anew. Those of `gorun::sync` that are granted something in their turn, a lock, permits, a
 //! notification, do not withdraw: what they were granted goes to the next one when they are dropped.
+//! Who waits for a lock or permits does not get them in the last poll: whatever comes after them
+//! would begin, in each of many that end at the same time.
 //!
 //! An operation that has waited withdraws even if its neighbours have spent the budget. An
 //! operation that polls others passes the request on, also without budget, if it has waited. It

@@ -15,7 +15,8 @@ use crate::sync::once_cell::OnceCell;
 ///
 /// Of several [calls](Self::run) with equal keys, one does the work, and all get clones of its
 /// result. A call that comes when the work is done begins anew. So the group is no cache, but it
-/// prevents a hundred callers from filling, all at once, a cache that has just expired.
+/// prevents a hundred callers from filling, all at once, a cache that has just expired. With a cache,
+/// look into it again at the beginning of the work: another call may have filled it since you looked.
 ///
 /// Keys and results belong to their users: the group compares, clones and drops them without a lock.
 ///
@@ -28,7 +29,8 @@ use crate::sync::once_cell::OnceCell;
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// use gorun::sync::singleflight;
-/// use gorun::{JoinSet, block_on, yield_now};
+/// use gorun::time::sleep;
+/// use gorun::{JoinSet, block_on};
 ///
 /// block_on(async {
 ///     let group = Arc::new(singleflight::Group::new());
@@ -38,7 +40,7 @@ use crate::sync::once_cell::OnceCell;
 ///         set.spawn(async move {
 ///             let query = async || {
 ///                 queries.fetch_add(1, Ordering::SeqCst);
-///                 yield_now().await;
+///                 sleep(std::time::Duration::from_millis(50)).await;
 ///                 42
 ///             };
 ///             group.run("answer", query).await

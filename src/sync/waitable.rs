@@ -14,7 +14,8 @@
 //! A waiter that was *granted* something has a permit, or a notification. If its future is dropped
 //! before it has seen that, the future passes it on. So these operations need not withdraw when a
 //! `timeout` asks for it: if an operation is reported as late, what it was granted goes to the
-//! next one when the future is dropped. Waiters that were *released*, all at once, have nothing to
+//! next one when the future is dropped. In that poll nobody gets a lock or permits that it waits for
+//! (`acquire.rs`). Waiters that were *released*, all at once, have nothing to
 //! pass on. Their operations withdraw (`wait_until.rs`).
 //!
 //! Modelled in `tests/models/permits.rs`.
