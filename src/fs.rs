@@ -7,15 +7,16 @@
 //!
 //! What follows from that:
 //!
-//! - **In main, a guest, and outside a runtime** a call simply blocks the thread, and what else that
-//!   thread polls, in a `join!`, waits.
+//! - **In main, in `Handle::block_on`, and outside a runtime** a call blocks the thread, and nobody takes
+//!   over. Neighbours in the same `join!` wait.
 //! - **Cancellation**: a future that was not polled has done nothing. Once begun, a call goes on to its
 //!   end, so a [`timeout`](crate::time::timeout) does not cut it short. When main returns, exit waits
-//!   for a goroutine in such a call as for any that blocks, for
-//!   [`exit_grace`](crate::Builder::exit_grace) after the last one has ended.
+//!   for a goroutine in such a call until no goroutine has ended for
+//!   [`exit_grace`](crate::Builder::exit_grace), and then leaves it behind.
 //! - A loop of calls gives way to others, as all operations do.
-//! - At most [`max_threads`](crate::Builder::max_threads) calls run at the same time. Limit a
-//!   thousand goroutines that open files by a [`Semaphore`](crate::sync::Semaphore).
+//! - At most [`max_threads`](crate::Builder::max_threads) goroutines can be in such a call at the same
+//!   time. When all threads are in calls, every goroutine waits until one returns. So limit a thousand
+//!   goroutines that open files by a [`Semaphore`](crate::sync::Semaphore).
 //!
 //! Errors say which path they are about, and have `std`'s error as their
 //! [`source`](std::error::Error::source). Their kinds are `std`'s.

@@ -4,9 +4,10 @@
 //! All that reads and writes in gorun implements the traits of the `futures` crate,
 //! [`AsyncRead`](futures_io::AsyncRead), [`AsyncWrite`](futures_io::AsyncWrite) and
 //! [`AsyncBufRead`](futures_io::AsyncBufRead). So its extension traits work: `read_exact`,
-//! `write_all`, `BufReader`, `BufWriter`, `lines`. What waits for a peer or for a key suspends its
-//! goroutine. What only takes a while, such as writing to the standard output, blocks the thread, as in
-//! Go, and another thread stands in ([`blocking`](crate::blocking())).
+//! `write_all`, `BufReader`, `BufWriter`, `lines`. Sockets, pipes in memory and [`stdin`] suspend
+//! the goroutine that waits. [`stdout`] and [`stderr`] block its thread, as in Go, for as long as the
+//! system takes: for ever if nobody reads them. Another thread stands in meanwhile
+//! ([`blocking`](crate::blocking())).
 //!
 //! | to | use |
 //! |---|---|

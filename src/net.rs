@@ -2,7 +2,7 @@
 //! (Feature `net`, on by default.)
 //!
 //! An operation that has to wait suspends its goroutine, not its thread. An idle worker waits for the
-//! events of all sockets; if no worker is idle, the monitor looks every millisecond. So a goroutine
+//! events of all sockets; if none does, the monitor looks every millisecond. So a goroutine
 //! that blocks its thread delays the others' I/O by a millisecond or two, and no thread exists for
 //! I/O alone.
 //!
@@ -36,16 +36,19 @@
 //!
 //! - **Clones share the socket.** It is closed when the last clone is dropped, or the last half.
 //!   All operations take `&self`, and any number of tasks may wait for one socket.
-//! - **Cancellation**: an operation that is dropped before it is done has done nothing. So a losing
-//!   case of a [`select!`](crate::select!) loses no data.
+//! - **Cancellation**: a single `read`, `write` or `accept` that is dropped before it is ready has done
+//!   nothing. So as a losing case of a [`select!`](crate::select!) it loses no data. `read_exact`,
+//!   `write_all` and `copy` of `futures` take several steps: dropped in between, they have read or
+//!   written a part.
 //! - **Deadlines** are Go's: an operation that is not done by then fails with
 //!   [`TimedOut`](std::io::ErrorKind::TimedOut), and so do later ones, until another deadline is set.
 //!   The socket remains usable. [`timeout`](crate::time::timeout) limits a single operation.
 //! - `TCP_NODELAY` and keepalive are on, as in Go: the system sends what was written without delay,
 //!   and notices a peer that has gone after a few minutes.
-//! - **A socket belongs to the runtime in which it was made.** When main returns, sockets of goroutines
-//!   are closed. The operations of one that lives on, since main has returned it, say, fail with an
-//!   error that says so; its `into_std` still works.
+//! - **A socket belongs to the runtime in which it was made.** Made outside a runtime, it is an error.
+//!   When main returns, workers drop the goroutines, and with them their sockets. A socket that lives
+//!   on, for example because main returned it, fails each operation with an error that says so; its
+//!   `into_std` still works.
 //! - Streams implement [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`], also by shared
 //!   reference. So the extension traits of `futures` work: `read_exact`, `write_all`, `BufReader`,
 //!   `copy`.

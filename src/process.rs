@@ -34,10 +34,10 @@
 //!   block the thread, and another worker takes over ([`blocking`](crate::blocking())).
 //! - **A child outlives its [`Child`]**, and main, as in Go and `std`, unless
 //!   [`kill_on_drop`](Command::kill_on_drop) says otherwise.
-//! - **Zombies**: a child that has ended leaves an entry in the system's table until somebody waits for
-//!   it. `wait` and `try_wait` do; when a `Child` is dropped before that, gorun does: at once if
-//!   somebody has begun to wait for it, otherwise whenever a process is started or another such
-//!   `Child` is dropped. So no more are left than have ended since.
+//! - **Zombies**, on Unix: a child that has ended keeps an entry in the system's table until somebody
+//!   asks how it ended. `wait` and `try_wait` ask. If somebody had begun to wait before the `Child` was
+//!   dropped, the thread asks as soon as the child ends. Otherwise gorun asks whenever a process is
+//!   started, or another such `Child` is dropped.
 //! - Starting a process takes the system a while. `spawn` blocks the thread meanwhile, and another
 //!   worker takes over.
 //!

@@ -23,7 +23,9 @@ use crate::scheduler::main::main_guard::{self, MainGuard};
 /// handle gives its result; dropping the handle detaches the future, which runs on.
 ///
 /// Main's thread polls it between two polls of main's future, so each holds up the other while it
-/// computes or blocks. It also stands still while main is in a nested [`block_on`](crate::block_on).
+/// computes or blocks. While main is in a nested [`block_on`](crate::block_on), no local future is
+/// polled. So a nested `block_on` in main that awaits a local future's handle never returns.
+///
 /// Use [`spawn`](crate::spawn) for all that can be `Send`. A local future is no goroutine:
 /// [`num_goroutines`](crate::num_goroutines) does not count it, and nobody covers for it when it
 /// blocks.
@@ -32,15 +34,16 @@ use crate::scheduler::main::main_guard::{self, MainGuard};
 ///
 /// # Panics
 ///
-/// When called anywhere but on main's thread, inside main's future or a local one.
+/// If the calling code belongs neither to main's future nor to a local one: in a goroutine, in
+/// [`Handle::block_on`](crate::Handle::block_on) on another thread, and outside a runtime.
 ///
 /// A panic inside the future goes to the code that awaits the handle. If none can, see
 /// [`UnhandledPanic`](crate::UnhandledPanic).
 ///
 /// # Cancellation
 ///
-/// When main ends, right after its future has been dropped, those that are left are dropped too,
-/// before any goroutine is. The handle reports it as cancelled.
+/// When main ends, its thread drops main's future, then the local futures that are left, and only
+/// then do workers drop the goroutines. The handle of a dropped local future reports it as cancelled.
 ///
 /// # Examples
 ///

@@ -13,7 +13,7 @@
 //! that are polled in between are ahead of it.
 //!
 //! When it is a task's turn, the lock, the permits, or the notification are kept for it, although its
-//! future has not been polled again. So a future that was polled once, and is then left alone,
+//! future has not been polled again. (Some newcomers may overtake it first: see below.) So a future that was polled once, and is then left alone,
 //! keeps what others wait for. It may lie in a `Vec`, or be polled by `&mut` in a loop of
 //! `select!`s. This is true of `lock`, `acquire` and `notified`, and of [`OnceCell::get_or_init`]
 //! and [`singleflight`], which have the turn to make the value. Drop such a future, or go on
@@ -31,7 +31,7 @@
 //!     let mut lock = mutex.lock();
 //!     assert!(timeout(Duration::from_millis(1), &mut lock).await.is_err());
 //!     drop(guard);
-//!     // It is the turn of `lock`. All others wait until it is polled or dropped.
+//!     // It is the turn of `lock`. In the end all others wait until it is polled or dropped.
 //!     *lock.await += 1;
 //! });
 //! ```

@@ -151,11 +151,13 @@ fn with_advice(error: io::Error) -> io::Error {
 pub(super) struct Incoming<'a, L: Listener> {
     accepting: Accepting<'a, L>,
     has_reported: bool,
+    /// The runtime has ended, which was said.
+    is_over: bool,
 }
 
 impl<'a, L: Listener> Incoming<'a, L> {
     pub(super) fn new(acceptor: &'a Acceptor<L>) -> Self {
-        Incoming { accepting: Accepting::new(acceptor), has_reported: false }
+        Incoming { accepting: Accepting::new(acceptor), has_reported: false, is_over: false }
     }
 }
 
@@ -173,7 +175,11 @@ impl<L: Listener> Stream for Incoming<'_, L> {
                     continue;
                 }
                 Err(Refusal::Other(_)) if self.accepting.acceptor.is_closed() => None,
-                Err(Refusal::Other(error)) => Some(Err(error)),
+                Err(Refusal::Other(_)) if self.is_over => None,
+                Err(Refusal::Other(error)) => {
+                    self.is_over = self.accepting.acceptor.socket.registered().has_ended();
+                    Some(Err(error))
+                }
             });
         }
     }

@@ -102,7 +102,8 @@ impl Race {
 async fn connect_to(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
     let connected = async {
         let stream = TcpStream::connect(address)?;
-        options::set_defaults(&stream)?;
+        // Some systems refuse that once the connection has failed, which is found out below.
+        let _ = options::set_defaults(&stream);
         let socket = Socket::new(stream)?;
         let is_connected = |stream: &TcpStream| {
             if let Some(error) = stream.take_error()? {

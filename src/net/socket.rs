@@ -92,10 +92,26 @@ impl<S: Source + Descriptor> Socket<S> {
     }
 }
 
+/// A socket of bytes.
+pub(super) trait ByteSocket: Source {
+    /// A read that gets less than it asked for has emptied the socket.
+    const SHORT_READ_EMPTIES: bool;
+}
+
+impl ByteSocket for mio::net::TcpStream {
+    const SHORT_READ_EMPTIES: bool = true;
+}
+
+/// A read ends also behind data that came with a descriptor.
+#[cfg(unix)]
+impl ByteSocket for mio::net::UnixStream {
+    const SHORT_READ_EMPTIES: bool = false;
+}
+
 /// Bytes, read and written by shared reference.
 impl<S> Socket<S>
 where
-    S: Source,
+    S: ByteSocket,
     for<'a> &'a S: Read + Write,
 {
     pub(super) async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -121,12 +137,11 @@ where
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        let is_empty = bufs.iter().all(|buf| buf.is_empty());
         self.poll(cx, Direction::Read, |mut socket| {
-            if wanted == 0 {
-                return Ok(Attempt::whole(0));
-            }
-            Ok(Attempt::bytes(socket.read_vectored(bufs)?, wanted))
+            // Never short: `std` passes the first 1,024 buffers on.
+            let read = if is_empty { 0 } else { socket.read_vectored(bufs)? };
+            Ok(Attempt::whole(read))
         })
     }
 
@@ -139,9 +154,9 @@ where
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        // Never short, as above.
         self.poll(cx, Direction::Write, |mut socket| {
-            Ok(Attempt::bytes(socket.write_vectored(bufs)?, wanted))
+            Ok(Attempt::whole(socket.write_vectored(bufs)?))
         })
     }
 
@@ -160,7 +175,7 @@ where
     }
 }
 
-fn read<S>(mut socket: &S, buf: &mut [u8]) -> io::Result<Attempt<usize>>
+fn read<S: ByteSocket>(mut socket: &S, buf: &mut [u8]) -> io::Result<Attempt<usize>>
 where
     for<'a> &'a S: Read,
 {
@@ -168,7 +183,8 @@ where
         // Some systems would wait for data.
         return Ok(Attempt::whole(0));
     }
-    Ok(Attempt::bytes(socket.read(buf)?, buf.len()))
+    let wanted = if S::SHORT_READ_EMPTIES { buf.len() } else { 0 };
+    Ok(Attempt::bytes(socket.read(buf)?, wanted))
 }
 
 fn write<S>(mut socket: &S, buf: &[u8]) -> io::Result<Attempt<usize>>

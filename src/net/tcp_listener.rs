@@ -127,6 +127,9 @@ impl TcpListener {
     ///
     /// Go counterpart: `Listener.Close`.
     ///
+    /// It shuts the socket down: for other processes that have it too, and connections that wait to be
+    /// accepted are reset. To leave it to them, drop all clones instead.
+    ///
     /// # Examples
     ///
     /// ```

@@ -110,7 +110,8 @@ impl TcpStream {
     /// One that a listener has accepted.
     pub(super) fn accepted(stream: mio::net::TcpStream, has_options: bool) -> io::Result<Self> {
         if !has_options {
-            options::set_defaults(&stream)?;
+            // Some systems refuse that once the peer has reset the connection. Then a read says so.
+            let _ = options::set_defaults(&stream);
         }
         Ok(TcpStream { socket: Socket::new(stream)? })
     }

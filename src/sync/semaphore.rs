@@ -111,8 +111,9 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Waits for `count` permits, and takes them all at once. While this is the first in the
-    /// queue, the semaphore keeps all permits that others give back, for this.
+    /// Waits for `count` permits, and takes them all at once. When this is the first in the
+    /// queue, and no newcomer may overtake it any more, the semaphore keeps for it all permits that others
+    /// give back.
     ///
     /// If the semaphore never has that many, this waits for ever, and so does everyone behind it.
     ///
@@ -319,8 +320,8 @@ impl Semaphore {
         self.permits.available()
     }
 
-    /// From now on gives out no permits. All tasks that wait get an error. Permits in use remain
-    /// valid.
+    /// From now on gives out no permits. All tasks that wait get an error; one whose turn it was may
+    /// still get its permits. Permits in use remain valid.
     ///
     /// # Examples
     ///

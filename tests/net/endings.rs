@@ -4,7 +4,7 @@ use std::future::pending;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use futures::AsyncWriteExt;
+use futures::{AsyncWriteExt, StreamExt};
 use gorun::net::{TcpListener, TcpStream};
 use gorun::{Builder, spawn};
 
@@ -143,6 +143,17 @@ fn who_waits_outside_is_told_that_the_runtime_has_ended() {
         for result in [here, other] {
             assert!(result.unwrap_err().to_string().contains("has ended"));
         }
+    }
+}
+
+#[test]
+fn incoming_connections_end_once_the_runtime_has() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let listener = run(workers, TcpListener::bind("127.0.0.1:0")).unwrap();
+        let all: Vec<_> = futures::executor::block_on(listener.incoming().collect());
+        let [Err(error)] = &all[..] else { panic!("{all:?}") };
+        assert!(error.to_string().contains("has ended"), "{error}");
     }
 }
 

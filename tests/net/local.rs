@@ -101,3 +101,42 @@ fn a_full_local_socket_does_not_strand_its_writers() {
         std::fs::remove_file(&path)
     });
 }
+
+/// A read ends behind them, although more is there.
+#[cfg(target_os = "linux")]
+#[test]
+fn data_behind_a_descriptor_that_a_peer_passes_are_read() {
+    use std::io::IoSlice;
+    use std::os::fd::AsRawFd;
+
+    use gorun::yield_now;
+    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+
+    with_workers(async || {
+        let (reader, peer) = std::os::unix::net::UnixStream::pair()?;
+        let reader = UnixStream::from_std(reader)?;
+        let reads = spawn(async move {
+            let (mut all, mut buf) = (Vec::new(), [0; 16]);
+            while all.len() < 2 {
+                let read = reader.read(&mut buf).await?;
+                all.extend_from_slice(&buf[..read]);
+            }
+            std::io::Result::Ok(all)
+        });
+        let sends = spawn(async move {
+            // The reader waits. The only worker, if there is one, learns of both messages at once.
+            yield_now().await;
+            let passed = [peer.as_raw_fd()];
+            let rights = [ControlMessage::ScmRights(&passed)];
+            for (bytes, message) in [(b"a", &rights[..]), (b"b", &[])] {
+                let slices = [IoSlice::new(bytes)];
+                sendmsg::<()>(peer.as_raw_fd(), &slices, message, MsgFlags::empty(), None)?;
+            }
+            std::io::Result::Ok(peer)
+        });
+        let peer = sends.await.unwrap()?;
+        assert_eq!(reads.await.unwrap()?, b"ab");
+        drop(peer);
+        Ok(())
+    });
+}

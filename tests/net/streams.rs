@@ -1,6 +1,6 @@
 //! What peers do to a stream.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Write};
 use std::net;
 use std::time::Duration;
 
@@ -172,6 +172,35 @@ fn empty_buffers_do_not_wait() {
         assert_eq!(AsyncReadExt::read(&mut &client, &mut []).await?, 0);
         assert_eq!((&client).read_vectored(&mut []).await?, 0);
         assert_eq!(client.write(&[]).await?, 0);
+        Ok(())
+    });
+}
+
+/// `std` passes only the first 1,024 of them on, so what comes back says nothing of the socket.
+#[test]
+fn a_read_or_write_of_many_buffers_does_not_count_as_short() {
+    const MANY: usize = 2_000;
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        let sends = spawn(async move {
+            // A peer that reads only: nothing else reports the socket as writable.
+            let mut sent = 0;
+            while sent < MANY {
+                let bytes = [7; MANY];
+                let slices: Vec<_> = bytes[sent..].chunks(1).map(IoSlice::new).collect();
+                sent += (&client).write_vectored(&slices).await?;
+            }
+            io::Result::Ok(client)
+        });
+        let client = sends.await.unwrap()?;
+        // All of it is there, and nothing more comes.
+        let mut read = 0;
+        while read < MANY {
+            let mut bytes = [0; MANY];
+            let mut slices: Vec<_> = bytes[read..].chunks_mut(1).map(IoSliceMut::new).collect();
+            read += (&server).read_vectored(&mut slices).await?;
+        }
+        drop(client);
         Ok(())
     });
 }

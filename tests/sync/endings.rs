@@ -59,7 +59,7 @@ impl Resources {
 }
 
 #[test]
-fn of_many_whose_context_ends_the_next_ones_begin_their_work() {
+fn of_many_whose_context_ends_none_begins_its_work() {
     const MANY: usize = 100;
     let _watchdog = watchdog();
     for workers in WORKERS {

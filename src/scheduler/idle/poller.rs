@@ -9,8 +9,9 @@ use super::{CancelSleep, Idle, Mode, SLEEPING, Sleeper, field};
 use crate::primitives::Ordering;
 
 impl<W: AsRef<Parker>> Idle<W> {
-    /// As `sleep`, for a worker that holds the reactor's token, and sleeps in the reactor. `poll` does so, and gives the token back. It returns whether a signal has come: if not, it
-    /// has noted tasks that are to be woken. `hand_over` wakes them, but not on this worker's ring,
+    /// As `sleep`, for a worker that holds the reactor's token and sleeps in the reactor. `poll` sleeps
+    /// there, gives the token back, and returns whether a signal has come. If none has, it has noted
+    /// tasks to wake. `hand_over` wakes them, but not on this worker's ring,
     /// if the worker must not run them.
     pub(crate) fn sleep_as_poller(
         &self,

@@ -69,6 +69,11 @@ impl<S: event::Source> Registered<S> {
         self.source.state().is_closed()
     }
 
+    /// Its runtime has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.source.state().has_ended()
+    }
+
     /// Operations in these directions that are not done by then fail.
     pub(crate) fn set_deadline(&self, directions: &[Direction], deadline: Option<Instant>) {
         if deadline.is_none() && self.deadlines.get().is_none() {

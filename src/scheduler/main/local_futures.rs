@@ -32,7 +32,7 @@ pub(crate) trait LocalTask {
     fn cancel(&mut self);
 }
 
-/// Costs a program that has none next to nothing.
+/// A program without local futures pays an empty cell for it.
 #[derive(Default)]
 pub(crate) struct LocalFutures {
     set: OnceCell<Set>,
@@ -87,7 +87,8 @@ impl LocalFutures {
     /// the thread's waker.
     pub(crate) fn watch(&self, driver: &Waker) {
         if let Some(set) = self.set.get() {
-            // Before it looks: a task that becomes ready meanwhile is seen, or finds the waker.
+            // Sets the waker before it reads the queue. So a task that becomes ready meanwhile finds
+            // the waker, or is in the queue.
             set.ready.driver.get_or_init(|| driver.clone());
             if set.ready.len() > 0 {
                 driver.wake_by_ref();

@@ -19,8 +19,8 @@
 //! - **A worker that is awake** looks, without waiting, when it looks at the timers, unless it has
 //!   just looked, and when it searches and expects events.
 //! - **The monitor** looks, without waiting, at each of its samples. If nobody has looked since the
-//!   sample before and a worker sleeps, the monitor wakes that one. It finds nothing to do, and
-//!   becomes the poller.
+//!   last sample, and a worker sleeps, the monitor wakes that worker. The worker finds nothing to do,
+//!   and becomes the poller.
 //!
 //! # How a poller is woken
 //!
@@ -51,9 +51,9 @@
 //!
 //! # Whose wakers are called where
 //!
-//! Those of goroutines and drivers are woken by whoever has the event, the monitor too. Others may
-//! be user code: they are left in a list, from which workers take them one by one, as overdue timers
-//! (`timer_queue/mod.rs`). They count as work that waits.
+//! The wakers of goroutines, and of threads that drive a future, are called by whoever has the event,
+//! also by the monitor. Others may be user code: they are left in a list, from which workers take them
+//! one by one, as overdue timers (`timer_queue/mod.rs`). They count as work that waits.
 //!
 //! # Sources
 //!
@@ -63,8 +63,8 @@
 //!
 //! # Rejected
 //!
-//! - A thread of its own for the reactor: two switches for each event. `async-io` has 0.6 of them for
-//!   each round trip of an echo, on two cores, where tokio has 0.1.
+//! - A thread of its own for the reactor: each event costs two thread switches. In an echo on two
+//!   cores, `async-io` switches threads 0.6 times for each round trip, and tokio 0.1 times.
 //! - The monitor as the poller: the same hop, and it would have to choose between deadlines and
 //!   events.
 //! - A driver for each worker: a connection stays with the worker that accepted it, or has to be

@@ -31,7 +31,9 @@
 //! is there and no event comes: the end of the stream after these data, and urgent data, at whose
 //! mark a read ends. Both are reported with the data: the socket is *closed* for reading, or has
 //! *priority*. From then on only a failed attempt clears the bit. What arrives after the report of
-//! the data comes with a report of its own.
+//! the data comes with a report of its own. Linux and Android alone do so (`SHORT_SAYS_EMPTY`), and
+//! there, only TCP: at a Unix socket a read also ends behind data that came with a descriptor. Reads and
+//! writes of many buffers count as whole: the system takes 1,024 at most.
 //!
 //! # Waiters
 //!
