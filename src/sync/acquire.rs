@@ -104,13 +104,16 @@ impl<O: OwnerRef, C: Fn() -> usize, F> Acquire<O, C, F> {
     /// If somebody waits, or there are too few, or others change their number at the same time.
     #[inline(never)]
     fn poll_slowly(&mut self, waker: &Waker) -> Poll<Result<(), Closed>> {
-        if self.key.is_some() && gate::is_withdrawing(waker) {
+        let owner = self.owner.as_ref().expect("a future is not polled after it was ready");
+        if let Some(key) = self.key
+            && gate::is_withdrawing(waker)
+            && !owner.permits().has_released(key)
+        {
             // Its turn would begin what comes after it, in a future that is over, and pass on to the
             // next one like it. So the drop passes it on.
             waker.wake_by_ref();
             return Poll::Pending;
         }
-        let owner = self.owner.as_ref().expect("a future is not polled after it was ready");
         owner.permits().poll(&mut self.key, (self.count)(), waker)
     }
 }

@@ -215,6 +215,11 @@ impl Permits {
         })
     }
 
+    /// Whether all that waited were let go, this one among them.
+    pub(crate) fn has_released(&self, key: Key) -> bool {
+        self.waiters.with(|inner, _| inner.queue.state(key) == WaiterState::Released)
+    }
+
     /// A newcomer acquires permits, under the lock. If there are too few, and it will wait, says so.
     fn acquire_or_queue(
         &self,

@@ -44,7 +44,11 @@ pub(crate) struct WaitQueue {
     waiters: Slab<Waiter>,
     front: Key,
     back: Key,
+    /// Those that were late are at the front. This is the last of them.
+    last_late: Key,
     length: usize,
+    /// How many have entered at the back.
+    entered: u64,
 }
 
 struct Waiter {
@@ -55,6 +59,8 @@ struct Waiter {
     wanted: usize,
     /// It was called, and came too late.
     was_late: bool,
+    /// How many had entered before it.
+    turn: u64,
     previous: Key,
     next: Key,
 }
@@ -70,7 +76,14 @@ pub(crate) struct Front {
 impl WaitQueue {
     const_fn! {
         pub(crate) fn new() -> Self {
-            WaitQueue { waiters: Slab::new(), front: END, back: END, length: 0 }
+            WaitQueue {
+                waiters: Slab::new(),
+                front: END,
+                back: END,
+                last_late: END,
+                length: 0,
+                entered: 0,
+            }
         }
     }
 
@@ -85,10 +98,17 @@ impl WaitQueue {
 
     /// Enters at the back.
     pub(crate) fn push_back(&mut self, waker: Waker, wanted: usize) -> Key {
-        let (previous, state) = (self.back, WaiterState::Waiting);
-        let (waker, was_late) = (Some(waker), false);
-        let key =
-            self.waiters.insert(Waiter { waker, state, wanted, was_late, previous, next: END });
+        let (previous, turn) = (self.back, self.entered);
+        self.entered += 1;
+        let key = self.waiters.insert(Waiter {
+            waker: Some(waker),
+            state: WaiterState::Waiting,
+            wanted,
+            was_late: false,
+            turn,
+            previous,
+            next: END,
+        });
         match self.waiters.get_mut(previous) {
             Some(previous) => previous.next = key,
             None => self.front = key,
@@ -98,17 +118,29 @@ impl WaitQueue {
         key
     }
 
-    /// One that was called, and came too late, enters at the front again. The caller sets its waker.
-    pub(crate) fn push_front(&mut self, key: Key) {
-        let next = self.front;
-        let waiter = &mut self.waiters[key];
-        (waiter.state, waiter.was_late) = (WaiterState::Waiting, true);
-        (waiter.previous, waiter.next) = (END, next);
+    /// One that was called, and came too late, enters again: behind those that were late as well and
+    /// had come before it, and before all others. The caller sets its waker.
+    pub(crate) fn return_late(&mut self, key: Key) {
+        let turn = self.waiters[key].turn;
+        // Mostly they come in their order, so this ends at once.
+        let mut previous = self.last_late;
+        while let Some(late) = self.waiters.get(previous).filter(|late| late.turn > turn) {
+            previous = late.previous;
+        }
+        if previous == self.last_late {
+            self.last_late = key;
+        }
+        let next = match self.waiters.get_mut(previous) {
+            Some(previous) => std::mem::replace(&mut previous.next, key),
+            None => std::mem::replace(&mut self.front, key),
+        };
         match self.waiters.get_mut(next) {
             Some(next) => next.previous = key,
             None => self.back = key,
         }
-        self.front = key;
+        let waiter = &mut self.waiters[key];
+        (waiter.state, waiter.was_late) = (WaiterState::Waiting, true);
+        (waiter.previous, waiter.next) = (previous, next);
         self.length += 1;
     }
 
@@ -161,6 +193,9 @@ impl WaitQueue {
         match self.waiters.get_mut(next) {
             Some(next) => next.previous = previous,
             None => self.back = previous,
+        }
+        if self.last_late == key {
+            self.last_late = previous;
         }
         self.length -= 1;
     }

@@ -114,10 +114,11 @@ impl Others {
 }
 
 impl<S> Attempt<'_, S> {
-    /// One that was called, and comes too late, enters the queue at the front.
+    /// One that was called, and comes too late, enters the queue at the front, behind those that
+    /// were late before it.
     pub(crate) fn return_to_front(&mut self) {
         if let Some(key) = self.key {
-            self.queue.push_front(key);
+            self.queue.return_late(key);
         }
     }
 }

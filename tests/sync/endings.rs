@@ -92,3 +92,24 @@ fn of_many_whose_context_ends_none_begins_its_work() {
         }
     }
 }
+
+/// It has been there before the end.
+#[test]
+fn a_value_that_is_there_is_given_to_one_whose_context_ends() {
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        run(workers, async {
+            let cell = OnceCell::new();
+            let (ctx, cancel) = Context::background().with_cancel();
+            let (give, given) = gorun::channel(0);
+            let mut leads = Box::pin(cell.get_or_init(async || given.recv().await.unwrap()));
+            assert!(futures::poll!(&mut leads).is_pending());
+            let mut waits = Box::pin(ctx.run(cell.get_or_init(async || unreachable!())));
+            assert!(futures::poll!(&mut waits).is_pending());
+            gorun::spawn(async move { give.send(7).await.unwrap() }).detach();
+            assert_eq!(leads.await, &7);
+            cancel.cancel();
+            assert_eq!(waits.await.unwrap(), &7);
+        });
+    }
+}

@@ -96,6 +96,28 @@ fn closing_ends_all_waits_and_refuses_all_that_come_later() {
 }
 
 #[test]
+fn those_that_were_woken_together_and_overtaken_are_served_in_their_order() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+        let semaphore = Semaphore::new(3);
+        let mut permits = now(semaphore.acquire_many(3)).unwrap();
+        let mut tasks: Vec<_> = (0..3).map(|_| Task::waiting(semaphore.acquire())).collect();
+        let behind = Task::waiting(semaphore.acquire());
+        drop(permits);
+        permits = now(semaphore.acquire_many(3)).unwrap();
+        // All three are late.
+        order.into_iter().for_each(|task| assert!(tasks[task].poll().is_pending()));
+        let mut got = Vec::new();
+        for task in tasks {
+            drop(permits.split(1).unwrap());
+            got.push(task.finish().unwrap());
+        }
+        assert_eq!(semaphore.available_permits(), 0);
+        drop(got.pop());
+        drop(behind.finish().unwrap());
+    }
+}
+
+#[test]
 fn one_that_was_overtaken_before_the_closing_gets_an_error() {
     let semaphore = Semaphore::new(1);
     let permit = now(semaphore.acquire()).unwrap();
