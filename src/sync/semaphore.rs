@@ -111,9 +111,8 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Waits for `count` permits, and takes them all at once. When this is the first in the
-    /// queue, and no newcomer may overtake it any more, the semaphore keeps for it all permits that others
-    /// give back.
+    /// Waits for `count` permits, and takes them all at once. When this is the
+    /// first in the queue, and nobody may overtake it any more, it gets all permits that come back.
     ///
     /// If the semaphore never has that many, this waits for ever, and so does everyone behind it.
     ///
