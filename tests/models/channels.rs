@@ -9,44 +9,19 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
-use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use crate::chan::core::Core;
 use crate::chan::recv::{Recv, try_recv};
 use crate::chan::send::{Send, try_send};
-use crate::explore::explore;
+use crate::explore::{block, explore};
 
-#[derive(Default)]
-struct Unpark {
-    is_woken: Mutex<bool>,
-    condvar: Condvar,
-}
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        *self.is_woken.lock().unwrap() = true;
-        self.condvar.notify_one();
-    }
-}
-
-/// A thread that waits for a future; one that is never woken is a deadlock.
+/// A thread that waits for a future.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let unpark = Arc::new(Unpark::default());
-    let waker = Waker::from(unpark.clone());
     let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        let mut is_woken = unpark.is_woken.lock().unwrap();
-        while !*is_woken {
-            is_woken = unpark.condvar.wait(is_woken).unwrap();
-        }
-        *is_woken = false;
-    }
+    block(|waker| future.as_mut().poll(&mut Context::from_waker(waker)))
 }
 
 /// Polls once, and drops it.

@@ -41,18 +41,17 @@ pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync
 
 /// Polls until it is ready, and blocks in between. Loom finds a wake that does not come.
 pub(crate) fn block<R>(mut poll: impl FnMut(&Waker) -> Poll<R>) -> R {
-    let wakes = Arc::new(Wakes { woken: Mutex::new(true), changed: Condvar::new() });
+    let wakes = Arc::new(Wakes { woken: Mutex::new(false), changed: Condvar::new() });
     let waker = Waker::from(wakes.clone());
     loop {
+        if let Poll::Ready(result) = poll(&waker) {
+            return result;
+        }
         let mut woken = wakes.woken.lock().unwrap();
         while !*woken {
             woken = wakes.changed.wait(woken).unwrap();
         }
         *woken = false;
-        drop(woken);
-        if let Poll::Ready(result) = poll(&waker) {
-            return result;
-        }
     }
 }
 

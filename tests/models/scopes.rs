@@ -10,14 +10,13 @@
 //! Loom sees the locks and the endings, but no reference counts.
 
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
-use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::error::ContextError;
 use super::scope::Scope;
-use crate::explore::{ALL, explore};
+use crate::explore::{ALL, block, explore};
 use crate::join_handle::AbortHandle;
 use crate::sync::wait_queue::Key;
 
@@ -47,21 +46,9 @@ impl<'a> Done<'a> {
         self.scope.poll(&mut self.key, waker)
     }
 
-    /// Blocks until it is over. Loom finds a wake that does not come.
+    /// Blocks until it is over.
     fn block(mut self) -> ContextError {
-        let wakes = Arc::new(Wakes { woken: Mutex::new(true), changed: Condvar::new() });
-        let waker = Waker::from(wakes.clone());
-        loop {
-            let mut woken = wakes.woken.lock().unwrap();
-            while !*woken {
-                woken = wakes.changed.wait(woken).unwrap();
-            }
-            *woken = false;
-            drop(woken);
-            if let Poll::Ready(error) = self.poll(&waker) {
-                return error;
-            }
-        }
+        block(|waker| self.poll(waker))
     }
 }
 
@@ -70,18 +57,6 @@ impl Drop for Done<'_> {
         if let Some(key) = self.key.take() {
             self.scope.leave(key);
         }
-    }
-}
-
-struct Wakes {
-    woken: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        *self.woken.lock().unwrap() = true;
-        self.changed.notify_one();
     }
 }
 

@@ -7,14 +7,13 @@
 //! in two models with a `done` that releases nothing ("Causality violation").
 
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Poll, Waker};
 
 use loom::cell::UnsafeCell;
-use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use crate::counter::{Counter, Ticket};
-use crate::explore::{ALL, explore};
+use crate::explore::{ALL, block, explore};
 
 struct Wait<'a> {
     counter: &'a Counter,
@@ -30,39 +29,18 @@ impl<'a> Wait<'a> {
         self.counter.poll(&mut self.ticket, waker)
     }
 
-    /// Blocks until it is over. Loom finds a wake that does not come.
+    /// Blocks until it is over.
     fn block(mut self) {
-        let wakes = Arc::new(Wakes { woken: Mutex::new(true), changed: Condvar::new() });
-        let waker = Waker::from(wakes.clone());
-        loop {
-            let mut woken = wakes.woken.lock().unwrap();
-            while !*woken {
-                woken = wakes.changed.wait(woken).unwrap();
-            }
-            *woken = false;
-            drop(woken);
-            if self.poll(&waker) {
-                return;
-            }
-        }
+        block(|waker| match self.poll(waker) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
     }
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         self.ticket.take().into_iter().for_each(|ticket| self.counter.forget(ticket));
-    }
-}
-
-struct Wakes {
-    woken: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        *self.woken.lock().unwrap() = true;
-        self.changed.notify_one();
     }
 }
 
