@@ -40,7 +40,7 @@
 //!
 //! A lock, or permits, that come free wake the first task that waits. Until it is polled, newcomers
 //! may take them, so that a lock that is held for nanoseconds does not change hands through the
-//! scheduler each time. This happens 127 times in all. If there are not enough left when the task is
+//! scheduler each time: 127 times for each task that is woken. If there are not enough left when it is
 //! polled, nobody overtakes it any more: the next ones that come free are handed over to it. So no
 //! task waits for ever because of newcomers. The `try_` methods do not overtake.
 //!

@@ -28,17 +28,20 @@
 //! QUEUED is set as long as somebody is in the queue or called. LOOK is set as long as somebody is in the
 //! queue who might be served by a release: the one at the front of a mutex's queue is not, while
 //! another one is called. The flags change under the lock only, and so do the overtakes, except
-//! that newcomers count them down. They are set anew only when one is called while no other is.
+//! that newcomers count them down. They are set anew whenever one is called, and end when one is late.
 //!
 //! No permit is overlooked: everything is in one word. An addition either precedes the
 //! compare-exchange that sets the flags, which then fails, or it sees LOOK and goes on to serve. A
 //! waiter that leaves the queue may have blocked others that need fewer. So it serves, too, after it
-//! has released what it had been granted.
+//! has released what it had been granted. And one that was called may have blocked those before it, that
+//! were late. So it serves when it comes, also if it is late itself.
 //!
-//! Nobody waits for ever: one that was called is overtaken no more than `OVERTAKES` times before it
-//! comes, and not at all after it was late. The number of permits only grows from then on, until
-//! there are enough: nobody else takes any, except those that were called at the same time, each
-//! once. So who has `n` waiters ahead of it is overtaken `(n + 1) × OVERTAKES` times at most.
+//! Nobody waits for ever: each waiter is called once, and one that was called is not overtaken any more
+//! after it was late. The number of permits only grows from then on, until there are enough: nobody
+//! else takes any, except those that were called at the same time, each once. So a waiter is overtaken
+//! `OVERTAKES` times at most for each that is called before it comes, itself among them. While one waits
+//! for all permits, as for a mutex, nobody is called after it: with `n` ahead of it, it is overtaken
+//! `(n + 1) × OVERTAKES` times at most.
 //!
 //! Whoever gets permits sees what came before their release. Each addition is a release, which the
 //! read-modify-writes after it continue. Whoever takes permits acquires; for a waiter that was
@@ -55,6 +58,10 @@
 //!   times as long as Go's (`docs/benchmarks.md`).
 //! - A limit in time instead of a number of overtakes, as in Go (a millisecond) and in `async-lock`:
 //!   it reads the clock, and a test cannot say how often is too often.
+//! - Setting the overtakes anew only when one is called while no other is. Where there are more permits
+//!   than workers, and sections are short, somebody is called all the time: nobody may overtake, all
+//!   stand in the queue, and that does not end.
+//! - More overtakes, 1,023 and 8,191: fewer wait, and a readers-writer lock is no faster.
 //! - Collecting permits at the first waiter's place as they come. Then the word no longer says how
 //!   many there are, and a waiter that leaves has to release a part.
 
@@ -62,8 +69,8 @@
 
 use std::task::{Poll, Waker};
 
-use crate::primitives::{AtomicUsize, Ordering, const_fn};
-use crate::sync::wait_queue::{Key, WaitQueue, WaiterState};
+use crate::primitives::{AtomicUsize, Ordering, const_fn, limit};
+use crate::sync::wait_queue::{Front, Key, WaitQueue, WaiterState};
 use crate::sync::waitable::{Attempt, Waitable, WakeList};
 
 const CLOSED: usize = 1;
@@ -77,7 +84,7 @@ const LEFT: usize = OVERTAKE * OVERTAKES;
 /// How many newcomers may overtake one that was called. A power of two, less one. A goroutine that
 /// locks in a loop gives way after about as many operations (`budget.rs`), so that usually the one
 /// that was called comes before there is an end to the overtaking.
-pub(crate) const OVERTAKES: usize = 127;
+pub(crate) const OVERTAKES: usize = limit(127, 1);
 
 /// The largest number of permits.
 pub(crate) const MAX: usize = usize::MAX / ONE;
@@ -110,11 +117,12 @@ impl Called {
         self.wanted.saturating_add(wanted)
     }
 
-    /// The word with the flags that belong to it, if the one at the front wants so many.
-    fn with_flags(&self, word: usize, front: Option<usize>) -> usize {
-        let look = front.is_some_and(|wanted| self.needed_beside(wanted) <= MAX);
+    /// The word with the flags that belong to it, if this one is at the front.
+    fn with_flags(&self, word: usize, front: Option<Front>) -> usize {
+        let look = front.is_some_and(|front| self.needed_beside(front.wanted) <= MAX);
         let queued = self.count > 0 || front.is_some();
-        let left = if self.count > 0 { LEFT } else { 0 };
+        let is_overtaken = self.count > 0 && !front.is_some_and(|front| front.was_late);
+        let left = if is_overtaken { LEFT } else { 0 };
         word & !(QUEUED | LOOK | LEFT)
             | word & left
             | if queued { QUEUED } else { 0 }
@@ -241,7 +249,10 @@ impl Permits {
                 }
                 // Behind others it changes nothing.
                 () if !is_first || !attempt.will_wait => return None,
-                () => (called.with_flags(word, Some(count)), None),
+                () => {
+                    let front = Front { wanted: count, was_late: false };
+                    (called.with_flags(word, Some(front)), None)
+                }
             };
             match self.exchange(word, new) {
                 Ok(_) => return result,
@@ -254,28 +265,25 @@ impl Permits {
     /// it returns to the front.
     fn come(&self, count: usize, mut attempt: Attempt<'_, Called>) -> Option<Result<(), Closed>> {
         let mut word = self.word.load(Ordering::Relaxed);
-        let result = loop {
-            let (new, result) = match () {
-                () if word / ONE >= count => (word - count * ONE, Some(Ok(()))),
-                () if word & CLOSED != 0 => (word, Some(Err(Closed))),
-                () if !attempt.will_wait => return None,
-                () => {
-                    let others = Called {
-                        count: attempt.state.count - 1,
-                        wanted: attempt.state.wanted - count,
-                    };
-                    (others.with_flags(word & !LEFT, Some(count)), None)
-                }
-            };
-            match self.exchange(word, new) {
-                Ok(_) => break result,
+        let mut result = loop {
+            if word / ONE < count {
+                break (word & CLOSED != 0).then_some(Err(Closed));
+            }
+            match self.exchange(word, word - count * ONE) {
+                Ok(_) => break Some(Ok(())),
                 Err(actual) => word = actual,
             }
         };
+        if result.is_none() && !attempt.will_wait {
+            return None;
+        }
         attempt.state.remove(count);
-        match result {
-            Some(_) => self.serve(attempt.state, attempt.queue, attempt.wakes),
-            None => attempt.return_to_front(),
+        if result.is_none() {
+            attempt.return_to_front();
+        }
+        self.serve(attempt.state, attempt.queue, attempt.wakes);
+        if result.is_none() && attempt.state_now() == WaiterState::Granted {
+            result = Some(Ok(()));
         }
         result
     }
@@ -323,13 +331,13 @@ impl Permits {
             let new = match turn {
                 Some(front) if !front.was_late => {
                     // The permits are free until it comes.
-                    overtakes = if called.count == 0 { LEFT } else { overtakes };
+                    overtakes = LEFT;
                     called.add(front.wanted);
                     wakes.wake_later(queue.pop_front(WaiterState::Called));
                     continue;
                 }
                 Some(front) => word - front.wanted * ONE,
-                None => called.with_flags(word | overtakes, front.map(|front| front.wanted)),
+                None => called.with_flags(word | overtakes, front),
             };
             if new != word || turn.is_some() {
                 match self.exchange(word, new) {

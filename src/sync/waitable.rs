@@ -121,6 +121,11 @@ impl<S> Attempt<'_, S> {
             self.queue.return_late(key);
         }
     }
+
+    /// The state of the waiter, after the attempt has changed something.
+    pub(crate) fn state_now(&self) -> WaiterState {
+        self.key.map_or(WaiterState::New, |key| self.queue.state(key))
+    }
 }
 
 impl<S> Inner<S> {

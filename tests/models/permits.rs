@@ -6,7 +6,8 @@
 //! or does not serve; with a `serve` that does not end the queue; with a `poll` that enters the queue without a second
 //! look; with a `close` that sets CLOSED after it has released those that wait (all of them deadlocks); with a
 //! `try_acquire` that does not heed QUEUED (it overtakes); with a `release` or a `close` that releases nothing,
-//! and with a `serve` or an `exchange` that acquires nothing ("Causality violation").
+//! and with a `serve` or an `exchange` that acquires nothing ("Causality violation"); with a `come` that does not
+//! serve when it is late, or does not see that it was granted what it came for meanwhile (deadlocks).
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -227,6 +228,36 @@ fn one_that_is_overtaken_has_its_turn() {
         overtakes.join().unwrap();
         assert_eq!((place.changes(), place.permits.available()), (2, 1));
         assert_eq!(place.permits.try_acquire(1), Ok(()), "nobody is in the queue");
+    });
+}
+
+/// Two that want different numbers are called at the same time, and may both be late.
+#[test]
+fn those_that_are_late_together_have_their_turns() {
+    explore(Some(2), || {
+        let place = Place::new(0);
+        let mut few = Acquire::new(&place.permits, 1);
+        assert!(few.poll(Waker::noop()).is_pending());
+        let mut many = Acquire::new(&place.permits, 2);
+        assert!(many.poll(Waker::noop()).is_pending());
+        let overtakes = {
+            let place = place.clone();
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    Acquire::new(&place.permits, 2).block().unwrap();
+                    place.change();
+                    place.permits.release(2);
+                }
+            })
+        };
+        place.permits.release(3);
+        few.block().unwrap();
+        many.block().unwrap();
+        place.changes();
+        place.permits.release(3);
+        overtakes.join().unwrap();
+        assert_eq!((place.changes(), place.permits.available()), (2, 3));
+        assert_eq!(place.permits.try_acquire(3), Ok(()), "nobody is in the queue");
     });
 }
 

@@ -77,8 +77,8 @@ fn writers_are_alone_and_readers_together() {
     }
 }
 
-/// So says the documentation of `Mutex`.
-const OVERTAKES: usize = 127;
+/// So says the documentation of `gorun::sync`.
+pub(crate) const OVERTAKES: usize = 127;
 
 #[test]
 fn newcomers_overtake_one_that_is_being_woken_so_often_and_no_more() {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use gorun::sync::{Semaphore, TryAcquireError};
 
+use super::locks::OVERTAKES;
 use super::{Task, Wakes, now};
 use crate::common::*;
 
@@ -38,6 +39,52 @@ fn one_that_needs_little_does_not_overtake_one_that_needs_much() {
     drop(three);
     drop(one.finish().unwrap());
     assert_eq!(semaphore.available_permits(), 3);
+}
+
+/// Both had been woken, and the second one was in the way of the first.
+#[test]
+fn one_that_was_late_gets_what_another_late_one_leaves() {
+    let semaphore = Semaphore::new(9);
+    let one = semaphore.try_acquire().unwrap();
+    let eight = semaphore.try_acquire_many(8).unwrap();
+    let mut first = Task::waiting(semaphore.acquire_many(3));
+    let mut second = Task::waiting(semaphore.acquire_many(5));
+    drop(eight);
+    let overtakes = now(semaphore.acquire_many(6)).unwrap();
+    assert!(first.poll().is_pending());
+    drop(one);
+    // Five are to come for the second one, beside the three that there are.
+    assert!(first.poll().is_pending());
+    assert!(second.poll().is_pending());
+    drop(first.finish().unwrap());
+    drop(overtakes);
+    drop(second.finish().unwrap());
+    assert_eq!(semaphore.available_permits(), 9);
+}
+
+/// Otherwise all wait from then on, however short they keep what they get.
+#[test]
+fn newcomers_overtake_each_one_that_is_woken_although_another_one_has_not_come() {
+    let semaphore = Semaphore::new(2);
+    let (one, other) = (semaphore.try_acquire().unwrap(), semaphore.try_acquire().unwrap());
+    let first = Task::waiting(semaphore.acquire());
+    let second = Task::waiting(semaphore.acquire());
+    drop(one);
+    for _ in 0..OVERTAKES {
+        drop(now(semaphore.acquire()).unwrap());
+    }
+    let mut third = Task::waiting(semaphore.acquire());
+    drop(other);
+    assert_eq!((first.wakes(), second.wakes()), (1, 1));
+    for _ in 0..OVERTAKES {
+        drop(now(semaphore.acquire()).unwrap());
+    }
+    third.waits();
+    let fourth = Task::waiting(semaphore.acquire());
+    for task in [first, second, third, fourth] {
+        drop(task.finish().unwrap());
+    }
+    assert_eq!(semaphore.available_permits(), 2);
 }
 
 #[test]

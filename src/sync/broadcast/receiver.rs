@@ -13,7 +13,7 @@ use futures_core::Stream;
 use crate::scheduler::gate::Operation;
 use crate::scheduler::worker::away;
 use crate::sync::broadcast::error::{RecvError, TryRecvError};
-use crate::sync::broadcast::state::State;
+use crate::sync::broadcast::state::{Received, State};
 use crate::sync::channel::{Channel, Counted};
 use crate::sync::wait_queue::Key;
 use crate::sync::wait_until::{poll_until, wait_until};
@@ -49,7 +49,7 @@ pub struct Receiver<T> {
 fn next_value<T>(
     next: &mut u64,
     attempt: Attempt<'_, Counted<State<T>>>,
-) -> Option<Result<Arc<T>, RecvError>> {
+) -> Option<Result<Received<T>, RecvError>> {
     match attempt.state.receive(next) {
         Ok(value) => Some(Ok(value)),
         Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
@@ -142,7 +142,7 @@ impl<T: Clone> Receiver<T> {
             channel.counted(),
             Operation::Broadcast,
             |attempt| next_value(next, attempt),
-            |received| received.map(Arc::unwrap_or_clone),
+            |received| received.map(Received::into_value),
         )
     }
 
@@ -165,7 +165,7 @@ impl<T: Clone> Receiver<T> {
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let next = &mut self.next;
         let received = self.channel.access(|counted| counted.receive(next));
-        received.map(Arc::unwrap_or_clone)
+        received.map(Received::into_value)
     }
 
     /// Waits for the next value, and blocks the calling thread meanwhile. In a goroutine, other
@@ -210,7 +210,7 @@ impl<T: Clone> Stream for Receiver<T> {
         });
         received.map(|received| match received {
             Err(RecvError::Closed) => None,
-            received => Some(received.map(Arc::unwrap_or_clone)),
+            received => Some(received.map(Received::into_value)),
         })
     }
 }

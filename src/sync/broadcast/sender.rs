@@ -4,12 +4,11 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 
 use crate::chan::error::SendError;
 use crate::scheduler::gate::Operation;
 use crate::sync::broadcast::receiver::Receiver;
-use crate::sync::broadcast::state::{self, Slot, State};
+use crate::sync::broadcast::state::{self, State};
 use crate::sync::channel::{Counted, SenderSide};
 
 /// Sends to all receivers of a channel made by [`channel`](super::channel). Clones send to the same ones.
@@ -56,20 +55,18 @@ impl<T> Sender<T> {
     /// assert!(tx.send(8).is_err());
     /// ```
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
-        let value = Arc::new(value);
         let (result, _oldest) = self.side.counted().with(|inner, wakes| {
             let Counted { ref mut state, receivers, .. } = inner.state;
             if receivers == 0 {
-                return (Err(value), None);
+                return (Err(SendError(value)), None);
             }
             let is_full = state.values.len() == state.capacity;
             let oldest = if is_full { state.values.pop_front() } else { None };
-            state.values.push_back(Slot { value, remaining: receivers });
-            state.sent += 1;
+            state.push(value, receivers);
             wakes.release_all(&mut inner.queue);
             (Ok(receivers), oldest)
         });
-        result.map_err(|value| SendError(Arc::into_inner(value).expect("nobody has got it")))
+        result
     }
 
     /// Another receiver, of the values that are sent from now on.

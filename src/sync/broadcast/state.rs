@@ -14,7 +14,10 @@ pub(super) fn open<T>(capacity: usize, receivers: usize) -> Opened<State<T>> {
         capacity > 0,
         "a broadcast channel needs room for one value; for none, use `channel(0)`"
     );
-    Channel::open(State { values: VecDeque::new(), capacity, sent: 0 }, receivers)
+    Channel::open(
+        State { values: VecDeque::new(), capacity, sent: 0, spares: Vec::new() },
+        receivers,
+    )
 }
 
 pub(super) struct State<T> {
@@ -22,22 +25,28 @@ pub(super) struct State<T> {
     pub(super) values: VecDeque<Slot<T>>,
     pub(super) capacity: usize,
     pub(super) sent: u64,
+    /// Empty boxes that the next values use: a value costs no allocation then, nor its release on
+    /// another core.
+    spares: Vec<Arc<Option<T>>>,
 }
 
 pub(super) struct Slot<T> {
-    pub(super) value: Arc<T>,
+    value: Arc<Option<T>>,
     /// How many receivers have not got it.
     pub(super) remaining: usize,
 }
 
 impl<T> State<T> {
+    /// How many empty boxes are kept: 64 small ones, no large one, 4 KiB in all.
+    const SPARES: usize = 4096 / (64 + size_of::<T>());
+
     /// The number of the first value.
     fn first(&self) -> u64 {
         self.sent - self.values.len() as u64
     }
 
     /// The value `next`, which advances. All that has to be dropped without the lock is returned.
-    fn receive(&mut self, next: &mut u64) -> Result<Arc<T>, TryRecvError> {
+    fn receive(&mut self, next: &mut u64) -> Result<Received<T>, TryRecvError> {
         let first = self.first();
         if *next == self.sent {
             return Err(TryRecvError::Empty);
@@ -52,12 +61,31 @@ impl<T> State<T> {
         let slot = &mut self.values[index];
         slot.remaining -= 1;
         if slot.remaining > 0 {
-            return Ok(slot.value.clone());
+            return Ok(Received::Shared(slot.value.clone()));
         }
         // Whoever has got this one has got those before it, so it is the first one.
         let slot = self.values.pop_front().expect("just seen");
         self.shrink();
-        Ok(slot.value)
+        Ok(self.take(slot.value))
+    }
+
+    /// Takes a value that no receiver will get any more out of its box, if nobody makes a clone of it.
+    fn take(&mut self, mut boxed: Arc<Option<T>>) -> Received<T> {
+        let Some(value) = Arc::get_mut(&mut boxed).and_then(Option::take) else {
+            return Received::Shared(boxed);
+        };
+        if self.spares.len() < Self::SPARES {
+            self.spares.push(boxed);
+        }
+        Received::Own(value)
+    }
+
+    /// A value for so many receivers.
+    pub(super) fn push(&mut self, value: T, receivers: usize) {
+        let mut boxed = self.spares.pop().unwrap_or_default();
+        *Arc::get_mut(&mut boxed).expect("a spare one has one owner") = Some(value);
+        self.values.push_back(Slot { value: boxed, remaining: receivers });
+        self.sent += 1;
     }
 
     /// A receiver goes that has got what is before `next`. Returns what nobody needs any more.
@@ -86,10 +114,29 @@ impl<T> State<T> {
 
 impl<T> Counted<State<T>> {
     /// As `State::receive`, and whether more values may come.
-    pub(super) fn receive(&mut self, next: &mut u64) -> Result<Arc<T>, TryRecvError> {
+    pub(super) fn receive(&mut self, next: &mut u64) -> Result<Received<T>, TryRecvError> {
         match self.state.receive(next) {
             Err(TryRecvError::Empty) if self.senders == 0 => Err(TryRecvError::Closed),
             received => received,
+        }
+    }
+}
+
+/// What a receiver gets under the lock.
+pub(super) enum Received<T> {
+    Own(T),
+    /// Other receivers get it as well, or make their clones of it.
+    Shared(Arc<Option<T>>),
+}
+
+impl<T: Clone> Received<T> {
+    /// Clones the value, if need be. The caller holds no lock.
+    pub(super) fn into_value(self) -> T {
+        match self {
+            Received::Own(value) => value,
+            Received::Shared(boxed) => {
+                Arc::unwrap_or_clone(boxed).expect("a box is not emptied while it is shared")
+            }
         }
     }
 }
