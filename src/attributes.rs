@@ -14,8 +14,8 @@
 /// brackets, as in `f::<A, B>()`, needs braces around it.
 ///
 /// - `worker_threads`, `thread_name`, `thread_stack_size`, `exit_grace`, `report_left_behind`,
-///   `unhandled_panic`, `max_threads`, `on_blocked`: what the method of
-///   [`Builder`](crate::Builder) with this name takes.
+///   `unhandled_panic`, `max_threads`, `on_blocked`, and with the feature `tokio` also `tokio_runtime` and
+///   `tokio`: what the method of [`Builder`](crate::Builder) with this name takes.
 /// - `timeout`: a [`Duration`](std::time::Duration). If the future has not ended by then, it is
 ///   dropped at its present await, the goroutines are cancelled, and the function panics. A future
 ///   that blocks its thread is not interrupted.

@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod thread_hooks;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod variables;
 
 use std::ffi::OsString;
@@ -61,6 +63,8 @@ pub struct Builder {
     max_threads: Option<NonZeroUsize>,
     on_blocked: Option<Callback>,
     hooks: ThreadHooks,
+    #[cfg(feature = "tokio")]
+    tokio: Option<tokio::Tokio>,
 }
 
 impl Default for Builder {
@@ -75,6 +79,8 @@ impl Default for Builder {
             max_threads: None,
             on_blocked: None,
             hooks: ThreadHooks::default(),
+            #[cfg(feature = "tokio")]
+            tokio: None,
         }
     }
 }
@@ -379,6 +385,10 @@ impl Builder {
                 "`max_threads({max_threads})` is fewer than the {workers} worker threads; allow more"
             )));
         }
+        #[cfg(feature = "tokio")]
+        let tokio = self.tokio.map(|tokio| tokio.open(&self.thread_name)).transpose()?;
+        #[cfg(not(feature = "tokio"))]
+        let tokio = None;
         let own_listener = self.on_blocked.map(|tell| Listener { after: BLOCKED_AFTER, tell });
         let printer = blocked.map(|value| blocked_after(&value)).transpose()?;
         let on_blocked =
@@ -394,6 +404,7 @@ impl Builder {
             max_threads,
             on_blocked,
             thread_hooks: Box::new(self.hooks),
+            tokio,
         })
     }
 }

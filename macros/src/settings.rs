@@ -5,7 +5,7 @@ use proc_macro::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use crate::Error;
 
 /// Settings that are methods of `gorun::Builder`.
-const OF_BUILDER: [&str; 8] = [
+const OF_BUILDER: [&str; 10] = [
     "worker_threads",
     "thread_name",
     "thread_stack_size",
@@ -14,6 +14,8 @@ const OF_BUILDER: [&str; 8] = [
     "unhandled_panic",
     "max_threads",
     "on_blocked",
+    "tokio_runtime",
+    "tokio",
 ];
 
 const TIMEOUT: &str = "timeout";

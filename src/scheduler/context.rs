@@ -20,6 +20,7 @@ use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::main::local_futures::LocalFutures;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::tokio_bridge::TokioBridge;
 use crate::scheduler::worker::Worker;
 
 /// A thread's state in a runtime.
@@ -125,7 +126,8 @@ impl Context {
         }
     }
 
-    /// Runs `f` with this as the thread's context.
+    /// Runs `f` with this as the thread's context, and in that of tokio's runtime, if there is a bridge
+    /// to one.
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         struct Restore {
             own: *const Context,
@@ -138,6 +140,7 @@ impl Context {
                 }
             }
         }
+        let _tokio = self.scheduler.config.tokio.as_ref().map(TokioBridge::enter);
         let _restore = Restore { own: self, former: CURRENT.replace(self) };
         f()
     }

@@ -1,4 +1,5 @@
-//! The runtimes that a thread has entered with `Handle::enter`, for calls outside any `block_on`.
+//! The runtimes that a thread has entered with `Handle::enter`, for calls outside any `block_on`. And the
+//! one to which a thread of tokio's belongs, by a bridge.
 //!
 //! A thread inside a runtime, which drives a future or runs goroutines, has a `Context`, and that
 //! wins: nothing here is looked at then. So the way of a spawn inside a runtime is as short as
@@ -12,10 +13,12 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use crate::primitives::{Mutex, lock};
 use crate::scheduler::context::{self, Place};
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::tokio_bridge::{self, Id};
 
 /// Distinguishes a thread's guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +57,48 @@ pub(crate) fn remove(id: EntryId) {
     drop(removed);
 }
 
+/// Of each tokio runtime, by its id, the runtime that has a bridge to it. If several have, the last
+/// one counts.
+static BRIDGED: Mutex<Vec<(Id, Weak<Scheduler>)>> = Mutex::new(Vec::new());
+
+/// From now on code on the threads of tokio's runtime is in `scheduler`, if that has a bridge.
+pub(crate) fn open_bridge(scheduler: &Arc<Scheduler>) {
+    if let Some(bridge) = &scheduler.config.tokio {
+        lock(&BRIDGED).push((bridge.id(), Arc::downgrade(scheduler)));
+    }
+}
+
+/// Ends the bridge. Tasks that are dropped now still find their runtime, which refuses what they spawn.
+pub(crate) fn close_bridge(scheduler: &Arc<Scheduler>) {
+    if let Some(bridge) = &scheduler.config.tokio {
+        bridge.shut_down(scheduler.config.exit_grace);
+        let own = Arc::as_ptr(scheduler);
+        lock(&BRIDGED).retain(|(_, other)| other.as_ptr() != own);
+    }
+}
+
+fn across_bridge() -> Option<Arc<Scheduler>> {
+    let id = tokio_bridge::current_id()?;
+    let bridged = lock(&BRIDGED);
+    let (_, scheduler) = bridged.iter().rfind(|(other, _)| *other == id)?;
+    scheduler.upgrade()
+}
+
 /// The runtime of the calling code: the one that it is inside, else the last one that its thread has
-/// entered.
+/// entered, else the one of the bridge to the tokio runtime that it is in.
 #[inline]
 pub(crate) fn surrounding() -> Option<Arc<Scheduler>> {
     let inside = context::with_inside(|inside| inside.map(|inside| inside.scheduler.clone()));
     if inside.is_some() { inside } else { last() }
 }
 
-/// For code that is inside no runtime: the one that its thread has entered last.
+/// For code that is inside no runtime.
 #[cold]
 fn last() -> Option<Arc<Scheduler>> {
-    let is_outside = context::with(|place| matches!(place, Place::Outside));
+    if !context::with(|place| matches!(place, Place::Outside)) {
+        return None;
+    }
     let last = ENTRIES
         .try_with(|entries| entries.borrow().list.last().map(|(_, scheduler)| scheduler.clone()));
-    last.ok().flatten().filter(|_| is_outside)
+    last.ok().flatten().or_else(across_bridge)
 }

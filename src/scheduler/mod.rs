@@ -32,7 +32,7 @@
 //! only their leaves. `context.rs` tells the running code which runtime it is in, and `entered.rs`
 //! which one its thread has entered otherwise. `gate.rs` and `budget.rs` decide when a future gives
 //! way. `foreign_wakers.rs` says how to call users' wakers.
-//! `os_thread.rs` asks the system about a thread.
+//! `os_thread.rs` asks the system about a thread. `tokio_bridge.rs` is the way to tokio's crates.
 
 mod budget;
 pub(crate) mod context;
@@ -51,4 +51,6 @@ mod queues;
 pub(crate) mod reactor;
 pub(crate) mod shared;
 pub(crate) mod timers;
+#[cfg_attr(not(feature = "tokio"), path = "no_tokio_bridge.rs")]
+pub(crate) mod tokio_bridge;
 pub(crate) mod worker;

@@ -27,6 +27,7 @@ use crate::scheduler::queues::injector::{Injector, Taken};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::reactor::Reactor;
 use crate::scheduler::timers::timer_queue::TimerQueue;
+use crate::scheduler::tokio_bridge::TokioBridge;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
 use crate::scheduler::worker::thread_hooks::ThreadHooks;
@@ -56,6 +57,7 @@ pub(crate) struct Config {
     pub(crate) max_threads: usize,
     pub(crate) on_blocked: Vec<Listener>,
     pub(crate) thread_hooks: Box<ThreadHooks>,
+    pub(crate) tokio: Option<TokioBridge>,
 }
 
 /// How many cores the calling thread may use at present: affinity and the quotas of containers

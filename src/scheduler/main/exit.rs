@@ -26,7 +26,8 @@
 //!    waits for those that can end.
 //! 8. Sockets that are left, outside of goroutines, wake their waiters: they have no reactor any
 //!    more.
-//! 9. Main's value is returned, or the winning panic is resumed.
+//! 9. A tokio runtime that gorun has started for the program is shut down (`tokio_bridge.rs`).
+//! 10. Main's value is returned, or the winning panic is resumed.
 //!
 //! Goroutines left behind keep the whole scheduler alive for ever: the reference that `block_on`
 //! would drop is leaked. So it still exists, whatever they do later. Besides it they need only
@@ -54,6 +55,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::panics;
 use crate::scheduler::context::{Context, Role, WakerId};
+use crate::scheduler::entered;
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
 use crate::scheduler::main::local_futures::LocalFutures;
@@ -85,6 +87,7 @@ pub(crate) fn run_main<F: Future>(
     end_threads(scheduler, all_done);
     scheduler.stop_timers_left();
     scheduler.end_io();
+    entered::close_bridge(scheduler);
     scheduler.threads.requests.deliver_wakes();
     result
 }

@@ -5,6 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::scheduler::entered;
 use crate::scheduler::main::exit;
 use crate::scheduler::monitor;
 use crate::scheduler::shared::{Config, Scheduler};
@@ -27,6 +28,7 @@ impl Scheduler {
         if let Err(error) = monitor::start(&scheduler) {
             return Err(refused("the monitor thread".to_owned(), error));
         }
+        entered::open_bridge(&scheduler);
         Ok(scheduler)
     }
 }

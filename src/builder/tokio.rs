@@ -1,0 +1,106 @@
+//! `Builder`'s bridge to a tokio runtime.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::num::NonZeroUsize;
+
+use tokio::runtime::Handle;
+
+use super::Builder;
+use crate::scheduler::tokio_bridge::TokioBridge;
+
+/// The tokio runtime to which there is a bridge.
+#[derive(Clone, Debug)]
+pub(super) enum Tokio {
+    /// With so many workers. It starts with the runtime.
+    Own(NonZeroUsize),
+    Somebodys(Handle),
+}
+
+impl Tokio {
+    pub(super) fn open(self, thread_name: &str) -> io::Result<TokioBridge> {
+        match self {
+            Tokio::Own(workers) => TokioBridge::start(workers.get(), thread_name),
+            Tokio::Somebodys(handle) => Ok(TokioBridge::to(handle)),
+        }
+    }
+}
+
+impl Builder {
+    /// Starts a tokio runtime beside the goroutines, with so many worker threads, for crates that need
+    /// one: `reqwest`, `tonic`, `axum::serve`, everything in `tokio::net`.
+    ///
+    /// Their functions work in goroutines, in main, and in [`Handle::block_on`](crate::Handle::block_on),
+    /// as they are. What they spawn runs on tokio's threads. There [`spawn`](crate::spawn()),
+    /// [`Handle::current`](crate::Handle::current) and the timers of gorun work as well, and belong to this
+    /// runtime.
+    ///
+    /// | code | runs on | a section that blocks |
+    /// |---|---|---|
+    /// | `gorun::spawn(..)`, also from a tokio task | gorun's workers | another thread stands in |
+    /// | `tokio::spawn(..)`, also from a goroutine | tokio's workers | holds up tokio's other tasks |
+    /// | timers and sockets of tokio | tokio's workers, which wake the goroutine | |
+    ///
+    /// A goroutine that waits for something of tokio's is woken by another thread. A connection with little
+    /// to do between waits is cheaper with [`gorun::net`](crate::net), or in a tokio task.
+    ///
+    /// tokio's operations do not count as operations of a goroutine. One that loops over tokio's
+    /// channels, and never finds them empty, gives others their turn only when it waits for something of
+    /// gorun's: call [`yield_now`](crate::yield_now) in it.
+    ///
+    /// One worker is enough if tokio's tasks only move bytes. When main ends, the goroutines are dropped
+    /// first, and then tokio's runtime ends: its tasks are dropped at their present awaits. Exit waits for
+    /// its blocking tasks, for [`exit_grace`](Self::exit_grace).
+    ///
+    /// Go counterpart: none.
+    ///
+    /// # Panics
+    ///
+    /// If `workers` is 0. If the system refuses tokio a thread, tokio panics in
+    /// [`block_on`](Self::block_on).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// gorun::Builder::new().tokio_runtime(1).block_on(async {
+    ///     let answer = gorun::spawn(async {
+    ///         tokio::time::sleep(Duration::from_millis(1)).await;
+    ///         tokio::spawn(async { gorun::spawn(async { 42 }).await.unwrap() }).await.unwrap()
+    ///     });
+    ///     assert_eq!(answer.await.unwrap(), 42);
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn tokio_runtime(mut self, workers: usize) -> Self {
+        let Some(workers) = NonZeroUsize::new(workers) else {
+            panic!("`tokio_runtime(0)`: a tokio runtime needs at least one worker thread");
+        };
+        self.tokio = Some(Tokio::Own(workers));
+        self
+    }
+
+    /// As [`tokio_runtime`](Self::tokio_runtime), with a tokio runtime that is there already. It goes on
+    /// when main ends.
+    ///
+    /// If several runtimes have bridges to the same one, code on tokio's threads belongs to the one that
+    /// started last.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let tokio = tokio::runtime::Runtime::new()?;
+    /// let sum = gorun::Builder::new().tokio(tokio.handle().clone()).block_on(async {
+    ///     gorun::spawn(async { tokio::spawn(async { 1 + 2 }).await.unwrap() }).await.unwrap()
+    /// })?;
+    /// assert_eq!(sum, 3);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn tokio(mut self, runtime: Handle) -> Self {
+        self.tokio = Some(Tokio::Somebodys(runtime));
+        self
+    }
+}
