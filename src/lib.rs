@@ -28,6 +28,7 @@
 //! | wait for one of several events | [`select!`] |
 //! | wait for a time, or limit a wait | [`time`] |
 //! | open and accept connections, send datagrams, look up names | [`net`](mod@net) |
+//! | serve HTTP | `http`, with the feature `hyper` |
 //! | copy bytes, connect goroutines by pipes, read the standard input | [`io`] |
 //! | read and write files | [`fs`] |
 //! | start processes and wait for them | `process`, with the feature `process` |
@@ -59,6 +60,8 @@ pub mod fs;
 mod futures_spawn;
 mod go;
 mod handle;
+#[cfg(feature = "hyper")]
+pub mod http;
 #[cfg(feature = "io")]
 pub mod io;
 mod io_error;

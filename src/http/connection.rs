@@ -1,0 +1,137 @@
+//! One connection of a server.
+
+#![forbid(unsafe_code)]
+
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::rt::{Executor, Read, ReadBufCursor, Write};
+use hyper_util::server::conn::auto;
+
+use super::activity::{Activity, Limits, Observer};
+use super::answer::Answering;
+use super::service::HttpService;
+use crate::context;
+use crate::handle::Handle;
+use crate::sync::OwnedPermit;
+use crate::time::sleep;
+
+/// Serves a connection until it ends, or exceeds a limit. When `stopping` is done, it ends after the
+/// requests that have begun.
+pub(super) async fn serve<I, S>(
+    stream: I,
+    permit: Option<OwnedPermit>,
+    service: S,
+    limits: Limits,
+    stopping: &context::Context,
+) where
+    I: Read + Write + Unpin + Send + 'static,
+    S: HttpService,
+{
+    // Requests of HTTP/2 that are still in work end with the connection.
+    let (own, _guard) = context::Context::background().with_cancel();
+    let mut builder = auto::Builder::new(Requests { runtime: Handle::current(), own });
+    // A peer may close its side after its request, and still wants the answer.
+    builder.http1().half_close(true);
+    let activity = Arc::new(Activity::default());
+    let stream = Observed { stream, activity: activity.clone(), _permit: permit };
+    let service = Answering { service, activity: activity.clone() };
+    let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
+    let mut observer = limits
+        .interval()
+        .map(|interval| (Observer::new(activity, limits, interval), sleep(interval)));
+    let mut stopped = pin!(stopping.done());
+    let mut is_stopping = false;
+    poll_fn(|cx| {
+        if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
+            is_stopping = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        // Its errors are the peer's: a reset, a request that is none. There is nobody to tell.
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        while let Some((observer, sleep)) = &mut observer
+            && Pin::new(&mut *sleep).poll(cx).is_ready()
+        {
+            if observer.look() {
+                return Poll::Ready(());
+            }
+            *sleep = crate::time::sleep(observer.interval());
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Starts the requests of HTTP/2.
+#[derive(Clone)]
+struct Requests {
+    runtime: Handle,
+    own: context::Context,
+}
+
+impl<F> Executor<F> for Requests
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        let own = self.own.clone();
+        self.runtime.start(async move { drop(own.run(future).await) });
+    }
+}
+
+/// A stream that notes when bytes have come. It outlives the connection if that is upgraded.
+struct Observed<I> {
+    stream: I,
+    activity: Arc<Activity>,
+    /// To be one of the connections that there may be.
+    _permit: Option<OwnedPermit>,
+}
+
+impl<I: Read + Unpin> Read for Observed<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(cx, cursor);
+        if polled.is_ready() {
+            self.activity.note_bytes();
+        }
+        polled
+    }
+}
+
+impl<I: Write + Unpin> Write for Observed<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+}

@@ -1,0 +1,157 @@
+//! `hyper`'s traits for I/O.
+//!
+//! `hyper` reads into memory that is not initialized, which safe code cannot do. So a read goes through
+//! a buffer of the thread, and is copied. The copy costs less than to clear `hyper`'s memory before each
+//! read, as most reads get much less than they ask for.
+
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use crate::net::TcpStream;
+#[cfg(unix)]
+use crate::net::UnixStream;
+
+const SIZE: usize = 64 << 10;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// `read` must not call this again.
+fn read_with(
+    mut cursor: ReadBufCursor<'_>,
+    read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
+) -> Poll<io::Result<()>> {
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.resize(SIZE, 0);
+        let wanted = cursor.remaining().min(SIZE);
+        let count = ready!(read(&mut buffer[..wanted]))?;
+        cursor.put_slice(&buffer[..count]);
+        Poll::Ready(Ok(()))
+    })
+}
+
+/// Gives a type with the traits of `futures` for I/O those of `hyper`: a stream of `futures-rustls`, for
+/// one, or of [`io::duplex`](crate::io::duplex).
+///
+/// # Examples
+///
+/// ```
+/// use futures::{AsyncReadExt, AsyncWriteExt};
+/// use gorun::http::{FuturesIo, Server};
+/// use hyper::service::service_fn;
+///
+/// gorun::block_on(async {
+///     let (mut near, far) = gorun::io::duplex();
+///     gorun::go!(async move {
+///         let hello = |_| async { hyper::Result::Ok(hyper::Response::new("hello".to_owned())) };
+///         Server::new(service_fn(hello)).serve_connection(FuturesIo(far)).await;
+///     });
+///     near.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+///     let mut answer = String::new();
+///     near.read_to_string(&mut answer).await?;
+///     assert!(answer.starts_with("HTTP/1.0 200 OK") && answer.ends_with("hello"));
+///     Ok::<(), std::io::Error>(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FuturesIo<S>(pub S);
+
+impl<S: AsyncRead + Unpin> Read for FuturesIo<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Somebody's `poll_read` may come in here again.
+        let mut buffer = BUFFER.take();
+        buffer.resize(SIZE, 0);
+        let wanted = cursor.remaining().min(SIZE);
+        let polled = Pin::new(&mut self.0).poll_read(cx, &mut buffer[..wanted]);
+        let result = polled.map_ok(|count| cursor.put_slice(&buffer[..count]));
+        BUFFER.set(buffer);
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for FuturesIo<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+}
+
+macro_rules! impl_hyper_io {
+    ($stream:ty) => {
+        impl Read for $stream {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                cursor: ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                read_with(cursor, |buf| AsyncRead::poll_read(self, cx, buf))
+            }
+        }
+
+        impl Write for $stream {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write(self, cx, buf)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                AsyncWrite::poll_close(self, cx)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write_vectored(self, cx, bufs)
+            }
+        }
+    };
+}
+
+impl_hyper_io!(TcpStream);
+#[cfg(unix)]
+impl_hyper_io!(UnixStream);
