@@ -1,7 +1,8 @@
 // The workloads of ../compare in Go: here those of workloads.rs and memory.rs.
 //
 // Usage: go-twin WORKLOAD WORKERS SIZE. Prints the figure, and a second one where there is one; of
-// fairness go-twin WORKLOAD WORKERS SAMPLES HOGS STEP, which prints all samples.
+// fairness go-twin WORKLOAD WORKERS SAMPLES HOGS STEP, which prints all samples. go-twin net MODE is a
+// server (net.go).
 package main
 
 import (
@@ -18,6 +19,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "net" {
+		serve(os.Args[2])
+	}
 	workers, _ := strconv.Atoi(os.Args[2])
 	size, _ := strconv.Atoi(os.Args[3])
 	runtime.GOMAXPROCS(workers)

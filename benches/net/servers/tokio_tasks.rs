@@ -1,0 +1,63 @@
+//! tokio's, on its multi-thread runtime.
+
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::{spawn, task};
+
+use super::{ADDRESS, BUFFER, OTHERS, announce, step};
+use crate::workload::Mode;
+
+pub(super) fn serve(mode: Mode) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind(ADDRESS).await.unwrap();
+        announce(listener.local_addr().unwrap());
+        let accepts = spawn(async move {
+            if mode.has_others() {
+                for _ in 0..OTHERS {
+                    spawn(async move {
+                        loop {
+                            step(mode);
+                            task::yield_now().await;
+                        }
+                    });
+                }
+            }
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                match mode {
+                    Mode::Unbuffered => drop(spawn(unbuffered(stream))),
+                    _ => drop(spawn(buffered(stream))),
+                }
+            }
+        });
+        accepts.await.unwrap()
+    });
+}
+
+async fn buffered(mut stream: TcpStream) -> io::Result<()> {
+    let mut buf = [0; BUFFER];
+    loop {
+        let read = stream.read(&mut buf).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buf[..read]).await?;
+    }
+}
+
+async fn unbuffered(mut stream: TcpStream) -> io::Result<()> {
+    loop {
+        stream.readable().await?;
+        let mut buf = vec![0; BUFFER];
+        match stream.try_read(&mut buf) {
+            Ok(0) => return Ok(()),
+            Ok(read) => stream.write_all(&buf[..read]).await?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
