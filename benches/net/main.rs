@@ -14,14 +14,14 @@
 //! |---|---|
 //! | `echo-1`, `echo-64`, `echo-1024` | 64 bytes there and back on so many connections, again and again |
 //! | `connect` | connect, one echo, close; 16 at the same time. The latency is from the beginning to the echo. The generator closes with a reset, because otherwise there would soon be no ports left |
-//! | `idle` | 10,000 connections that have echoed once, and wait to read. They have no buffer meanwhile: tokio waits with `readable`, gorun and smol with a `peek` into one byte, Go with a read into one byte. Go also returns memory to the system all the time |
+//! | `idle` | 10,000 connections that have echoed once, and wait to read. They have no buffer meanwhile, but for the one byte that they read into: not all runtimes can wait without any. Go also returns memory to the system all the time |
 //! | `asleep` | `echo-64` beside eight goroutines that sleep in the kernel, 50 ms at a time. In Rust they yield in between |
 //! | `computing` | `echo-64` beside eight goroutines that compute. In Rust they yield after each millisecond. Go's do not: it preempts them, after 10 ms |
 //!
 //! Of each there are the medians of the rounds. `CPU µs` and `sys calls` are what the server takes for a
 //! round trip: the process's time, user's and kernel's, and its system calls, which `perf` counts in a run
-//! of their own. (Without `perf`, or the right to use it, they are left out.) Beside those that compute, the
-//! processor time is theirs. `bytes` is resident memory for each connection. Below each workload are ratios
+//! of their own. (Without `perf`, or the right to use it, they are left out.) Beside those that compute there is no
+//! `CPU µs`, since it would be theirs. `bytes` is resident memory for each connection. Below each workload are ratios
 //! of gorun to the others, each the median of the ratios within the rounds: `CPU over the floor` is that of
 //! the processor times less `mio`'s in the same round.
 

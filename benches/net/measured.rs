@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::child::Server;
 use crate::generator::{Load, Run};
-use crate::workload::{Traffic, Workload};
+use crate::workload::{Mode, Traffic, Workload};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Figure {
@@ -32,8 +32,8 @@ const SETTLE: Duration = Duration::from_millis(300);
 pub(crate) fn measure(server: &Server, workload: &Workload, time: Duration) -> Measured {
     match workload.traffic {
         Traffic::Idle => memory(server, workload.connections),
-        Traffic::Echo => traffic(server, workload.connections, time, Load::echo),
-        Traffic::Connect => traffic(server, workload.connections, time, Load::reconnect),
+        Traffic::Echo => traffic(server, workload, time, Load::echo),
+        Traffic::Connect => traffic(server, workload, time, Load::reconnect),
     }
 }
 
@@ -49,11 +49,11 @@ fn memory(server: &Server, connections: usize) -> Measured {
 
 fn traffic(
     server: &Server,
-    connections: usize,
+    workload: &Workload,
     time: Duration,
     run: fn(&mut Load, Duration) -> Run,
 ) -> Measured {
-    let mut load = Load::connect(server.address, connections);
+    let mut load = Load::connect(server.address, workload.connections);
     // Warm.
     run(&mut load, time / 4);
     let before = server.cpu_time();
@@ -65,10 +65,13 @@ fn traffic(
     let round_trips = latencies.len() as f64;
     let mut measured = Measured::from([
         (Figure::Rate, round_trips / took.as_secs_f64()),
-        (Figure::Cpu, microseconds(cpu) / round_trips),
         (Figure::P50, percentile(50)),
         (Figure::P99, percentile(99)),
     ]);
+    // Those that compute would take all of it.
+    if workload.mode != Mode::Computing {
+        measured.insert(Figure::Cpu, microseconds(cpu) / round_trips);
+    }
     // Apart from the others, since counting takes time.
     if let Some((counted, calls)) = server.system_calls(|| run(&mut load, time / 4)) {
         measured.insert(Figure::Calls, calls as f64 / counted.latencies.len() as f64);

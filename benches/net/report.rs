@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::measured::{Figure, Measured};
 use crate::servers::{FLOOR, NAMES, OURS};
-use crate::workload::{Mode, Workload};
+use crate::workload::Workload;
 
 /// The rounds of each server.
 pub(crate) type Rounds = BTreeMap<&'static str, Vec<Measured>>;
@@ -36,7 +36,7 @@ pub(crate) fn table(workload: &Workload, rounds: &Rounds) -> String {
     });
     let peers = servers().filter(|&name| name != OURS && name != FLOOR);
     let ratios = peers.filter_map(|peer| {
-        let ratios: Vec<_> = ratios(workload, rounds, peer)
+        let ratios: Vec<_> = ratios(rounds, peer)
             .into_iter()
             .filter_map(|(name, ratio)| Some(format!("{name} {:.2}", ratio?)))
             .collect();
@@ -46,7 +46,7 @@ pub(crate) fn table(workload: &Workload, rounds: &Rounds) -> String {
 }
 
 /// Each is the median of the ratios within the rounds.
-fn ratios(workload: &Workload, rounds: &Rounds, peer: &str) -> [(&'static str, Option<f64>); 7] {
+fn ratios(rounds: &Rounds, peer: &str) -> [(&'static str, Option<f64>); 7] {
     let pair = |figure: Figure, less: &str| {
         let of = |name: &str| {
             let all = rounds.get(name)?.iter().map(|round| round.get(&figure).copied());
@@ -59,11 +59,9 @@ fn ratios(workload: &Workload, rounds: &Rounds, peer: &str) -> [(&'static str, O
             rounds.filter_map(|((ours, theirs), base)| Some((ours? - base?) / (theirs? - base?))),
         )
     };
-    // Beside those that compute this is their time.
-    let cpu = |less| if workload.mode == Mode::Computing { None } else { pair(Figure::Cpu, less) };
     [
-        ("CPU over the floor", cpu(FLOOR)),
-        ("CPU", cpu("")),
+        ("CPU over the floor", pair(Figure::Cpu, FLOOR)),
+        ("CPU", pair(Figure::Cpu, "")),
         ("system calls", pair(Figure::Calls, "")),
         ("rate", pair(Figure::Rate, "")),
         ("p50", pair(Figure::P50, "")),

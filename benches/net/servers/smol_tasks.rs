@@ -49,10 +49,13 @@ async fn buffered(mut stream: TcpStream) -> io::Result<()> {
 }
 
 async fn unbuffered(mut stream: TcpStream) -> io::Result<()> {
-    while stream.peek(&mut [0]).await? > 0 {
+    let mut first = [0];
+    while stream.read(&mut first).await? > 0 {
         let mut buf = vec![0; BUFFER];
-        let read = stream.read(&mut buf).await?;
-        stream.write_all(&buf[..read]).await?;
+        buf[0] = first[0];
+        // The generator sends more than one byte at a time.
+        let read = stream.read(&mut buf[1..]).await?;
+        stream.write_all(&buf[..1 + read]).await?;
     }
     Ok(())
 }

@@ -50,14 +50,13 @@ async fn buffered(mut stream: TcpStream) -> io::Result<()> {
 }
 
 async fn unbuffered(mut stream: TcpStream) -> io::Result<()> {
-    loop {
-        stream.readable().await?;
+    let mut first = [0];
+    while stream.read(&mut first).await? > 0 {
         let mut buf = vec![0; BUFFER];
-        match stream.try_read(&mut buf) {
-            Ok(0) => return Ok(()),
-            Ok(read) => stream.write_all(&buf[..read]).await?,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
+        buf[0] = first[0];
+        // The generator sends more than one byte at a time.
+        let read = stream.read(&mut buf[1..]).await?;
+        stream.write_all(&buf[..1 + read]).await?;
     }
+    Ok(())
 }
