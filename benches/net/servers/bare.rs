@@ -19,6 +19,7 @@ pub(super) fn serve(mode: Mode) {
     announce(listener.local_addr().unwrap());
     let mut events = Events::with_capacity(128);
     let mut streams: Slab<TcpStream> = Slab::new();
+    let mut buf = [0; BUFFER];
     loop {
         poll.poll(&mut events, None).unwrap();
         for event in &events {
@@ -30,7 +31,7 @@ pub(super) fn serve(mode: Mode) {
                     poll.registry().register(&mut stream, token, Interest::READABLE).unwrap();
                     entry.insert(stream);
                 }
-            } else if !echo(&mut streams[event.token().0]) {
+            } else if !echo(&mut streams[event.token().0], &mut buf) {
                 // Closing deregisters.
                 streams.remove(event.token().0);
             }
@@ -39,10 +40,9 @@ pub(super) fn serve(mode: Mode) {
 }
 
 /// Returns whether the connection goes on.
-fn echo(stream: &mut TcpStream) -> bool {
-    let mut buf = [0; BUFFER];
+fn echo(stream: &mut TcpStream, buf: &mut [u8; BUFFER]) -> bool {
     loop {
-        match stream.read(&mut buf) {
+        match stream.read(buf) {
             Ok(0) => return false,
             Ok(read) => {
                 if stream.write_all(&buf[..read]).is_err() {

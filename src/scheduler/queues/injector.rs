@@ -93,9 +93,12 @@ impl<const SHARDS: usize> Injector<SHARDS> {
 
     /// Takes one task, and at most `room` more for the caller's ring: one part in `sharers` of what
     /// a shard holds. Callers vary `first_shard`, so that every shard has its turn.
+    // Never inline: whoever finds that there is nothing would save registers for this.
+    #[inline(never)]
     pub(crate) fn take(&self, first_shard: usize, room: usize, sharers: usize) -> Option<Taken> {
         let take = |shard: &Shard| shard.change(|tasks| take_share(tasks, room, sharers));
-        self.filled_from(first_shard % Self::DEQUES).find_map(|(_, shard)| take(shard))
+        let first = first_shard % Self::DEQUES;
+        self.filled((first..Self::DEQUES).chain(0..first)).find_map(|(_, shard)| take(shard))
     }
 
     /// Takes one of the tasks that threads have pushed. The deques that hold some take turns, whoever
@@ -103,8 +106,7 @@ impl<const SHARDS: usize> Injector<SHARDS> {
     #[cold]
     pub(crate) fn take_pushed(&self) -> Option<RawTask> {
         let turn = self.turn.load(Ordering::Relaxed);
-        let mut pushed = self.filled_from(turn).filter(|(index, _)| *index < SHARDS);
-        pushed.find_map(|(index, shard)| {
+        self.filled((turn..SHARDS).chain(0..turn)).find_map(|(index, shard)| {
             let task = shard.change(VecDeque::pop_front)?;
             self.turn.store((index + 1) % SHARDS, Ordering::Relaxed);
             Some(task)
@@ -124,10 +126,13 @@ impl<const SHARDS: usize> Injector<SHARDS> {
         self.shards.iter().chain([&self.from_rings])
     }
 
-    /// Those that hold tasks, as far as can be seen without a lock.
-    fn filled_from(&self, first: usize) -> impl Iterator<Item = (usize, &Shard)> {
-        let in_order = self.all().enumerate().cycle().skip(first).take(Self::DEQUES);
-        in_order.filter(|(_, shard)| shard.len.load(Ordering::Relaxed) > 0)
+    /// Those of them that hold tasks, as far as can be seen without a lock.
+    fn filled(
+        &self,
+        indices: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = (usize, &Shard)> {
+        let with_shards = indices.map(|i| (i, self.shards.get(i).unwrap_or(&self.from_rings)));
+        with_shards.filter(|(_, shard)| shard.len.load(Ordering::Relaxed) > 0)
     }
 
     fn own_shard(&self) -> &Shard {

@@ -315,9 +315,13 @@ impl List {
     }
 
     fn drain_into(&mut self, woken: &mut Vec<Woken>) {
-        let others = self.others.take().map_or(Vec::new(), |others| *others);
-        let all = self.first.take().into_iter().chain(others);
-        woken.extend(all.map(|Waiter { waker, is_internal, .. }| Woken { waker, is_internal }));
+        let wake = |Waiter { waker, is_internal, .. }| Woken { waker, is_internal };
+        if let Some(first) = self.first.take() {
+            woken.push(wake(first));
+        }
+        if let Some(others) = self.others.take() {
+            woken.extend(others.into_iter().map(wake));
+        }
     }
 
     /// Returns the waker that is not needed.

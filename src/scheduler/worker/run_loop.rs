@@ -389,7 +389,9 @@ impl<'a> RunLoop<'a> {
     fn steal(&mut self) -> Option<RawTask> {
         let workers = self.scheduler.threads.slots_in_use();
         let closing = self.scheduler.is_closing();
-        for _ in 0..SEARCH_ROUNDS {
+        // Without others there is nobody to steal from, and it has just looked at the injector.
+        let rounds = if workers == 1 { 0 } else { SEARCH_ROUNDS };
+        for _ in 0..rounds {
             let start = self.rng.below(workers);
             for victim in (start..workers).chain(0..start) {
                 let Some(victim) = self.scheduler.worker(victim) else { continue };
