@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"runtime/debug"
 	"time"
 )
@@ -15,6 +16,9 @@ func serve(mode string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err == nil, "listen")
 	fmt.Println(listener.Addr())
+	if mode == "http" {
+		check(false, http.Serve(listener, http.HandlerFunc(answer)).Error())
+	}
 	echo := echoBuffered
 	switch mode {
 	case "unbuffered":
@@ -92,4 +96,8 @@ func echoRest(connection net.Conn, first byte) bool {
 func computeForever() {
 	for n := 0; ; n++ {
 	}
+}
+
+func answer(response http.ResponseWriter, _ *http.Request) {
+	response.Write([]byte("Hello, World!"))
 }

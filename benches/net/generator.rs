@@ -1,4 +1,5 @@
-//! The load: connections that send 64 bytes, wait until they are back, and send again. One thread.
+//! The load: connections that send a request, wait for the answer, and send again. One thread. The request
+//! is 64 bytes, which come back, or one of HTTP.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -8,7 +9,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Registry, Token};
 use socket2::SockRef;
 
-const SIZE: usize = 64;
+use crate::servers::BODY;
+use crate::workload::Mode;
 
 /// How many connect before the server has accepted the first: fewer than a listener keeps.
 const CONNECTING: usize = 64;
@@ -16,11 +18,20 @@ const CONNECTING: usize = 64;
 pub(crate) struct Load {
     address: SocketAddr,
     poll: Poll,
+    exchange: Exchange,
     connections: Vec<Connection>,
+}
+
+/// All requests are the same, and all answers have the same size.
+#[derive(Clone, Copy)]
+struct Exchange {
+    request: &'static [u8],
+    answer: usize,
 }
 
 struct Connection {
     stream: TcpStream,
+    exchange: Exchange,
     /// When it began to connect, or to send.
     began: Instant,
     is_connecting: bool,
@@ -36,15 +47,17 @@ pub(crate) struct Run {
 
 impl Load {
     /// So many connections, on each of which the server has echoed once.
-    pub(crate) fn connect(address: SocketAddr, count: usize) -> Load {
-        let mut load = Load { address, poll: Poll::new().unwrap(), connections: Vec::new() };
+    pub(crate) fn connect(address: SocketAddr, mode: Mode, count: usize) -> Load {
+        let exchange = Exchange::learn(address, mode);
+        let (poll, connections) = (Poll::new().unwrap(), Vec::new());
+        let mut load = Load { address, poll, exchange, connections };
         while load.connections.len() < count {
             let some = CONNECTING.min(count - load.connections.len());
             let connect = |_| std::net::TcpStream::connect(address).expect("the server listens");
             let streams: Vec<_> = (0..some).map(connect).collect();
-            streams.iter().for_each(|mut stream| stream.write_all(&[7; SIZE]).unwrap());
+            streams.iter().for_each(|mut stream| stream.write_all(exchange.request).unwrap());
             for mut stream in streams {
-                stream.read_exact(&mut [0; SIZE]).unwrap();
+                stream.read_exact(&mut vec![0; exchange.answer]).unwrap();
                 stream.set_nonblocking(true).unwrap();
                 load.add(TcpStream::from_std(stream));
             }
@@ -53,7 +66,7 @@ impl Load {
     }
 
     fn add(&mut self, stream: TcpStream) {
-        let mut connection = Connection::new(stream);
+        let mut connection = Connection::new(stream, self.exchange);
         connection.register(self.poll.registry(), self.connections.len());
         self.connections.push(connection);
     }
@@ -68,9 +81,9 @@ impl Load {
 
     /// Connections for one round trip each; as many at the same time as there are already.
     pub(crate) fn reconnect(&mut self, time: Duration) -> Run {
-        let address = self.address;
+        let (address, exchange) = (self.address, self.exchange);
         let replace = move |registry: &Registry, connection: &mut Connection, place: usize| {
-            *connection = Connection::open(address).expect("the server listens");
+            *connection = Connection::open(address, exchange).expect("the server listens");
             connection.register(registry, place);
         };
         let registry = self.poll.registry().try_clone().unwrap();
@@ -80,7 +93,7 @@ impl Load {
         self.run(time, replace)
     }
 
-    /// Calls `again` for each connection that has its bytes back, until the time is over.
+    /// Calls `again` for each connection that has its answer, until the time is over.
     fn run(
         &mut self,
         time: Duration,
@@ -109,18 +122,37 @@ impl Load {
     }
 }
 
+impl Exchange {
+    /// Makes one, to see how long the answer is.
+    fn learn(address: SocketAddr, mode: Mode) -> Exchange {
+        let request = mode.request();
+        if mode != Mode::Http {
+            return Exchange { request, answer: request.len() };
+        }
+        let mut stream = std::net::TcpStream::connect(address).expect("the server listens");
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(BODY) {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("the server answers");
+            answer.push(byte[0]);
+        }
+        Exchange { request, answer: answer.len() }
+    }
+}
+
 impl Connection {
-    fn new(stream: TcpStream) -> Connection {
+    fn new(stream: TcpStream, exchange: Exchange) -> Connection {
         stream.set_nodelay(true).unwrap();
         // A port that was closed politely could not be used for a minute, and there are 28,000.
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
-        Connection { stream, began: Instant::now(), is_connecting: false, missing: 0 }
+        Connection { stream, exchange, began: Instant::now(), is_connecting: false, missing: 0 }
     }
 
-    fn open(address: SocketAddr) -> io::Result<Connection> {
+    fn open(address: SocketAddr, exchange: Exchange) -> io::Result<Connection> {
         let began = Instant::now();
-        let connection = Connection::new(TcpStream::connect(address)?);
-        Ok(Connection { began, is_connecting: true, missing: SIZE, ..connection })
+        let connection = Connection::new(TcpStream::connect(address)?, exchange);
+        Ok(Connection { began, is_connecting: true, missing: exchange.answer, ..connection })
     }
 
     fn register(&mut self, registry: &Registry, place: usize) {
@@ -133,8 +165,9 @@ impl Connection {
 
     fn send(&mut self) {
         self.began = Instant::now();
-        self.missing = SIZE;
-        assert_eq!(self.stream.write(&[7; SIZE]).unwrap(), SIZE);
+        self.missing = self.exchange.answer;
+        let Exchange { request, .. } = self.exchange;
+        assert_eq!(self.stream.write(request).unwrap(), request.len());
     }
 
     /// After an event. The latency, if all bytes are back with it.
@@ -143,14 +176,14 @@ impl Connection {
             return None;
         }
         if self.is_connecting {
-            match self.stream.write(&[7; SIZE]) {
-                Ok(written) => assert_eq!(written, SIZE),
+            match self.stream.write(self.exchange.request) {
+                Ok(written) => assert_eq!(written, self.exchange.request.len()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(error) => panic!("cannot connect: {error}"),
             }
             self.is_connecting = false;
         }
-        let mut buf = [0; 2 * SIZE];
+        let mut buf = [0; 1024];
         loop {
             match self.stream.read(&mut buf) {
                 Ok(0) => panic!("the server has closed a connection"),

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench net                     # nine rounds of two seconds for each server
 //! cargo bench --bench net -- --help
+//! cargo bench --bench net --features http -- http-64 http-256
 //! ```
 //!
 //! The servers run one after the other in each round: `mio`, a bare loop over the system's events, is the
@@ -17,6 +18,7 @@
 //! | `idle` | 10,000 connections that have echoed once, and wait to read. They have no buffer meanwhile, but for the one byte that they read into: not all runtimes can wait without any. Go also returns memory to the system all the time |
 //! | `asleep` | `echo-64` beside eight goroutines that sleep in the kernel, 50 ms at a time. In Rust they yield in between |
 //! | `computing` | `echo-64` beside eight goroutines that compute. In Rust they yield after each millisecond. Go's do not: it preempts them, after 10 ms |
+//! | `http-64`, `http-256` | a `GET` by HTTP/1.1 on so many connections. `mio` looks for the end of the head alone, and has its answer ready. gorun's and tokio's servers are those of `hyper`, with the same service |
 //!
 //! Of each there are the medians of the rounds. `CPU µs` and `sys calls` are what the server takes for a
 //! round trip: the process's time, user's and kernel's, and its system calls, which `perf` counts in a run
@@ -84,6 +86,7 @@ fn rounds(options: &Options, workload: &Workload, go: Option<&Go>, cores: Cores)
     let can_run = |name: &&str| match *name {
         FLOOR => !workload.mode.has_others(),
         GO => go.is_some(),
+        "smol" => workload.mode != Mode::Http,
         _ => true,
     };
     let mut servers: Vec<_> = options.servers.iter().copied().filter(can_run).collect();

@@ -31,17 +31,18 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 pub(crate) fn measure(server: &Server, workload: &Workload, time: Duration) -> Measured {
     match workload.traffic {
-        Traffic::Idle => memory(server, workload.connections),
+        Traffic::Idle => memory(server, workload),
         Traffic::Echo => traffic(server, workload, time, Load::echo),
         Traffic::Connect => traffic(server, workload, time, Load::reconnect),
     }
 }
 
-fn memory(server: &Server, connections: usize) -> Measured {
-    let _first = Load::connect(server.address, 1);
+fn memory(server: &Server, workload: &Workload) -> Measured {
+    let Workload { mode, connections, .. } = *workload;
+    let _first = Load::connect(server.address, mode, 1);
     sleep(SETTLE);
     let before = server.resident_bytes();
-    let _load = Load::connect(server.address, connections);
+    let _load = Load::connect(server.address, mode, connections);
     sleep(SETTLE);
     let bytes = server.resident_bytes().saturating_sub(before);
     Measured::from([(Figure::Bytes, bytes as f64 / connections as f64)])
@@ -53,7 +54,7 @@ fn traffic(
     time: Duration,
     run: fn(&mut Load, Duration) -> Run,
 ) -> Measured {
-    let mut load = Load::connect(server.address, workload.connections);
+    let mut load = Load::connect(server.address, workload.mode, workload.connections);
     // Warm.
     run(&mut load, time / 4);
     let before = server.cpu_time();

@@ -15,7 +15,7 @@ cargo bench --bench net -- [OPTIONS] [NAME ..]
   --connections N of the workloads that are named, instead of their own number
   --only SERVERS  only these, with commas: mio,gorun,tokio,smol,Go
 
-Go's rows need a `go` command, on the PATH or named by GO=/path/to/go.
+The rows for HTTP need `--features http` before the `--`. Go's rows need a `go` command, on the PATH or named by GO=/path/to/go.
 
 Workloads:
 ";
@@ -52,8 +52,8 @@ impl Options {
                     servers = value()?.split(',').map(find).collect::<Result<_, _>>()?;
                 }
                 name => {
-                    let found = WORKLOADS.into_iter().find(|workload| workload.name == name);
-                    named.push(found.ok_or_else(|| format!("no workload {name}; see --help"))?);
+                    let found = WORKLOADS.iter().find(|workload| workload.name == name);
+                    named.push(*found.ok_or_else(|| format!("no workload {name}; see --help"))?);
                 }
             }
         }
@@ -79,8 +79,8 @@ fn number<T: std::str::FromStr>(option: &str, value: &str) -> Result<T, String> 
 }
 
 fn help() -> String {
-    let lines = WORKLOADS.map(|Workload { name, connections, .. }| {
+    let line = |Workload { name, connections, .. }: &Workload| {
         format!("  {name:<10} {connections:>6} connections\n")
-    });
-    HELP.to_owned() + &lines.concat()
+    };
+    HELP.to_owned() + &WORKLOADS.iter().map(line).collect::<String>()
 }

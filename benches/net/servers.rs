@@ -2,6 +2,8 @@
 
 mod bare;
 mod goroutines;
+#[cfg(feature = "http")]
+mod http;
 mod smol_tasks;
 mod tokio_tasks;
 
@@ -20,11 +22,18 @@ pub(crate) const NAMES: [&str; 5] = [FLOOR, OURS, TOKIO, "smol", GO];
 const ADDRESS: &str = "127.0.0.1:0";
 const BUFFER: usize = 4096;
 
+/// Of each answer by HTTP. No other part of one ends like this.
+pub(crate) const BODY: &[u8] = b"Hello, World!";
+
 /// How many others are beside those that echo, if there are any.
 const OTHERS: usize = 8;
 
 /// `Go`'s is in `../go/net.go`.
 pub(crate) fn serve(name: &str, mode: Mode) {
+    #[cfg(feature = "http")]
+    if mode == Mode::Http {
+        return http::serve(name);
+    }
     match name {
         FLOOR => bare::serve(mode),
         OURS => goroutines::serve(mode),
@@ -48,6 +57,6 @@ fn step(mode: Mode) {
                 (0..1000_u64).for_each(|n| _ = black_box(n));
             }
         }
-        Mode::Buffered | Mode::Unbuffered => unreachable!("there are no others"),
+        Mode::Buffered | Mode::Unbuffered | Mode::Http => unreachable!("there are no others"),
     }
 }

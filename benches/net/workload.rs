@@ -11,10 +11,12 @@ pub(crate) enum Mode {
     Asleep,
     /// Buffered, beside goroutines that compute.
     Computing,
+    /// Each request of HTTP/1.1 gets the same answer.
+    Http,
 }
 
-pub(crate) const MODES: [Mode; 4] =
-    [Mode::Buffered, Mode::Unbuffered, Mode::Asleep, Mode::Computing];
+pub(crate) const MODES: [Mode; 5] =
+    [Mode::Buffered, Mode::Unbuffered, Mode::Asleep, Mode::Computing, Mode::Http];
 
 impl Mode {
     pub(crate) fn name(self) -> &'static str {
@@ -23,6 +25,7 @@ impl Mode {
             Mode::Unbuffered => "unbuffered",
             Mode::Asleep => "asleep",
             Mode::Computing => "computing",
+            Mode::Http => "http",
         }
     }
 
@@ -33,6 +36,14 @@ impl Mode {
     /// Whether the server has others beside those that echo.
     pub(crate) fn has_others(self) -> bool {
         matches!(self, Mode::Asleep | Mode::Computing)
+    }
+
+    /// What the generator sends.
+    pub(crate) fn request(self) -> &'static [u8] {
+        match self {
+            Mode::Http => b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            _ => &[7; 64],
+        }
     }
 }
 
@@ -62,7 +73,7 @@ impl Workload {
     }
 }
 
-pub(crate) const WORKLOADS: [Workload; 7] = [
+pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("echo-1", Mode::Buffered, Traffic::Echo, 1),
     Workload::new("echo-64", Mode::Buffered, Traffic::Echo, 64),
     Workload::new("echo-1024", Mode::Buffered, Traffic::Echo, 1024),
@@ -70,4 +81,8 @@ pub(crate) const WORKLOADS: [Workload; 7] = [
     Workload::new("idle", Mode::Unbuffered, Traffic::Idle, 10_000),
     Workload::new("asleep", Mode::Asleep, Traffic::Echo, 64),
     Workload::new("computing", Mode::Computing, Traffic::Echo, 64),
+    #[cfg(feature = "http")]
+    Workload::new("http-64", Mode::Http, Traffic::Echo, 64),
+    #[cfg(feature = "http")]
+    Workload::new("http-256", Mode::Http, Traffic::Echo, 256),
 ];

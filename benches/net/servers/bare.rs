@@ -31,7 +31,7 @@ pub(super) fn serve(mode: Mode) {
                     poll.registry().register(&mut stream, token, Interest::READABLE).unwrap();
                     entry.insert(stream);
                 }
-            } else if !echo(&mut streams[event.token().0], &mut buf) {
+            } else if !answer(&mut streams[event.token().0], &mut buf, mode) {
                 // Closing deregisters.
                 streams.remove(event.token().0);
             }
@@ -39,13 +39,21 @@ pub(super) fn serve(mode: Mode) {
     }
 }
 
+const HTTP: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello, World!";
+
 /// Returns whether the connection goes on.
-fn echo(stream: &mut TcpStream, buf: &mut [u8; BUFFER]) -> bool {
+fn answer(stream: &mut TcpStream, buf: &mut [u8; BUFFER], mode: Mode) -> bool {
     loop {
         match stream.read(buf) {
             Ok(0) => return false,
             Ok(read) => {
-                if stream.write_all(&buf[..read]).is_err() {
+                let bytes = match mode {
+                    // A request is never in two pieces.
+                    Mode::Http if buf[..read].ends_with(b"\r\n\r\n") => HTTP,
+                    Mode::Http => return false,
+                    _ => &buf[..read],
+                };
+                if stream.write_all(bytes).is_err() {
                     return false;
                 }
                 // A short read has emptied it.
