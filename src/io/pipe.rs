@@ -15,6 +15,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -173,13 +174,16 @@ fn flush(attempt: Attempt<'_, State>) -> Option<io::Result<()>> {
 
 /// Closes an end, for the reason given, unless it is closed already.
 fn close(shared: &Waitable<State>, end: fn(&mut State) -> &mut End, reason: End) {
-    shared.with(|inner, wakes| {
-        let end = end(&mut inner.state);
-        if matches!(end, End::Open) {
-            *end = reason;
-        }
+    let unused = shared.with(|inner, wakes| {
         wakes.release_all(&mut inner.queue);
+        let end = end(&mut inner.state);
+        match end {
+            End::Open => mem::replace(end, reason),
+            _ => reason,
+        }
     });
+    // Its destructor may be a user's.
+    drop(unused);
 }
 
 fn failed(error: io::Error) -> End {

@@ -314,3 +314,24 @@ fn both_directions_of_a_duplex_are_used_at_the_same_time() {
         Ok(())
     });
 }
+
+/// Its destructor may use the pipe: here it closes the other end.
+#[test]
+fn a_reason_that_is_not_needed_is_dropped_without_the_lock() {
+    #[derive(Debug)]
+    struct Reason {
+        _reader: gorun::io::PipeReader,
+    }
+    impl std::fmt::Display for Reason {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a reason")
+        }
+    }
+    impl std::error::Error for Reason {}
+    with_workers(|| async {
+        let (reader, mut writer) = pipe();
+        writer.close().await?;
+        writer.close_with_error(Error::other(Reason { _reader: reader }));
+        Ok(())
+    });
+}
