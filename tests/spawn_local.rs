@@ -237,6 +237,52 @@ fn what_destructors_spawn_at_the_end_is_cancelled() {
     }
 }
 
+/// Spawns another one like it when it is dropped, and holds a borrow meanwhile.
+struct Chain {
+    left: Rc<RefCell<usize>>,
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        let mut left = self.left.borrow_mut();
+        if *left > 0 {
+            *left -= 1;
+            let next = Chain { left: self.left.clone() };
+            spawn_local(async move {
+                let _next = next;
+                pending::<()>().await;
+            })
+            .detach();
+        }
+    }
+}
+
+#[test]
+fn what_destructors_spawn_at_the_end_is_not_dropped_on_their_stack() {
+    let _watchdog = watchdog();
+    for in_main in [true, false] {
+        // More than there is room for on a stack.
+        let left = Rc::new(RefCell::new(100_000));
+        let chain = Chain { left: left.clone() };
+        run(1, async {
+            if in_main {
+                let _chain = chain;
+                yield_now().await;
+                return;
+            }
+            spawn_local(async move {
+                let _chain = chain;
+                pending::<()>().await;
+            })
+            .detach();
+            yield_now().await;
+            yield_now().await;
+        });
+        assert_eq!(*left.borrow(), 0);
+        assert_eq!(Rc::strong_count(&left), 1);
+    }
+}
+
 #[test]
 fn an_aborted_local_future_is_dropped_and_says_so() {
     let _watchdog = watchdog();

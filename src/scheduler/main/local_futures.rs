@@ -5,8 +5,9 @@
 //! future, it polls those that are ready (`exit.rs`), each as main is polled: with a budget of its
 //! own, and with a waker that counts as main's.
 //!
-//! The set closes right after main's future has been dropped. It cancels what is left; a wake that
-//! comes later does nothing.
+//! The set closes right after main's future has been dropped. It cancels what is left, and what
+//! destructors add meanwhile; a wake that comes later does nothing. Then only what a panic has left can
+//! still add one: main's output, which nobody gets, and other panics' payloads.
 //!
 //! Rejected: `async_task::spawn_local`. It saves one allocation for each future. But a set that can
 //! drop futures that are not queued has to keep a list of them beside it.
@@ -47,7 +48,8 @@ struct Set {
 }
 
 impl LocalFutures {
-    /// Adds a task, which is ready. Returns its waker. If the set is closed, cancels the task.
+    /// Adds a task, which is ready. Returns its waker. If the set is closed, cancels the task, on the
+    /// caller's stack: nobody comes to the set any more.
     pub(crate) fn add(&self, mut task: Box<dyn LocalTask>) -> Option<Waker> {
         if self.is_closed.get() {
             task.cancel();
@@ -96,16 +98,22 @@ impl LocalFutures {
         }
     }
 
-    /// Cancels all tasks, and those that are added later.
+    /// Cancels all tasks, also those that their destructors add; and those that are added later.
     pub(crate) fn close(&self) {
-        self.is_closed.set(true);
-        let Some(set) = self.set.get() else { return };
-        lock(&set.ready.queue).take();
-        for (_, task) in set.tasks.take() {
-            if let Some(mut task) = task {
-                task.cancel();
+        if let Some(set) = self.set.get() {
+            lock(&set.ready.queue).take();
+            loop {
+                // Not while a destructor runs that adds one, perhaps under a borrow of its own.
+                let tasks = set.tasks.take();
+                if tasks.is_empty() {
+                    break;
+                }
+                for mut task in tasks.into_iter().filter_map(|(_, task)| task) {
+                    task.cancel();
+                }
             }
         }
+        self.is_closed.set(true);
     }
 }
 
