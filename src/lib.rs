@@ -83,6 +83,8 @@ pub mod signal;
 mod spawn;
 mod spawn_local;
 pub mod sync;
+#[cfg(feature = "io")]
+mod system_error;
 pub mod time;
 mod wait_group;
 

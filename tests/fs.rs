@@ -162,6 +162,38 @@ fn a_file_that_blocks_holds_up_only_its_goroutine() {
     });
 }
 
+/// Whoever has the same open file can make it so. And a reader must not say "would block".
+#[cfg(unix)]
+#[test]
+fn a_file_that_does_not_block_is_waited_for_all_the_same() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    with_workers(|| async {
+        let (end, mut other) = UnixStream::pair()?;
+        end.set_nonblocking(true)?;
+        let mut file = File::from_std(OwnedFd::from(end).into());
+        let mut reads = file.try_clone()?;
+        let read = spawn(async move {
+            let mut text = [0; 4];
+            reads.read_exact(&mut text).await.map(|()| text)
+        });
+        gorun::time::sleep(Duration::from_millis(5)).await;
+        assert!(!read.is_finished());
+        io::Write::write_all(&mut other, b"text")?;
+        assert_eq!(&read.await??, b"text");
+        // More than the system takes at once.
+        let mut bytes = vec![0; 2 << 20];
+        let sent = bytes.clone();
+        let write = spawn(async move { file.write_all(&sent).await });
+        gorun::time::sleep(Duration::from_millis(5)).await;
+        assert!(!write.is_finished());
+        io::Read::read_exact(&mut other, &mut bytes)?;
+        write.await??;
+        Ok(())
+    });
+}
+
 /// Fails if nobody reads.
 #[cfg(unix)]
 fn nonblocking_writer(path: &Path) -> io::Result<std::fs::File> {

@@ -8,9 +8,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
 
 use crate::blocking::blocking;
 use crate::scheduler::gate::{self, Operation};
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Calls `f` in this poll, unless the task has to give way to others first.
 pub(crate) fn poll<R>(cx: &mut Context<'_>, f: impl FnOnce() -> R) -> Poll<R> {
@@ -20,22 +25,31 @@ pub(crate) fn poll<R>(cx: &mut Context<'_>, f: impl FnOnce() -> R) -> Poll<R> {
     Poll::Ready(blocking(f))
 }
 
-/// The same for `read` and `write`, which a signal may interrupt.
+/// The same for `read` and `write`.
 pub(crate) fn poll_io<R>(
     cx: &mut Context<'_>,
-    mut f: impl FnMut() -> io::Result<R>,
+    f: impl FnMut() -> io::Result<R>,
 ) -> Poll<io::Result<R>> {
-    poll(cx, || {
-        loop {
-            match f() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
-    })
+    poll(cx, || until_done(f))
 }
 
-/// Calls `f` when it is first polled.
+/// Blocks until a `read` or a `write` is done. A signal may interrupt it. And whoever shares the open
+/// file, another process for example, may have made it nonblocking: nothing tells then when it is ready.
+pub(crate) fn until_done<R>(mut f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        match f() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(pause);
+                pause = (2 * pause).min(LONGEST_PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Calls `f` when it is first polled, or later if it has to give way first.
 pub(crate) async fn run<R>(f: impl FnOnce() -> R) -> R {
     let mut f = Some(f);
     poll_fn(|cx| poll(cx, || f.take().expect("it is called once")())).await

@@ -20,10 +20,12 @@ use std::thread;
 
 use futures_io::{AsyncBufRead, AsyncRead};
 
+use super::in_place;
 use crate::scheduler::gate::Operation;
 use crate::sync::wait_queue::Key;
 use crate::sync::wait_until::poll_until;
 use crate::sync::waitable::Waitable;
+use crate::system_error::no_thread;
 
 static INPUT: Waitable<Input> =
     Waitable::new(Input { bytes: Vec::new(), ended: None, is_reading: false });
@@ -126,13 +128,9 @@ fn requests() -> io::Result<&'static Sender<()>> {
         return Ok(requests);
     }
     let (requests, asked) = channel();
-    thread::Builder::new().name("gorun-stdin".to_owned()).spawn(|| serve(asked)).map_err(
-        |error| {
-            let text =
-                format!("the system refuses the thread that reads the standard input: {error}");
-            io::Error::new(error.kind(), text)
-        },
-    )?;
+    let thread = thread::Builder::new().name("gorun-stdin".to_owned());
+    let refused = |error| no_thread("reads the standard input", error);
+    thread.spawn(|| serve(asked)).map_err(refused)?;
     // If another thread was faster, the one started here ends with its channel.
     Ok(REQUESTS.get_or_init(|| requests))
 }
@@ -155,17 +153,11 @@ fn serve(asked: Receiver<()>) {
 
 fn read_chunk() -> io::Result<Vec<u8>> {
     let mut input = io::stdin().lock();
-    loop {
-        match input.fill_buf() {
-            Ok(bytes) => {
-                let chunk = bytes.to_vec();
-                input.consume(chunk.len());
-                return Ok(chunk);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    in_place::until_done(|| {
+        let chunk = input.fill_buf()?.to_vec();
+        input.consume(chunk.len());
+        Ok(chunk)
+    })
 }
 
 impl AsyncBufRead for Stdin {

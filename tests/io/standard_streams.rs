@@ -17,21 +17,24 @@ const MARK: &str = "child:";
 
 /// Runs a test of this file again, in a process with pipes, with so many workers.
 fn start(test: &str, workers: usize) -> (Child, ChildStdin, BufReader<ChildStdout>) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("standard_streams::{test}"), "--nocapture", "--test-threads=1"])
-        .env("GORUN_TEST_CHILD", "1")
-        .env("GORUN_TEST_WORKERS", workers.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command(test, workers).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     (child, to, BufReader::new(from))
 }
 
+fn command(test: &str, workers: usize) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", &format!("standard_streams::{test}"), "--nocapture", "--test-threads=1"])
+        .env("GORUN_TEST_CHILD", "1")
+        .env("GORUN_TEST_WORKERS", workers.to_string())
+        .stderr(Stdio::piped());
+    command
+}
+
 /// The next line with the mark, without it.
-fn line(from: &mut BufReader<ChildStdout>) -> String {
+fn line(from: &mut impl BufRead) -> String {
     loop {
         let mut line = String::new();
         assert!(from.read_line(&mut line).unwrap() > 0, "the child has ended");
@@ -149,6 +152,58 @@ fn nothing_is_read_that_nobody_asks_for() {
         to.write_all(b"second").unwrap();
         drop(to);
         assert_eq!(line(&mut from), "second");
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+/// Whoever shares a stream with us may make it nonblocking: a shell, or a program that it runs.
+#[cfg(unix)]
+#[test]
+fn streams_that_another_process_made_nonblocking_are_waited_for_all_the_same() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    const LENGTH: usize = 2 << 20;
+    let test = "streams_that_another_process_made_nonblocking_are_waited_for_all_the_same";
+    if is_child() {
+        in_child(async {
+            let mut letter = [0; 1];
+            let mut input = stdin();
+            let read = timeout(Duration::from_millis(5), input.read_exact(&mut letter)).await;
+            assert!(read.is_err(), "{read:?}");
+            println!("{MARK}asks");
+            input.read_exact(&mut letter).await.unwrap();
+            println!("{MARK}{}", letter[0] as char);
+            let write = spawn(async {
+                stdout().write_all(&[b'x'; LENGTH]).await?;
+                stdout().flush().await
+            });
+            gorun::time::sleep(Duration::from_millis(5)).await;
+            // The system does not take so much at once.
+            assert!(!write.is_finished());
+            stderr().write_all(b"writes\n").await.unwrap();
+            write.await.unwrap().unwrap();
+        });
+    }
+    let _watchdog = watchdog();
+    for workers in super::WORKERS {
+        let (stream, end) = UnixStream::pair().unwrap();
+        end.set_nonblocking(true).unwrap();
+        let mut command = command(test, workers);
+        command.stdin(OwnedFd::from(end.try_clone().unwrap())).stdout(OwnedFd::from(end));
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let mut from = BufReader::new(stream.try_clone().unwrap());
+        assert_eq!(line(&mut from), "asks");
+        (&stream).write_all(b"?").unwrap();
+        assert_eq!(line(&mut from), "?");
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        errors.read_line(&mut text).unwrap();
+        assert_eq!(text, "writes\n");
+        let mut bytes = vec![0; LENGTH];
+        from.read_exact(&mut bytes).unwrap();
+        assert!(bytes == [b'x'; LENGTH]);
         assert!(child.wait().unwrap().success());
     }
 }
