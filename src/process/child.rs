@@ -22,6 +22,9 @@ use super::windows::read_both;
 /// Dropping it leaves the process alone, unless [`kill_on_drop`](super::Command::kill_on_drop) is set;
 /// who reaps it then, the [module](super) says.
 ///
+/// Write to it in another goroutine than the one that reads, as here, or in the same `join!`. Whoever
+/// writes first, and then reads, waits for ever if that is more than the pipes hold.
+///
 /// Go counterpart: `exec.Cmd` after `Start`.
 ///
 /// # Examples
@@ -30,14 +33,15 @@ use super::windows::read_both;
 /// # #[cfg(unix)]
 /// # fn main() -> std::io::Result<()> {
 /// use futures::{AsyncReadExt, AsyncWriteExt};
+/// use gorun::go;
 /// use gorun::process::{Command, Stdio};
 ///
 /// gorun::block_on(async {
 ///     let mut child =
 ///         Command::new("tr").args(["a-z", "A-Z"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
 ///     let mut stdin = child.stdin.take().unwrap();
-///     stdin.write_all(b"hello").await?;
-///     drop(stdin);
+///     // At the end it drops `stdin`, which is the end of the input.
+///     go!(async move { stdin.write_all(b"hello").await.unwrap() });
 ///     let mut text = String::new();
 ///     child.stdout.take().unwrap().read_to_string(&mut text).await?;
 ///     assert_eq!(text, "HELLO");
@@ -104,7 +108,8 @@ impl Child {
     ///
     /// The first call that has to wait starts a thread. Later calls return the same again.
     ///
-    /// **Cancellation**: dropping the future changes nothing; wait again.
+    /// **Cancellation**: dropping the future changes nothing but that `stdin` is closed; wait again. To
+    /// keep `stdin`, take it out before.
     ///
     /// Go counterpart: `Cmd.Wait`.
     ///
@@ -143,9 +148,11 @@ impl Child {
 
     /// How the process has ended, or `None` if it has not. It does not wait.
     ///
+    /// Go counterpart: none; `Cmd.ProcessState` is there when `Wait` has returned.
+    ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// If somebody else has waited for all children of the process, or ignores their signal.
     ///
     /// # Examples
     ///
@@ -173,13 +180,16 @@ impl Child {
     /// A pipe is at its end when nobody has it open for writing: if the process leaves children of its
     /// own behind, and they have it, this waits for them.
     ///
-    /// **Cancellation**: dropping the future drops this `Child`, and what was read.
+    /// **Cancellation**: dropping the future drops this `Child`, and what was read. On Windows the future
+    /// blocks the thread while it reads: a `timeout` does not cut that short, and
+    /// [`kill_on_drop`](super::Command::kill_on_drop) kills nothing meanwhile.
     ///
     /// Go counterpart: `Cmd.Output`.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and if a pipe cannot be read.
+    /// As [`wait`](Self::wait), and if a pipe cannot be read. On Windows also if the system refuses the
+    /// thread that reads `stderr`.
     ///
     /// # Examples
     ///
@@ -207,6 +217,9 @@ impl Child {
 
     /// Ends the process (SIGKILL on Unix), and does not wait. One that has ended already is no error.
     ///
+    /// It ends only this process. Those that it has started go on, and keep its pipes open: if it is a
+    /// shell, [`wait_with_output`](Self::wait_with_output) still waits for the program that the shell runs.
+    ///
     /// Go counterpart: `Process.Kill`.
     ///
     /// # Errors
@@ -217,7 +230,7 @@ impl Child {
     ///
     /// See [`wait`](Self::wait).
     pub fn kill(&self) -> io::Result<()> {
-        self.running.child().kill()
+        self.running.kill()
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! The first one who waits starts a thread for it. `shared_child` makes sure that a kill reaches this
 //! process or none: it reaps under its lock, so the number of the process is not given to another one
-//! while somebody uses it.
+//! while somebody uses it. (Unless code that is not ours reaps it.)
+//!
+//! The thread calls the wakers of those who wait. One of another executor that blocks holds up this
+//! thread, and those who wait for the same child.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +21,10 @@ use shared_child::SharedChild;
 use crate::scheduler::gate::Operation;
 use crate::sync::wait_until::wait_until;
 use crate::sync::waitable::{Attempt, Waitable};
+use crate::system_error::no_thread;
+
+/// There may be many such threads. They only wait, and call wakers, which may be a user's.
+const STACK_SIZE: usize = 256 << 10;
 
 pub(super) struct Running {
     child: SharedChild,
@@ -26,10 +33,22 @@ pub(super) struct Running {
 
 #[derive(Default)]
 struct State {
-    /// `io::Error`s cannot be cloned.
-    ended: Option<Result<ExitStatus, (io::ErrorKind, String)>>,
+    ended: Option<io::Result<ExitStatus>>,
     /// A thread waits for it.
     is_watched: bool,
+}
+
+impl State {
+    fn outcome(&self) -> Option<io::Result<ExitStatus>> {
+        Some(match self.ended.as_ref()? {
+            Ok(status) => Ok(*status),
+            // `io::Error`s cannot be cloned, but the system's are numbers.
+            Err(error) => Err(match error.raw_os_error() {
+                Some(number) => io::Error::from_raw_os_error(number),
+                None => error.kind().into(),
+            }),
+        })
+    }
 }
 
 impl Running {
@@ -47,11 +66,22 @@ impl Running {
     }
 
     pub(super) fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
-        let status = self.child.try_wait()?;
-        if let Some(status) = status {
-            self.end(Ok(status));
+        let known = || self.state.with(|inner, _| inner.state.outcome());
+        if known().is_none()
+            && let Some(outcome) = self.child.try_wait().transpose()
+        {
+            self.end(outcome);
         }
-        Ok(status)
+        known().transpose()
+    }
+
+    /// Nothing if it is known to be gone: after an error too, since somebody else has reaped it then,
+    /// and another process may have its number.
+    pub(super) fn kill(&self) -> io::Result<()> {
+        match self.state.with(|inner, _| inner.state.ended.is_some()) {
+            true => Ok(()),
+            false => self.child.kill(),
+        }
     }
 
     /// Makes sure that the end will be noticed.
@@ -63,18 +93,15 @@ impl Running {
             return Ok(());
         }
         let this = self.clone();
-        let watch = move || this.end(this.child.wait());
-        thread::Builder::new().name("gorun-child".to_owned()).spawn(watch).map(drop).map_err(
-            |error| {
-                self.state.with(|inner, _| inner.state.is_watched = false);
-                let text = format!("the system refuses the thread that waits for a child: {error}");
-                io::Error::new(error.kind(), text)
-            },
-        )
+        let thread = thread::Builder::new().name("gorun-child".to_owned()).stack_size(STACK_SIZE);
+        let started = thread.spawn(move || this.end(this.child.wait()));
+        started.map(drop).map_err(|error| {
+            self.state.with(|inner, _| inner.state.is_watched = false);
+            no_thread("waits for a child", error)
+        })
     }
 
     fn end(&self, outcome: io::Result<ExitStatus>) {
-        let outcome = outcome.map_err(|error| (error.kind(), error.to_string()));
         self.state.with(|inner, wakes| {
             inner.state.ended.get_or_insert(outcome);
             wakes.release_all(&mut inner.queue);
@@ -83,9 +110,7 @@ impl Running {
 
     /// Until it has ended; somebody has to watch it.
     pub(super) fn ended(&self) -> impl Future<Output = io::Result<ExitStatus>> {
-        let ended = |attempt: Attempt<'_, State>| attempt.state.ended.clone();
-        wait_until(&self.state, Operation::Wait, ended, |outcome| {
-            outcome.map_err(|(kind, text)| io::Error::new(kind, text))
-        })
+        let ended = |attempt: Attempt<'_, State>| attempt.state.outcome();
+        wait_until(&self.state, Operation::Wait, ended, |outcome| outcome)
     }
 }
