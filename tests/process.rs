@@ -6,13 +6,17 @@ mod common;
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{AsyncReadExt, AsyncWriteExt};
 use gorun::process::{Child, Command, Stdio};
 use gorun::time::timeout;
 use gorun::{Builder, spawn};
+use nix::errno::Errno;
 use nix::sys::signal::kill;
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use common::*;
@@ -70,6 +74,40 @@ fn output_does_not_read_our_input() {
     });
 }
 
+/// What `output` sets is for that one process.
+#[test]
+fn output_leaves_the_streams_of_later_processes_alone() {
+    if is_child() {
+        return with_workers(|| async {
+            let file = std::env::temp_dir().join(format!("gorun-input-{}", std::process::id()));
+            let mut command = shell("cat > \"$0\"");
+            command.arg(&file);
+            assert!(command.output().await?.status.success());
+            assert_eq!(std::fs::read(&file)?, b"");
+            let mut child = command.spawn()?;
+            assert!(child.stdin.is_none());
+            assert!(child.stdout.is_none());
+            assert!(child.stderr.is_none());
+            assert!(child.wait().await?.success());
+            let input = std::fs::read(&file)?;
+            std::fs::remove_file(&file)?;
+            assert!(!input.is_empty(), "the input is not inherited");
+            // So that the next one can read it from the start.
+            let input = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned()?;
+            io::Seek::rewind(&mut std::fs::File::from(input))?;
+            // One that is not ours to begin with.
+            let mut command = Command::from(std::process::Command::new("true"));
+            command.output().await?;
+            let mut child = command.spawn()?;
+            assert!(child.stdout.is_none() && child.stderr.is_none());
+            child.wait().await?;
+            Ok(())
+        });
+    }
+    let test = "output_leaves_the_streams_of_later_processes_alone";
+    child_passes(test, &[], "exec < Cargo.toml");
+}
+
 #[test]
 fn a_child_that_reads_to_the_end_does_not_hang_its_waiter() {
     with_workers(|| async {
@@ -97,6 +135,32 @@ fn a_wait_that_is_dropped_changes_nothing() {
         child.kill()?;
         Ok(())
     });
+}
+
+/// Its number may belong to another process by now.
+#[test]
+fn a_child_that_somebody_else_has_reaped_is_not_killed() {
+    with_workers(|| async {
+        for kills in [false, true] {
+            let mut child = Command::new("true").kill_on_drop(kills).spawn()?;
+            waitpid(Pid::from_raw(child.id() as i32), None)?;
+            if kills {
+                assert_eq!(os_error(&child.try_wait().unwrap_err()), Some(Errno::ECHILD));
+            }
+            for _ in 0..2 {
+                assert_eq!(os_error(&child.wait().await.unwrap_err()), Some(Errno::ECHILD));
+            }
+            // The system would say that there is no such process.
+            child.kill()?;
+        }
+        Ok(())
+    });
+}
+
+/// What the system has said: in the error itself, or behind our text.
+fn os_error(error: &io::Error) -> Option<Errno> {
+    let source = || error.get_ref()?.source()?.downcast_ref::<io::Error>()?.raw_os_error();
+    error.raw_os_error().or_else(source).map(Errno::from_raw)
 }
 
 #[test]
@@ -258,6 +322,31 @@ fn a_write_to_a_child_that_reads_nothing_waits_until_it_has_gone() {
     });
 }
 
+/// A pipe in which each read ends behind what one write has written.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_of_packets_gives_all_of_them() {
+    with_workers(|| async {
+        let file = std::env::temp_dir().join(format!("gorun-packets-{}", std::process::id()));
+        // The pipe stays open, so that no event comes with its end.
+        let packets =
+            "dd if=/dev/zero bs=10 count=5 oflag=direct 2>&-; touch \"$0\"; exec sleep 1000";
+        let mut packets = shell(packets);
+        let mut child = packets.arg(&file).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        while !file.exists() {
+            gorun::time::sleep(Duration::from_millis(1)).await;
+        }
+        std::fs::remove_file(&file)?;
+        let mut stdout = child.stdout.take().unwrap();
+        for _ in 0..5 {
+            let read = timeout(Duration::from_secs(20), stdout.read(&mut [0; 100])).await;
+            assert_eq!(read.expect("a packet is there")?, 10);
+        }
+        assert!(timeout(Duration::from_millis(1), stdout.read(&mut [0; 100])).await.is_err());
+        Ok(())
+    });
+}
+
 /// One that does not know of it would take "would block" for an error.
 #[test]
 fn a_pipe_given_to_another_child_blocks_again() {
@@ -297,28 +386,60 @@ fn threads_that_wait_end_with_their_children() {
             // What the runtime and its reactor need is there.
             shell("echo").output().await.unwrap();
             let mut children: Vec<Child> = (0..8).map(|_| sleeper().spawn().unwrap()).collect();
-            let waiting = || {
-                let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-                let name = |task: io::Result<std::fs::DirEntry>| {
-                    std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default()
-                };
-                tasks.map(name).filter(|name| name == "gorun-child\n").count()
-            };
-            yield_until(|| waiting() == 0).await;
+            yield_until(|| waiting_threads() == 0).await;
             for child in &mut children {
                 for _ in 0..3 {
                     assert!(timeout(Duration::ZERO, child.wait()).await.is_err());
                 }
             }
-            yield_until(|| waiting() == 8).await;
+            yield_until(|| waiting_threads() == 8).await;
             for child in &mut children {
                 child.kill().unwrap();
                 child.wait().await.unwrap();
             }
-            yield_until(|| waiting() == 0).await;
+            yield_until(|| waiting_threads() == 0).await;
         });
     }
     children_pass("threads_that_wait_end_with_their_children", &WORKERS, &[]);
+}
+
+/// Its stack is small, but large enough for a panic with all that is said of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_waker_that_panics_on_the_thread_of_a_child_is_reported_and_harms_nobody() {
+    struct Panics(AtomicBool);
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Release);
+            panic!("boom");
+        }
+    }
+    let test = "a_waker_that_panics_on_the_thread_of_a_child_is_reported_and_harms_nobody";
+    if !is_child() {
+        return child_passes(test, &[("RUST_BACKTRACE", "full")], "");
+    }
+    let _watchdog = watchdog();
+    let mut child = sleeper().spawn().unwrap();
+    let id = child.id();
+    {
+        let panics = Arc::new(Panics(AtomicBool::new(false)));
+        let waker = std::task::Waker::from(panics.clone());
+        let mut wait = std::pin::pin!(child.wait());
+        assert!(wait.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        kill(Pid::from_raw(id as i32), nix::sys::signal::SIGKILL).unwrap();
+        wait_until(|| panics.0.load(Ordering::Acquire) && waiting_threads() == 0);
+    }
+    assert!(!futures::executor::block_on(child.wait()).unwrap().success());
+}
+
+/// How many threads wait for children.
+#[cfg(target_os = "linux")]
+fn waiting_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default()
+    };
+    tasks.map(name).filter(|name| name == "gorun-child\n").count()
 }
 
 #[test]
@@ -328,6 +449,7 @@ fn a_program_that_does_not_exist_is_named() {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let text = error.to_string();
         assert!(text.starts_with("cannot start \"no such program\": "), "{text}");
+        assert_eq!(os_error(&error), Some(Errno::ENOENT));
         Ok(())
     });
 }
@@ -341,9 +463,15 @@ fn without_a_runtime_only_pipes_are_refused() {
         let (input, writes) = io::pipe().unwrap();
         let mut sleeps = sleeper();
         let error = sleeps.stdin(input).stdout(Stdio::piped()).spawn().unwrap_err();
-        assert!(error.to_string().contains("belongs to no gorun runtime"), "{error}");
+        let says = |error: io::Error| {
+            let text = error.to_string();
+            assert!(text.starts_with("a pipe to a child ") && text.contains("no gorun runtime"));
+        };
+        says(error);
         drop(sleeps);
         wait_until(|| io::Write::write(&mut &writes, b"x").is_err());
+        // Where it is known before, nothing is started.
+        says(Command::new("no such program").output().await.unwrap_err());
     });
 }
 

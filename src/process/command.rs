@@ -12,6 +12,7 @@ use shared_child::SharedChild;
 use super::child::Child;
 use super::orphans;
 use crate::blocking::blocking;
+use crate::system_error::failed;
 
 /// A process to be started: `std`'s [`Command`](process::Command), whose processes can be awaited.
 ///
@@ -25,6 +26,7 @@ use crate::blocking::blocking;
 pub struct Command {
     command: process::Command,
     kill_on_drop: bool,
+    /// Its user has set it.
     has_stdin: bool,
 }
 
@@ -66,6 +68,8 @@ impl Command {
 
     /// Adds an argument.
     ///
+    /// Go counterpart: `Cmd.Args`.
+    ///
     /// # Examples
     ///
     /// See the [module](super).
@@ -75,6 +79,8 @@ impl Command {
     }
 
     /// Adds arguments.
+    ///
+    /// Go counterpart: `Cmd.Args`.
     ///
     /// # Examples
     ///
@@ -86,6 +92,8 @@ impl Command {
 
     /// Sets an environment variable. The others are inherited.
     ///
+    /// Go counterpart: `Cmd.Env`, which has all of them.
+    ///
     /// # Examples
     ///
     /// See [`new`](Self::new).
@@ -95,6 +103,8 @@ impl Command {
     }
 
     /// Sets several environment variables.
+    ///
+    /// Go counterpart: `Cmd.Env`.
     ///
     /// # Examples
     ///
@@ -108,6 +118,8 @@ impl Command {
     }
 
     /// Unsets an environment variable.
+    ///
+    /// Go counterpart: `Cmd.Env`, without it.
     ///
     /// # Examples
     ///
@@ -129,6 +141,8 @@ impl Command {
     }
 
     /// Inherits no environment variable.
+    ///
+    /// Go counterpart: `Cmd.Env`, which is empty but not nil.
     ///
     /// # Examples
     ///
@@ -154,6 +168,8 @@ impl Command {
 
     /// The directory that the process starts in. It is inherited otherwise.
     ///
+    /// Go counterpart: `Cmd.Dir`.
+    ///
     /// # Examples
     ///
     /// See [`new`](Self::new).
@@ -166,6 +182,8 @@ impl Command {
     /// [`null`](Stdio::null); a file, or the output of another process
     /// ([`into_stdio`](super::ChildStdout::into_stdio)).
     ///
+    /// Go counterpart: `Cmd.Stdin`.
+    ///
     /// # Examples
     ///
     /// See [`Child`].
@@ -177,6 +195,8 @@ impl Command {
 
     /// Where the process writes to.
     ///
+    /// Go counterpart: `Cmd.Stdout`.
+    ///
     /// # Examples
     ///
     /// See [`Child`].
@@ -186,6 +206,8 @@ impl Command {
     }
 
     /// Where the process writes its errors to.
+    ///
+    /// Go counterpart: `Cmd.Stderr`.
     ///
     /// # Examples
     ///
@@ -213,6 +235,10 @@ impl Command {
     /// [`output`](Self::output), is dropped before it has ended: by a timeout, an abort, the end of
     /// main. Off at first.
     ///
+    /// Only the process itself is killed: of `sh -c "sleep 1000; true"` the `sleep` goes on.
+    ///
+    /// On Windows [`output`](Self::output) cannot be dropped while it reads.
+    ///
     /// Go counterpart: `exec.CommandContext`.
     ///
     /// # Examples
@@ -235,16 +261,22 @@ impl Command {
         &mut self.command
     }
 
-    /// Starts the process.
+    /// Starts the process. This is no async function: it blocks the thread until the system has started
+    /// it, and another worker takes over meanwhile.
     ///
-    /// With pipes, on Unix, inside a runtime.
+    /// On Unix, pipes need a runtime: start a process that has some inside one, or while the thread has
+    /// [entered](crate::Handle::enter) one.
     ///
     /// Go counterpart: `Cmd.Start`.
     ///
     /// # Errors
     ///
     /// If the program does not exist or may not be run, the directory does not exist, or the system
-    /// refuses another process or descriptor. And if there is a pipe and no runtime.
+    /// refuses another process or descriptor. The system's error is the
+    /// [`source`](std::error::Error::source).
+    ///
+    /// On Unix also if there is a pipe and no runtime, or the system refuses what it takes to wait for
+    /// pipes. The process has been started then, and is killed.
     ///
     /// # Examples
     ///
@@ -253,8 +285,7 @@ impl Command {
         blocking(|| {
             orphans::reap();
             let child = SharedChild::spawn(&mut self.command).map_err(|error| {
-                let program = self.command.get_program();
-                io::Error::new(error.kind(), format!("cannot start {program:?}: {error}"))
+                failed(format!("cannot start {:?}", self.command.get_program()), error)
             })?;
             Child::new(child, self.kill_on_drop)
         })
@@ -292,25 +323,39 @@ impl Command {
     }
 
     /// Starts the process, waits until it has ended, and returns how, and what it has written. Both
-    /// outputs are pipes, whatever was set before. The input is empty unless it was set.
+    /// outputs are pipes, whatever was set before. The input is empty unless it was set. On Unix this
+    /// needs a runtime.
+    ///
+    /// Processes that are started later inherit both outputs, unless these are set again.
     ///
     /// **Cancellation**: a future that was not polled has started nothing. Otherwise see
-    /// [`kill_on_drop`](Self::kill_on_drop).
+    /// [`kill_on_drop`](Self::kill_on_drop). A process that goes on fails when it writes again, as its
+    /// pipes are closed. On Windows the future blocks the thread while it reads: a `timeout` does not cut
+    /// that short.
     ///
     /// Go counterpart: `Cmd.Output`.
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn) and [`wait_with_output`](Child::wait_with_output).
+    /// As [`spawn`](Self::spawn) and [`wait_with_output`](Child::wait_with_output). Without a runtime
+    /// nothing is started.
     ///
     /// # Examples
     ///
     /// See [`new`](Self::new).
     pub async fn output(&mut self) -> io::Result<Output> {
+        #[cfg(unix)]
+        super::unix::check_runtime()?;
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         if !self.has_stdin {
             self.command.stdin(Stdio::null());
         }
-        self.spawn()?.wait_with_output().await
+        let child = self.spawn();
+        // They were for this process alone.
+        self.command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        if !self.has_stdin {
+            self.command.stdin(Stdio::inherit());
+        }
+        child?.wait_with_output().await
     }
 }

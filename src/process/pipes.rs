@@ -18,9 +18,16 @@ use super::windows::{Reads, Writes};
 /// The standard input of a child: a pipe that is written here. Dropping it, or `close`, is the end of
 /// its input.
 ///
-/// **Cancellation**: a write that is dropped before it is done has written nothing.
+/// **Cancellation**: a write that is dropped before it is done has written nothing. (`write_all` may
+/// have written a part.) On Windows a write blocks the thread where it is polled: a `timeout` does not
+/// cut it short.
 ///
 /// Go counterpart: `Cmd.StdinPipe`.
+///
+/// # Errors
+///
+/// Writes fail with [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody has the pipe open for reading any
+/// more, and after `close`.
 ///
 /// # Examples
 ///
@@ -72,7 +79,8 @@ impl fmt::Debug for ChildStdin {
 /// The standard output of a child: a pipe that is read here. Its end comes when nobody has it open for
 /// writing any more, neither the child nor children of its own.
 ///
-/// **Cancellation**: a read that is dropped loses nothing.
+/// **Cancellation**: a read that is dropped loses nothing. On Windows a read blocks the thread where it
+/// is polled: a `timeout` does not cut it short.
 ///
 /// Go counterpart: `Cmd.StdoutPipe`.
 ///
@@ -106,6 +114,8 @@ macro_rules! impl_reads {
             }
 
             /// The standard input of another process.
+            ///
+            /// Go counterpart: none; there `os.Pipe` makes both ends, one for each `Cmd`.
             ///
             /// # Errors
             ///

@@ -11,12 +11,31 @@ use std::process::Stdio;
 use std::task::{Context, Poll};
 
 use futures_io::AsyncRead;
+use mio::event;
 use mio::unix::pipe::{Receiver, Sender};
 
 use crate::io::copy;
+use crate::scheduler::entered;
 use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::{Attempt, Registered};
 use crate::scheduler::reactor::source::{Direction, WaiterId};
+
+/// Whether somebody would wait for the events of a pipe.
+pub(super) fn check_runtime() -> io::Result<()> {
+    match entered::surrounding() {
+        Some(_) => Ok(()),
+        None => Err(io::Error::other(
+            "a pipe to a child was asked for on a thread that belongs to no gorun runtime, so nobody would \
+             wait for its events; start the process inside `gorun::block_on`, or while the thread has \
+             entered a runtime with `Handle::enter`",
+        )),
+    }
+}
+
+fn registered<S: event::Source>(pipe: S) -> io::Result<Registered<S>> {
+    check_runtime()?;
+    Registered::new(pipe)
+}
 
 /// Where a pipe of `std`'s type `T` is written.
 pub(super) struct Writes<T> {
@@ -29,7 +48,7 @@ impl<T: Into<OwnedFd>> Writes<T> {
         let sender = Sender::from(pipe.into());
         // Of this end alone: the child's does not change.
         sender.set_nonblocking(true)?;
-        Ok(Writes { pipe: Registered::new(sender)?, _of: PhantomData })
+        Ok(Writes { pipe: registered(sender)?, _of: PhantomData })
     }
 
     pub(super) fn poll_write(
@@ -54,7 +73,7 @@ impl<T: Into<OwnedFd>> Reads<T> {
     pub(super) fn new(pipe: T) -> io::Result<Self> {
         let receiver = Receiver::from(pipe.into());
         receiver.set_nonblocking(true)?;
-        Ok(Reads { pipe: Registered::new(receiver)?, _of: PhantomData })
+        Ok(Reads { pipe: registered(receiver)?, _of: PhantomData })
     }
 
     pub(super) fn into_stdio(self) -> io::Result<Stdio> {
@@ -75,7 +94,8 @@ impl<T: Unpin> AsyncRead for Reads<T> {
         }
         let id = &mut Some(WaiterId::POLLED);
         self.pipe.poll(cx, Direction::Read, Operation::Read, id, |mut pipe| {
-            Ok(Attempt::bytes(pipe.read(buf)?, buf.len()))
+            // A read may also end behind a packet, if the child has made the pipe one of packets.
+            Ok(Attempt::whole(pipe.read(buf)?))
         })
     }
 }

@@ -11,6 +11,7 @@ use std::thread;
 use futures_io::AsyncRead;
 
 use crate::io::in_place;
+use crate::system_error::no_thread;
 
 /// Where a pipe is written.
 pub(super) struct Writes<T>(T);
@@ -48,6 +49,9 @@ impl<T: Read + Unpin> AsyncRead for Reads<T> {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         in_place::poll_io(cx, || self.0.read(buf))
     }
 }
@@ -59,7 +63,10 @@ pub(super) async fn read_both(
 ) -> io::Result<(Vec<u8>, Vec<u8>)> {
     in_place::run(|| {
         thread::scope(|scope| {
-            let errors = scope.spawn(|| read_all(stderr));
+            let thread = thread::Builder::new().name("gorun-child".to_owned());
+            let errors = thread
+                .spawn_scoped(scope, || read_all(stderr))
+                .map_err(|error| no_thread("reads the errors of a child", error))?;
             let bytes = read_all(stdout)?;
             Ok((bytes, errors.join().expect("it does not panic")?))
         })

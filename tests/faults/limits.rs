@@ -191,6 +191,57 @@ fn a_limit_on_threads_at_the_end_does_not_hold_it_up() {
     }
 }
 
+/// Not of the kind "would block", which a reader takes for a wait that nobody ends.
+#[test]
+fn a_thread_refused_to_a_wait_is_an_error_that_says_so_and_the_next_wait_tries_again() {
+    use futures::AsyncReadExt;
+
+    let _watchdog = watchdog();
+    let test =
+        "limits::a_thread_refused_to_a_wait_is_an_error_that_says_so_and_the_next_wait_tries_again";
+    if !is_child() {
+        return child_passes(test, &[], "");
+    }
+    if !can_be_refused() {
+        return;
+    }
+    let says = |error: io::Error, what: &str| {
+        assert_ne!(error.kind(), io::ErrorKind::WouldBlock);
+        let text = error.to_string();
+        assert!(text.starts_with("the system refuses the thread that "), "{text}");
+        assert!(text.contains(what), "{text}");
+        let source = error.get_ref().unwrap().source().unwrap();
+        let source = source.downcast_ref::<io::Error>().unwrap();
+        assert_eq!(source.raw_os_error(), Some(Errno::EAGAIN as i32));
+    };
+    for workers in WORKERS {
+        run(workers, async {
+            meet(workers).await;
+            #[cfg(feature = "process")]
+            let mut sleeper = gorun::process::Command::new("sleep");
+            #[cfg(feature = "process")]
+            let mut child = sleeper.arg("1000").kill_on_drop(true).spawn().unwrap();
+            set(Resource::RLIMIT_NPROC, 1);
+            // Only the first reader needs one, for all of the process.
+            if workers == WORKERS[0] {
+                let refused = gorun::io::stdin().read(&mut [0]).await;
+                says(refused.unwrap_err(), "standard input");
+            }
+            #[cfg(feature = "process")]
+            for _ in 0..2 {
+                says(child.wait().await.unwrap_err(), "child");
+            }
+            allow_threads();
+            assert_eq!(gorun::io::stdin().read(&mut [0]).await.unwrap(), 0);
+            #[cfg(feature = "process")]
+            {
+                child.kill().unwrap();
+                assert!(!child.wait().await.unwrap().success());
+            }
+        });
+    }
+}
+
 /// Returns when so many goroutines block their threads at the same time.
 async fn meet(count: usize) {
     let barrier = Arc::new(Barrier::new(count));

@@ -284,8 +284,8 @@ fn outside() -> io::Error {
 
 fn ended() -> io::Error {
     io::Error::other(
-        "the gorun runtime that this socket belongs to has ended, and nobody waits for its events any \
-         more; use it before main returns, or take it out with `into_std`",
+        "the gorun runtime that this socket, or pipe to a child, belongs to has ended, and nobody waits \
+         for its events any more; use it before main returns, or take a socket out with `into_std`",
     )
 }
 
