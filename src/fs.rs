@@ -18,8 +18,9 @@
 //!   time. When all threads are in calls, every goroutine waits until one returns. So limit a thousand
 //!   goroutines that open files by a [`Semaphore`](crate::sync::Semaphore).
 //!
-//! Errors say which path they are about, and have `std`'s error as their
-//! [`source`](std::error::Error::source). Their kinds are `std`'s.
+//! Errors of functions that take a path say which one. They have `std`'s error as their
+//! [`source`](std::error::Error::source), and its kind; only the source has a `raw_os_error()`. Errors of
+//! an open [`File`], and of [`next_entry`](ReadDir::next_entry), are `std`'s own.
 //!
 //! For what is not here, links and permissions for example, use `blocking(|| std::fs::..)`. Named pipes
 //! and terminals may block for ever when they are opened or read: a thread is then in use for as long.

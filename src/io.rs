@@ -4,7 +4,8 @@
 //! All that reads and writes in gorun implements the traits of the `futures` crate,
 //! [`AsyncRead`](futures_io::AsyncRead), [`AsyncWrite`](futures_io::AsyncWrite) and
 //! [`AsyncBufRead`](futures_io::AsyncBufRead). So its extension traits work: `read_exact`,
-//! `write_all`, `BufReader`, `BufWriter`, `lines`. Sockets, pipes in memory and [`stdin`] suspend
+//! `write_all`, `BufReader`, `BufWriter`, `lines`. (Flush or close a `BufWriter`: one that is dropped
+//! discards what is in its buffer.) Sockets, pipes in memory and [`stdin`] suspend
 //! the goroutine that waits. [`stdout`] and [`stderr`] block its thread, as in Go, for as long as the
 //! system takes: for ever if nobody reads them. Another thread stands in meanwhile
 //! ([`blocking`](crate::blocking())).

@@ -31,13 +31,16 @@
 //!   yet: `wait` starts it, and it ends with the child. It is no worker, and counts for no limit of
 //!   gorun's.
 //! - **Pipes** suspend the goroutine, too, on Unix: they are waited for as sockets are. On Windows they
-//!   block the thread, and another worker takes over ([`blocking`](crate::blocking())).
+//!   block the thread, and another worker takes over ([`blocking`](crate::blocking())). So a limit there
+//!   does not cut short a read, a write, or `output`.
+//! - **Write and read at the same time.** A child that cannot write, as the pipe is full, reads nothing
+//!   either. If nobody reads its output before all of a large input is written, both wait for ever.
 //! - **A child outlives its [`Child`]**, and main, as in Go and `std`, unless
 //!   [`kill_on_drop`](Command::kill_on_drop) says otherwise.
 //! - **Zombies**, on Unix: a child that has ended keeps an entry in the system's table until somebody
 //!   asks how it ended. `wait` and `try_wait` ask. If somebody had begun to wait before the `Child` was
-//!   dropped, the thread asks as soon as the child ends. Otherwise gorun asks whenever a process is
-//!   started, or another such `Child` is dropped.
+//!   dropped, the thread asks as soon as the child ends. Otherwise gorun asks about a few of them, in turn,
+//!   whenever a process is started, or another such `Child` is dropped.
 //! - Starting a process takes the system a while. `spawn` blocks the thread meanwhile, and another
 //!   worker takes over.
 //!

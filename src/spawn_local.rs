@@ -107,7 +107,7 @@ where
 ///
 /// It stays on main's thread, as its future does. Dropping it detaches the future.
 ///
-/// # Cancel safety
+/// # Cancellation
 ///
 /// It may be awaited by reference, and again after the wait was dropped: nothing is lost.
 ///

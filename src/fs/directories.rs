@@ -86,11 +86,12 @@ pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
 ///
 /// **Cancellation**: see the [module](super). Dropped before its first poll, it has done nothing.
 ///
-/// Go counterpart: `os.RemoveAll`, which does not fail if nothing is there.
+/// Go counterpart: `os.RemoveAll`, which also removes a file, and does not fail if nothing is there.
 ///
 /// # Errors
 ///
-/// If it does not exist, or something in it cannot be removed. Other things may have been.
+/// If it does not exist, is no directory, or something in it cannot be removed. Other things may have
+/// been.
 ///
 /// # Examples
 ///

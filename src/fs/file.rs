@@ -22,7 +22,12 @@ use crate::io::in_place;
 /// `std`'s do; all of them share one position.
 ///
 /// Each blocks the thread, and another worker takes over meanwhile: see the [module](super). There is
-/// no buffer. Put a `BufReader` or a `BufWriter` around it for many small reads or writes.
+/// no buffer. Put a `BufReader` or a `BufWriter` around it for many small reads or writes. Flush or close
+/// a `BufWriter`: when one of `futures` is dropped, also by an abort or the end of main, it discards what
+/// is in its buffer.
+///
+/// The drop closes the file on the dropping thread, outside of [`blocking`](crate::blocking()), and an
+/// error of that is lost, as in `std`. [`sync_all`](Self::sync_all) reports what has gone wrong before.
 ///
 /// **Cancellation**: a read, write or seek that was polled has happened, since its poll completes it
 /// or (to let others run) does nothing.
@@ -117,6 +122,8 @@ impl File {
 
     /// How to open a file in another way.
     ///
+    /// Go counterpart: the flags of `os.OpenFile`.
+    ///
     /// # Examples
     ///
     /// See [`OpenOptions`].
@@ -125,6 +132,8 @@ impl File {
     }
 
     /// An open file of `std`.
+    ///
+    /// Go counterpart: `os.NewFile`.
     ///
     /// # Examples
     ///
@@ -143,6 +152,8 @@ impl File {
 
     /// The file of `std`. Nothing waits to be written: there is no buffer.
     ///
+    /// Go counterpart: `File.Fd`.
+    ///
     /// # Examples
     ///
     /// ```
@@ -160,6 +171,8 @@ impl File {
     }
 
     /// Another handle of the same open file, with the same position.
+    ///
+    /// Go counterpart: `syscall.Dup`.
     ///
     /// # Errors
     ///
@@ -199,6 +212,14 @@ impl File {
     }
 
     /// The same without what is not needed to read it again, such as its times.
+    ///
+    /// **Cancellation**: see the [module](super). Dropped before its first poll, it has done nothing.
+    ///
+    /// Go counterpart: `syscall.Fdatasync`.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_all`](Self::sync_all).
     ///
     /// # Examples
     ///

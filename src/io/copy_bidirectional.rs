@@ -25,7 +25,8 @@ use super::transfer::{AtEnd, Transfer};
 ///
 /// # Errors
 ///
-/// The first one of either direction; the other is given up.
+/// The first one of either direction; the other is given up. Of kind
+/// [`WriteZero`](io::ErrorKind::WriteZero) if an end takes nothing.
 ///
 /// # Examples
 ///

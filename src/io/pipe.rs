@@ -45,6 +45,11 @@ const MOST: usize = 8 * 1024;
 ///
 /// Go counterpart: `io.Pipe`. For both directions, [`duplex`](super::duplex()).
 ///
+/// # Errors
+///
+/// Writes fail with [`BrokenPipe`](io::ErrorKind::BrokenPipe) when the reader has gone, unless it left
+/// another error, and after `close`. Reads fail only with an error that the writer left.
+///
 /// # Examples
 ///
 /// ```

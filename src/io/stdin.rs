@@ -3,9 +3,12 @@
 //! A read of a terminal may last for ever, and cannot be interrupted. So it runs on a thread of its own,
 //! not in a goroutine: that one stays suspended, can be dropped, and does not hold up exit. The thread
 //! starts with the first read, and reads only when somebody asks: what nobody asks for is left to
-//! others, a child process for example. What it has read when its reader has gone stays for the next.
+//! others, a child process for example. But a read that was dropped has asked: the thread takes what
+//! comes next all the same, and it stays for the next reader.
 //!
-//! The thread belongs to the process, not to a runtime, as the standard input does.
+//! The thread belongs to the process, not to a runtime, as the standard input does. It calls the wakers
+//! of those who wait. No runtime has workers for that: one of another executor that blocks holds up all
+//! who read.
 
 #![forbid(unsafe_code)]
 
@@ -52,8 +55,9 @@ struct Input {
 /// What a dropped handle has not used is left for the next one. Two handles at the same time share the
 /// input at random, as do this and [`std::io::stdin`].
 ///
-/// **Cancellation**: a read that is dropped loses nothing. If the thread has begun to read for it, what
-/// comes is kept for the next handle.
+/// **Cancellation**: a read that is dropped loses nothing. If the thread has begun to read for it, it
+/// goes on: what comes next is kept for the next handle. Neither a child process nor [`std::io::stdin`]
+/// gets that, and the latter waits until it has come.
 ///
 /// Go counterpart: `os.Stdin`, with a `bufio.Reader` around it. A goroutine that reads it and sends
 /// lines to a channel is not needed.
