@@ -2,7 +2,8 @@
 //!
 //! On Unix somebody has to ask how they ended, or the system keeps a record of each. Whoever starts a
 //! process, or drops another such `Child`, asks about a few, in turn: there may be many that live on.
-//! As one more orphan means two turns, those that have ended go faster than they come.
+//! Each orphan brings two turns, when it is started and when it is dropped. So those that have ended go
+//! faster than they come.
 
 #![forbid(unsafe_code)]
 
