@@ -3,7 +3,7 @@
 //! | fault | test, or why there is none |
 //! |---|---|
 //! | no thread is to be had at the start | `limits`; `tests/bad_input.rs`: `threads_the_system_refuses_are_an_error_and_those_started_end` |
-//! | none in mid-run: for cover, for a report, at the end | `limits`; `tests/blocked.rs`: `a_callback_that_no_thread_can_be_had_for_does_not_hold_up_the_end` |
+//! | none in mid-run: for cover, for a report, for the standard input or a child, at the end | `limits`; `tests/blocked.rs`: `a_callback_that_no_thread_can_be_had_for_does_not_hold_up_the_end` |
 //! | a stack that cannot be allocated | `tests/bad_input.rs`: `a_stack_size_no_machine_has_is_an_error`; in mid-run `tests/blocked.rs`: `a_thread_the_system_refuses_is_done_without_and_that_is_said_once` |
 //! | no files are to be had | `limits` |
 //! | programs started by many goroutines at once | `programs` |
