@@ -33,6 +33,8 @@
 #[path = "../../src/chan/lock.rs"]
 #[allow(unreachable_pub)]
 mod chan_lock;
+#[path = "../../src/clock.rs"]
+mod clock;
 #[path = "../../src/wait_group/counter.rs"]
 mod counter;
 #[path = "../../src/scheduler/idle/mod.rs"]

@@ -1,10 +1,15 @@
 //! What peers do to a stream.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Write};
 use std::net;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use gorun::net::{TcpListener, TcpStream};
 use gorun::{go, spawn};
 
@@ -106,6 +111,62 @@ fn many_wait_for_one_stream() {
             client.write(&[7]).await?;
             assert_eq!(set.join_next().await.unwrap().unwrap()?, 1);
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn many_that_wait_through_a_trait_do_not_wake_each_other_for_ever() {
+    const TASKS: usize = 200;
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        let polls = Arc::new(AtomicUsize::new(0));
+        let mut set = gorun::JoinSet::new();
+        for _ in 0..TASKS {
+            let (server, polls) = (server.clone(), polls.clone());
+            set.spawn(poll_fn(move |cx| {
+                polls.fetch_add(1, SeqCst);
+                Pin::new(&mut &server).poll_read(cx, &mut [0])
+            }));
+        }
+        yield_until(|| polls.load(SeqCst) >= TASKS).await;
+        gorun::time::sleep(Duration::from_millis(50)).await;
+        let count = polls.load(SeqCst);
+        assert!(count <= 3 * TASKS, "{count} polls of {TASKS} tasks");
+        for _ in 0..TASKS {
+            client.write(&[7]).await?;
+            assert_eq!(set.join_next().await.unwrap().unwrap()?, 1);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn wakers_of_tasks_that_have_gone_are_let_go() {
+    #[derive(Default)]
+    struct Gone(AtomicUsize);
+    impl Wake for Gone {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        let gone: Vec<_> = (0..100).map(|_| Arc::new(Gone::default())).collect();
+        for gone in &gone {
+            let waker = Waker::from(gone.clone());
+            let mut cx = Context::from_waker(&waker);
+            assert!(Pin::new(&mut &server).poll_read(&mut cx, &mut [0]).is_pending());
+        }
+        let kept = || gone.iter().filter(|gone| Arc::strong_count(gone) > 1).count();
+        assert!(kept() < gone.len(), "all are kept");
+        // Each of them was asked.
+        let woken = gone.iter().map(|gone| gone.0.load(SeqCst)).sum::<usize>();
+        assert_eq!(woken + kept(), gone.len());
+        client.write(&[7]).await?;
+        assert_eq!(server.read(&mut [0]).await?, 1);
+        // The event has taken out the others.
+        yield_until(|| kept() == 0).await;
         Ok(())
     });
 }

@@ -7,16 +7,20 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::event;
 
+use crate::clock;
 use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::io::deadlines::Deadlines;
 use crate::scheduler::io::system::System;
 use crate::scheduler::reactor::Reactor;
-use crate::scheduler::reactor::source::{Direction, Readiness, Source, WaiterId, Woken};
+use crate::scheduler::reactor::source::{
+    Direction, Readiness, Source, State, WaiterId, Waiting, Woken,
+};
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::timers::timer::Timer;
 use crate::scheduler::{context, entered, foreign_wakers};
 
 /// Whether a short read says that a socket is empty (`source.rs`). Elsewhere urgent data are not
@@ -36,8 +40,19 @@ pub(crate) struct Registered<S: event::Source> {
 
 impl<S: event::Source> Registered<S> {
     /// Registers the socket with the reactor of the calling code's runtime.
-    pub(crate) fn new(mut socket: S) -> io::Result<Self> {
+    pub(crate) fn new(socket: S) -> io::Result<Self> {
         let scheduler = entered::surrounding().ok_or_else(outside)?;
+        Registered::with(scheduler, socket)
+    }
+
+    /// Registers a socket that this one has brought: with the reactor of the calling code's runtime,
+    /// or, where there is none, with the same as this one.
+    pub(crate) fn register<T: event::Source>(&self, socket: T) -> io::Result<Registered<T>> {
+        let scheduler = entered::surrounding().unwrap_or_else(|| self.scheduler.clone());
+        Registered::with(scheduler, socket)
+    }
+
+    fn with(scheduler: Arc<Scheduler>, mut socket: S) -> io::Result<Self> {
         let reactor = scheduler.start_reactor()?;
         let source = Arc::new(Source::new());
         let key = reactor.add(source.clone(), &scheduler.idle).ok_or_else(ended)?;
@@ -62,6 +77,13 @@ impl<S: event::Source> Registered<S> {
     pub(crate) fn close(&self) {
         let mut woken = Vec::new();
         self.source.notify(Readiness::CLOSED, &mut woken);
+        wake_all(woken);
+    }
+
+    /// Those that wait to read try again: nothing comes any more.
+    pub(crate) fn end_reads(&self) {
+        let mut woken = Vec::new();
+        self.source.notify(Readiness::READ_CLOSED, &mut woken);
         wake_all(woken);
     }
 
@@ -99,7 +121,12 @@ impl<S: event::Source> Registered<S> {
     where
         F: FnMut(&S) -> io::Result<Attempt<R>>,
     {
-        WaitFor { registered: self, direction, operation, attempt, id: None }
+        WaitFor { entry: self.entry(direction), operation, attempt }
+    }
+
+    /// For a future that does several operations, one after the other.
+    pub(crate) fn entry(&self, direction: Direction) -> Entry<'_, S> {
+        Entry { registered: self, direction, id: None }
     }
 
     /// The same in steps, for a future with the entry `id`.
@@ -115,14 +142,7 @@ impl<S: event::Source> Registered<S> {
             return Poll::Pending;
         }
         loop {
-            self.check_deadline(direction)?;
-            let seen = self.source.state();
-            if seen.is_closed() {
-                return Poll::Ready(Err(closed()));
-            }
-            if seen.has_ended() {
-                return Poll::Ready(Err(ended()));
-            }
+            let seen = self.check(direction)?;
             if !seen.is_ready(direction) {
                 if self.wait(direction, id, cx.waker()) {
                     return Poll::Pending;
@@ -150,24 +170,39 @@ impl<S: event::Source> Registered<S> {
         foreign_wakers::drop_waker(self.source.forget(direction, id));
     }
 
-    fn check_deadline(&self, direction: Direction) -> io::Result<()> {
-        match self.deadlines.get() {
-            Some(deadlines) => deadlines.of(direction).check(),
-            None => Ok(()),
+    /// What the socket is ready for, if its deadline has not passed and it has not ended.
+    #[inline]
+    fn check(&self, direction: Direction) -> io::Result<State> {
+        if let Some(deadlines) = self.deadlines.get() {
+            deadlines.of(direction).check()?;
+        }
+        match self.source.state() {
+            seen if seen.is_closed() => Err(closed()),
+            seen if seen.has_ended() => Err(ended()),
+            seen => Ok(seen),
         }
     }
 
-    /// Returns whether `waker` waits.
-    #[inline(never)]
+    /// Returns whether `waker` waits until the socket is ready.
     fn wait(&self, direction: Direction, id: &mut Option<WaiterId>, waker: &Waker) -> bool {
+        self.enter(Source::wait, direction, id, waker)
+    }
+
+    /// Enters `waker` by `wait`. Returns whether it waits.
+    #[inline(never)]
+    fn enter(
+        &self,
+        wait: fn(&Source, Direction, &mut Option<WaiterId>, Waker, bool) -> Waiting,
+        direction: Direction,
+        id: &mut Option<WaiterId>,
+        waker: &Waker,
+    ) -> bool {
         let is_internal =
             context::with_inside(|inside| inside.is_some_and(|inside| inside.is_internal(waker)));
         // A foreign waker's clone runs user code.
-        let waiting = self.source.wait(direction, id, waker.clone(), is_internal);
+        let waiting = wait(&self.source, direction, id, waker.clone(), is_internal);
         foreign_wakers::drop_waker(waiting.unused);
-        if let Some(evicted) = waiting.evicted {
-            foreign_wakers::wake(evicted);
-        }
+        waiting.asked.into_iter().for_each(foreign_wakers::wake);
         if !waiting.waits {
             return false;
         }
@@ -218,13 +253,72 @@ impl Attempt<usize> {
     }
 }
 
-/// The future of [`Registered::wait_for`].
-pub(crate) struct WaitFor<'a, S: event::Source, F> {
+/// The entry of a future among those that wait for a socket. It is taken out when dropped.
+pub(crate) struct Entry<'a, S: event::Source> {
     registered: &'a Registered<S>,
     direction: Direction,
+    id: Option<WaiterId>,
+}
+
+impl<S: event::Source> Entry<'_, S> {
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: Operation,
+        attempt: impl FnMut(&S) -> io::Result<Attempt<R>>,
+    ) -> Poll<io::Result<R>> {
+        self.registered.poll(cx, self.direction, operation, &mut self.id, attempt)
+    }
+
+    /// A pause from now on, for an operation that is to wait although the socket is ready.
+    pub(crate) fn pause(&self, duration: Duration) -> Pause {
+        Pause { timer: Timer::new(self.registered.scheduler.clone(), clock::now() + duration) }
+    }
+
+    /// Waits until the pause is over. It fails earlier if the operation would: if the socket is
+    /// closed, its runtime ends, or a deadline passes.
+    pub(crate) fn poll_pause(
+        &mut self,
+        cx: &mut Context<'_>,
+        pause: &mut Pause,
+    ) -> Poll<io::Result<()>> {
+        let Entry { registered, direction, id } = self;
+        loop {
+            registered.check(*direction)?;
+            if pause.timer.is_due() {
+                return Poll::Ready(Ok(()));
+            }
+            if registered.enter(Source::wait_for_end, *direction, id, cx.waker()) {
+                break;
+            }
+        }
+        if !pause.timer.wait(cx.waker()) {
+            return Poll::Pending;
+        }
+        // It is due meanwhile, or nobody keeps the time any more.
+        Poll::Ready(if pause.timer.is_due() { Ok(()) } else { Err(ended()) })
+    }
+}
+
+impl<S: event::Source> Drop for Entry<'_, S> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.registered.forget(self.direction, id);
+        }
+    }
+}
+
+/// Made by [`Entry::pause`].
+pub(crate) struct Pause {
+    /// Of the socket's runtime.
+    timer: Timer,
+}
+
+/// The future of [`Registered::wait_for`].
+pub(crate) struct WaitFor<'a, S: event::Source, F> {
+    entry: Entry<'a, S>,
     operation: Operation,
     attempt: F,
-    id: Option<WaiterId>,
 }
 
 impl<S: event::Source, F> Unpin for WaitFor<'_, S, F> {}
@@ -238,15 +332,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.registered.poll(cx, this.direction, this.operation, &mut this.id, &mut this.attempt)
-    }
-}
-
-impl<S: event::Source, F> Drop for WaitFor<'_, S, F> {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.registered.forget(self.direction, id);
-        }
+        this.entry.poll(cx, this.operation, &mut this.attempt)
     }
 }
 

@@ -40,18 +40,25 @@
 //! Any number of tasks may wait; all of them are woken, and try. So none is forgotten because
 //! another one was woken for it and then went away. A future has an entry of its own, which it
 //! takes out when it goes. Those that poll a socket through a trait have no place for such a thing:
-//! their wakers stay until the next event, at most [`POLLED`] of them. If there are more, the oldest
-//! is woken, and enters anew if it still waits.
+//! their wakers stay until the next event, also those of tasks that wait no more. If there are many
+//! ([`POLLED`]), all of them are woken and taken out: who still waits enters anew, and nobody else.
+//! That happens at most once in each [`PERIOD`]. So memory follows what waits, and any number of tasks
+//! may wait: more often, they would wake each other for ever.
 
 #![forbid(unsafe_code)]
 
 use std::mem;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::primitives::{AtomicU64, Mutex, Ordering, lock};
 
-/// How many tasks may wait at the same time through traits, for each direction.
+/// With so many wakers of tasks that wait through traits, some are taken to be of tasks that have gone.
 const POLLED: usize = 32;
+
+/// For how long they may gather before the next look.
+const PERIOD: Duration = Duration::from_secs(1);
 
 /// What a socket may be ready for, as bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +77,8 @@ impl Readiness {
     pub(crate) const CLOSED: Self = Readiness(1 << 5);
     /// The runtime has ended.
     pub(crate) const ENDED: Self = Readiness(1 << 6);
+    /// No operation succeeds any more.
+    const OVER: Self = Self::CLOSED.with(Self::ENDED);
 
     pub(crate) const fn with(self, other: Self) -> Self {
         Readiness(self.0 | other.0)
@@ -100,7 +109,7 @@ impl Direction {
 
     /// The bits that wake.
     const fn wakes(self) -> Readiness {
-        self.ready().with(Readiness::CLOSED).with(Readiness::ENDED)
+        self.ready().with(Readiness::OVER)
     }
 
     /// The bits with which a short read or write does not say that the socket is empty or full.
@@ -156,8 +165,8 @@ pub(crate) struct Waiting {
     pub(crate) waits: bool,
     /// Not needed, or no longer.
     pub(crate) unused: Option<Waker>,
-    /// To be woken.
-    pub(crate) evicted: Option<Waker>,
+    /// To be woken, so that those of them that still wait enter anew.
+    pub(crate) asked: Vec<Waker>,
 }
 
 pub(crate) struct Source {
@@ -176,8 +185,14 @@ struct Waiters {
 struct List {
     first: Option<Waiter>,
     // A vector would be three words.
-    #[allow(clippy::box_collection)]
-    others: Option<Box<Vec<Waiter>>>,
+    others: Option<Box<Others>>,
+}
+
+#[derive(Default)]
+struct Others {
+    list: Vec<Waiter>,
+    /// When those that wait through traits were woken to see which of them still wait.
+    asked_at: Option<Instant>,
 }
 
 struct Waiter {
@@ -257,18 +272,40 @@ impl Source {
         waker: Waker,
         is_internal: bool,
     ) -> Waiting {
+        self.wait_unless(direction.wakes(), direction, id, waker, is_internal)
+    }
+
+    /// The same also if the socket is ready, but not if it has ended.
+    pub(crate) fn wait_for_end(
+        &self,
+        direction: Direction,
+        id: &mut Option<WaiterId>,
+        waker: Waker,
+        is_internal: bool,
+    ) -> Waiting {
+        self.wait_unless(Readiness::OVER, direction, id, waker, is_internal)
+    }
+
+    fn wait_unless(
+        &self,
+        readiness: Readiness,
+        direction: Direction,
+        id: &mut Option<WaiterId>,
+        waker: Waker,
+        is_internal: bool,
+    ) -> Waiting {
         let mut waiters = lock(&self.waiters);
-        if self.state().readiness().contains_any(direction.wakes()) {
-            return Waiting { waits: false, unused: Some(waker), evicted: None };
+        if self.state().readiness().contains_any(readiness) {
+            return Waiting { waits: false, unused: Some(waker), asked: Vec::new() };
         }
         let id = *id.get_or_insert_with(|| waiters.new_id());
         let waiter = Waiter { waker, id, is_internal };
         let list = waiters.list(direction);
-        let (unused, evicted) = match id {
-            WaiterId::POLLED => list.enter_polled(waiter),
-            _ => (list.enter(waiter), None),
+        let (unused, asked) = match id {
+            WaiterId::POLLED => list.enter_polled(waiter, clock::now),
+            _ => (list.enter(waiter), Vec::new()),
         };
-        Waiting { waits: true, unused, evicted }
+        Waiting { waits: true, unused, asked }
     }
 
     /// Takes out the entry of a future.
@@ -307,7 +344,7 @@ impl Waiters {
 
 impl List {
     fn others(&self) -> &[Waiter] {
-        self.others.as_ref().map_or(&[], |others| others)
+        self.others.as_ref().map_or(&[], |others| &others.list)
     }
 
     fn iter(&self) -> impl Iterator<Item = &Waiter> {
@@ -320,13 +357,13 @@ impl List {
             woken.push(wake(first));
         }
         if let Some(others) = self.others.take() {
-            woken.extend(others.into_iter().map(wake));
+            woken.extend(others.list.into_iter().map(wake));
         }
     }
 
     /// Returns the waker that is not needed.
     fn enter(&mut self, waiter: Waiter) -> Option<Waker> {
-        let others = self.others.iter_mut().flat_map(|others| others.iter_mut());
+        let others = self.others.iter_mut().flat_map(|others| &mut others.list);
         if let Some(present) = self.first.iter_mut().chain(others).find(|w| w.id == waiter.id) {
             return Some(mem::replace(present, waiter).waker);
         }
@@ -334,23 +371,39 @@ impl List {
         None
     }
 
-    /// Returns the waker that is not needed, and one to wake.
-    fn enter_polled(&mut self, waiter: Waiter) -> (Option<Waker>, Option<Waker>) {
+    /// Returns the waker that is not needed, and those to wake.
+    fn enter_polled(
+        &mut self,
+        waiter: Waiter,
+        now: impl FnOnce() -> Instant,
+    ) -> (Option<Waker>, Vec<Waker>) {
         let polled = || self.iter().filter(|waiter| waiter.id == WaiterId::POLLED);
         if polled().any(|present| present.waker.will_wake(&waiter.waker)) {
-            return (Some(waiter.waker), None);
+            return (Some(waiter.waker), Vec::new());
         }
-        let is_full = polled().count() >= POLLED;
-        let evicted = if is_full { self.remove(WaiterId::POLLED) } else { None };
+        let asked = if polled().count() >= POLLED { self.take_polled(now()) } else { Vec::new() };
         self.push(waiter);
-        (None, evicted)
+        (None, asked)
+    }
+
+    /// Takes out all that wait through traits, unless that was done lately.
+    fn take_polled(&mut self, now: Instant) -> Vec<Waker> {
+        let others = self.others.get_or_insert_default();
+        if others.asked_at.is_some_and(|at| now.saturating_duration_since(at) < PERIOD) {
+            return Vec::new();
+        }
+        others.asked_at = Some(now);
+        let is_polled = |waiter: &mut Waiter| waiter.id == WaiterId::POLLED;
+        let first = self.first.take_if(|waiter| is_polled(waiter));
+        let all = first.into_iter().chain(others.list.extract_if(.., is_polled));
+        all.map(|waiter| waiter.waker).collect()
     }
 
     fn push(&mut self, waiter: Waiter) {
         match (&self.first, &mut self.others) {
             (None, None) => self.first = Some(waiter),
             // Behind those that came before.
-            (_, others) => others.get_or_insert_default().push(waiter),
+            (_, others) => others.get_or_insert_default().list.push(waiter),
         }
     }
 
@@ -360,9 +413,9 @@ impl List {
             return Some(waiter.waker);
         }
         let others = self.others.as_mut()?;
-        let place = others.iter().position(|waiter| waiter.id == id)?;
-        let removed = others.remove(place).waker;
-        if others.is_empty() {
+        let place = others.list.iter().position(|waiter| waiter.id == id)?;
+        let removed = others.list.remove(place).waker;
+        if others.list.is_empty() && others.asked_at.is_none() {
             self.others = None;
         }
         Some(removed)
