@@ -61,6 +61,7 @@
 mod accepting;
 mod connect;
 mod descriptor;
+mod lack;
 mod lookup;
 mod options;
 mod resolver;

@@ -3,11 +3,13 @@
 //! If the process may open no more descriptors, a connection waits that cannot be accepted, so the next
 //! attempt would fail at once: a loop over such attempts would keep a core busy. So the failure is
 //! reported after a pause, of 5 ms at first, then twice as long each time, up to a second. Then also
-//! a loop that knows nothing of this leaves the others alone, and goes on by itself.
+//! a loop that knows nothing of this leaves the others alone, and goes on by itself. A pause ends early
+//! when the listener is closed, its runtime ends, or a deadline passes. It works on threads without a
+//! runtime too: time is that of the listener's runtime, to which connections belong there.
 
 #![forbid(unsafe_code)]
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -19,22 +21,27 @@ use futures_core::Stream;
 use mio::event::Source;
 use socket2::SockRef;
 
+use super::lack::is_lack;
 use super::socket::Socket;
 use crate::scheduler::gate::Operation;
-use crate::scheduler::io::registered::Attempt;
-use crate::scheduler::reactor::source::{Direction, WaiterId};
-use crate::time::{Sleep, sleep};
+use crate::scheduler::io::registered::{Attempt, Entry, Pause};
+use crate::scheduler::reactor::source::Direction;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A socket that accepts connections.
 pub(super) trait Listener: Source {
+    type Connection: Source;
     type Stream;
     type Address;
 
-    /// `gives_options`: connections have the options that new ones should have.
-    fn accept(&self, gives_options: bool) -> io::Result<(Self::Stream, Self::Address)>;
+    fn accept(&self) -> io::Result<(Self::Connection, Self::Address)>;
+
+    fn stream(connection: Socket<Self::Connection>) -> Self::Stream;
+
+    /// Gives a connection the options that new ones should have.
+    fn set_options(connection: &Self::Connection);
 }
 
 /// A connection, and the address of its peer.
@@ -43,6 +50,7 @@ type Accepted<L> = (<L as Listener>::Stream, <L as Listener>::Address);
 /// What all that accept from a listener share.
 pub(super) struct Acceptor<L: Listener> {
     pub(super) socket: Socket<L>,
+    /// Connections have the options of the listener, which has those that new ones should have.
     gives_options: bool,
     /// How often in a row the system has lacked something.
     failures: AtomicU32,
@@ -53,6 +61,15 @@ impl<L: Listener> Acceptor<L> {
         Acceptor { socket, gives_options, failures: AtomicU32::new(0) }
     }
 
+    fn attempt(&self, listener: &L) -> io::Result<Accepted<L>> {
+        let (connection, peer) = listener.accept()?;
+        if !self.gives_options {
+            L::set_options(&connection);
+        }
+        Ok((L::stream(self.socket.accepted(connection)?), peer))
+    }
+
+    /// How long the next pause is.
     fn pause(&self) -> Duration {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed);
         FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE)
@@ -62,9 +79,9 @@ impl<L: Listener> Acceptor<L> {
 /// A task that accepts connections, one or several.
 struct Accepting<'a, L: Listener> {
     acceptor: &'a Acceptor<L>,
-    id: Option<WaiterId>,
+    entry: Entry<'a, L>,
     /// What the system lacks, to be reported afterwards.
-    pause: Option<(Sleep, io::Error)>,
+    pause: Option<(Pause, io::Error)>,
 }
 
 /// Why no connection was accepted.
@@ -76,22 +93,22 @@ enum Refusal {
 
 impl<'a, L: Listener> Accepting<'a, L> {
     fn new(acceptor: &'a Acceptor<L>) -> Self {
-        Accepting { acceptor, id: None, pause: None }
+        let entry = acceptor.socket.registered().entry(Direction::Read);
+        Accepting { acceptor, entry, pause: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Accepted<L>, Refusal>> {
-        if let Some((sleep, _)) = &mut self.pause {
-            ready!(Pin::new(sleep).poll(cx));
-            let (_, error) = self.pause.take().expect("it was there");
-            return Poll::Ready(Err(Refusal::Lack(error)));
-        }
         loop {
-            let gives_options = self.acceptor.gives_options;
-            let accept = |listener: &L| listener.accept(gives_options).map(Attempt::whole);
-            let registered = self.acceptor.socket.registered();
-            let (direction, operation) = (Direction::Read, Operation::Accept);
-            let accepted = ready!(registered.poll(cx, direction, operation, &mut self.id, accept));
-            match accepted {
+            if let Some((pause, _)) = &mut self.pause {
+                let result = ready!(self.entry.poll_pause(cx, pause));
+                let (_, error) = self.pause.take().expect("it was there");
+                return Poll::Ready(Err(
+                    result.map_or_else(Refusal::Other, |()| Refusal::Lack(error))
+                ));
+            }
+            let acceptor = self.acceptor;
+            let accept = |listener: &L| acceptor.attempt(listener).map(Attempt::whole);
+            match ready!(self.entry.poll(cx, Operation::Accept, accept)) {
                 Ok(accepted) => {
                     self.acceptor.failures.store(0, Ordering::Relaxed);
                     return Poll::Ready(Ok(accepted));
@@ -99,25 +116,11 @@ impl<'a, L: Listener> Accepting<'a, L> {
                 // It was gone before it was accepted.
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) if is_lack(&error) => {
-                    let mut sleep = sleep(self.acceptor.pause());
-                    let is_over = Pin::new(&mut sleep).poll(cx).is_ready();
-                    let error = with_advice(error);
-                    if is_over {
-                        return Poll::Ready(Err(Refusal::Lack(error)));
-                    }
-                    self.pause = Some((sleep, error));
-                    return Poll::Pending;
+                    let pause = self.entry.pause(self.acceptor.pause());
+                    self.pause = Some((pause, with_advice(error)));
                 }
                 Err(error) => return Poll::Ready(Err(Refusal::Other(error))),
             }
-        }
-    }
-}
-
-impl<L: Listener> Drop for Accepting<'_, L> {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.acceptor.socket.registered().forget(Direction::Read, id);
         }
     }
 }
@@ -127,22 +130,12 @@ fn is_of_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset)
 }
 
-/// Descriptors of the process or of the system, or memory.
-fn is_lack(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    const DESCRIPTORS: [i32; 2] = [24, 23];
-    #[cfg(not(unix))]
-    const DESCRIPTORS: [i32; 2] = [10024, 10055];
-    error.kind() == io::ErrorKind::OutOfMemory
-        || error.raw_os_error().is_some_and(|code| DESCRIPTORS.contains(&code))
-}
-
 fn with_advice(error: io::Error) -> io::Error {
     io::Error::new(
         error.kind(),
         format!(
-            "a connection waits, and the system has no descriptor for it: {error}; raise the limit \
-             (`ulimit -n`), or accept fewer at the same time"
+            "a connection waits, and the system has no descriptor or no memory for it: {error}; raise \
+             the limit (`ulimit -n`), or accept fewer at the same time"
         ),
     )
 }
@@ -207,3 +200,6 @@ impl<L: Listener> Acceptor<L> {
         self.socket.registered().is_closed()
     }
 }
+
+#[cfg(test)]
+mod tests;

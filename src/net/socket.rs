@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+#[cfg(unix)]
+use std::time::Duration;
 use std::time::Instant;
 
 use mio::event::Source;
@@ -42,6 +45,19 @@ impl<S: Source> Socket<S> {
 
     pub(super) fn set_deadline(&self, directions: &[Direction], deadline: Option<Instant>) {
         self.0.set_deadline(directions, deadline);
+    }
+
+    /// One that this listener has accepted.
+    pub(super) fn accepted<T: Source>(&self, connection: T) -> io::Result<Socket<T>> {
+        Ok(Socket(Arc::new(self.0.register(connection)?)))
+    }
+
+    /// Waits before the next attempt, unless an operation in this direction would fail.
+    #[cfg(unix)]
+    pub(super) async fn pause(&self, direction: Direction, duration: Duration) -> io::Result<()> {
+        let mut entry = self.0.entry(direction);
+        let mut pause = entry.pause(duration);
+        std::future::poll_fn(|cx| entry.poll_pause(cx, &mut pause)).await
     }
 
     /// Waits until `receive` succeeds.
@@ -94,17 +110,27 @@ impl<S: Source + Descriptor> Socket<S> {
 
 /// A socket of bytes.
 pub(super) trait ByteSocket: Source {
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+
     /// A read that gets less than it asked for has emptied the socket.
     const SHORT_READ_EMPTIES: bool;
 }
 
 impl ByteSocket for mio::net::TcpStream {
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        mio::net::TcpStream::shutdown(self, how)
+    }
+
     const SHORT_READ_EMPTIES: bool = true;
 }
 
 /// A read ends also behind data that came with a descriptor.
 #[cfg(unix)]
 impl ByteSocket for mio::net::UnixStream {
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        mio::net::UnixStream::shutdown(self, how)
+    }
+
     const SHORT_READ_EMPTIES: bool = false;
 }
 
@@ -122,6 +148,13 @@ where
     pub(super) async fn write(&self, buf: &[u8]) -> io::Result<usize> {
         let attempt = |socket: &S| write(socket, buf);
         self.0.wait_for(Direction::Write, Operation::Write, attempt).await
+    }
+
+    pub(super) fn close_read(&self) -> io::Result<()> {
+        self.get().shutdown(Shutdown::Read)?;
+        // Windows does not report that.
+        self.0.end_reads();
+        Ok(())
     }
 
     pub(super) fn poll_read(

@@ -78,8 +78,8 @@ impl TcpListener {
 
     /// Waits for the next connection. Returns it, and the address of the peer.
     ///
-    /// If the process has no descriptor left for it, the error comes after a pause, from 5 ms up to a
-    /// second if that happens again and again. So a loop may simply go on.
+    /// If the system has no descriptor or no memory left for it, the error comes after a pause, from 5 ms
+    /// up to a second if that happens again and again. So a loop may simply go on.
     ///
     /// **Cancellation**: dropping the future loses no connection.
     ///
@@ -234,12 +234,21 @@ impl TcpListener {
 }
 
 impl Listener for mio::net::TcpListener {
+    type Connection = mio::net::TcpStream;
     type Stream = TcpStream;
     type Address = SocketAddr;
 
-    fn accept(&self, gives_options: bool) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = mio::net::TcpListener::accept(self)?;
-        Ok((TcpStream::accepted(stream, gives_options)?, peer))
+    fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
+        mio::net::TcpListener::accept(self)
+    }
+
+    fn stream(connection: Socket<mio::net::TcpStream>) -> TcpStream {
+        TcpStream::new(connection)
+    }
+
+    fn set_options(connection: &mio::net::TcpStream) {
+        // Some systems refuse that once the peer has reset the connection. Then a read says so.
+        let _ = options::set_defaults(connection);
     }
 }
 

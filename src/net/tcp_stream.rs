@@ -7,11 +7,11 @@ use std::io;
 use std::net::{self, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::connect;
 use super::descriptor::impl_descriptor;
 use super::socket::{Socket, impl_async_io};
 use super::tcp_halves::{self, ReadHalf, WriteHalf};
 use super::to_addrs::ToAddrs;
-use super::{connect, options};
 use crate::scheduler::reactor::source::Direction;
 use crate::time::timeout;
 
@@ -21,8 +21,7 @@ use crate::time::timeout;
 /// time, also by several tasks.
 ///
 /// Besides its methods it has those of `futures`' [`AsyncReadExt`] and [`AsyncWriteExt`], by value and
-/// by reference: `(&stream).read_exact(&mut buf)`. Of tasks that read through these traits, or write,
-/// at most 32 should wait for one connection at the same time; for its methods there is no limit.
+/// by reference: `(&stream).read_exact(&mut buf)`.
 ///
 /// [`AsyncReadExt`]: https://docs.rs/futures/latest/futures/io/trait.AsyncReadExt.html
 /// [`AsyncWriteExt`]: https://docs.rs/futures/latest/futures/io/trait.AsyncWriteExt.html
@@ -107,13 +106,8 @@ impl TcpStream {
         })
     }
 
-    /// One that a listener has accepted.
-    pub(super) fn accepted(stream: mio::net::TcpStream, has_options: bool) -> io::Result<Self> {
-        if !has_options {
-            // Some systems refuse that once the peer has reset the connection. Then a read says so.
-            let _ = options::set_defaults(&stream);
-        }
-        Ok(TcpStream { socket: Socket::new(stream)? })
+    pub(super) fn new(socket: Socket<mio::net::TcpStream>) -> Self {
+        TcpStream { socket }
     }
 
     /// A stream of `std`, for the calling code's runtime. Its options stay as they are, but it does
@@ -277,7 +271,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn close_read(&self) -> io::Result<()> {
-        self.socket.get().shutdown(Shutdown::Read)
+        self.socket.close_read()
     }
 
     /// Tells the peer that nothing more comes; its reads reach the end. It can still send.

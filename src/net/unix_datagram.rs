@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::descriptor::impl_descriptor;
+use super::lack::is_full_queue;
 use super::socket::Socket;
 use crate::scheduler::reactor::source::Direction;
-use crate::time::sleep;
 
 /// The time between two attempts to send to a socket that has no room.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -131,7 +131,11 @@ impl UnixDatagram {
     ///
     /// See [`UnixDatagram`].
     pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        self.socket.send(|socket| socket.send(datagram)).await
+        self.send_when_there_is_room(|socket| match socket.send(datagram) {
+            Err(error) if is_full_queue(&error) => Ok(None),
+            sent => sent.map(Some),
+        })
+        .await
     }
 
     /// Sends a datagram to the socket at this path.
@@ -147,16 +151,25 @@ impl UnixDatagram {
     /// See [`bind`](Self::bind).
     pub async fn send_to(&self, datagram: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         let path = path.as_ref().to_owned();
+        self.send_when_there_is_room(|socket| match socket.send_to(datagram, &path) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if is_full_queue(&error) => Ok(None),
+            sent => sent.map(Some),
+        })
+        .await
+    }
+
+    /// Tries until `attempt` brings something, with pauses: the system does not report when another
+    /// socket has room again.
+    async fn send_when_there_is_room(
+        &self,
+        mut attempt: impl FnMut(&mio::net::UnixDatagram) -> io::Result<Option<usize>>,
+    ) -> io::Result<usize> {
         loop {
-            let attempt = |socket: &mio::net::UnixDatagram| match socket.send_to(datagram, &path) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-                sent => sent.map(Some),
-            };
-            if let Some(sent) = self.socket.send(attempt).await? {
+            if let Some(sent) = self.socket.send(&mut attempt).await? {
                 return Ok(sent);
             }
-            // The system does not report when another socket has room again.
-            sleep(PAUSE).await;
+            self.socket.pause(Direction::Write, PAUSE).await?;
         }
     }
 

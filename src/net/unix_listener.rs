@@ -182,13 +182,19 @@ impl UnixListener {
 }
 
 impl Listener for mio::net::UnixListener {
+    type Connection = mio::net::UnixStream;
     type Stream = UnixStream;
     type Address = SocketAddr;
 
-    fn accept(&self, _: bool) -> io::Result<(UnixStream, SocketAddr)> {
-        let (stream, peer) = mio::net::UnixListener::accept(self)?;
-        Ok((UnixStream::accepted(stream)?, peer))
+    fn accept(&self) -> io::Result<(mio::net::UnixStream, SocketAddr)> {
+        mio::net::UnixListener::accept(self)
     }
+
+    fn stream(connection: Socket<mio::net::UnixStream>) -> UnixStream {
+        UnixStream::new(connection)
+    }
+
+    fn set_options(_: &mio::net::UnixStream) {}
 }
 
 impl_descriptor!(UnixListener, net::UnixListener);

@@ -95,9 +95,8 @@ impl UnixStream {
         Ok((UnixStream { socket: Socket::new(left)? }, UnixStream { socket: Socket::new(right)? }))
     }
 
-    /// One that a listener has accepted.
-    pub(super) fn accepted(stream: mio::net::UnixStream) -> io::Result<Self> {
-        Ok(UnixStream { socket: Socket::new(stream)? })
+    pub(super) fn new(socket: Socket<mio::net::UnixStream>) -> Self {
+        UnixStream { socket }
     }
 
     /// As [`TcpStream::read`](super::TcpStream::read).
@@ -136,7 +135,7 @@ impl UnixStream {
     ///
     /// See [`close_write`](Self::close_write).
     pub fn close_read(&self) -> io::Result<()> {
-        self.socket.get().shutdown(Shutdown::Read)
+        self.socket.close_read()
     }
 
     /// As [`TcpStream::close_write`](super::TcpStream::close_write).

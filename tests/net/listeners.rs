@@ -120,3 +120,29 @@ fn a_burst_of_connections_is_accepted() {
         Ok(())
     });
 }
+
+#[test]
+fn accept_works_on_a_thread_without_a_runtime() {
+    with_workers(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (done, is_done) = gorun::channel(1);
+        let outside = std::thread::spawn(move || {
+            futures::executor::block_on(async {
+                let (stream, _) = listener.accept().await?;
+                let stream_too = listener.incoming().next().await.unwrap()?;
+                for stream in [stream, stream_too] {
+                    futures::io::copy(&stream, &mut &stream).await?;
+                }
+                done.send(()).await.unwrap();
+                std::io::Result::Ok(())
+            })
+        });
+        let clients = [TcpStream::connect(address).await?, TcpStream::connect(address).await?];
+        for client in clients {
+            round_trip(&client, b"hello").await?;
+        }
+        is_done.recv().await;
+        outside.join().unwrap()
+    });
+}

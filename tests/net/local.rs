@@ -79,6 +79,54 @@ fn a_datagram_waits_for_room() {
 }
 
 #[test]
+fn a_datagram_waits_for_room_on_a_thread_without_a_runtime() {
+    with_workers(async || {
+        let path = path();
+        let server = UnixDatagram::bind(&path)?;
+        let client = UnixDatagram::unbound()?;
+        let outside = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                futures::executor::block_on(async {
+                    for number in 0..=255 {
+                        client.send_to(&[number], &path).await.unwrap();
+                    }
+                });
+            }
+        });
+        let mut byte = [0];
+        for number in 0..=255 {
+            server.recv(&mut byte).await?;
+            assert_eq!(byte, [number]);
+        }
+        outside.join().unwrap();
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
+fn a_deadline_ends_the_wait_for_room() {
+    with_workers(async || {
+        let path = path();
+        let _server = UnixDatagram::bind(&path)?;
+        let client = UnixDatagram::unbound()?;
+        let sends = spawn({
+            let (client, path) = (client.clone(), path.clone());
+            async move {
+                loop {
+                    if let Err(error) = client.send_to(&[0], &path).await {
+                        return error.kind();
+                    }
+                }
+            }
+        });
+        client.set_write_deadline(gorun::time::now() + std::time::Duration::from_millis(5));
+        assert_eq!(sends.await.unwrap(), ErrorKind::TimedOut);
+        std::fs::remove_file(&path)
+    });
+}
+
+#[test]
 fn a_full_local_socket_does_not_strand_its_writers() {
     // More datagrams than one queue has room for, of senders that are all connected.
     with_workers(async || {
