@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use super::resolver;
 
-/// Addresses: of [`std::net`], or as text, `"example.org:80"`, or a pair of host and port.
+/// Addresses: of [`std::net`], or as text, `"example.org:80"`, or a pair of host and port. An IPv6
+/// address has brackets in a text, and it may have a zone: `"[fe80::1%eth0]:80"`.
 ///
 /// The name of a host is looked up when the address is used; see [`lookup_host`](super::lookup_host).
 /// No other types can implement this trait.
@@ -60,8 +61,9 @@ impl Target {
             )),
             Target::Addrs(addrs) => Ok(addrs.clone()),
             Target::Name { host, port } => {
-                let found = resolver::lookup(host).await?;
-                Ok(found.into_iter().map(|ip| SocketAddr::new(ip, *port)).collect())
+                let mut found = resolver::lookup(host).await?;
+                found.iter_mut().for_each(|address| address.set_port(*port));
+                Ok(found)
             }
         }
     }
@@ -74,6 +76,7 @@ impl std::fmt::Display for Target {
                 [only] => write!(f, "{only}"),
                 several => write!(f, "{several:?}"),
             },
+            Target::Name { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Target::Name { host, port } => write!(f, "{host}:{port}"),
         }
     }
@@ -86,8 +89,12 @@ fn invalid(text: &str, why: &str) -> io::Error {
 
 fn host_and_port(host: &str, port: u16) -> io::Result<Target> {
     let unbracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    if let Ok(ip) = unbracketed.unwrap_or(host).parse::<IpAddr>() {
+    let ip = unbracketed.unwrap_or(host);
+    if let Ok(ip) = ip.parse::<IpAddr>() {
         return Ok(Target::Addrs(vec![SocketAddr::new(ip, port)]));
+    }
+    if let Some((address, zone)) = ip.split_once('%') {
+        return with_zone(address, zone, port);
     }
     if host.is_empty() {
         let why = "the host is missing; write \"localhost\", or \"[::]\" for all of this machine's";
@@ -97,6 +104,22 @@ fn host_and_port(host: &str, port: u16) -> io::Result<Target> {
         return Err(invalid(&host.replace('\0', "\\0"), "a name has no zero byte"));
     }
     Ok(Target::Name { host: host.to_owned(), port })
+}
+
+/// The zone of an IPv6 address is the number of an interface, or its name, which the system knows.
+fn with_zone(address: &str, zone: &str, port: u16) -> io::Result<Target> {
+    let text = format!("{address}%{zone}");
+    let Ok(ip) = address.parse::<Ipv6Addr>() else {
+        return Err(invalid(&text, "only an IPv6 address has a zone, as in \"fe80::1%eth0\""));
+    };
+    if zone.is_empty() || zone.contains('\0') {
+        let why = "the zone is missing; write the interface's name or number, \"fe80::1%eth0\"";
+        return Err(invalid(&text.replace('\0', "\\0"), why));
+    }
+    Ok(match zone.parse() {
+        Ok(number) => Target::Addrs(vec![SocketAddrV6::new(ip, port, 0, number).into()]),
+        Err(_) => Target::Name { host: text, port },
+    })
 }
 
 impl ToTarget for str {
@@ -185,6 +208,10 @@ mod tests {
         assert_eq!("[::1]:65535".to_target().unwrap(), addr("[::1]:65535"));
         assert_eq!(("::1", 7).to_target().unwrap(), addr("[::1]:7"));
         assert_eq!(("[::1]", 7).to_target().unwrap(), addr("[::1]:7"));
+        assert_eq!("[fe80::1%3]:7".to_target().unwrap(), addr("[fe80::1%3]:7"));
+        assert_eq!(("fe80::1%3", 7).to_target().unwrap(), addr("[fe80::1%3]:7"));
+        assert_eq!("[fe80::1%lo]:7".to_target().unwrap(), name("fe80::1%lo", 7));
+        assert_eq!(("fe80::1%lo", 7).to_target().unwrap(), name("fe80::1%lo", 7));
         for (text, part) in [
             ("example.org", "the port is missing"),
             ("example.org:http", "\"http\" is no port"),
@@ -193,6 +220,9 @@ mod tests {
             (":80", "the host is missing"),
             ("::1:80", "brackets"),
             ("a\0b:80", "no zero byte"),
+            ("[fe80::1%]:80", "the zone is missing"),
+            ("[fe80::1%a\0b]:80", "the zone is missing"),
+            ("1.2.3.4%eth0:80", "only an IPv6 address has a zone"),
         ] {
             let error = text.to_target().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

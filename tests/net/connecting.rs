@@ -128,6 +128,29 @@ fn errors_say_what_was_wrong_and_what_to_do() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_zone_of_an_address_is_kept() {
+    let interfaces = std::fs::read_dir("/sys/class/net").unwrap();
+    let interfaces = interfaces.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let interfaces: Vec<_> = interfaces.collect();
+    with_workers(async || {
+        for name in &interfaces {
+            let index = std::fs::read_to_string(format!("/sys/class/net/{name}/ifindex"))?;
+            let expected = format!("[fe80::1%{}]:7", index.trim()).parse().unwrap();
+            for zone in [name, index.trim()] {
+                let text = format!("[fe80::1%{zone}]:7");
+                assert_eq!(net::lookup_host(&text[..]).await?, [expected], "{text}");
+                let pair = (format!("fe80::1%{zone}"), 7);
+                assert_eq!(net::lookup_host(pair).await?, [expected], "{text}");
+            }
+        }
+        let error = net::lookup_host("[fe80::1%nowhere]:7").await.unwrap_err();
+        assert!(error.to_string().contains("\"fe80::1%nowhere\""), "{error}");
+        Ok(())
+    });
+}
+
 #[test]
 fn a_name_that_nobody_has_is_an_error() {
     let _watchdog = watchdog();
