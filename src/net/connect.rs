@@ -106,16 +106,8 @@ async fn connect_to(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
         let _ = options::set_defaults(&stream);
         let socket = Socket::new(stream)?;
         let is_connected = |stream: &TcpStream| {
-            if let Some(error) = stream.take_error()? {
-                return Err(error);
-            }
-            match stream.peer_addr() {
-                Ok(_) => Ok(Attempt::whole(())),
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-                Err(error) => Err(error),
-            }
+            // So that on Windows another event comes if it is not.
+            stream.try_io(|| peer_if_connected(stream)).map(Attempt::whole)
         };
         let registered = socket.registered();
         registered.wait_for(Direction::Write, Operation::Connect, is_connected).await?;
@@ -123,6 +115,16 @@ async fn connect_to(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
     };
     connected.await.map_err(|error: io::Error| {
         io::Error::new(error.kind(), format!("cannot connect to {address}: {error}"))
+    })
+}
+
+fn peer_if_connected(stream: &TcpStream) -> io::Result<SocketAddr> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    stream.peer_addr().map_err(|error| match error.kind() {
+        io::ErrorKind::NotConnected => io::ErrorKind::WouldBlock.into(),
+        _ => error,
     })
 }
 

@@ -129,7 +129,7 @@ impl UdpSocket {
     ///
     /// See [`UdpSocket`].
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.receive(|socket| socket.recv(buf)).await
+        self.socket.receive(|socket| whole_or_cut(socket.recv(buf), buf.len())).await
     }
 
     /// Sends a datagram to this peer; of several addresses, to the first.
@@ -153,7 +153,7 @@ impl UdpSocket {
     }
 
     /// Receives a datagram. Returns its length, and the address of the peer. What `buf` cannot hold is
-    /// lost.
+    /// lost. (On Windows such a datagram is an error, since the system does not say whose it is.)
     ///
     /// **Cancellation**: dropping the future loses nothing.
     ///
@@ -167,7 +167,8 @@ impl UdpSocket {
     ///
     /// See [`UdpSocket`].
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.receive(|socket| socket.recv_from(buf)).await
+        let received = self.socket.receive(|socket| socket.recv_from(buf)).await;
+        received.map_err(|error| without_sender(error, buf.len()))
     }
 
     /// As [`recv`](Self::recv), without taking the datagram.
@@ -193,7 +194,7 @@ impl UdpSocket {
     /// # }
     /// ```
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.receive(|socket| socket.peek(buf)).await
+        self.socket.receive(|socket| whole_or_cut(socket.peek(buf), buf.len())).await
     }
 
     /// As [`recv_from`](Self::recv_from), without taking the datagram.
@@ -206,7 +207,8 @@ impl UdpSocket {
     ///
     /// See [`peek`](Self::peek).
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.receive(|socket| socket.peek_from(buf)).await
+        let received = self.socket.receive(|socket| socket.peek_from(buf)).await;
+        received.map_err(|error| without_sender(error, buf.len()))
     }
 
     /// From then on operations fail with [`TimedOut`](io::ErrorKind::TimedOut), also those that wait
@@ -318,6 +320,27 @@ impl UdpSocket {
     pub(super) fn socket(&self) -> &Socket<mio::net::UdpSocket> {
         &self.socket
     }
+}
+
+/// Whether Windows has cut a datagram that was longer than the buffer: `WSAEMSGSIZE`. Others say so by
+/// success.
+fn is_cut(error: &io::Error) -> bool {
+    cfg!(windows) && error.raw_os_error() == Some(10040)
+}
+
+fn whole_or_cut(received: io::Result<usize>, room: usize) -> io::Result<usize> {
+    match received {
+        Err(error) if is_cut(&error) => Ok(room),
+        received => received,
+    }
+}
+
+fn without_sender(error: io::Error, room: usize) -> io::Error {
+    if !is_cut(&error) {
+        return error;
+    }
+    let text = "a datagram was longer than the buffer";
+    io::Error::new(error.kind(), format!("{text} of {room} bytes: {error}; give a longer one"))
 }
 
 impl_descriptor!(UdpSocket, net::UdpSocket);
