@@ -254,7 +254,7 @@ impl AsyncRead for PipeReader {
         }
         let PipeReader { shared, key } = self.get_mut();
         let withdraws = gate::is_withdrawing(cx.waker());
-        poll_until(shared, Operation::Receive, key, cx.waker(), |attempt| {
+        poll_until(shared, Operation::Read, key, cx.waker(), |attempt| {
             read(attempt, buf, withdraws)
         })
     }
@@ -326,13 +326,13 @@ impl AsyncWrite for PipeWriter {
             return Poll::Ready(Ok(0));
         }
         let PipeWriter { shared, key } = self.get_mut();
-        poll_until(shared, Operation::Send, key, cx.waker(), |attempt| write(attempt, buf))
+        poll_until(shared, Operation::Write, key, cx.waker(), |attempt| write(attempt, buf))
     }
 
     /// Waits until the reader has taken what was passed to it.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let PipeWriter { shared, key } = self.get_mut();
-        poll_until(shared, Operation::Send, key, cx.waker(), flush)
+        poll_until(shared, Operation::Write, key, cx.waker(), flush)
     }
 
     /// The end of the stream. It does not wait: the reader still gets what was passed to it.

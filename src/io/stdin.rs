@@ -110,7 +110,7 @@ impl Stdin {
     /// The next bytes of the process's input; none at its end.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
         let requests = requests()?;
-        poll_until(&INPUT, Operation::Receive, &mut self.key, cx.waker(), |attempt| {
+        poll_until(&INPUT, Operation::Read, &mut self.key, cx.waker(), |attempt| {
             let input = attempt.state;
             if !input.bytes.is_empty() {
                 return Some(Ok(mem::take(&mut input.bytes)));

@@ -65,7 +65,8 @@ impl Transfer {
     ) -> Poll<io::Result<u64>> {
         while self.phase != Phase::Done {
             // Ends that are always ready, and not gorun's, would never give way by themselves.
-            let Some(step) = gate::enter_outer(Operation::Send, cx.waker(), self.has_waited) else {
+            let Some(step) = gate::enter_outer(Operation::Write, cx.waker(), self.has_waited)
+            else {
                 return Poll::Pending;
             };
             let polled = self.poll_step(cx, reader.as_mut(), writer.as_mut());

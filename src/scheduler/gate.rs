@@ -86,9 +86,9 @@ pub(crate) enum Operation {
     Watch,
     Oneshot,
     Done,
-    #[cfg(feature = "net")]
+    #[cfg(feature = "io")]
     Read,
-    #[cfg(feature = "net")]
+    #[cfg(feature = "io")]
     Write,
     #[cfg(feature = "net")]
     Accept,
