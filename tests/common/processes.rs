@@ -64,17 +64,6 @@ pub(crate) fn workers_of_child() -> Option<usize> {
     env::var(WORKERS_OF_CHILD).ok().map(|workers| workers.parse().unwrap())
 }
 
-/// How many threads this process has.
-#[cfg(target_os = "linux")]
-pub(crate) fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").unwrap().count()
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn threads() -> usize {
-    0
-}
-
 /// Starts this test binary again with nothing but its test `entry`, which finds `scenario`.
 pub(crate) fn start_child(entry: &str, scenario: &str, workers: Option<usize>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());

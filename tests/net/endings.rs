@@ -2,23 +2,18 @@
 
 use std::future::pending;
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use futures::{AsyncWriteExt, StreamExt};
 use gorun::net::{TcpListener, TcpStream};
 use gorun::{Builder, spawn};
 
+#[cfg(target_os = "linux")]
+use super::hostile::{ROOM, dial, listen};
 use super::{WORKERS, connected, round_trip, spawn_echo};
 use crate::common::*;
-
-/// How many descriptors this process has.
-#[cfg(target_os = "linux")]
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// With room for so many connections.
-const ROOM: &str = "ulimit -n $(ulimit -Hn)";
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -33,35 +28,98 @@ fn exit_closes_open_connections_and_is_bounded() {
 fn end_with_open_connections(workers: usize) {
     let _watchdog = watchdog();
     let before = descriptors();
-    let connections = scaled(10_000, 800);
-    let mut clients = Vec::new();
+    let connections = scaled(10_000, 800).min(most_connections());
+    let (mut clients, mut moved_out) = (Vec::new(), Vec::new());
     let start = run(workers, async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let (listener, address) = listen().await;
+        let writing = Arc::new(AtomicUsize::new(0));
         for number in 0..connections {
             // Peers that neither read nor write.
-            clients.push(std::net::TcpStream::connect(address).unwrap());
+            clients.push(dial(address));
             let (stream, _) = listener.accept().await.unwrap();
+            if number % 100 < 2 {
+                moved_out.push(stream.clone());
+            }
+            let writing = writing.clone();
             spawn(async move {
-                match number % 2 {
-                    0 => _ = stream.read(&mut [0]).await,
-                    _ => _ = (&stream).write_all(&vec![0; 64 << 20]).await,
+                if number % 2 == 0 {
+                    let _ = stream.read(&mut [0]).await;
+                    return;
                 }
+                // In pieces, since the whole would take memory.
+                (&stream).write_all(&[0; 1024]).await.unwrap();
+                writing.fetch_add(1, SeqCst);
+                while (&stream).write_all(&[0; 1024]).await.is_ok() {}
             })
             .detach();
         }
-        // Some of them are in the middle of it.
+        // They are in the middle of it.
+        yield_until(|| writing.load(SeqCst) == connections / 2).await;
         gorun::time::sleep(Duration::from_millis(20)).await;
         Instant::now()
     });
     let took = start.elapsed();
     println!("{workers} workers: exit with {connections} connections took {took:?}");
     assert!(took < Duration::from_secs(20), "{took:?}");
+    // Three are the reactor's, which lives as long as a socket of it.
+    assert_eq!(descriptors(), before + clients.len() + moved_out.len() + 3);
+    for stream in moved_out {
+        let mut buf = [0];
+        for result in [
+            futures::executor::block_on(stream.read(&mut buf)),
+            futures::executor::block_on(stream.write(b"late")),
+        ] {
+            let error = result.unwrap_err();
+            assert!(error.to_string().contains("has ended"), "{error}");
+        }
+        stream.into_std().unwrap();
+    }
     assert_eq!(descriptors(), before + clients.len());
-    // The peers learn of it.
+    // The peers learn of it, and read what had been sent.
     for client in &mut clients {
-        client.set_nonblocking(false).unwrap();
-        let _ = client.read_to_end(&mut Vec::new());
+        let mut all = Vec::new();
+        let _ = client.read_to_end(&mut all);
+        assert!(all.iter().all(|byte| *byte == 0));
+    }
+}
+
+#[cfg(all(feature = "signal", target_os = "linux"))]
+#[test]
+fn a_signal_ends_a_program_with_open_connections_within_the_grace() {
+    use gorun::signal::{Signal, notify};
+
+    const GRACE: Duration = Duration::from_secs(2);
+    if !is_child() {
+        let test = "endings::a_signal_ends_a_program_with_open_connections_within_the_grace";
+        return child_passes(test, &[], ROOM);
+    }
+    let _watchdog = watchdog();
+    for workers in WORKERS {
+        let connections = scaled(1_000, 200);
+        let mut clients = Vec::new();
+        let main = async {
+            let signals = notify([Signal::Term]);
+            let (listener, address) = listen().await;
+            for number in 0..connections {
+                clients.push(dial(address));
+                let (stream, _) = listener.accept().await.unwrap();
+                spawn(async move {
+                    match number % 2 {
+                        0 => _ = stream.read(&mut [0]).await,
+                        _ => while (&stream).write_all(&[0; 1024]).await.is_ok() {},
+                    }
+                })
+                .detach();
+            }
+            std::thread::spawn(|| nix::sys::signal::raise(nix::sys::signal::SIGTERM).unwrap());
+            let start = Instant::now();
+            signals.recv().await.unwrap();
+            start
+        };
+        let builder = Builder::new().worker_threads(workers).exit_grace(GRACE);
+        let took = builder.block_on(main).unwrap().elapsed();
+        println!("{workers} workers: the signal and the exit took {took:?}");
+        assert!(took < GRACE + Duration::from_secs(5), "{took:?}");
     }
 }
 

@@ -1,0 +1,41 @@
+//! What this process has taken of the system, where that tells (Linux).
+
+use std::fs;
+use std::time::Duration;
+
+fn count(directory: &str) -> usize {
+    fs::read_dir(directory).map_or(0, Iterator::count)
+}
+
+/// How many descriptors this process has.
+pub(crate) fn descriptors() -> usize {
+    count("/proc/self/fd")
+}
+
+/// How many threads this process has.
+pub(crate) fn threads() -> usize {
+    count("/proc/self/task")
+}
+
+/// Resident memory in bytes.
+pub(crate) fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok());
+    kibibytes.unwrap_or(0) * 1024
+}
+
+/// The time that all threads have computed.
+#[cfg(target_os = "linux")]
+pub(crate) fn computed() -> Duration {
+    let clock = nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID;
+    nix::time::clock_gettime(clock).unwrap().into()
+}
+
+/// How many connections of which it has both ends this process may have.
+#[cfg(target_os = "linux")]
+pub(crate) fn most_connections() -> usize {
+    use nix::sys::resource::{Resource, getrlimit};
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    (limit as usize).saturating_sub(200) / 2
+}
