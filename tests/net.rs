@@ -11,6 +11,9 @@ mod connecting;
 mod datagrams;
 #[path = "net/deadlines.rs"]
 mod deadlines;
+#[cfg(target_os = "linux")]
+#[path = "net/descriptors.rs"]
+mod descriptors;
 #[path = "net/endings.rs"]
 mod endings;
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use gorun::net::TcpListener;
+use gorun::net::{TcpListener, TcpStream};
 use gorun::{spawn, yield_now};
 
 use super::{WORKERS, connected, round_trip, spawn_echo, with_workers};
@@ -124,6 +124,43 @@ fn beside_long_polls_an_event_has_a_fair_turn() {
         println!("{workers} workers: {times:?}");
         // A turn is one poll; if it were 61, a hundred and twenty milliseconds.
         assert!(times[times.len() / 2] < Duration::from_millis(60), "{workers}: {times:?}");
+    }
+}
+
+/// A dial, and an echo over the connection, in goroutines: at least three turns.
+async fn dial_and_echo(address: net::SocketAddr) -> Duration {
+    let start = Instant::now();
+    let client = TcpStream::connect(address).await.unwrap();
+    round_trip(&client, &[7]).await.unwrap();
+    start.elapsed()
+}
+
+#[test]
+fn beside_computing_workers_a_dial_takes_few_fair_turns() {
+    let _watchdog = watchdog();
+    for workers in [1, 2] {
+        let mut times = run(workers, async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            spawn(serve(listener, Arc::default(), Arc::new(Barrier::new(1)))).detach();
+            for _ in 0..2 * workers {
+                gorun::go!(async {
+                    loop {
+                        compute_for(Duration::from_millis(2));
+                        yield_now().await;
+                    }
+                });
+            }
+            let mut times = Vec::new();
+            for _ in 0..20 {
+                times.push(spawn(dial_and_echo(address)).await.unwrap());
+            }
+            times
+        });
+        times.sort();
+        println!("{workers} workers: {times:?}");
+        // Each turn is behind two polls of two milliseconds.
+        assert!(times[times.len() / 2] < Duration::from_millis(100), "{workers}: {times:?}");
     }
 }
 
