@@ -3,6 +3,9 @@
 #[path = "common/mod.rs"]
 mod common;
 
+#[cfg(target_os = "linux")]
+#[path = "net/allocated.rs"]
+mod allocated;
 #[path = "net/blocked_workers.rs"]
 mod blocked_workers;
 #[path = "net/connecting.rs"]

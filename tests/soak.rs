@@ -49,6 +49,7 @@ fn each_planted_fault_is_found() {
         "late" => (1, "after block_on has returned"),
         "join" => (1, "it gave what"),
         "order" => (1, "came after"),
+        "bytes" => (1, "is another"),
         "memory" => (1, "the process has grown"),
         "thread" => (1, "threads are left"),
         "file" => (1, "files are left"),

@@ -17,14 +17,6 @@ pub(crate) fn threads() -> usize {
     count("/proc/self/task")
 }
 
-/// Resident memory in bytes.
-pub(crate) fn resident() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok());
-    kibibytes.unwrap_or(0) * 1024
-}
-
 /// The time that all threads have computed.
 #[cfg(target_os = "linux")]
 pub(crate) fn computed() -> Duration {

@@ -11,14 +11,16 @@ use gorun::net::{TcpListener, TcpStream};
 use gorun::{JoinSet, spawn};
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::allocated::allocated;
 use super::{WORKERS, round_trip};
 use crate::common::*;
 
 /// With room for so many connections.
 pub(super) const ROOM: &str = "ulimit -n $(ulimit -Hn)";
 
-/// By how many bytes the process may have grown: allocators and stacks keep some.
-const GROWTH: usize = scaled(24 << 20, 8 << 20);
+/// How many bytes may be there that were not: queues and tables keep some room. It is less than a socket
+/// for each connection would take.
+const GROWTH: usize = scaled(256 << 10, 32 << 10);
 
 /// Connections hold few bytes, so that a peer that does not read makes writers wait soon.
 const FEW: usize = 4096;
@@ -44,12 +46,12 @@ pub(super) fn dial(address: SocketAddr) -> net::TcpStream {
 struct Taken {
     descriptors: usize,
     threads: usize,
-    resident: usize,
+    allocated: usize,
 }
 
 impl Taken {
     fn now() -> Self {
-        Taken { descriptors: descriptors(), threads: threads(), resident: resident() }
+        Taken { descriptors: descriptors(), threads: threads(), allocated: allocated() }
     }
 
     /// Waits until the process has no more than that. The threads of spare workers end a while later.
@@ -59,7 +61,7 @@ impl Taken {
             let now = Taken::now();
             if now.descriptors <= self.descriptors
                 && now.threads <= self.threads
-                && now.resident <= self.resident + GROWTH
+                && now.allocated <= self.allocated + GROWTH
             {
                 println!("before: {self:?}; afterwards: {now:?}");
                 return;

@@ -10,7 +10,7 @@ use super::message::{choose, receive, send};
 use super::nested::nest;
 use super::random::Random;
 use super::record::Plan;
-use super::{child, wait};
+use super::{child, connection, wait};
 
 pub(crate) fn act(mut actor: Actor) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
     Box::pin(async move {
@@ -46,8 +46,9 @@ async fn step(actor: &mut Actor, mut random: Random) {
         38..41 => child::set(actor, random).await,
         41..44 => child::group(actor, random).await,
         44..48 => child::talk(actor, random).await,
-        48..57 => send(&actor.life, random).await,
-        57..66 => receive(&actor.life, random).await,
+        48..56 => send(&actor.life, random).await,
+        56..64 => receive(&actor.life, random).await,
+        64..66 => connection::converse(actor, random).await,
         66..76 => choose(&actor.life, random).await,
         76..82 => wait::for_a_time(&actor.life, random).await,
         82..84 => wait::for_nothing(&actor.life, random).await,

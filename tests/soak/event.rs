@@ -26,6 +26,9 @@ pub(crate) enum Step {
     Joins,
     JoinsSet,
     AwaitsGroup,
+    Connects,
+    Reads,
+    Writes,
     Forever,
     Spawns,
     Aborts,
@@ -34,7 +37,7 @@ pub(crate) enum Step {
     Dropped,
 }
 
-const STEPS: [(Step, &str); 21] = [
+const STEPS: [(Step, &str); 24] = [
     (Step::Queued, "has not run yet"),
     (Step::Runs, "runs"),
     (Step::Sends, "waits to send on channel"),
@@ -50,6 +53,9 @@ const STEPS: [(Step, &str); 21] = [
     (Step::Joins, "joins goroutine"),
     (Step::JoinsSet, "is in a JoinSet operation of form"),
     (Step::AwaitsGroup, "waits for a WaitGroup of"),
+    (Step::Connects, "connects, by kind"),
+    (Step::Reads, "waits to read from a connection of kind"),
+    (Step::Writes, "waits to write to a connection of kind"),
     (Step::Forever, "waits for ever"),
     (Step::Spawns, "spawns goroutine"),
     (Step::Aborts, "aborts goroutine"),

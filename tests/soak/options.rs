@@ -22,6 +22,8 @@ pub(crate) enum Plant {
     Join,
     /// Values leave a channel in the wrong order.
     Order,
+    /// A connection brings other bytes than were written.
+    Bytes,
     /// Memory, a thread, a file, a runtime are kept.
     Memory,
     Thread,
@@ -31,7 +33,7 @@ pub(crate) enum Plant {
     Panic,
 }
 
-pub(crate) const PLANTS: [(&str, Plant); 13] = [
+pub(crate) const PLANTS: [(&str, Plant); 14] = [
     ("hang", Plant::Hang),
     ("lost", Plant::Lost),
     ("twice", Plant::Twice),
@@ -40,6 +42,7 @@ pub(crate) const PLANTS: [(&str, Plant); 13] = [
     ("late", Plant::Late),
     ("join", Plant::Join),
     ("order", Plant::Order),
+    ("bytes", Plant::Bytes),
     ("memory", Plant::Memory),
     ("thread", Plant::Thread),
     ("file", Plant::File),

@@ -13,6 +13,7 @@
 //! trees of goroutines; joins, aborts, handles dropped; panics in polls and in destructors; channels
 //! in all their forms, `select!`, timers, yields, blocking calls with and without a word; threads that
 //! send, spawn and wait; a thread that wakes, too early, twice, or much later; `block_on` in goroutines;
+//! connections over TCP, by local sockets and in memory, with deadlines, that are closed, reset and left;
 //! wait groups and join sets; and a main that waits, returns, panics, or is cancelled for a panic.
 //!
 //! What is checked:
@@ -22,6 +23,7 @@
 //! - A value whose send said `Ok` is received exactly once; one that was refused is not received; all
 //!   are dropped exactly once. (One in a channel that is given up may be dropped with it.) Between one
 //!   sender and one receiver they are in order.
+//! - What a connection brings is what was written, in order; all of it, unless it was closed or reset.
 //! - A join gives the goroutine's own value, or its own panic, or says cancelled if it was; and then
 //!   the goroutine has been dropped.
 //! - Timers are not early. Each round ends.
@@ -38,6 +40,7 @@ mod act;
 mod actor;
 mod bell;
 mod child;
+mod connection;
 mod event;
 mod failure;
 mod life;
@@ -88,7 +91,7 @@ pub(crate) fn soak(options: &Options) {
     let (threads, files) = (process::threads(), process::files());
     let mut memory = Memory::new(options.growth);
     let start = Instant::now();
-    let (mut rounds, mut goroutines, mut values, mut timers) = (0, 0, 0, 0);
+    let (mut rounds, mut goroutines, mut values, mut timers, mut bytes) = (0, 0, 0, 0, 0);
     let mut slowest = (Duration::ZERO, 0);
     while rounds == 0 || start.elapsed() < options.time {
         let number = options.first + rounds;
@@ -97,7 +100,8 @@ pub(crate) fn soak(options: &Options) {
         let round = Round::new(random, &options.workers, options.plant);
         failure::begin_round(format!("seed {}, round {number}, {round}", options.seed));
         let progress = format!(
-            "{:>5.0?} {rounds} rounds, {goroutines} goroutines, {values} values, {timers} timers",
+            "{:>5.0?} {rounds} rounds, {goroutines} goroutines, {values} values, {timers} timers, \
+             {bytes} bytes",
             start.elapsed(),
         );
         watchdog::watch(&round.world.table, progress);
@@ -116,10 +120,11 @@ pub(crate) fn soak(options: &Options) {
         goroutines += sum.goroutines;
         values += sum.values;
         timers += sum.timers;
+        bytes += sum.bytes;
     }
     println!(
         "no violation with seed {}: {rounds} rounds, {goroutines} goroutines, {values} values, \
-         {timers} timers in {:.1?}; {memory}; round {} took {:.1?}, others less",
+         {timers} timers, {bytes} bytes in {:.1?}; {memory}; round {} took {:.1?}, others less",
         options.seed,
         start.elapsed(),
         slowest.1,

@@ -58,6 +58,8 @@ pub(crate) struct Sum {
     pub(crate) goroutines: usize,
     pub(crate) values: usize,
     pub(crate) timers: u64,
+    /// What connections have carried.
+    pub(crate) bytes: u64,
 }
 
 impl Round {
@@ -129,6 +131,7 @@ impl Round {
             goroutines: world.table.len(),
             values: world.fates.made(),
             timers: world.timers.load(SeqCst),
+            bytes: world.carried.load(SeqCst),
         };
         if world.is_planted(Plant::Runtime) {
             forget(world.homes[0].get().cloned());

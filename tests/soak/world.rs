@@ -37,6 +37,8 @@ pub(crate) struct World {
     /// Whom anybody may abort.
     pub(crate) victims: Mutex<Vec<(AbortHandle, Arc<Record>)>>,
     pub(crate) timers: AtomicU64,
+    /// How many bytes connections have carried.
+    pub(crate) carried: AtomicU64,
     pub(crate) plant: Option<Plant>,
 }
 
@@ -67,6 +69,7 @@ impl World {
             lock: Mutex::new(0),
             victims: Mutex::default(),
             timers: AtomicU64::new(0),
+            carried: AtomicU64::new(0),
             plant,
         }
     }
