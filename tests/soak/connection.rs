@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use futures::{AsyncReadExt, AsyncWriteExt, join};
@@ -152,8 +152,17 @@ pub(crate) async fn converse(actor: &mut Actor, mut random: Random) {
     let others_end = if event == Event::CloseWrite { left.another() } else { None };
     let life = Life::new(&actor.life.world, &actor.life.home, Kind::Active, Plan::Finish);
     let record = life.record.clone();
-    let writer =
-        Writer { end: left, total, event, written: written.clone(), random: random.fork() };
+    let is_left = Arc::new(AtomicBool::new(false));
+    // Before the end that is read, if this goroutine is cancelled, which a record need not know.
+    let _leaves = Leaves(is_left.clone());
+    let writer = Writer {
+        end: left,
+        total,
+        event,
+        written: written.clone(),
+        is_left: is_left.clone(),
+        random: random.fork(),
+    };
     let mut writer = Some(spawn(writer.run(life)));
     let stop = match event {
         Event::Nothing | Event::Reset => usize::MAX,
@@ -259,11 +268,21 @@ async fn read_once(
     }
 }
 
+struct Leaves(Arc<AtomicBool>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 struct Writer {
     end: End,
     total: usize,
     event: Event,
     written: Arc<AtomicUsize>,
+    /// The reader has gone.
+    is_left: Arc<AtomicBool>,
     random: Random,
 }
 
@@ -300,7 +319,8 @@ impl Writer {
                 Some(Ok(written)) => _ = self.written.fetch_add(written, SeqCst),
                 Some(Err(error)) if error.kind() == ErrorKind::TimedOut && has_deadline => {}
                 Some(Err(error)) => {
-                    let is_due = self.event != Event::Nothing || !life.world.is_clean;
+                    let is_due = self.event != Event::Nothing || self.is_left.load(SeqCst);
+                    let is_due = is_due || !life.world.is_clean;
                     demand!(is_due, "{}: cannot write: {error}", life.record);
                     break;
                 }
@@ -342,10 +362,12 @@ async fn tcp(life: &Life, random: &mut Random) -> io::Result<(End, End)> {
                 listener.accept().await.is_err()
             })
         };
+        // Also if this goroutine is cancelled.
+        let closes = Closes(listener);
         if random.one_in(2) {
             yield_now().await;
         }
-        listener.close();
+        drop(closes);
         let ended = waits.await;
         let is_right = matches!(ended, Ok(true)) || !life.world.is_clean;
         demand!(is_right, "{}: an accept went on after a close: {ended:?}", life.record);
@@ -354,6 +376,14 @@ async fn tcp(life: &Life, random: &mut Random) -> io::Result<(End, End)> {
         true => pair,
         false => (pair.1, pair.0),
     })
+}
+
+struct Closes(TcpListener);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// The value, unless the runtime ends.
