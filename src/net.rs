@@ -60,6 +60,7 @@
 
 mod accepting;
 mod connect;
+mod datagrams;
 mod descriptor;
 mod lack;
 mod lookup;

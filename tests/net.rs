@@ -27,6 +27,8 @@ mod listeners;
 #[cfg(unix)]
 #[path = "net/local.rs"]
 mod local;
+#[path = "net/misuse.rs"]
+mod misuse;
 #[path = "net/streams.rs"]
 mod streams;
 

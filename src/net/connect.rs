@@ -17,10 +17,11 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use super::lack::advice_if_lack;
 use super::options;
 use super::socket::Socket;
 use crate::scheduler::gate::Operation;
-use crate::scheduler::io::registered::Attempt;
+use crate::scheduler::io::registered::{self, Attempt};
 use crate::scheduler::reactor::source::Direction;
 use crate::time::{Sleep, sleep};
 
@@ -31,6 +32,7 @@ type Connecting = Pin<Box<dyn Future<Output = io::Result<Socket<TcpStream>>> + S
 
 /// At least one address.
 pub(super) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<Socket<TcpStream>> {
+    registered::surrounding()?;
     if let [only] = addresses[..] {
         return connect_to(only).await;
     }
@@ -114,7 +116,8 @@ async fn connect_to(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
         Ok(socket)
     };
     connected.await.map_err(|error: io::Error| {
-        io::Error::new(error.kind(), format!("cannot connect to {address}: {error}"))
+        let advice = advice_if_lack(&error);
+        io::Error::new(error.kind(), format!("cannot connect to {address}: {error}{advice}"))
     })
 }
 

@@ -17,6 +17,14 @@ pub(super) fn is_lack(error: &io::Error) -> bool {
         || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
+/// What to do, if the error is such a one.
+pub(super) fn advice_if_lack(error: &io::Error) -> &'static str {
+    match is_lack(error) {
+        true => "; raise the limit of descriptors (`ulimit -n`), or close some first",
+        false => "",
+    }
+}
+
 /// A queue for datagrams is full, and no event says when it has room again. (On Linux, that is no such
 /// error, and there is an event.)
 #[cfg(unix)]

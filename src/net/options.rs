@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
+use super::lack::advice_if_lack;
+
 /// Go's: after so long without data the system asks whether the peer is there, and so often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -40,7 +42,7 @@ pub(super) fn cannot_bind(address: SocketAddr, error: io::Error) -> io::Error {
         }
         io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
         io::ErrorKind::PermissionDenied => "; ports below 1024 are the administrator's",
-        _ => "",
+        _ => advice_if_lack(&error),
     };
     io::Error::new(error.kind(), format!("cannot bind a socket to {address}: {error}{advice}"))
 }

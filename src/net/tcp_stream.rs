@@ -12,6 +12,7 @@ use super::descriptor::impl_descriptor;
 use super::socket::{Socket, impl_async_io};
 use super::tcp_halves::{self, ReadHalf, WriteHalf};
 use super::to_addrs::ToAddrs;
+use crate::scheduler::io::registered;
 use crate::scheduler::reactor::source::Direction;
 use crate::time::timeout;
 
@@ -96,6 +97,7 @@ impl TcpStream {
     pub async fn connect_timeout(address: impl ToAddrs, limit: Duration) -> io::Result<TcpStream> {
         let target = address.to_target()?;
         drop(address);
+        registered::surrounding()?;
         let connect = async {
             let addresses = target.resolve().await?;
             Ok(TcpStream { socket: connect::connect(addresses).await? })

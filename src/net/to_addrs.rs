@@ -96,6 +96,9 @@ fn host_and_port(host: &str, port: u16) -> io::Result<Target> {
     if let Some((address, zone)) = ip.split_once('%') {
         return with_zone(address, zone, port);
     }
+    if host.starts_with('[') {
+        return Err(invalid(host, "brackets are for an IPv6 address, as in \"[::1]:80\""));
+    }
     if host.is_empty() {
         let why = "the host is missing; write \"localhost\", or \"[::]\" for all of this machine's";
         return Err(invalid(&format!(":{port}"), why));
@@ -219,6 +222,8 @@ mod tests {
             ("example.org:", "\"\" is no port"),
             (":80", "the host is missing"),
             ("::1:80", "brackets"),
+            ("[::1", "brackets"),
+            ("[example.org]:80", "brackets"),
             ("a\0b:80", "no zero byte"),
             ("[fe80::1%]:80", "the zone is missing"),
             ("[fe80::1%a\0b]:80", "the zone is missing"),

@@ -8,9 +8,9 @@ use std::net::{self, SocketAddr};
 use std::time::Instant;
 
 use super::descriptor::impl_descriptor;
-use super::options;
 use super::socket::Socket;
 use super::to_addrs::ToAddrs;
+use super::{datagrams, options};
 use crate::scheduler::reactor::source::Direction;
 
 /// A UDP socket.
@@ -113,7 +113,8 @@ impl UdpSocket {
     ///
     /// See [`UdpSocket`].
     pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        self.socket.send(|socket| socket.send(datagram)).await
+        let result = self.socket.send(|socket| socket.send(datagram)).await;
+        datagrams::sent(result, datagram.len())
     }
 
     /// Receives a datagram from the peer that the socket is connected to, or from any if it is not.
@@ -129,7 +130,7 @@ impl UdpSocket {
     ///
     /// See [`UdpSocket`].
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.receive(|socket| whole_or_cut(socket.recv(buf), buf.len())).await
+        self.socket.receive(|socket| datagrams::received(socket.recv(buf), buf.len())).await
     }
 
     /// Sends a datagram to this peer; of several addresses, to the first.
@@ -149,7 +150,8 @@ impl UdpSocket {
         let target = address.to_target()?;
         drop(address);
         let address = target.resolve().await?[0];
-        self.socket.send(|socket| socket.send_to(datagram, address)).await
+        let result = self.socket.send(|socket| socket.send_to(datagram, address)).await;
+        datagrams::sent(result, datagram.len())
     }
 
     /// Receives a datagram. Returns its length, and the address of the peer. What `buf` cannot hold is
@@ -168,7 +170,7 @@ impl UdpSocket {
     /// See [`UdpSocket`].
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let received = self.socket.receive(|socket| socket.recv_from(buf)).await;
-        received.map_err(|error| without_sender(error, buf.len()))
+        datagrams::received_from(received, buf.len())
     }
 
     /// As [`recv`](Self::recv), without taking the datagram.
@@ -194,7 +196,7 @@ impl UdpSocket {
     /// # }
     /// ```
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.receive(|socket| whole_or_cut(socket.peek(buf), buf.len())).await
+        self.socket.receive(|socket| datagrams::received(socket.peek(buf), buf.len())).await
     }
 
     /// As [`recv_from`](Self::recv_from), without taking the datagram.
@@ -208,7 +210,7 @@ impl UdpSocket {
     /// See [`peek`](Self::peek).
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let received = self.socket.receive(|socket| socket.peek_from(buf)).await;
-        received.map_err(|error| without_sender(error, buf.len()))
+        datagrams::received_from(received, buf.len())
     }
 
     /// From then on operations fail with [`TimedOut`](io::ErrorKind::TimedOut), also those that wait
@@ -320,27 +322,6 @@ impl UdpSocket {
     pub(super) fn socket(&self) -> &Socket<mio::net::UdpSocket> {
         &self.socket
     }
-}
-
-/// Whether Windows has cut a datagram that was longer than the buffer: `WSAEMSGSIZE`. Others say so by
-/// success.
-fn is_cut(error: &io::Error) -> bool {
-    cfg!(windows) && error.raw_os_error() == Some(10040)
-}
-
-fn whole_or_cut(received: io::Result<usize>, room: usize) -> io::Result<usize> {
-    match received {
-        Err(error) if is_cut(&error) => Ok(room),
-        received => received,
-    }
-}
-
-fn without_sender(error: io::Error, room: usize) -> io::Error {
-    if !is_cut(&error) {
-        return error;
-    }
-    let text = "a datagram was longer than the buffer";
-    io::Error::new(error.kind(), format!("{text} of {room} bytes: {error}; give a longer one"))
 }
 
 impl_descriptor!(UdpSocket, net::UdpSocket);

@@ -8,8 +8,9 @@ use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::datagrams;
 use super::descriptor::impl_descriptor;
-use super::lack::is_full_queue;
+use super::lack::{advice_if_lack, is_full_queue};
 use super::socket::Socket;
 use crate::scheduler::reactor::source::Direction;
 
@@ -71,8 +72,14 @@ impl UnixDatagram {
     /// ```
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
         let socket = mio::net::UnixDatagram::bind(&path).map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "; the file exists: remove it, if no other process has it"
+                }
+                _ => advice_if_lack(&error),
+            };
             let path = path.as_ref().display();
-            io::Error::new(error.kind(), format!("cannot bind a socket to {path}: {error}"))
+            io::Error::new(error.kind(), format!("cannot bind a socket to {path}: {error}{advice}"))
         })?;
         Ok(UnixDatagram { socket: Socket::new(socket)? })
     }
@@ -133,7 +140,7 @@ impl UnixDatagram {
     pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
         self.send_when_there_is_room(|socket| match socket.send(datagram) {
             Err(error) if is_full_queue(&error) => Ok(None),
-            sent => sent.map(Some),
+            result => datagrams::sent(result, datagram.len()).map(Some),
         })
         .await
     }
@@ -154,7 +161,7 @@ impl UnixDatagram {
         self.send_when_there_is_room(|socket| match socket.send_to(datagram, &path) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) if is_full_queue(&error) => Ok(None),
-            sent => sent.map(Some),
+            result => datagrams::sent(result, datagram.len()).map(Some),
         })
         .await
     }

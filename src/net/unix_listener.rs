@@ -13,6 +13,7 @@ use futures_core::Stream;
 
 use super::accepting::{Acceptor, Incoming, Listener};
 use super::descriptor::impl_descriptor;
+use super::lack::advice_if_lack;
 use super::socket::Socket;
 use super::unix_stream::UnixStream;
 use crate::scheduler::reactor::source::Direction;
@@ -64,7 +65,7 @@ impl UnixListener {
                 io::ErrorKind::AddrInUse => {
                     "; the file exists: remove it, if no other process listens there"
                 }
-                _ => "",
+                _ => advice_if_lack(&error),
             };
             let path = path.as_ref().display();
             io::Error::new(error.kind(), format!("cannot listen at {path}: {error}{advice}"))

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::descriptor::impl_descriptor;
+use super::lack::advice_if_lack;
 use super::socket::{Socket, impl_async_io};
 use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::Attempt;
@@ -60,7 +61,7 @@ impl UnixStream {
             let advice = match error.kind() {
                 io::ErrorKind::WouldBlock => "; its queue is full: try again later",
                 io::ErrorKind::ConnectionRefused => "; nobody listens there any more",
-                _ => "",
+                _ => advice_if_lack(&error),
             };
             let path = path.as_ref().display();
             io::Error::new(error.kind(), format!("cannot connect to {path}: {error}{advice}"))

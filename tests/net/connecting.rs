@@ -157,17 +157,3 @@ fn a_name_that_nobody_has_is_an_error() {
     let error = block_on(net::lookup_host("nobody.invalid:80")).unwrap_err();
     assert!(error.to_string().contains("\"nobody.invalid\""), "{error}");
 }
-
-#[test]
-fn outside_of_a_runtime_there_is_an_error() {
-    let without = |error: std::io::Error| {
-        assert!(error.to_string().contains("no gorun runtime"), "{error}");
-    };
-    let poll = futures::executor::block_on::<std::pin::Pin<Box<dyn Future<Output = _>>>>;
-    poll(Box::pin(async move {
-        without(TcpListener::bind("127.0.0.1:0").await.unwrap_err());
-        without(TcpStream::connect(free_port()).await.unwrap_err());
-        without(UdpSocket::bind("127.0.0.1:0").await.unwrap_err());
-        without(net::lookup_host("localhost:1").await.unwrap_err());
-    }));
-}

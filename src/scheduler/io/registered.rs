@@ -41,8 +41,7 @@ pub(crate) struct Registered<S: event::Source> {
 impl<S: event::Source> Registered<S> {
     /// Registers the socket with the reactor of the calling code's runtime.
     pub(crate) fn new(socket: S) -> io::Result<Self> {
-        let scheduler = entered::surrounding().ok_or_else(outside)?;
-        Registered::with(scheduler, socket)
+        Registered::with(surrounding()?, socket)
     }
 
     /// Registers a socket that this one has brought: with the reactor of the calling code's runtime,
@@ -358,6 +357,11 @@ impl Scheduler {
 
 fn wake_all(woken: Vec<Woken>) {
     woken.into_iter().for_each(|woken| foreign_wakers::wake(woken.waker));
+}
+
+/// The runtime to which a new socket belongs.
+pub(crate) fn surrounding() -> io::Result<Arc<Scheduler>> {
+    entered::surrounding().ok_or_else(outside)
 }
 
 fn outside() -> io::Error {
