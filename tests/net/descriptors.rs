@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::pin::{Pin, pin};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -42,9 +43,12 @@ fn a_descriptor_that_others_have_too_leaves_no_registration_behind() {
             let (client, server) = connected().await.unwrap();
             let kept = server.clone().into_std().unwrap();
             // A process that inherits it.
-            let heir = std::process::Command::new("sleep")
-                .arg("600")
+            let heir = Command::new("sleep")
+                .arg("60")
                 .stdin(OwnedFd::from(kept.try_clone().unwrap()))
+                // It would keep the streams of this process open if that failed.
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
                 .spawn();
             let mut heir = heir.unwrap();
             let number = server.as_raw_fd();

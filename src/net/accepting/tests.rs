@@ -133,6 +133,7 @@ fn a_close_and_a_deadline_wake_who_pauses() {
         let acceptor = std::sync::Arc::new(Failing::acceptor(vec![lack(), lack()]));
         for closes in [false, true] {
             pause_long(&acceptor);
+            let start = now();
             let accepting = crate::spawn({
                 let acceptor = acceptor.clone();
                 async move { acceptor.accept().await.err().expect("it fails").kind() }
@@ -140,7 +141,6 @@ fn a_close_and_a_deadline_wake_who_pauses() {
             while lock(&acceptor.socket.get().errors).len() > usize::from(!closes) {
                 crate::yield_now().await;
             }
-            let start = now();
             match closes {
                 true => acceptor.socket.registered().close(),
                 false => acceptor.socket.set_deadline(&[Direction::Read], Some(now())),

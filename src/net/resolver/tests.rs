@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::primitives::lock;
+use crate::time::timeout;
 use crate::{Builder, blocking, spawn, yield_now};
 
 /// The names that no server answers, each with how many ask for it.
@@ -104,17 +105,20 @@ fn names_without_an_answer_take_few_threads_and_exit_is_bounded() {
     let builder = Builder::new().worker_threads(2).exit_grace(grace).max_threads(100);
     let start = builder
         .block_on(async {
-            for number in 0..500 {
-                spawn(async move { lookup(&format!("name-{number}.stuck")).await.is_ok() })
-                    .detach();
-            }
-            while silence.asked() < AT_ONCE {
-                yield_now().await;
-            }
-            // There are threads left for others.
-            for _ in 0..20 {
-                spawn(async { blocking(|| ()) }).await.unwrap();
-            }
+            let others_go_on = async {
+                for number in 0..500 {
+                    let name = format!("name-{number}.stuck");
+                    spawn(async move { lookup(&name).await.is_ok() }).detach();
+                }
+                while silence.asked() < AT_ONCE {
+                    yield_now().await;
+                }
+                // There are threads left for others.
+                for _ in 0..20 {
+                    spawn(async { blocking(|| ()) }).await.unwrap();
+                }
+            };
+            timeout(Duration::from_secs(60), others_go_on).await.expect("there are threads left");
             Instant::now()
         })
         .unwrap();
