@@ -1,11 +1,12 @@
 //! Descriptors that others have too, or have closed, and what a socket holds for its waiters.
 
 use std::fs::File;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -73,11 +74,16 @@ fn a_descriptor_that_somebody_else_has_closed_does_no_harm() {
     for workers in WORKERS {
         run(workers, async {
             let (client, server) = connected().await.unwrap();
+            let is_waiting = flag();
             let waits = spawn({
-                let server = server.clone();
-                async move { server.read(&mut [0]).await }
+                let (server, is_waiting) = (server.clone(), is_waiting.clone());
+                poll_fn(move |cx| {
+                    let result = Pin::new(&mut &server).poll_read(cx, &mut [0]);
+                    is_waiting.store(true, SeqCst);
+                    result
+                })
             });
-            yield_now().await;
+            yield_until(|| is_waiting.load(SeqCst)).await;
             // Another file takes its number, and so nobody closes it twice.
             let number = server.as_raw_fd();
             // SAFETY: the number is open, and its owner does not close it before it is given back.

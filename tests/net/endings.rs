@@ -74,7 +74,8 @@ fn end_with_open_connections(workers: usize) {
         }
         stream.into_std().unwrap();
     }
-    assert_eq!(descriptors(), before + clients.len());
+    // On a busy machine a thread of the runtime may take a while to end.
+    wait_until(|| descriptors() == before + clients.len());
     // The peers learn of it, and read what had been sent.
     for client in &mut clients {
         let mut all = Vec::new();
@@ -147,7 +148,8 @@ fn with_sockets_there_is_no_thread_and_afterwards_no_descriptor() {
             threads()
         });
         assert_eq!(inside, before.1 + 3);
-        return assert_eq!(descriptors(), before.0);
+        // As above.
+        return wait_until(|| descriptors() == before.0);
     }
     child_passes("endings::with_sockets_there_is_no_thread_and_afterwards_no_descriptor", &[], "");
 }

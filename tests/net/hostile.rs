@@ -200,7 +200,7 @@ fn serve_crowds(workers: usize) {
         times.sort();
         let p99 = times[times.len() * 99 / 100];
         println!("{workers} workers: {} exchanges, 99 % within {p99:?}", times.len());
-        assert!(p99 < Duration::from_millis(500), "{p99:?}");
+        assert!(p99 < Duration::from_secs(2), "{p99:?}");
         yield_until(|| gorun::num_goroutines() <= 3).await;
         before.comes_back().await;
         server.abort();

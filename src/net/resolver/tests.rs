@@ -12,6 +12,9 @@ use crate::primitives::lock;
 use crate::time::timeout;
 use crate::{Builder, blocking, spawn, yield_now};
 
+/// The tests share the permits of the process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// The names that no server answers, each with how many ask for it.
 static SILENT: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 static CHANGED: Condvar = Condvar::new();
@@ -64,6 +67,7 @@ impl Drop for Silence {
 
 #[test]
 fn a_lookup_survives_the_runtime_that_began_it() {
+    let _one = lock(&ONE_AT_A_TIME);
     let silence = Silence::of("shared");
     let grace = Duration::from_millis(1);
     let builder = || Builder::new().worker_threads(2).exit_grace(grace);
@@ -100,6 +104,7 @@ fn a_lookup_survives_the_runtime_that_began_it() {
 
 #[test]
 fn names_without_an_answer_take_few_threads_and_exit_is_bounded() {
+    let _one = lock(&ONE_AT_A_TIME);
     let silence = Silence::of("stuck");
     let grace = Duration::from_millis(50);
     let builder = Builder::new().worker_threads(2).exit_grace(grace).max_threads(100);
