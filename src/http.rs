@@ -59,6 +59,7 @@
 #![forbid(unsafe_code)]
 
 mod activity;
+mod alert;
 mod answer;
 mod connection;
 mod executor;

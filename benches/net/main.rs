@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench net                     # nine rounds of two seconds for each server
 //! cargo bench --bench net -- --help
-//! cargo bench --bench net --features http -- http-64 http-256
+//! cargo bench --bench net --features hyper -- http-64 http-256
 //! ```
 //!
 //! The servers run one after the other in each round: `mio`, a bare loop over the system's events, is the

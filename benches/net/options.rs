@@ -15,7 +15,7 @@ cargo bench --bench net -- [OPTIONS] [NAME ..]
   --connections N of the workloads that are named, instead of their own number
   --only SERVERS  only these, with commas: mio,gorun,tokio,smol,Go
 
-The rows for HTTP need `--features http` before the `--`. Go's rows need a `go` command, on the PATH or named by GO=/path/to/go.
+The rows for HTTP need `--features hyper` before the `--`. Go's rows need a `go` command, on the PATH or named by GO=/path/to/go.
 
 Workloads:
 ";

@@ -2,7 +2,7 @@
 
 mod bare;
 mod goroutines;
-#[cfg(feature = "http")]
+#[cfg(feature = "hyper")]
 mod http;
 mod smol_tasks;
 mod tokio_tasks;
@@ -30,7 +30,7 @@ const OTHERS: usize = 8;
 
 /// `Go`'s is in `../go/net.go`.
 pub(crate) fn serve(name: &str, mode: Mode) {
-    #[cfg(feature = "http")]
+    #[cfg(feature = "hyper")]
     if mode == Mode::Http {
         return http::serve(name);
     }

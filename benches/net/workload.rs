@@ -81,8 +81,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("idle", Mode::Unbuffered, Traffic::Idle, 10_000),
     Workload::new("asleep", Mode::Asleep, Traffic::Echo, 64),
     Workload::new("computing", Mode::Computing, Traffic::Echo, 64),
-    #[cfg(feature = "http")]
+    #[cfg(feature = "hyper")]
     Workload::new("http-64", Mode::Http, Traffic::Echo, 64),
-    #[cfg(feature = "http")]
+    #[cfg(feature = "hyper")]
     Workload::new("http-256", Mode::Http, Traffic::Echo, 256),
 ];

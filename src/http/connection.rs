@@ -12,6 +12,7 @@ use hyper::rt::{Executor, Read, ReadBufCursor, Write};
 use hyper_util::server::conn::auto;
 
 use super::activity::{Activity, Limits, Observer};
+use super::alert::Alert;
 use super::answer::Answering;
 use super::service::HttpService;
 use crate::context;
@@ -19,14 +20,14 @@ use crate::handle::Handle;
 use crate::sync::OwnedPermit;
 use crate::time::sleep;
 
-/// Serves a connection until it ends, or exceeds a limit. When `stopping` is done, it ends after the
-/// requests that have begun.
+/// Serves a connection until it ends, exceeds a limit, or the server has `ended`. When that is `stopping`,
+/// it ends after the requests that have begun.
 pub(super) async fn serve<I, S>(
     stream: I,
     permit: Option<OwnedPermit>,
     service: S,
     limits: Limits,
-    stopping: &context::Context,
+    [stopping, ended]: [context::Context; 2],
 ) where
     I: Read + Write + Unpin + Send + 'static,
     S: HttpService,
@@ -43,26 +44,30 @@ pub(super) async fn serve<I, S>(
     let mut observer = limits
         .interval()
         .map(|interval| (Observer::new(activity, limits, interval), sleep(interval)));
-    let mut stopped = pin!(stopping.done());
+    let (mut stopped, mut over) = (pin!(stopping.done()), pin!(ended.done()));
     let mut is_stopping = false;
+    let mut alert = Alert::new();
     poll_fn(|cx| {
-        if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
-            is_stopping = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        // Its errors are the peer's: a reset, a request that is none. There is nobody to tell.
-        if connection.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        while let Some((observer, sleep)) = &mut observer
-            && Pin::new(&mut *sleep).poll(cx).is_ready()
-        {
-            if observer.look() {
+        while alert.is_raised(cx) {
+            let events = &mut Context::from_waker(alert.waker());
+            if over.as_mut().poll(events).is_ready() {
                 return Poll::Ready(());
             }
-            *sleep = crate::time::sleep(observer.interval());
+            if !is_stopping && stopped.as_mut().poll(events).is_ready() {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            while let Some((observer, sleep)) = &mut observer
+                && Pin::new(&mut *sleep).poll(events).is_ready()
+            {
+                if observer.look() {
+                    return Poll::Ready(());
+                }
+                *sleep = crate::time::sleep(observer.interval());
+            }
         }
-        Poll::Pending
+        // Its errors are the peer's: a reset, a request that is none. There is nobody to tell.
+        connection.as_mut().poll(cx).map(drop)
     })
     .await
 }

@@ -245,11 +245,8 @@ impl<S: HttpService> Server<S> {
         I: Read + Write + Unpin + Send + 'static,
     {
         let (service, limits) = (self.service.clone(), self.limits);
-        let (stopping, ended) = (self.shared.stopping.clone(), self.shared.ended.clone());
-        async move {
-            let serve = contained(connection::serve(stream, permit, service, limits, &stopping));
-            let _ = ended.run(serve).await;
-        }
+        let ends = [self.shared.stopping.clone(), self.shared.ended.clone()];
+        contained(connection::serve(stream, permit, service, limits, ends))
     }
 
     /// Ends the server: it accepts no more connections, closes idle ones, and waits until the requests that

@@ -16,7 +16,11 @@
 //! 3. Its own queue: one task, or as many as it ran before the next look.
 //!
 //! In the first two parts the worker takes one task after another, for up to a millisecond, and at
-//! most 61. So even if their polls are short, these tasks have as long a turn as a long poll.
+//! most 61. So even if their polls are short, these tasks have as long a turn as a long poll. Then the
+//! worker owes its own queue that time: once it owes half a millisecond, the third part is a turn
+//! as long as that. Without it, a goroutine in the own queue would wait for many rounds, if polls are
+//! short, but not quite 61 in a millisecond, and what runs comes back through the injector: as the
+//! connections of a busy server do.
 //!
 //! It takes no batch: a batch would have to wait for the worker's long polls, or move on when one
 //! of them counts as stuck.
@@ -35,8 +39,11 @@ use crate::scheduler::queues::run_queue::RawTask;
 /// always meet the same task there.
 const INTERVAL: u32 = 61;
 
-/// How long a turn of the injector lasts on a worker with long polls.
+/// How long a turn lasts on a worker with long polls.
 const TURN: Duration = Duration::from_millis(1);
+
+/// How much the own queue may be owed before it has a turn.
+const CREDIT: Duration = Duration::from_micros(500);
 
 pub(crate) struct Turns {
     /// Polls until the next check.
@@ -47,6 +54,8 @@ pub(crate) struct Turns {
     turn: Option<Turn>,
     /// The worker's own queue has already had its next part, between two checks.
     own_had_polls: bool,
+    /// For so long others had their turns while the own queue waited.
+    owed: Duration,
 }
 
 /// What comes next on a worker with long polls.
@@ -60,7 +69,7 @@ enum Part {
     Own,
 }
 
-/// A turn of what is in the injector, while it goes on.
+/// A turn, while it goes on.
 struct Turn {
     ends: Instant,
     tasks: u32,
@@ -70,7 +79,14 @@ struct Turn {
 
 impl Turns {
     pub(crate) fn new() -> Self {
-        Turns { polls_left: 1, interval: 1, part: Part::Pushed, turn: None, own_had_polls: false }
+        Turns {
+            polls_left: 1,
+            interval: 1,
+            part: Part::Pushed,
+            turn: None,
+            own_had_polls: false,
+            owed: Duration::ZERO,
+        }
     }
 
     /// Counts a poll. Returns whether the worker must look at the timers and the injector first.
@@ -89,6 +105,7 @@ impl Turns {
             None => self.note_own_polls(self.interval - self.polls_left),
         }
         if yielded_to_none && self.part == Part::Own {
+            self.end_turn();
             self.part = Part::Pushed;
         }
         (self.polls_left, self.interval) = (1, 1);
@@ -124,10 +141,11 @@ impl Turns {
         // One full round, from any part.
         for _ in 0..=3 {
             if self.part == Part::Own {
-                self.part = Part::Pushed;
-                if !mem::take(&mut self.own_had_polls) && own_queue_has_tasks() {
+                if own_queue_has_tasks() && self.own_has_next() {
                     return None;
                 }
+                self.end_turn();
+                self.part = Part::Pushed;
             } else if let Some(task) = self.next_of_turn(injector) {
                 return Some(task);
             } else {
@@ -138,6 +156,25 @@ impl Turns {
             }
         }
         None
+    }
+
+    /// Whether the own queue has the next poll. Afterwards it is the turn of others, unless its own
+    /// turn goes on.
+    fn own_has_next(&mut self) -> bool {
+        let had_polls = mem::take(&mut self.own_had_polls);
+        if self.turn.is_none() && self.owed < CREDIT {
+            self.part = Part::Pushed;
+            return !had_polls;
+        }
+        let now = clock::now();
+        let (owed, interval) = (mem::take(&mut self.owed).min(TURN), self.interval);
+        let turn = self.turn.get_or_insert(Turn { ends: now + owed, tasks: 0, interval });
+        if now >= turn.ends || turn.tasks == INTERVAL {
+            return false;
+        }
+        turn.tasks += 1;
+        (self.polls_left, self.interval) = (1, 1);
+        true
     }
 
     /// The next task of the turn that goes on or begins, unless it is over.
@@ -179,6 +216,9 @@ impl Turns {
     fn end_turn(&mut self) {
         if let Some(turn) = self.turn.take() {
             (self.polls_left, self.interval) = (turn.interval, turn.interval);
+            if self.part != Part::Own {
+                self.owed += TURN.saturating_sub(turn.ends.saturating_duration_since(clock::now()));
+            }
         }
     }
 }
