@@ -48,7 +48,8 @@ pub(super) async fn serve<I, S>(
     let mut is_stopping = false;
     let mut alert = Alert::new();
     poll_fn(|cx| {
-        while alert.is_raised(cx) {
+        // Once: an event that gives way (`gate.rs`) raises it again, for the next poll.
+        if alert.is_raised(cx) {
             let events = &mut Context::from_waker(alert.waker());
             if over.as_mut().poll(events).is_ready() {
                 return Poll::Ready(());
