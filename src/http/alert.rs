@@ -15,12 +15,13 @@ use crate::primitives::lock;
 pub(super) struct Alert {
     shared: Arc<Shared>,
     waker: Waker,
-    /// The waker of the task, as of its last poll.
+    /// The waker of the task, as of the last time that it was put into `shared`.
     task: Option<Waker>,
 }
 
 struct Shared {
     is_raised: AtomicBool,
+    /// To be woken by the next event.
     task: Mutex<Option<Waker>>,
 }
 
@@ -28,8 +29,11 @@ impl Wake for Shared {
     fn wake(self: Arc<Self>) {
         // Ordering: Release pairs with the Acquire in `is_raised`, so that whoever sees it finds the event.
         self.is_raised.store(true, Ordering::Release);
-        let task = lock(&self.task).clone();
-        task.iter().for_each(Waker::wake_by_ref);
+        // Whoever took the waker before has woken the task for this event, too.
+        let task = lock(&self.task).take();
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 }
 
@@ -43,16 +47,20 @@ impl Alert {
 
     /// Whether an event has come since the last time. From now on the task of `cx` learns of it.
     pub(super) fn is_raised(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            self.task = Some(cx.waker().clone());
-            let former = lock(&self.shared.task).replace(cx.waker().clone());
-            drop(former);
-            // An event may just have woken the former one.
-            self.shared.is_raised.store(true, Ordering::Relaxed);
+        let is_same = self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
+        if is_same && !self.shared.is_raised.load(Ordering::Relaxed) {
+            return false;
         }
+        // It may be a user's, so it is cloned and dropped without the lock.
+        let (own, shared) = (cx.waker().clone(), cx.waker().clone());
+        self.task = Some(own);
+        let former = lock(&self.shared.task).replace(shared);
+        drop(former);
+        // After the waker stands there: an event that comes now calls it. One that came before has perhaps
+        // woken the former task.
+        //
         // Ordering: Acquire pairs with the Release in `wake`.
-        self.shared.is_raised.load(Ordering::Relaxed)
-            && self.shared.is_raised.swap(false, Ordering::Acquire)
+        self.shared.is_raised.swap(false, Ordering::Acquire) || !is_same
     }
 
     /// For polls of the events.
