@@ -6,10 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -21,21 +21,20 @@ use crate::net::UnixStream;
 const SIZE: usize = 64 << 10;
 
 thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// `read` must not call this again.
 fn read_with(
     mut cursor: ReadBufCursor<'_>,
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<()>> {
-    BUFFER.with_borrow_mut(|buffer| {
-        buffer.resize(SIZE, 0);
-        let wanted = cursor.remaining().min(SIZE);
-        let count = ready!(read(&mut buffer[..wanted]))?;
-        cursor.put_slice(&buffer[..count]);
-        Poll::Ready(Ok(()))
-    })
+    // Somebody's `read` may come in here again: then it makes a buffer of its own.
+    let mut buffer = BUFFER.take();
+    buffer.resize(SIZE, 0);
+    let wanted = cursor.remaining().min(SIZE);
+    let result = read(&mut buffer[..wanted]).map_ok(|count| cursor.put_slice(&buffer[..count]));
+    BUFFER.set(buffer);
+    result
 }
 
 /// Gives a type with the traits of `futures` for I/O those of `hyper`: a stream of `futures-rustls`, for
@@ -69,16 +68,9 @@ impl<S: AsyncRead + Unpin> Read for FuturesIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut cursor: ReadBufCursor<'_>,
+        cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        // Somebody's `poll_read` may come in here again.
-        let mut buffer = BUFFER.take();
-        buffer.resize(SIZE, 0);
-        let wanted = cursor.remaining().min(SIZE);
-        let polled = Pin::new(&mut self.0).poll_read(cx, &mut buffer[..wanted]);
-        let result = polled.map_ok(|count| cursor.put_slice(&buffer[..count]));
-        BUFFER.set(buffer);
-        result
+        read_with(cursor, |buf| Pin::new(&mut self.0).poll_read(cx, buf))
     }
 }
 
