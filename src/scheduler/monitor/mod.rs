@@ -41,6 +41,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
 use crate::scheduler::shared::{MAX_EXIT_WORKERS, Phase, Scheduler, usable_cores};
@@ -202,12 +203,15 @@ impl Monitor {
         Some(verdict.next_sample)
     }
 
-    /// Looks for events if nobody else does. If nobody has since the last sample, and a worker
-    /// sleeps, that one is to be the poller.
+    /// Looks for events, unless a worker has since the last sample and all of them move: what it finds
+    /// comes to the workers by the injector, and so behind what they find later. If nobody has looked, and a
+    /// worker sleeps, that one is to be the poller.
     fn look_at_io(&mut self) {
         let scheduler = &self.scheduler;
         let nobody_has = scheduler.io_looks() == self.io_looks;
-        if scheduler.look_at_io(&mut Vec::new()).is_some() && nobody_has {
+        let mut sampled = scheduler.workers().zip(&self.sample.workers);
+        let must_look = nobody_has || sampled.any(|(worker, seen)| is_in_same_poll(worker, seen));
+        if must_look && scheduler.look_at_io(&mut Vec::new()).is_some() && nobody_has {
             scheduler.idle.wake_poller();
         }
         self.io_looks = scheduler.io_looks();
@@ -347,6 +351,11 @@ impl Monitor {
         self.next_sleep = (2 * sleep).min(LONG_SLEEP);
         (!summary.is_asleep()).then_some(sleep)
     }
+}
+
+/// Whether an available worker is in the poll that it was in when it was seen.
+fn is_in_same_poll(worker: &Worker, seen: &Seen) -> bool {
+    seen.is_in_poll() && worker.ticks() == seen.ticks && !worker.parker.is(Availability::WrittenOff)
 }
 
 impl From<&Worker> for Seen {

@@ -13,14 +13,16 @@
 //!
 //! 1. What threads have pushed to the injector.
 //! 2. What was drained from rings. Behind polls that count as stuck, all local tasks end up there.
-//! 3. Its own queue: one task, or as many as it ran before the next look.
+//! 3. Its own queue: one task, or as many as it ran before the next look, or a turn (below).
 //!
 //! In the first two parts the worker takes one task after another, for up to a millisecond, and at
 //! most 61. So even if their polls are short, these tasks have as long a turn as a long poll. Then the
-//! worker owes its own queue that time: once it owes half a millisecond, the third part is a turn
-//! as long as that. Without it, a goroutine in the own queue would wait for many rounds, if polls are
-//! short, but not quite 61 in a millisecond, and what runs comes back through the injector: as the
-//! connections of a busy server do.
+//! worker owes its own queue that time, less the time in which the queue runs anyway. Once it owes half
+//! a millisecond, the third part is a turn as long as that, but at most a millisecond; the rest is
+//! forgiven. Without it, a goroutine in the own queue would wait for many rounds, if polls are short,
+//! but not quite 61 in a millisecond, and what runs comes back through the injector: as the connections
+//! of a busy server do. A queue that is empty when its part comes is owed nothing, and neither is one
+//! whose only task has just yielded.
 //!
 //! It takes no batch: a batch would have to wait for the worker's long polls, or move on when one
 //! of them counts as stuck.
@@ -56,6 +58,8 @@ pub(crate) struct Turns {
     own_had_polls: bool,
     /// For so long others had their turns while the own queue waited.
     owed: Duration,
+    /// Since then the own queue has been running, unless a turn of others goes on.
+    others_ended: Instant,
 }
 
 /// What comes next on a worker with long polls.
@@ -65,7 +69,7 @@ enum Part {
     Pushed,
     /// A turn of those that rings held.
     FromRings,
-    /// One task of its own queue.
+    /// A part of its own queue: one task, or a turn.
     Own,
 }
 
@@ -86,6 +90,7 @@ impl Turns {
             turn: None,
             own_had_polls: false,
             owed: Duration::ZERO,
+            others_ended: clock::now(),
         }
     }
 
@@ -104,9 +109,13 @@ impl Turns {
             Some(turn) => turn.interval = 1,
             None => self.note_own_polls(self.interval - self.polls_left),
         }
-        if yielded_to_none && self.part == Part::Own {
-            self.end_turn();
-            self.part = Part::Pushed;
+        if yielded_to_none {
+            self.owed = Duration::ZERO;
+            self.own_had_polls |= self.part == Part::FromRings;
+            if self.part == Part::Own {
+                self.end_turn();
+                self.part = Part::Pushed;
+            }
         }
         (self.polls_left, self.interval) = (1, 1);
     }
@@ -122,7 +131,15 @@ impl Turns {
     /// what threads have pushed, these polls belong to the queue's last part, otherwise to its
     /// next one.
     fn note_own_polls(&mut self, polls: u32) {
-        self.own_had_polls |= polls > 0 && self.part != Part::Pushed;
+        if polls == 0 {
+            return;
+        }
+        self.own_had_polls |= self.part != Part::Pushed;
+        if !self.owed.is_zero() {
+            let now = clock::now();
+            let ran = now.saturating_duration_since(mem::replace(&mut self.others_ended, now));
+            self.owed = self.owed.saturating_sub(ran);
+        }
     }
 
     /// Whether the worker takes single tasks in turn, rather than batches.
@@ -141,7 +158,9 @@ impl Turns {
         // One full round, from any part.
         for _ in 0..=3 {
             if self.part == Part::Own {
-                if own_queue_has_tasks() && self.own_has_next() {
+                if !own_queue_has_tasks() {
+                    (self.own_had_polls, self.owed) = (false, Duration::ZERO);
+                } else if self.own_has_next() {
                     return None;
                 }
                 self.end_turn();
@@ -217,7 +236,9 @@ impl Turns {
         if let Some(turn) = self.turn.take() {
             (self.polls_left, self.interval) = (turn.interval, turn.interval);
             if self.part != Part::Own {
-                self.owed += TURN.saturating_sub(turn.ends.saturating_duration_since(clock::now()));
+                let now = clock::now();
+                self.owed += TURN.saturating_sub(turn.ends.saturating_duration_since(now));
+                self.others_ended = now;
             }
         }
     }

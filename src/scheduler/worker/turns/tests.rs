@@ -126,6 +126,51 @@ fn a_turn_that_is_short_does_not_give_the_own_queue_two_long_polls() {
     }
 }
 
+/// The debt is paid by what the own queue runs between two looks.
+#[test]
+fn a_turn_that_is_owed_does_not_follow_a_long_poll_of_the_own_queue() {
+    let injector = injector(&[1], &[]);
+    let mut turns = Turns::new();
+    (turns.part, turns.owed) = (Part::FromRings, TURN);
+    (turns.polls_left, turns.interval) = (60, 61);
+    poll_for_long();
+    turns.check_soon(false);
+    assert_eq!(turns.next(&injector, || true), Some(1));
+}
+
+#[test]
+fn one_that_has_yielded_to_nobody_does_not_have_the_time_that_is_owed_to_its_queue() {
+    for (yielded_to_none, expected) in [(false, None), (true, Some(1))] {
+        let injector = injector(&[1], &[]);
+        let mut turns = Turns::new();
+        (turns.part, turns.owed) = (Part::FromRings, TURN);
+        turns.check_soon(yielded_to_none);
+        assert_eq!(turns.next(&injector, || true), expected);
+    }
+}
+
+#[test]
+fn a_queue_that_was_empty_is_owed_nothing() {
+    let injector = injector(&[1], &[]);
+    let mut turns = Turns::new();
+    (turns.part, turns.owed) = (Part::Own, TURN);
+    assert_eq!(turns.next(&injector, || false), Some(1));
+    assert_eq!(turns.next(&injector, || true), None);
+    injector.push(2);
+    assert_eq!(turns.next(&injector, || true), Some(2));
+}
+
+#[test]
+fn a_queue_that_was_empty_has_its_next_part() {
+    let injector = injector(&[1], &[11]);
+    let mut turns = Turns::new();
+    (turns.part, turns.own_had_polls) = (Part::Own, true);
+    assert_eq!(turns.next(&injector, || false), Some(1));
+    assert_eq!(turns.next(&injector, || true), Some(11));
+    injector.push(2);
+    assert_eq!(turns.next(&injector, || true), None);
+}
+
 /// As on a server whose connections take some ten microseconds each: the monitor asks once a millisecond,
 /// and whoever ran comes back through the injector.
 #[test]
