@@ -411,7 +411,8 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        let mut debug = f.debug_struct("Builder");
+        debug
             .field("worker_threads", &self.workers)
             .field("thread_name", &self.thread_name)
             .field("thread_stack_size", &self.stack_size)
@@ -421,8 +422,10 @@ impl fmt::Debug for Builder {
             .field("max_threads", &self.max_threads)
             .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
             .field("on_thread_start", &self.hooks.start.as_ref().map(|_| "a function"))
-            .field("on_thread_stop", &self.hooks.stop.as_ref().map(|_| "a function"))
-            .finish()
+            .field("on_thread_stop", &self.hooks.stop.as_ref().map(|_| "a function"));
+        #[cfg(feature = "tokio")]
+        debug.field("tokio", &self.tokio);
+        debug.finish()
     }
 }
 

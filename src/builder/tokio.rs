@@ -39,7 +39,7 @@ impl Builder {
     /// | code | runs on | a section that blocks |
     /// |---|---|---|
     /// | `gorun::spawn(..)`, also from a tokio task | gorun's workers | another thread stands in |
-    /// | `tokio::spawn(..)`, also from a goroutine | tokio's workers | holds up tokio's other tasks |
+    /// | `tokio::spawn(..)`, also from a goroutine | tokio's workers | holds up tokio's other tasks (below) |
     /// | timers and sockets of tokio | tokio's workers, which wake the goroutine | |
     ///
     /// A goroutine that waits for something of tokio's is woken by another thread. A connection with little
@@ -49,9 +49,16 @@ impl Builder {
     /// channels, and never finds them empty, gives others their turn only when it waits for something of
     /// gorun's: call [`yield_now`](crate::yield_now) in it.
     ///
+    /// In a tokio task, [`gorun::block_on`](crate::block_on()) and other calls that block may wait for
+    /// ever for a task that the same worker of tokio's would run next. Call them in
+    /// `tokio::task::spawn_blocking`, or in a goroutine.
+    ///
     /// One worker is enough if tokio's tasks only move bytes. When main ends, the goroutines are dropped
     /// first, and then tokio's runtime ends: its tasks are dropped at their present awaits. Exit waits for
     /// its blocking tasks, for [`exit_grace`](Self::exit_grace).
+    ///
+    /// Not in tokio's context are: [`on_thread_stop`](Self::on_thread_stop), destructors of thread-locals,
+    /// [`on_blocked`](Self::on_blocked), and wakers of other crates.
     ///
     /// Go counterpart: none.
     ///
@@ -88,6 +95,10 @@ impl Builder {
     ///
     /// If several runtimes have bridges to the same one, code on tokio's threads belongs to the one that
     /// started last.
+    ///
+    /// It should have workers of its own. A runtime of the flavor `current_thread` works only while another
+    /// thread drives it: main's thread cannot, as it drives main. A task of tokio's that waits for a timer
+    /// of gorun's when main ends panics, since nobody keeps that time any more.
     ///
     /// # Examples
     ///

@@ -14,6 +14,7 @@
 
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::primitives::{Mutex, lock};
 use crate::scheduler::context::{self, Place};
@@ -68,10 +69,10 @@ pub(crate) fn open_bridge(scheduler: &Arc<Scheduler>) {
     }
 }
 
-/// Ends the bridge. Tasks that are dropped now still find their runtime, which refuses what they spawn.
-pub(crate) fn close_bridge(scheduler: &Arc<Scheduler>) {
+/// Ends the bridge. What blocks in a tokio runtime of our own may take as long as `grace`. Tasks that are dropped now still find their runtime, which refuses what they spawn.
+pub(crate) fn close_bridge(scheduler: &Arc<Scheduler>, grace: Duration) {
     if let Some(bridge) = &scheduler.config.tokio {
-        bridge.shut_down(scheduler.config.exit_grace);
+        bridge.shut_down(grace);
         let own = Arc::as_ptr(scheduler);
         lock(&BRIDGED).retain(|(_, other)| other.as_ptr() != own);
     }

@@ -12,12 +12,27 @@
 //! # The end
 //!
 //! Goroutines are dropped while tokio's runtime lives, as what they hold may need it. Then a runtime of
-//! our own is shut down; its tasks that block get the grace of exit. Somebody's goes on. A thread of its
-//! own shuts it down: where main's thread is in another tokio runtime, tokio refuses to wait on it.
+//! our own is shut down; its tasks that block get the grace of exit. Until it is, our timers ring: a task
+//! of tokio's that waits for one is dropped as it waits, and does not panic because there is no timer any
+//! more. Somebody's runtime goes on. A thread of its own shuts ours down: where main's thread is in
+//! another tokio runtime, tokio refuses to wait on it.
+//!
+//! # Contexts that are left out of turn
+//!
+//! If a user's guards of tokio's context are dropped in a wrong order, tokio panics, and stays in that
+//! context. Then it also panics where our guard is dropped, in code that must go on: the end of a worker,
+//! or exit. So that panic ends there. The thread's last context has no use any more, but for main's
+//! thread, which keeps what the user has left on it.
+//!
+//! # Rejected
+//!
+//! `block_in_place` around a `block_on` in a task of tokio's, so that tokio's other tasks go on: it panics
+//! in a `LocalSet`, where `block_on` works, and tokio does not say beforehand.
 
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -54,8 +69,8 @@ impl TokioBridge {
     }
 
     /// The calling thread is in tokio's context until the guard is dropped.
-    pub(crate) fn enter(&self) -> EnterGuard<'_> {
-        self.handle.enter()
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        Entered(Some(self.handle.enter()))
     }
 
     /// Shuts down a runtime of our own. What blocks in it may take so long.
@@ -71,6 +86,17 @@ impl TokioBridge {
         if let Some(runtime) = runtime {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// In tokio's context, until it is dropped.
+pub(crate) struct Entered<'a>(Option<EnterGuard<'a>>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        // tokio has reported it.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(guard)));
     }
 }
 

@@ -22,11 +22,11 @@
 //!    itself, and gets a handle that says cancelled, since no worker is left to drop it. If a
 //!    goroutine was spawned at the last moment, exit goes on waiting. Exit wakes code that awaits
 //!    goroutines left behind.
-//! 7. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
+//! 7. A tokio runtime that gorun has started for the program is shut down (`tokio_bridge.rs`).
+//! 8. The phase becomes *ended*: workers end when they find nothing more to drop, and main's thread
 //!    waits for those that can end.
-//! 8. Sockets that are left, outside of goroutines, wake their waiters: they have no reactor any
+//! 9. Sockets that are left, outside of goroutines, wake their waiters: they have no reactor any
 //!    more.
-//! 9. A tokio runtime that gorun has started for the program is shut down (`tokio_bridge.rs`).
 //! 10. Main's value is returned, or the winning panic is resumed.
 //!
 //! Goroutines left behind keep the whole scheduler alive for ever: the reference that `block_on`
@@ -84,16 +84,17 @@ pub(crate) fn run_main<F: Future>(
             report_left_behind(scheduler);
         }
     }
+    entered::close_bridge(scheduler, scheduler.config.exit_grace.max(LEAST_GRACE));
     end_threads(scheduler, all_done);
     scheduler.stop_timers_left();
     scheduler.end_io();
-    entered::close_bridge(scheduler);
     scheduler.threads.requests.deliver_wakes();
     result
 }
 
 /// Ends workers that have had no work yet.
 pub(crate) fn end_unused(scheduler: &Arc<Scheduler>) {
+    entered::close_bridge(scheduler, LEAST_GRACE);
     end_threads(scheduler, true);
 }
 

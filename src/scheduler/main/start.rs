@@ -14,6 +14,8 @@ impl Scheduler {
     /// Creates a scheduler, and starts its workers. The calling thread becomes main's.
     pub(crate) fn start(config: Config) -> io::Result<Arc<Self>> {
         let scheduler = Scheduler::new(config);
+        // Before a worker's hook can start a task of tokio's.
+        entered::open_bridge(&scheduler);
         let workers = scheduler.config.workers;
         let refused = |what: String, error: io::Error| {
             exit::end_unused(&scheduler);
@@ -28,7 +30,6 @@ impl Scheduler {
         if let Err(error) = monitor::start(&scheduler) {
             return Err(refused("the monitor thread".to_owned(), error));
         }
-        entered::open_bridge(&scheduler);
         Ok(scheduler)
     }
 }
