@@ -1,9 +1,14 @@
 //! Names of hosts: their addresses, as the system knows them.
 //!
-//! The system's resolver blocks the thread, for seconds if no server answers. So it runs in a
-//! goroutine of its own, inside `blocking`, and at most [`AT_ONCE`] of these at a time: a thousand names
-//! without an answer do not take a thousand threads. Those who ask for the same name at the same time
-//! share one answer, across runtimes: if the one that looks it up ends, another one does so.
+//! The system's resolver blocks the thread, for seconds if no server answers. So it runs inside
+//! `blocking`, and at most [`AT_ONCE`] of them at a time: a thousand names without an answer do not take
+//! a thousand threads. Those who ask for the same name at the same time share one answer, across
+//! runtimes.
+//!
+//! Who looks a name up holds others up until it is done. So goroutines do that, one for each caller: a
+//! caller's own future may be kept without being polled, and a permit or an answer would stay in it. A
+//! caller that goes takes its goroutine along, unless the resolver runs: then that goes on, for the others,
+//! also when its runtime ends. If a goroutine ends before, another one does the work.
 //!
 //! Rejected: a resolver of our own, as Go's. It would not know what the system's does (`/etc/hosts`,
 //! mDNS, the network's own rules) without a copy of each.
@@ -27,8 +32,7 @@ static PERMITS: Semaphore = Semaphore::new(AT_ONCE);
 /// Errors cannot be cloned, so it is a kind with a text.
 type Found = Result<Vec<SocketAddr>, (io::ErrorKind, String)>;
 
-/// `None`: the runtime that looked it up has ended.
-static LOOKUPS: LazyLock<Group<String, Option<Arc<Found>>>> = LazyLock::new(Group::new);
+static LOOKUPS: LazyLock<Group<String, Arc<Found>>> = LazyLock::new(Group::new);
 
 /// At least one, without port. An IPv6 address has its zone.
 pub(super) async fn lookup(host: &str) -> io::Result<Vec<SocketAddr>> {
@@ -38,38 +42,26 @@ pub(super) async fn lookup(host: &str) -> io::Result<Vec<SocketAddr>> {
              `gorun::block_on`",
         ));
     };
-    loop {
-        let find = async || find(host, &runtime).await.map(Arc::new);
-        match LOOKUPS.run(host.to_owned(), find).await.as_deref() {
-            Some(Ok(addresses)) => return Ok(addresses.clone()),
-            Some(Err((kind, text))) => return Err(io::Error::new(*kind, text.clone())),
-            None if runtime.is_closed() => {
-                return Err(io::Error::other(format!(
-                    "the gorun runtime in which \"{host}\" was looked up has ended; wait for the \
-                     answer before main returns"
-                )));
-            }
-            // It was another one's.
-            None => {}
-        }
+    let name = host.to_owned();
+    let find = async move { LOOKUPS.run(name.clone(), async || Arc::new(find(&name).await)).await };
+    match runtime.spawn(find).abort_on_drop().await {
+        Ok(found) => match &*found {
+            Ok(addresses) => Ok(addresses.clone()),
+            Err((kind, text)) => Err(io::Error::new(*kind, text.clone())),
+        },
+        Err(error) if error.is_cancelled() => Err(io::Error::other(format!(
+            "the gorun runtime in which \"{host}\" was looked up has ended; wait for the answer before \
+             main returns"
+        ))),
+        Err(error) => Err(error.into()),
     }
 }
 
-async fn find(host: &str, runtime: &Handle) -> Option<Found> {
-    let permit = PERMITS.acquire().await.expect("it is never closed");
-    let name = host.to_owned();
-    let found = runtime.spawn(async move {
-        // As long as the resolver runs, even if nobody waits for it any more.
-        let _permit = permit;
-        blocking(|| resolve(&name))
-    });
-    let found = match found.await {
-        Ok(found) => found,
-        Err(error) if error.is_cancelled() => return None,
-        Err(error) => Err(error.into()),
-    };
+async fn find(host: &str) -> Found {
+    // As long as the resolver runs, even if nobody waits for it any more.
+    let _permit = PERMITS.acquire().await.expect("it is never closed");
     let advice = "check the name, and the network";
-    Some(match found {
+    match blocking(|| resolve(host)) {
         Ok(addresses) if addresses.is_empty() => {
             let text = format!("the host \"{host}\" has no address; {advice}");
             Err((io::ErrorKind::NotFound, text))
@@ -79,7 +71,7 @@ async fn find(host: &str, runtime: &Handle) -> Option<Found> {
             let text = format!("cannot find the address of \"{host}\": {error}; {advice}");
             Err((error.kind(), text))
         }
-    })
+    }
 }
 
 fn resolve(name: &str) -> io::Result<Vec<SocketAddr>> {
