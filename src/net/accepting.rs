@@ -61,12 +61,14 @@ impl<L: Listener> Acceptor<L> {
         Acceptor { socket, gives_options, failures: AtomicU32::new(0) }
     }
 
-    fn attempt(&self, listener: &L) -> io::Result<Accepted<L>> {
+    /// The inner result is whether the connection could be kept: otherwise it has been closed.
+    fn attempt(&self, listener: &L) -> io::Result<io::Result<Accepted<L>>> {
         let (connection, peer) = listener.accept()?;
         if !self.gives_options {
             L::set_options(&connection);
         }
-        Ok((L::stream(self.socket.accepted(connection)?), peer))
+        let kept = self.socket.accepted(connection);
+        Ok(kept.map(|connection| (L::stream(connection), peer)))
     }
 
     /// How long the next pause is.
@@ -109,35 +111,39 @@ impl<'a, L: Listener> Accepting<'a, L> {
             let acceptor = self.acceptor;
             let accept = |listener: &L| acceptor.attempt(listener).map(Attempt::whole);
             match ready!(self.entry.poll(cx, Operation::Accept, accept)) {
-                Ok(accepted) => {
+                Ok(Ok(accepted)) => {
                     self.acceptor.failures.store(0, Ordering::Relaxed);
                     return Poll::Ready(Ok(accepted));
                 }
+                Ok(Err(error)) if is_lack(&error) => self.begin_pause(&error, CLOSED, FOR_WATCHES),
+                Ok(Err(error)) => return Poll::Ready(Err(Refusal::Other(error))),
                 // It was gone before it was accepted.
                 Err(error) if is_of_connection(&error) => {}
-                Err(error) if is_lack(&error) => {
-                    let pause = self.entry.pause(self.acceptor.pause());
-                    self.pause = Some((pause, with_advice(error)));
-                }
+                Err(error) if is_lack(&error) => self.begin_pause(&error, WAITS, FOR_DESCRIPTORS),
                 Err(error) => return Poll::Ready(Err(Refusal::Other(error))),
             }
         }
     }
+
+    /// What happened is reported after the pause.
+    fn begin_pause(&mut self, error: &io::Error, what: &str, advice: &str) {
+        let pause = self.entry.pause(self.acceptor.pause());
+        let error = io::Error::new(error.kind(), format!("{what}: {error}; {advice}"));
+        self.pause = Some((pause, error));
+    }
 }
+
+const WAITS: &str = "a connection waits, and the system has no descriptor or no memory for it";
+const FOR_DESCRIPTORS: &str = "raise the limit (`ulimit -n`), or accept fewer at the same time";
+
+const CLOSED: &str = "a connection was accepted and closed again, since the system has no room to wait for \
+                      its events";
+const FOR_WATCHES: &str = "raise that limit (on Linux `sysctl fs.epoll.max_user_watches`), or have fewer \
+                           connections at the same time";
 
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionReset)
-}
-
-fn with_advice(error: io::Error) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!(
-            "a connection waits, and the system has no descriptor or no memory for it: {error}; raise \
-             the limit (`ulimit -n`), or accept fewer at the same time"
-        ),
-    )
 }
 
 /// The connections of a listener.

@@ -201,3 +201,76 @@ fn on_a_thread_without_a_runtime_a_pause_and_a_connection_are_of_the_listener_s(
         assert_eq!(outside.join().unwrap(), 5);
     });
 }
+
+/// Of its connections the system reports no events.
+struct Unwatched(TcpListener);
+
+impl Source for Unwatched {
+    fn register(&mut self, r: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.0.register(r, token, interests)
+    }
+
+    fn reregister(&mut self, r: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.0.reregister(r, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.0.deregister(registry)
+    }
+}
+
+/// A connection that cannot be registered.
+struct Excess(#[expect(dead_code, reason = "its drop closes it")] TcpStream);
+
+impl Source for Excess {
+    fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn reregister(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        unreachable!("it was not registered")
+    }
+
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        unreachable!("it was not registered")
+    }
+}
+
+impl Listener for Unwatched {
+    type Connection = Excess;
+    type Stream = Socket<Excess>;
+    type Address = SocketAddr;
+
+    fn accept(&self) -> io::Result<(Excess, SocketAddr)> {
+        self.0.accept().map(|(stream, peer)| (Excess(stream), peer))
+    }
+
+    fn stream(connection: Socket<Excess>) -> Socket<Excess> {
+        connection
+    }
+
+    fn set_options(_: &Excess) {}
+}
+
+#[test]
+fn a_connection_that_cannot_be_registered_is_not_said_to_wait() {
+    block_on(async {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = Acceptor::new(Socket::new(Unwatched(listener)).unwrap(), true);
+        let mut expected = FIRST_PAUSE;
+        for _ in 0..3 {
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            let start = now();
+            let error = acceptor.accept().await.err().expect("it fails");
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+            let text = error.to_string();
+            assert!(text.contains("closed") && text.contains("max_user_watches"), "{text}");
+            assert!(!text.contains("waits") && !text.contains("ulimit"), "{text}");
+            // It pauses like any other lack.
+            assert!(now() - start >= expected, "{:?}", now() - start);
+            expected *= 2;
+            assert_eq!(std::io::Read::read(&mut client, &mut [0]).unwrap(), 0, "it was closed");
+        }
+    });
+}
