@@ -101,7 +101,36 @@ impl Race {
     }
 }
 
+/// How often a connection to itself is tried again. Its port is then taken for a while, so the system
+/// chooses another one.
+const RETRIES: usize = 3;
+
 async fn connect_to(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
+    to_another(|| attempt(address)).await
+}
+
+async fn to_another<F>(attempt: impl Fn() -> F) -> io::Result<Socket<TcpStream>>
+where
+    F: Future<Output = io::Result<Socket<TcpStream>>>,
+{
+    let mut result = attempt().await;
+    for _ in 0..RETRIES {
+        if !result.as_ref().is_ok_and(|socket| is_to_itself(socket.get())) {
+            break;
+        }
+        drop(result);
+        result = attempt().await;
+    }
+    result
+}
+
+/// If nobody listens at a port, the system may choose the very same one for this end. Then TCP lets the
+/// two connect, as peers that dial each other at the same time do.
+fn is_to_itself(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(here), Ok(there)) if here == there)
+}
+
+async fn attempt(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
     let connected = async {
         let stream = TcpStream::connect(address)?;
         // Some systems refuse that once the connection has failed, which is found out below.
@@ -134,6 +163,55 @@ fn peer_if_connected(stream: &TcpStream) -> io::Result<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A connection to itself.
+    #[cfg(target_os = "linux")]
+    fn itself() -> io::Result<Socket<TcpStream>> {
+        use socket2::{Domain, Type};
+        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        socket.connect(&socket.local_addr()?)?;
+        socket.set_nonblocking(true)?;
+        Socket::new(TcpStream::from_std(socket.into()))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_connection_to_itself_is_tried_again_but_not_for_ever() {
+        crate::block_on(async {
+            for (of_itself, expected) in [(0, 1), (2, 3), (100, 1 + RETRIES)] {
+                let attempts = std::cell::Cell::new(0);
+                let result = to_another(|| {
+                    attempts.set(attempts.get() + 1);
+                    std::future::ready(match attempts.get() <= of_itself {
+                        true => itself(),
+                        false => Err(io::ErrorKind::ConnectionRefused.into()),
+                    })
+                });
+                assert_eq!((result.await.is_ok(), attempts.get()), (of_itself == 100, expected));
+            }
+        });
+    }
+
+    /// The system chooses ports more or less in turn, even ones first. So one of many dials to such a
+    /// port would come from there.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_dial_to_a_port_at_which_nobody_listens_does_not_reach_itself() {
+        use std::net::TcpListener as StdListener;
+        const DIALS: usize = if cfg!(debug_assertions) { 3_000 } else { 60_000 };
+        let free = std::iter::repeat_with(|| {
+            let any = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            StdListener::bind(("127.0.0.1", any.port() & !1)).ok()?.local_addr().ok()
+        });
+        let free = free.flatten().next().unwrap();
+        crate::block_on(async {
+            for _ in 0..DIALS {
+                let error = connect_to(free).await.err().expect("nobody listens there");
+                assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
+            }
+        });
+    }
 
     #[test]
     fn the_families_take_turns() {
