@@ -155,7 +155,7 @@ fn the_monitor_does_not_oversleep_a_driver_s_timer_with_a_foreign_waker() {
         let driver = thread::spawn({
             let world = world.clone();
             move || {
-                let shard = world.timers.attach();
+                let shard = world.timers.attach().unwrap();
                 let home = Home::Driver(&shard);
                 world.add_to(home, SECOND, Waker::noop().clone(), false);
             }
@@ -170,7 +170,7 @@ fn a_driver_s_foreign_timer_is_woken_once_by_the_driver_or_a_worker() {
     explore(Some(3), || {
         let world = World::new();
         let now = world.start + SECOND;
-        let shard = world.timers.attach();
+        let shard = world.timers.attach().unwrap();
         let (wakes, waker) = Wakes::new();
         world.add_to(Home::Driver(&shard), SECOND, waker, false);
         let monitor = thread::spawn({
@@ -192,14 +192,14 @@ fn a_driver_s_foreign_timer_is_woken_once_by_the_driver_or_a_worker() {
 fn a_driver_does_not_get_a_shard_in_which_timers_are_left() {
     explore(ALL, || {
         let world = World::new();
-        let shard = world.timers.attach();
+        let shard = world.timers.attach().unwrap();
         let (wakes, waker) = Wakes::new();
         let id = world.add_to(Home::Driver(&shard), SECOND, waker, false);
         world.timers.detach(&shard);
         let other = thread::spawn({
             let world = world.clone();
             move || {
-                let shard = world.timers.attach();
+                let shard = world.timers.attach().unwrap();
                 world.timers.take_driver_due(&shard, world.start + SECOND, Waker::wake);
                 world.timers.detach(&shard);
             }

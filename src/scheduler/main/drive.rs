@@ -92,7 +92,7 @@ impl Driving {
 
     /// Fires the future's due timers.
     fn wake_due(&self) {
-        if let (Some(shard), Some((scheduler, ..))) = (self.driver.timers.get(), &self.inside) {
+        if let (Some(shard), Some((scheduler, ..))) = (self.driver.shard(), &self.inside) {
             scheduler.wake_driver_due(shard, clock::now());
         }
     }
@@ -108,7 +108,7 @@ impl Driving {
 
     /// Sleeps until the thread is unparked, or until the next deadline.
     fn sleep(&self) {
-        let (Some(shard), Some((scheduler, ..))) = (self.driver.timers.get(), &self.inside) else {
+        let (Some(shard), Some((scheduler, ..))) = (self.driver.shard(), &self.inside) else {
             return thread::park();
         };
         match scheduler.timers.driver_limit(shard, clock::now()) {
@@ -135,7 +135,7 @@ impl Drop for Driving {
             let left = if is_dropped_next { 0 } else { self.budget.saturating_sub(1) };
             context.budget.set(left);
         });
-        if let Some(shard) = self.driver.timers.get() {
+        if let Some(shard) = self.driver.shard() {
             scheduler.timers.detach(shard);
         }
     }

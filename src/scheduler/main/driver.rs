@@ -14,11 +14,16 @@ pub(crate) struct Driver {
     /// A wake since the last poll began. The thread's park token cannot serve for this, since the
     /// future may park and unpark the thread for purposes of its own.
     woken: AtomicBool,
-    /// Created with the first timer that the future waits for.
-    pub(crate) timers: OnceLock<Arc<Shard>>,
+    /// Created with the first timer that the future waits for. `None`: they are in a shared shard.
+    pub(crate) timers: OnceLock<Option<Arc<Shard>>>,
 }
 
 impl Driver {
+    /// Its own timers, if it has any.
+    pub(crate) fn shard(&self) -> Option<&Shard> {
+        self.timers.get()?.as_deref()
+    }
+
     /// The calling thread, with a first poll to do.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Driver {

@@ -88,15 +88,14 @@ impl Timer {
             let Some(context) = context else { return (None, thread_shard_number(), false) };
             let is_internal = context.is_internal(waker);
             if context.is_driving() && self.belongs_to(context) {
-                return (context.driver.borrow().clone(), 0, is_internal);
+                return (context.driver.borrow().clone(), thread_shard_number(), is_internal);
             }
             let near = context.worker().map_or_else(thread_shard_number, |worker| worker.index);
             (None, near, is_internal)
         });
-        let home = match &driver {
-            Some(driver) => Home::Driver(driver.timers.get_or_init(|| scheduler.timers.attach())),
-            None => Home::Shared(near),
-        };
+        let attach = || scheduler.timers.attach();
+        let shard = driver.as_ref().and_then(|driver| driver.timers.get_or_init(attach).as_deref());
+        let home = shard.map_or(Home::Shared(near), Home::Driver);
         let added = scheduler.timers.add(home, self.deadline, waker.clone(), is_internal);
         if added.is_early {
             scheduler.idle.notify_monitor();
@@ -160,10 +159,15 @@ impl Scheduler {
 mod tests {
     use std::future::{pending, ready};
     use std::pin::pin;
-    use std::task::{Context, Poll};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Poll, Wake};
     use std::time::Duration;
 
+    use futures::StreamExt;
+    use futures::stream::FuturesUnordered;
+
     use super::*;
+    use crate::scheduler::timers::timer_queue::MOST_DRIVERS;
     use crate::time::{after, interval, sleep, tick, timeout};
     use crate::{block_on, spawn};
 
@@ -249,6 +253,60 @@ mod tests {
                 assert!(sleeper.await.unwrap_err().is_cancelled());
             }
             assert_eq!(pending_timers(), 0);
+        });
+    }
+
+    struct Flag(Arc<AtomicBool>);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// With wakers of both kinds.
+    async fn sleep_in_a_set() {
+        sleep(Duration::from_millis(1)).await;
+        let sleeps = (1..5).map(|millis| sleep(Duration::from_millis(millis)));
+        assert_eq!(sleeps.collect::<FuturesUnordered<_>>().count().await, 4);
+    }
+
+    #[test]
+    fn drivers_that_leave_timers_behind_do_not_add_up() {
+        block_on(async {
+            let scheduler = context::with_inside(|inside| inside.unwrap().scheduler.clone());
+            let handle = crate::Handle::current();
+            let soon = Duration::from_millis(50);
+            let mut left = Vec::new();
+            for number in 0..MOST_DRIVERS + 100 {
+                let woken = Arc::new(AtomicBool::new(false));
+                let waker = Waker::from(Arc::new(Flag(woken.clone())));
+                let limit = if number % 100 == 0 { soon } else { HOUR };
+                left.push(handle.block_on(async {
+                    let mut sleep = Box::pin(sleep(limit));
+                    let is_ready = sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+                    woken.fetch_or(is_ready, Ordering::Relaxed);
+                    (limit, woken, sleep)
+                }));
+            }
+            assert!(scheduler.timers.driver_shards() <= MOST_DRIVERS);
+            // Those that come later have timers, too.
+            handle.block_on(sleep_in_a_set());
+            let are_woken = || {
+                left.iter().all(|(limit, woken, _)| *limit == HOUR || woken.load(Ordering::Relaxed))
+            };
+            timeout(Duration::from_secs(20), async {
+                while !are_woken() {
+                    crate::yield_now().await;
+                }
+            })
+            .await
+            .expect("whoever drives what");
+            drop(left);
+            // The shards are free again.
+            let before = scheduler.timers.driver_shards();
+            handle.block_on(sleep_in_a_set());
+            assert_eq!((pending_timers(), scheduler.timers.driver_shards()), (0, before));
         });
     }
 

@@ -14,7 +14,8 @@
 //! - A thread that drives a future (`drive.rs`), such as main's, has its own shard for that
 //!   future's timers. It fires them before each poll, and sleeps no longer than to the earliest
 //!   deadline. So main's timers fire on time whatever the workers do, without a second thread, and
-//!   also inside a combinator that has its own wakers.
+//!   also inside a combinator that has its own wakers. The number of these shards is limited;
+//!   beyond, such a future's timers are treated as those of goroutines.
 //!
 //! A foreign waker may block, so the monitor never calls one. It wakes a worker, which treats the
 //! call as a poll: the worker does not search meanwhile, and is replaced if it gets stuck. Due
@@ -84,6 +85,10 @@ pub(crate) struct TimerQueue<const SHARDS: usize> {
     /// When the monitor wakes, at the latest.
     monitor_wakes_at: AtomicU64,
 }
+
+/// How many shards of drivers there are at most. The monitor looks at each of them. One in which a
+/// former driver has left foreign timers is not free until these are gone.
+pub(crate) const MOST_DRIVERS: usize = 1024;
 
 /// The shards of threads that drive futures. A shard is reused by the next driver.
 struct Drivers {
@@ -228,21 +233,29 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
 
     // Drivers.
 
-    /// A shard for a thread that drives a future, until the thread returns it with `detach`.
-    pub(crate) fn attach(&self) -> Arc<Shard> {
+    /// How many shards they have or have had.
+    #[cfg(test)]
+    pub(crate) fn driver_shards(&self) -> usize {
+        lock(&self.drivers).shards.len()
+    }
+
+    /// A shard for a thread that drives a future, until the thread returns it with `detach`. `None`
+    /// if there are too many: its timers belong into a shared shard.
+    pub(crate) fn attach(&self) -> Option<Arc<Shard>> {
+        const { assert!(SHARDS + MOST_DRIVERS < 1 << INDEX_BITS) };
         let mut drivers = lock(&self.drivers);
         let is_usable = |&index: &usize| drivers.shards[index].has_no_foreign();
         if let Some(place) = drivers.free.iter().rposition(is_usable) {
             let index = drivers.free.swap_remove(place);
-            return drivers.shards[index].clone();
+            return Some(drivers.shards[index].clone());
         }
-        let index = SHARDS + drivers.shards.len();
-        assert!(
-            index < 1 << INDEX_BITS,
-            "fewer than 65,000 threads drive futures at the same time"
-        );
-        drivers.shards.push(Arc::new(Shard::new(index)));
-        drivers.shards.last().expect("it was pushed just now").clone()
+        let count = drivers.shards.len();
+        if count >= MOST_DRIVERS {
+            return None;
+        }
+        let shard = Arc::new(Shard::new(SHARDS + count));
+        drivers.shards.push(shard.clone());
+        Some(shard)
     }
 
     pub(crate) fn detach(&self, shard: &Shard) {
