@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
+use gorun::sync::broadcast::{self, TryRecvError};
 use gorun::{Receiver, Sender, channel, select};
 
 use crate::ONE_AT_A_TIME;
@@ -43,6 +44,9 @@ impl Drop for Large {
 static USED: Mutex<Option<Sender<Large>>> = Mutex::new(None);
 static USES: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 
+/// A channel of the other kind, of which it asks something.
+static ASKED: Mutex<Option<broadcast::Sender<[u64; SIZE / 8]>>> = Mutex::new(None);
+
 thread_local! {
     static IS_IN_ALLOCATOR: Cell<bool> = const { Cell::new(false) };
 }
@@ -57,6 +61,11 @@ pub(crate) fn on_block(layout: Layout, kind: usize) {
         USES[kind].fetch_add(1, SeqCst);
         assert!(tx.len() < 100);
         drop(tx.try_send(Large::new()));
+    }
+    let asked = ASKED.lock().unwrap().clone();
+    if let Some(tx) = asked {
+        USES[kind].fetch_add(1, SeqCst);
+        assert!(tx.len() < 100);
     }
     IS_IN_ALLOCATOR.set(false);
 }
@@ -221,6 +230,34 @@ fn an_allocator_that_uses_the_channel_while_it_boxes_a_value() {
     };
     all_cases("outside");
     run(1, async { all_cases("inside a runtime") });
+}
+
+/// Seen to find, in `src/sync/broadcast`, a box that is made under the lock, and one that is freed there.
+#[test]
+fn an_allocator_that_asks_a_broadcast_channel_while_it_boxes_a_value() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(|error| error.into_inner());
+    let _watchdog = watchdog();
+    let (tx, mut rx) = broadcast::channel(16);
+    USES.iter().for_each(|uses| uses.store(0, SeqCst));
+    *ASKED.lock().unwrap() = Some(tx.clone());
+    // With spare boxes and without, and more than there is room for.
+    for count in [1, 2, 16, 20, 1] {
+        (0..count).for_each(|_| _ = tx.send([7; SIZE / 8]));
+        let mut received = 0;
+        loop {
+            match rx.try_recv() {
+                Ok(_) => received += 1,
+                Err(TryRecvError::Lagged(missed)) => received += missed,
+                Err(_) => break,
+            }
+        }
+        assert_eq!(received, count);
+    }
+    drop(rx);
+    assert!(tx.send([7; SIZE / 8]).is_err());
+    let asked = ASKED.lock().unwrap().take();
+    drop(asked);
+    assert!(USES.iter().all(|uses| uses.load(SeqCst) > 0), "not for its boxes");
 }
 
 /// The wakers are the runtime's own.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::chan::error::SendError;
 use crate::scheduler::gate::Operation;
@@ -55,18 +56,30 @@ impl<T> Sender<T> {
     /// assert!(tx.send(8).is_err());
     /// ```
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
-        let (result, _oldest) = self.side.counted().with(|inner, wakes| {
-            let Counted { ref mut state, receivers, .. } = inner.state;
-            if receivers == 0 {
-                return (Err(SendError(value)), None);
+        let (mut value, mut boxed) = (Some(value), None);
+        loop {
+            let sent = self.side.counted().with(|inner, wakes| {
+                let Counted { ref mut state, receivers, .. } = inner.state;
+                if receivers == 0 {
+                    return Some((0, None));
+                }
+                let boxed = boxed.take().or_else(|| state.fill_spare(&mut value))?;
+                let is_full = state.values.len() == state.capacity;
+                let oldest = if is_full { state.values.pop_front() } else { None };
+                state.push(boxed, receivers);
+                wakes.release_all(&mut inner.queue);
+                Some((receivers, oldest))
+            });
+            match sent {
+                Some((0, _)) => {
+                    let value = value.or_else(|| boxed.and_then(Arc::into_inner).flatten());
+                    return Err(SendError(value.expect("nobody has got it")));
+                }
+                Some((receivers, _oldest)) => return Ok(receivers),
+                // There was no spare box.
+                None => boxed = Some(Arc::new(value.take())),
             }
-            let is_full = state.values.len() == state.capacity;
-            let oldest = if is_full { state.values.pop_front() } else { None };
-            state.push(value, receivers);
-            wakes.release_all(&mut inner.queue);
-            (Ok(receivers), oldest)
-        });
-        result
+        }
     }
 
     /// Another receiver, of the values that are sent from now on.

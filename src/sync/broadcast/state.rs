@@ -1,4 +1,7 @@
 //! What the senders and receivers of a broadcast channel share.
+//!
+//! The allocator may be the user's, and slow. So the boxes of values are made and freed while the
+//! channel's lock is free.
 
 #![forbid(unsafe_code)]
 
@@ -27,17 +30,21 @@ pub(super) struct State<T> {
     pub(super) sent: u64,
     /// Empty boxes that the next values use: a value costs no allocation then, nor its release on
     /// another core.
-    spares: Vec<Arc<Option<T>>>,
+    spares: Vec<Boxed<T>>,
 }
 
+/// Shared by those that make their clones of the value.
+pub(super) type Boxed<T> = Arc<Option<T>>;
+
 pub(super) struct Slot<T> {
-    value: Arc<Option<T>>,
+    value: Boxed<T>,
     /// How many receivers have not got it.
     pub(super) remaining: usize,
 }
 
 impl<T> State<T> {
-    /// How many empty boxes are kept: 64 small ones, no large one, 4 KiB in all.
+    /// How many empty boxes are kept: 64 of values without size, 56 of eight bytes, none above 4,032
+    /// bytes.
     const SPARES: usize = 4096 / (64 + size_of::<T>());
 
     /// The number of the first value.
@@ -69,22 +76,29 @@ impl<T> State<T> {
         Ok(self.take(slot.value))
     }
 
-    /// Takes a value that no receiver will get any more out of its box, if nobody makes a clone of it.
-    fn take(&mut self, mut boxed: Arc<Option<T>>) -> Received<T> {
+    /// Takes a value that no receiver will get any more out of its box, if nobody makes a clone of it
+    /// and the box is kept.
+    fn take(&mut self, mut boxed: Boxed<T>) -> Received<T> {
+        if self.spares.len() == Self::SPARES {
+            return Received::Shared(boxed);
+        }
         let Some(value) = Arc::get_mut(&mut boxed).and_then(Option::take) else {
             return Received::Shared(boxed);
         };
-        if self.spares.len() < Self::SPARES {
-            self.spares.push(boxed);
-        }
+        self.spares.push(boxed);
         Received::Own(value)
     }
 
+    /// Puts the value into a spare box, if there is one.
+    pub(super) fn fill_spare(&mut self, value: &mut Option<T>) -> Option<Boxed<T>> {
+        let mut boxed = self.spares.pop()?;
+        *Arc::get_mut(&mut boxed).expect("a spare one has one owner") = value.take();
+        Some(boxed)
+    }
+
     /// A value for so many receivers.
-    pub(super) fn push(&mut self, value: T, receivers: usize) {
-        let mut boxed = self.spares.pop().unwrap_or_default();
-        *Arc::get_mut(&mut boxed).expect("a spare one has one owner") = Some(value);
-        self.values.push_back(Slot { value: boxed, remaining: receivers });
+    pub(super) fn push(&mut self, value: Boxed<T>, receivers: usize) {
+        self.values.push_back(Slot { value, remaining: receivers });
         self.sent += 1;
     }
 
@@ -125,8 +139,9 @@ impl<T> Counted<State<T>> {
 /// What a receiver gets under the lock.
 pub(super) enum Received<T> {
     Own(T),
-    /// Other receivers get it as well, or make their clones of it.
-    Shared(Arc<Option<T>>),
+    /// Other receivers get it as well, or make their clones of it. Or the box is for the caller to
+    /// free.
+    Shared(Boxed<T>),
 }
 
 impl<T: Clone> Received<T> {
@@ -135,7 +150,7 @@ impl<T: Clone> Received<T> {
         match self {
             Received::Own(value) => value,
             Received::Shared(boxed) => {
-                Arc::unwrap_or_clone(boxed).expect("a box is not emptied while it is shared")
+                Arc::unwrap_or_clone(boxed).expect("a box is not emptied on its way")
             }
         }
     }
