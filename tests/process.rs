@@ -322,6 +322,20 @@ fn a_write_to_a_child_that_reads_nothing_waits_until_it_has_gone() {
     });
 }
 
+#[test]
+fn a_write_of_nothing_to_a_full_pipe_does_not_wait() {
+    with_workers(|| async {
+        let mut child = sleeper().kill_on_drop(true).stdin(Stdio::piped()).spawn()?;
+        let mut stdin = child.stdin.take().unwrap();
+        while timeout(Duration::from_millis(2), stdin.write_all(&[0; 1 << 16])).await.is_ok() {}
+        let written = timeout(Duration::from_secs(20), stdin.write(&[])).await;
+        assert_eq!(written.expect("it does not wait")?, 0);
+        child.kill()?;
+        child.wait().await?;
+        Ok(())
+    });
+}
+
 /// A pipe in which each read ends behind what one write has written.
 #[cfg(target_os = "linux")]
 #[test]

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -141,11 +142,17 @@ where
     for<'a> &'a S: Read + Write,
 {
     pub(super) async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return poll_fn(|cx| self.poll_empty(cx, Direction::Read)).await;
+        }
         let attempt = |socket: &S| read(socket, buf);
         self.0.wait_for(Direction::Read, Operation::Read, attempt).await
     }
 
     pub(super) async fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return poll_fn(|cx| self.poll_empty(cx, Direction::Write)).await;
+        }
         let attempt = |socket: &S| write(socket, buf);
         self.0.wait_for(Direction::Write, Operation::Write, attempt).await
     }
@@ -162,6 +169,9 @@ where
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return self.poll_empty(cx, Direction::Read);
+        }
         self.poll(cx, Direction::Read, |socket| read(socket, buf))
     }
 
@@ -170,15 +180,17 @@ where
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let is_empty = bufs.iter().all(|buf| buf.is_empty());
-        self.poll(cx, Direction::Read, |mut socket| {
-            // Never short: `std` passes the first 1,024 buffers on.
-            let read = if is_empty { 0 } else { socket.read_vectored(bufs)? };
-            Ok(Attempt::whole(read))
-        })
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return self.poll_empty(cx, Direction::Read);
+        }
+        // Never short: `std` passes the first 1,024 buffers on.
+        self.poll(cx, Direction::Read, |mut socket| Ok(Attempt::whole(socket.read_vectored(bufs)?)))
     }
 
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return self.poll_empty(cx, Direction::Write);
+        }
         self.poll(cx, Direction::Write, |socket| write(socket, buf))
     }
 
@@ -187,6 +199,9 @@ where
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return self.poll_empty(cx, Direction::Write);
+        }
         // Never short, as above.
         self.poll(cx, Direction::Write, |mut socket| {
             Ok(Attempt::whole(socket.write_vectored(bufs)?))
@@ -199,12 +214,20 @@ where
         direction: Direction,
         attempt: impl FnMut(&S) -> io::Result<Attempt<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let operation = match direction {
-            Direction::Read => Operation::Read,
-            Direction::Write => Operation::Write,
-        };
         let id = &mut Some(WaiterId::POLLED);
-        self.0.poll(cx, direction, operation, id, attempt)
+        self.0.poll(cx, direction, operation(direction), id, attempt)
+    }
+
+    /// No bytes are read or written at once, whatever has come: some systems would wait for data.
+    fn poll_empty(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<usize>> {
+        self.0.poll_empty(cx, direction, operation(direction))
+    }
+}
+
+fn operation(direction: Direction) -> Operation {
+    match direction {
+        Direction::Read => Operation::Read,
+        Direction::Write => Operation::Write,
     }
 }
 
@@ -212,10 +235,6 @@ fn read<S: ByteSocket>(mut socket: &S, buf: &mut [u8]) -> io::Result<Attempt<usi
 where
     for<'a> &'a S: Read,
 {
-    if buf.is_empty() {
-        // Some systems would wait for data.
-        return Ok(Attempt::whole(0));
-    }
     let wanted = if S::SHORT_READ_EMPTIES { buf.len() } else { 0 };
     Ok(Attempt::bytes(socket.read(buf)?, wanted))
 }

@@ -56,6 +56,9 @@ impl<T: Into<OwnedFd>> Writes<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return self.pipe.poll_empty(cx, Direction::Write, Operation::Write);
+        }
         let id = &mut Some(WaiterId::POLLED);
         self.pipe.poll(cx, Direction::Write, Operation::Write, id, |mut pipe| {
             Ok(Attempt::bytes(pipe.write(buf)?, buf.len()))
@@ -90,7 +93,7 @@ impl<T: Unpin> AsyncRead for Reads<T> {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return Poll::Ready(Ok(0));
+            return self.pipe.poll_empty(cx, Direction::Read, Operation::Read);
         }
         let id = &mut Some(WaiterId::POLLED);
         self.pipe.poll(cx, Direction::Read, Operation::Read, id, |mut pipe| {

@@ -1,16 +1,17 @@
 //! What peers do to a stream.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Write};
 use std::net;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use gorun::net::{TcpListener, TcpStream};
+use gorun::time::{now, timeout};
 use gorun::{go, spawn};
 
 use super::{connected, round_trip, spawn_echo, with_workers};
@@ -224,15 +225,48 @@ fn a_peer_that_resets_is_an_error_and_one_that_stalls_is_none() {
     });
 }
 
+/// As long as a socket is new, an operation tries; then the reactor must have said that it is ready.
 #[test]
 fn empty_buffers_do_not_wait() {
+    const MOMENT: Duration = Duration::from_millis(2);
+    const SOON: Duration = Duration::from_secs(20);
     with_workers(async || {
         let (client, _server) = connected().await?;
-        assert_eq!(client.read(&mut []).await?, 0);
-        assert_eq!(client.peek(&mut []).await?, 0);
-        assert_eq!(AsyncReadExt::read(&mut &client, &mut []).await?, 0);
-        assert_eq!((&client).read_vectored(&mut []).await?, 0);
-        assert_eq!(client.write(&[]).await?, 0);
+        client.set_deadline(now() + MOMENT);
+        assert_eq!(client.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        client.set_deadline(None);
+        // Until the system takes no more.
+        loop {
+            client.set_deadline(now() + MOMENT);
+            if let Err(error) = (&client).write_all(&[0; 1 << 16]).await {
+                assert_eq!(error.kind(), ErrorKind::TimedOut);
+                break;
+            }
+        }
+        client.set_deadline(None);
+        for is_late in [false, true] {
+            if is_late {
+                client.set_deadline(now());
+            }
+            let check = async |operation: &str, result: Pin<&mut dyn Future<Output = _>>| {
+                let result: io::Result<usize> = timeout(SOON, result).await.expect(operation);
+                match is_late {
+                    false => assert_eq!(result.unwrap(), 0, "{operation}"),
+                    true => assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut),
+                }
+            };
+            let mut by_ref = &client;
+            let mut parts = [IoSliceMut::new(&mut []), IoSliceMut::new(&mut [])];
+            check("read", pin!(client.read(&mut []))).await;
+            check("peek", pin!(client.peek(&mut []))).await;
+            check("poll_read", pin!(AsyncReadExt::read(&mut by_ref, &mut []))).await;
+            check("poll_read_vectored", pin!(by_ref.read_vectored(&mut parts))).await;
+            check("no buffer to read", pin!(by_ref.read_vectored(&mut []))).await;
+            check("write", pin!(client.write(&[]))).await;
+            check("poll_write", pin!(AsyncWriteExt::write(&mut by_ref, &[]))).await;
+            check("poll_write_vectored", pin!(by_ref.write_vectored(&[IoSlice::new(&[])]))).await;
+            check("no buffer to write", pin!(by_ref.write_vectored(&[]))).await;
+        }
         Ok(())
     });
 }

@@ -164,6 +164,19 @@ impl<S: event::Source> Registered<S> {
         }
     }
 
+    /// An operation on no bytes, for which the socket need not be ready.
+    pub(crate) fn poll_empty(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: Operation,
+    ) -> Poll<io::Result<usize>> {
+        if !gate::enter(operation, cx.waker()) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.check(direction).map(|_| 0))
+    }
+
     /// Takes out the entry of a future that goes.
     pub(crate) fn forget(&self, direction: Direction, id: WaiterId) {
         foreign_wakers::drop_waker(self.source.forget(direction, id));
