@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Write};
 use std::net;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
@@ -139,6 +139,31 @@ fn many_that_wait_through_a_trait_do_not_wake_each_other_for_ever() {
             assert_eq!(set.join_next().await.unwrap().unwrap()?, 1);
         }
         Ok(())
+    });
+}
+
+#[test]
+fn foreign_wakers_are_called_in_the_order_in_which_they_have_come() {
+    const TASKS: usize = 20;
+    struct Noted(usize, Arc<Mutex<Vec<usize>>>);
+    impl Wake for Noted {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+    let _watchdog = watchdog();
+    // A single worker, so that one calls them all.
+    run_without_spares(1, async {
+        let (client, server) = connected().await.unwrap();
+        let order = Arc::<Mutex<Vec<usize>>>::default();
+        for number in 0..TASKS {
+            let waker = Waker::from(Arc::new(Noted(number, order.clone())));
+            let mut cx = Context::from_waker(&waker);
+            assert!(Pin::new(&mut &server).poll_read(&mut cx, &mut [0]).is_pending());
+        }
+        client.write(&[7]).await.unwrap();
+        yield_until(|| order.lock().unwrap().len() == TASKS).await;
+        assert!(order.lock().unwrap().iter().copied().eq(0..TASKS), "{order:?}");
     });
 }
 

@@ -82,6 +82,7 @@
 pub(crate) mod source;
 mod table;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -115,7 +116,7 @@ pub(crate) struct Reactor<D: Driver> {
     /// How often somebody has held the token.
     looks: AtomicUsize,
     /// Wakers that may be user code, for workers to call.
-    left: Mutex<Vec<Waker>>,
+    left: Mutex<VecDeque<Waker>>,
     has_left: AtomicBool,
 }
 
@@ -129,7 +130,7 @@ impl<D: Driver> Reactor<D> {
             sources: Table::new(),
             count: AtomicUsize::new(0),
             looks: AtomicUsize::new(0),
-            left: Mutex::new(Vec::new()),
+            left: Mutex::new(VecDeque::new()),
             has_left: AtomicBool::new(false),
         }
     }
@@ -219,7 +220,7 @@ impl<D: Driver> Reactor<D> {
     /// Leaves a waker for workers to call.
     pub(crate) fn leave(&self, waker: Waker) {
         let mut left = lock(&self.left);
-        left.push(waker);
+        left.push_back(waker);
         self.has_left.store(true, Ordering::Relaxed);
     }
 
@@ -229,13 +230,14 @@ impl<D: Driver> Reactor<D> {
         self.has_left.load(Ordering::Relaxed)
     }
 
-    /// One at a time, since each may block: the others stay where other workers find them.
+    /// The oldest one. One at a time, since each may block: the others stay where other workers find
+    /// them.
     pub(crate) fn take_left(&self) -> Option<Waker> {
         let mut left = lock(&self.left);
-        let waker = left.pop();
+        let waker = left.pop_front();
         if left.is_empty() {
             self.has_left.store(false, Ordering::Relaxed);
-            *left = Vec::new();
+            *left = VecDeque::new();
         }
         waker
     }
