@@ -143,6 +143,39 @@ fn many_that_wait_through_a_trait_do_not_wake_each_other_for_ever() {
 }
 
 #[test]
+fn an_event_for_many_that_wait_through_a_trait_wakes_each_of_them_once() {
+    const TASKS: usize = 40;
+    const EVENTS: usize = 10;
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        let polls = Arc::new(AtomicUsize::new(0));
+        let start = now();
+        let mut set = gorun::JoinSet::new();
+        for _ in 0..TASKS {
+            let (server, polls) = (server.clone(), polls.clone());
+            set.spawn(poll_fn(move |cx| {
+                polls.fetch_add(1, SeqCst);
+                Pin::new(&mut &server).poll_read(cx, &mut [0])
+            }));
+        }
+        for _ in 0..EVENTS {
+            client.write(&[7]).await?;
+            assert_eq!(set.join_next().await.unwrap().unwrap()?, 1);
+            // Until those that have found nothing wait again.
+            gorun::time::sleep(Duration::from_millis(5)).await;
+        }
+        let count = polls.load(SeqCst);
+        // The first time, and with each event.
+        let needed = TASKS + (0..EVENTS).map(|event| TASKS - event).sum::<usize>();
+        // Once a second, to see who still waits.
+        let asked = TASKS * (1 + (now() - start).as_secs() as usize);
+        assert!(count <= needed + asked, "{count} polls, of which {needed} and {asked} are right");
+        set.abort_all();
+        Ok(())
+    });
+}
+
+#[test]
 fn foreign_wakers_are_called_in_the_order_in_which_they_have_come() {
     const TASKS: usize = 20;
     struct Noted(usize, Arc<Mutex<Vec<usize>>>);

@@ -48,6 +48,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
+use std::num::NonZeroU64;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -143,13 +144,18 @@ impl State {
     }
 }
 
-/// Identifies a waiting future.
+/// Identifies a waiting future. It is never used again: a future keeps its own also while it does not
+/// wait, and may be polled late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WaiterId(u32);
+pub(crate) struct WaiterId(NonZeroU64);
 
 impl WaiterId {
     /// All that poll through a trait.
-    pub(crate) const POLLED: Self = WaiterId(0);
+    pub(crate) const POLLED: Self = WaiterId(NonZeroU64::MIN);
+
+    fn after(self) -> Self {
+        WaiterId(self.0.checked_add(1).expect("nobody waits so often"))
+    }
 }
 
 /// A waker to be called.
@@ -177,7 +183,7 @@ pub(crate) struct Source {
 struct Waiters {
     read: List,
     write: List,
-    last_id: u32,
+    last_id: WaiterId,
 }
 
 /// Mostly one, which then takes no allocation: there may be many sources.
@@ -195,16 +201,32 @@ struct Others {
     asked_at: Option<Instant>,
 }
 
+/// In three words: there may be many.
 struct Waiter {
     waker: Waker,
-    id: WaiterId,
-    is_internal: bool,
+    /// Its `WaiterId`, and in the lowest bit whether the waker is not user code.
+    tag: u64,
+}
+
+impl Waiter {
+    fn new(waker: Waker, id: WaiterId, is_internal: bool) -> Self {
+        Waiter { waker, tag: id.0.get() << 1 | u64::from(is_internal) }
+    }
+
+    fn is_of(&self, id: WaiterId) -> bool {
+        self.tag >> 1 == id.0.get()
+    }
+
+    fn into_woken(self) -> Woken {
+        Woken { waker: self.waker, is_internal: self.tag & 1 != 0 }
+    }
 }
 
 impl Source {
     pub(crate) fn new() -> Self {
         let word = Readiness::READABLE.with(Readiness::WRITABLE).0;
-        let waiters = Waiters { read: List::default(), write: List::default(), last_id: 0 };
+        let (read, write) = Default::default();
+        let waiters = Waiters { read, write, last_id: WaiterId::POLLED };
         Source { word: AtomicU64::new(word), waiters: Mutex::new(waiters) }
     }
 
@@ -299,11 +321,11 @@ impl Source {
             return Waiting { waits: false, unused: Some(waker), asked: Vec::new() };
         }
         let id = *id.get_or_insert_with(|| waiters.new_id());
-        let waiter = Waiter { waker, id, is_internal };
+        let waiter = Waiter::new(waker, id, is_internal);
         let list = waiters.list(direction);
         let (unused, asked) = match id {
-            WaiterId::POLLED => list.enter_polled(waiter, clock::now),
-            _ => (list.enter(waiter), Vec::new()),
+            WaiterId::POLLED => list.enter_polled(waiter),
+            id => (list.enter(id, waiter), Vec::new()),
         };
         Waiting { waits: true, unused, asked }
     }
@@ -337,8 +359,8 @@ impl Waiters {
     }
 
     fn new_id(&mut self) -> WaiterId {
-        self.last_id = self.last_id.wrapping_add(1).max(1);
-        WaiterId(self.last_id)
+        self.last_id = self.last_id.after();
+        self.last_id
     }
 }
 
@@ -352,19 +374,23 @@ impl List {
     }
 
     fn drain_into(&mut self, woken: &mut Vec<Woken>) {
-        let wake = |Waiter { waker, is_internal, .. }| Woken { waker, is_internal };
-        if let Some(first) = self.first.take() {
-            woken.push(wake(first));
-        }
-        if let Some(others) = self.others.take() {
-            woken.extend(others.list.into_iter().map(wake));
+        woken.extend(self.first.take().map(Waiter::into_woken));
+        if let Some(others) = &mut self.others {
+            woken.extend(mem::take(&mut others.list).into_iter().map(Waiter::into_woken));
+            self.shrink();
         }
     }
 
+    /// Memory follows what waits. When those that wait through traits were woken is not forgotten as
+    /// long as it matters.
+    fn shrink(&mut self) {
+        drop(self.others.take_if(|others| others.list.is_empty() && !others.were_asked_lately()));
+    }
+
     /// Returns the waker that is not needed.
-    fn enter(&mut self, waiter: Waiter) -> Option<Waker> {
+    fn enter(&mut self, id: WaiterId, waiter: Waiter) -> Option<Waker> {
         let others = self.others.iter_mut().flat_map(|others| &mut others.list);
-        if let Some(present) = self.first.iter_mut().chain(others).find(|w| w.id == waiter.id) {
+        if let Some(present) = self.first.iter_mut().chain(others).find(|w| w.is_of(id)) {
             return Some(mem::replace(present, waiter).waker);
         }
         self.push(waiter);
@@ -372,28 +398,24 @@ impl List {
     }
 
     /// Returns the waker that is not needed, and those to wake.
-    fn enter_polled(
-        &mut self,
-        waiter: Waiter,
-        now: impl FnOnce() -> Instant,
-    ) -> (Option<Waker>, Vec<Waker>) {
-        let polled = || self.iter().filter(|waiter| waiter.id == WaiterId::POLLED);
+    fn enter_polled(&mut self, waiter: Waiter) -> (Option<Waker>, Vec<Waker>) {
+        let polled = || self.iter().filter(|waiter| waiter.is_of(WaiterId::POLLED));
         if polled().any(|present| present.waker.will_wake(&waiter.waker)) {
             return (Some(waiter.waker), Vec::new());
         }
-        let asked = if polled().count() >= POLLED { self.take_polled(now()) } else { Vec::new() };
+        let asked = if polled().count() >= POLLED { self.take_polled() } else { Vec::new() };
         self.push(waiter);
         (None, asked)
     }
 
     /// Takes out all that wait through traits, unless that was done lately.
-    fn take_polled(&mut self, now: Instant) -> Vec<Waker> {
+    fn take_polled(&mut self) -> Vec<Waker> {
         let others = self.others.get_or_insert_default();
-        if others.asked_at.is_some_and(|at| now.saturating_duration_since(at) < PERIOD) {
+        if others.were_asked_lately() {
             return Vec::new();
         }
-        others.asked_at = Some(now);
-        let is_polled = |waiter: &mut Waiter| waiter.id == WaiterId::POLLED;
+        others.asked_at = Some(clock::now());
+        let is_polled = |waiter: &mut Waiter| waiter.is_of(WaiterId::POLLED);
         let first = self.first.take_if(|waiter| is_polled(waiter));
         let all = first.into_iter().chain(others.list.extract_if(.., is_polled));
         all.map(|waiter| waiter.waker).collect()
@@ -409,15 +431,19 @@ impl List {
 
     /// The first one with this id.
     fn remove(&mut self, id: WaiterId) -> Option<Waker> {
-        if let Some(waiter) = self.first.take_if(|waiter| waiter.id == id) {
+        if let Some(waiter) = self.first.take_if(|waiter| waiter.is_of(id)) {
             return Some(waiter.waker);
         }
         let others = self.others.as_mut()?;
-        let place = others.list.iter().position(|waiter| waiter.id == id)?;
+        let place = others.list.iter().position(|waiter| waiter.is_of(id))?;
         let removed = others.list.remove(place).waker;
-        if others.list.is_empty() && others.asked_at.is_none() {
-            self.others = None;
-        }
+        self.shrink();
         Some(removed)
+    }
+}
+
+impl Others {
+    fn were_asked_lately(&self) -> bool {
+        self.asked_at.is_some_and(|at| clock::now().saturating_duration_since(at) < PERIOD)
     }
 }
