@@ -4,8 +4,13 @@
 //! Beside the twins below, seen to report a deadlock: the first model with a `Source::wait` that does
 //! not look at the word again; `the_monitor_looks_when_nobody_else_does` without the call of `watch` in
 //! the drop of a `Token`, and without its fence; `a_first_source_calls_the_monitor` without the call of
-//! `watch` in `Reactor::add`; `a_push_wakes_the_poller` with a `Parker::send` that never interrupts.
+//! `watch` in `Reactor::add`; `a_push_wakes_the_poller` with a `Parker::send` that never interrupts;
+//! `a_source_that_is_added_at_the_end_is_told_or_refused` with a `Table::insert` that does not ask whether
+//! the end has come; `the_end_after_a_short_read_is_read` with a `clear_after_short` that clears also then.
+//! And `a_poller_that_retires_wakes_whom_it_has_noted` with a `sleep_as_poller` that hands nothing over when
+//! it is not told to search.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::Duration;
@@ -16,7 +21,7 @@ use crate::explore::{explore, quick_or_full};
 use crate::idle::parker::{Interrupt, Parker};
 use crate::idle::{Idle, Mode};
 use crate::primitives::{AtomicBool, Condvar, Mutex, Ordering, lock};
-use crate::reactor::source::{Direction, Readiness, Source};
+use crate::reactor::source::{Direction, Readiness, Source, Woken};
 use crate::reactor::{Driver, Reactor};
 use crate::workers::Event;
 
@@ -91,8 +96,12 @@ enum Mistake {
     None,
     /// A failed attempt clears the bit, whatever has come since.
     ClearsUnseen,
+    /// A short read clears the bit also if the end is known.
+    ClearsAtEnd,
     /// The monitor does not look again when it has announced its sleep.
     MonitorSleepsWithoutLook,
+    /// A poller that must not run on keeps to itself whom it was to wake.
+    NotHandedOver,
 }
 
 /// A task reads, while data come.
@@ -135,6 +144,96 @@ fn an_event_between_an_attempt_and_the_wait_is_not_lost() {
 #[should_panic = "deadlock"]
 fn it_would_be_lost_if_an_attempt_cleared_what_it_has_not_seen() {
     explore(Some(4), || reads(Mistake::ClearsUnseen));
+}
+
+/// What a peer sends, byte by byte. After the last one it sends nothing any more.
+struct Stream {
+    state: Mutex<(usize, bool)>,
+}
+
+impl Stream {
+    fn send(&self, is_last: bool) {
+        let (bytes, is_over) = &mut *lock(&self.state);
+        (*bytes, *is_over) = (*bytes + 1, is_last);
+    }
+
+    /// Up to four bytes. `None`: it would block.
+    fn read(&self) -> Option<usize> {
+        let (bytes, is_over) = &mut *lock(&self.state);
+        let read = std::mem::take(bytes);
+        (read > 0 || *is_over).then_some(read)
+    }
+}
+
+/// A task reads two bytes, and to the end if there is one, and clears after each read that is short.
+fn reads_short(has_end: bool, mistake: Mistake) {
+    let source = Arc::new(Source::new());
+    let stream = Arc::new(Stream { state: Mutex::new((0, false)) });
+    let system = thread::spawn({
+        let (source, stream) = (source.clone(), stream.clone());
+        move || {
+            for is_last in [false, has_end] {
+                stream.send(is_last);
+                let readiness = match is_last {
+                    true => Readiness::READABLE.with(Readiness::READ_CLOSED),
+                    false => Readiness::READABLE,
+                };
+                let mut woken = Vec::new();
+                source.notify(readiness, &mut woken);
+                woken.into_iter().for_each(|woken| woken.waker.wake());
+            }
+        }
+    });
+    let (task, waker) = Task::new();
+    let (mut id, mut waits, mut received) = (None, 0, 0);
+    while has_end || received < 2 {
+        let seen = source.state();
+        if !seen.is_ready(Direction::Read) {
+            if source.wait(Direction::Read, &mut id, waker.clone(), true).waits {
+                waits += 1;
+                task.0.wait_for(waits);
+            }
+            continue;
+        }
+        match stream.read() {
+            None => source.clear(Direction::Read, seen),
+            Some(0) => break,
+            Some(read) => {
+                received += read;
+                match mistake {
+                    Mistake::ClearsUnseen => {
+                        source.clear_after_short(Direction::Read, source.state());
+                    }
+                    Mistake::ClearsAtEnd => source.clear(Direction::Read, seen),
+                    _ => source.clear_after_short(Direction::Read, seen),
+                }
+            }
+        }
+    }
+    assert_eq!(received, 2);
+    system.join().unwrap();
+}
+
+#[test]
+fn what_comes_after_a_short_read_is_read() {
+    explore(quick_or_full(3, Some(4)), || reads_short(false, Mistake::None));
+}
+
+#[test]
+fn the_end_after_a_short_read_is_read() {
+    explore(quick_or_full(3, Some(4)), || reads_short(true, Mistake::None));
+}
+
+#[test]
+#[should_panic = "deadlock"]
+fn it_would_be_lost_if_a_short_read_cleared_what_it_has_not_seen() {
+    explore(Some(4), || reads_short(false, Mistake::ClearsUnseen));
+}
+
+#[test]
+#[should_panic = "deadlock"]
+fn the_end_would_be_lost_if_a_short_read_cleared_it() {
+    explore(Some(4), || reads_short(true, Mistake::ClearsAtEnd));
 }
 
 #[test]
@@ -221,6 +320,13 @@ impl World {
         self.idle.notify();
     }
 
+    /// As exit does.
+    fn end(&self) {
+        self.idle.keep_all();
+        *lock(&self.pushed) = true;
+        self.idle.notify_all();
+    }
+
     fn has_pushed(&self) -> bool {
         *lock(&self.pushed)
     }
@@ -235,7 +341,7 @@ impl World {
         true
     }
 
-    /// As a worker's search, until `done`.
+    /// As a worker's search, until `done`, or until the worker must retire.
     fn search_until(&self, done: impl Fn() -> bool) {
         let mut mode = Mode::Searching;
         assert!(self.idle.begin_search());
@@ -251,23 +357,30 @@ impl World {
                 true => self.reactor.try_token(&self.idle),
                 false => None,
             };
-            let woken = std::cell::RefCell::new(Vec::new());
+            let woken = RefCell::new(Vec::<Woken>::new());
             let must_stay_awake = || {
                 self.asleep.happen();
                 self.has_pushed()
             };
+            let wake_all = || woken.take().into_iter().for_each(|woken| woken.waker.wake());
             let may_go_on = match token {
                 Some(token) => {
+                    let hand_over = || match self.mistake {
+                        Mistake::NotHandedOver => woken.take().clear(),
+                        _ => wake_all(),
+                    };
                     let poll = |parker: &Parker| {
                         let mut token = token;
                         token.sleep(parker, &mut woken.borrow_mut())
                     };
-                    self.idle.sleep_as_poller(&self.worker, mode, must_stay_awake, poll, || {})
+                    self.idle.sleep_as_poller(&self.worker, mode, must_stay_awake, poll, hand_over)
                 }
                 None => self.idle.sleep(&self.worker, mode, must_stay_awake),
             };
-            assert!(may_go_on, "nobody retires");
-            woken.into_inner().into_iter().for_each(|woken| woken.waker.wake());
+            if !may_go_on {
+                return assert!(woken.take().is_empty(), "it would run them");
+            }
+            wake_all();
             mode = Mode::Searching;
         }
     }
@@ -369,6 +482,29 @@ fn a_first_source_would_be_left_alone_if_the_monitor_went_to_sleep_at_once() {
     explore(Some(3), || first_source(Mistake::MonitorSleepsWithoutLook));
 }
 
+/// Whoever waits for a socket that is added while the runtime ends is told, or the socket refused.
+#[test]
+fn a_source_that_is_added_at_the_end_is_told_or_refused() {
+    explore(Some(3), || {
+        let world = World::new(Mistake::None);
+        let ends = thread::spawn({
+            let world = world.clone();
+            move || world.reactor.end().into_iter().for_each(|woken| woken.waker.wake())
+        });
+        let source = Arc::new(Source::new());
+        source.clear(Direction::Read, source.state());
+        if world.reactor.add(source.clone(), &world.idle).is_some() {
+            let (task, waker) = Task::new();
+            if source.wait(Direction::Read, &mut None, waker, true).waits {
+                task.0.wait_for(1);
+            }
+            assert!(source.state().has_ended());
+        }
+        ends.join().unwrap();
+        assert!(!world.reactor.has_sources());
+    });
+}
+
 /// A worker that sleeps on its parker is woken, and becomes the poller.
 #[test]
 fn a_sleeper_becomes_the_poller() {
@@ -386,4 +522,56 @@ fn a_sleeper_becomes_the_poller() {
         world.system.report(key);
         worker.join().unwrap();
     });
+}
+
+/// A worker comes back from a call that blocks, so that the poller, if it sleeps, becomes a spare, which
+/// perhaps must retire. Meanwhile there is an event.
+fn poller_becomes_a_spare(must_retire: bool, mistake: Mistake) {
+    let world = World::new(mistake);
+    world.idle.worker_added();
+    let returning = Parker::new();
+    world.idle.block(&returning);
+    let key = world.add_source();
+    let poller = thread::spawn({
+        let world = world.clone();
+        move || world.search_until(|| world.task.is_woken())
+    });
+    let monitor = thread::spawn({
+        let world = world.clone();
+        move || world.monitor()
+    });
+    world.asleep.wait_for(1);
+    world.system.report(key);
+    world.idle.unblock(&returning, false);
+    if must_retire {
+        (0..2).for_each(|_| world.idle.retire_spares());
+    }
+    world.task.0.wait_for(1);
+    world.end();
+    poller.join().unwrap();
+    monitor.join().unwrap();
+}
+
+#[test]
+fn a_poller_that_becomes_a_spare_wakes_whom_it_has_noted() {
+    explore(quick_or_full(1, Some(2)), || poller_becomes_a_spare(false, Mistake::None));
+}
+
+/// The monitor looks for its event for ever.
+#[test]
+#[should_panic = "exceeded maximum number of branches"]
+fn they_would_not_be_woken_if_a_spare_kept_them() {
+    explore(Some(2), || poller_becomes_a_spare(false, Mistake::NotHandedOver));
+}
+
+#[test]
+fn a_poller_that_retires_wakes_whom_it_has_noted() {
+    explore(quick_or_full(1, Some(2)), || poller_becomes_a_spare(true, Mistake::None));
+}
+
+/// The monitor looks for its event for ever.
+#[test]
+#[should_panic = "exceeded maximum number of branches"]
+fn they_would_not_be_woken_if_one_that_retires_kept_them() {
+    explore(Some(2), || poller_becomes_a_spare(true, Mistake::NotHandedOver));
 }
