@@ -5,8 +5,10 @@
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
+use std::time::Instant;
 
 use super::socket::{Socket, impl_async_io};
+use crate::scheduler::reactor::source::Direction;
 
 /// The reading half of a [`TcpStream`](super::TcpStream), made by
 /// [`into_split`](super::TcpStream::into_split).
@@ -46,6 +48,32 @@ impl ReadHalf {
         self.socket.read(buf).await
     }
 
+    /// As [`TcpStream::set_read_deadline`](super::TcpStream::set_read_deadline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use std::time::Duration;
+    /// use gorun::net::{TcpListener, TcpStream};
+    /// use gorun::time::now;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// gorun::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (reads, writes) = TcpStream::connect(listener.local_addr()?).await?.into_split();
+    ///     reads.set_read_deadline(now() + Duration::from_millis(5));
+    ///     let silence = reads.read(&mut [0]).await.unwrap_err();
+    ///     assert_eq!(silence.kind(), ErrorKind::TimedOut);
+    ///     assert_eq!(writes.write(b"still here").await?, 10);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn set_read_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        self.socket.set_deadline(&[Direction::Read], deadline.into());
+    }
+
     fn socket(&self) -> &Socket<mio::net::TcpStream> {
         &self.socket
     }
@@ -63,6 +91,15 @@ impl WriteHalf {
     /// See [`into_split`](super::TcpStream::into_split).
     pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
         self.socket.write(buf).await
+    }
+
+    /// As [`TcpStream::set_write_deadline`](super::TcpStream::set_write_deadline).
+    ///
+    /// # Examples
+    ///
+    /// See [`ReadHalf::set_read_deadline`].
+    pub fn set_write_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        self.socket.set_deadline(&[Direction::Write], deadline.into());
     }
 
     fn socket(&self) -> &Socket<mio::net::TcpStream> {

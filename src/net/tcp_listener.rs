@@ -81,7 +81,8 @@ impl TcpListener {
     /// If the system has no descriptor or no memory left for it, the error comes after a pause, from 5 ms
     /// up to a second if that happens again and again. So a loop may simply go on.
     ///
-    /// **Cancellation**: dropping the future loses no connection.
+    /// **Cancellation**: dropping the future loses no connection. One that is dropped during such a pause
+    /// reports nothing, and the next one tries at once.
     ///
     /// Go counterpart: `Listener.Accept`.
     ///
@@ -216,7 +217,9 @@ impl TcpListener {
     }
 
     /// The listener of `std`, which still does not block. If there are other clones, it is another
-    /// descriptor of the same socket. This also works when the runtime has ended.
+    /// descriptor of the same socket. Descriptors of one socket share that setting: if other clones are
+    /// still used, leave it nonblocking, or their operations block threads. This also works when the
+    /// runtime has ended.
     ///
     /// # Errors
     ///

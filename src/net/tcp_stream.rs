@@ -141,7 +141,9 @@ impl TcpStream {
 
     /// The stream of `std`, which still does not block; see
     /// [`set_nonblocking`](net::TcpStream::set_nonblocking). If there are other clones, it is another
-    /// descriptor of the same connection. This also works when the runtime has ended.
+    /// descriptor of the same connection. Descriptors of one socket share that setting: if other clones are
+    /// still used, leave it nonblocking, or their operations block threads. This also works when the
+    /// runtime has ended.
     ///
     /// # Errors
     ///
@@ -248,8 +250,8 @@ impl TcpStream {
         self.socket.write(buf).await
     }
 
-    /// Reads nothing any more: reads that wait return zero, and so do later ones once what has come
-    /// is read.
+    /// Ends reading: reads that wait return zero, and later ones do when nothing is there. On Linux the
+    /// system goes on accepting what the peer sends, and reads get it.
     ///
     /// Go counterpart: `TCPConn.CloseRead`.
     ///
@@ -347,7 +349,7 @@ impl TcpStream {
     /// Two halves, one for each direction. When the write half is dropped the peer learns that
     /// nothing more comes, as by [`close_write`](Self::close_write).
     ///
-    /// Two clones do as well, if the end does not matter.
+    /// Deadlines that were set before stay. Two clones do as well, if the end does not matter.
     ///
     /// # Examples
     ///

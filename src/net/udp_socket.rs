@@ -163,7 +163,9 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// If a deadline has passed.
+    /// If a deadline has passed. On Windows also of kind
+    /// [`ConnectionReset`](io::ErrorKind::ConnectionReset), if a peer has refused an earlier datagram
+    /// from this socket.
     ///
     /// # Examples
     ///
@@ -304,7 +306,9 @@ impl UdpSocket {
     }
 
     /// The socket of `std`, which still does not block. If there are other clones, it is another
-    /// descriptor of the same socket. This also works when the runtime has ended.
+    /// descriptor of the same socket. Descriptors of one socket share that setting: if other clones are
+    /// still used, leave it nonblocking, or their operations block threads. This also works when the
+    /// runtime has ended.
     ///
     /// # Errors
     ///

@@ -279,7 +279,9 @@ impl UnixDatagram {
     }
 
     /// The socket of `std`, which still does not block. If there are other clones, it is another
-    /// descriptor of the same socket. This also works when the runtime has ended.
+    /// descriptor of the same socket. Descriptors of one socket share that setting: if other clones are
+    /// still used, leave it nonblocking, or their operations block threads. This also works when the
+    /// runtime has ended.
     ///
     /// # Errors
     ///

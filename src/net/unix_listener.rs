@@ -100,7 +100,8 @@ impl UnixListener {
         Incoming::new(&self.acceptor)
     }
 
-    /// As [`TcpListener::close`](super::TcpListener::close).
+    /// As [`TcpListener::close`](super::TcpListener::close). But connections that wait to be accepted are
+    /// not reset; they end when the last clone is dropped.
     ///
     /// # Examples
     ///
@@ -161,7 +162,9 @@ impl UnixListener {
     }
 
     /// The socket of `std`, which still does not block. If there are other clones, it is another
-    /// descriptor of the same socket. This also works when the runtime has ended.
+    /// descriptor of the same socket. Descriptors of one socket share that setting: if other clones are
+    /// still used, leave it nonblocking, or their operations block threads. This also works when the
+    /// runtime has ended.
     ///
     /// # Errors
     ///

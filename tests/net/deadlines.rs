@@ -1,6 +1,10 @@
 //! Deadlines of a socket.
 
+use std::future::{Future, poll_fn};
 use std::io::ErrorKind::TimedOut;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures::AsyncReadExt;
@@ -73,20 +77,57 @@ fn a_deadline_that_is_set_while_somebody_waits_counts() {
 #[test]
 fn a_deadline_that_is_moved_away_does_not_count() {
     with_workers(async || {
-        let (client, server) = connected().await?;
-        client.set_read_deadline(now() + MOMENT);
-        let reads = spawn({
-            let client = client.clone();
-            async move { client.read(&mut [0]).await }
-        });
-        client.set_read_deadline(now() + HOUR);
-        gorun::time::sleep(2 * MOMENT).await;
-        server.write(&[1]).await?;
-        // Unless it had passed before it was moved.
-        match reads.await.unwrap() {
-            Ok(read) => assert_eq!(read, 1),
-            Err(error) => assert_eq!(error.kind(), TimedOut),
+        let mut moment = MOMENT;
+        loop {
+            let (client, server) = connected().await?;
+            let deadline = now() + moment;
+            client.set_read_deadline(deadline);
+            let polls = Arc::new(AtomicUsize::new(0));
+            let reads = spawn({
+                let (client, polls) = (client.clone(), polls.clone());
+                async move {
+                    let mut byte = [0];
+                    let mut read = pin!(client.read(&mut byte));
+                    poll_fn(|cx| {
+                        let polled = read.as_mut().poll(cx);
+                        polls.fetch_add(1, SeqCst);
+                        polled
+                    })
+                    .await
+                }
+            });
+            yield_until(|| polls.load(SeqCst) > 0).await;
+            client.set_read_deadline(now() + HOUR);
+            if now() >= deadline {
+                // It had passed, perhaps: the machine is busy.
+                moment *= 2;
+                continue;
+            }
+            gorun::time::sleep_until(deadline + MOMENT).await;
+            server.write(&[1]).await?;
+            assert_eq!(reads.await.unwrap()?, 1);
+            return Ok(());
         }
+    });
+}
+
+#[test]
+fn halves_have_deadlines_each_for_its_direction() {
+    with_workers(async || {
+        let (client, server) = connected().await?;
+        client.set_write_deadline(now());
+        let (reads, writes) = client.into_split();
+        // It stays.
+        assert_eq!(writes.write(&[1]).await.unwrap_err().kind(), TimedOut);
+        writes.set_write_deadline(None);
+        reads.set_read_deadline(now() + MOMENT);
+        assert_eq!(reads.read(&mut [0]).await.unwrap_err().kind(), TimedOut);
+        assert_eq!(writes.write(&[1]).await?, 1);
+        writes.set_write_deadline(now());
+        assert_eq!(writes.write(&[1]).await.unwrap_err().kind(), TimedOut);
+        reads.set_read_deadline(None);
+        server.write(&[1]).await?;
+        assert_eq!(reads.read(&mut [0]).await?, 1);
         Ok(())
     });
 }

@@ -1,4 +1,5 @@
-//! The sources of a reactor, under keys that are never used again.
+//! The sources of a reactor, under keys that are never used again: on 64 bits. On 32 bits the number
+//! in a key repeats after 4,096 sources, and an event that is so late costs another one an attempt.
 
 #![forbid(unsafe_code)]
 
