@@ -2,6 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "signal")]
+mod dump_on_signal;
+#[cfg(feature = "signal")]
+mod dumps;
 mod thread_hooks;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -22,7 +26,11 @@ use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
 use crate::scheduler::shared::{Config, Scheduler, usable_cores};
 use crate::scheduler::worker::away::{self, Reason};
 use crate::scheduler::worker::thread_hooks::ThreadHooks;
+#[cfg(feature = "signal")]
+use crate::signal::Signal;
 use crate::spawn::MAX_UNBOXED;
+#[cfg(feature = "signal")]
+use dumps::{Dumps, or_variable};
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
 /// More than any machine has cores; a larger number is a mistake.
@@ -63,6 +71,8 @@ pub struct Builder {
     max_threads: Option<NonZeroUsize>,
     on_blocked: Option<Callback>,
     hooks: ThreadHooks,
+    #[cfg(feature = "signal")]
+    dump_signal: Option<Signal>,
     #[cfg(feature = "tokio")]
     tokio: Option<tokio::Tokio>,
 }
@@ -79,6 +89,8 @@ impl Default for Builder {
             max_threads: None,
             on_blocked: None,
             hooks: ThreadHooks::default(),
+            #[cfg(feature = "signal")]
+            dump_signal: None,
             #[cfg(feature = "tokio")]
             tokio: None,
         }
@@ -339,9 +351,13 @@ impl Builder {
     pub(crate) fn run<F: Future>(self, main: F) -> io::Result<F::Output> {
         check_seed()?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
+        #[cfg(feature = "signal")]
+        let dump_signal = or_variable(self.dump_signal)?;
         let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
         away::while_away(Reason::MayNeedGoroutines, || {
             let scheduler = Scheduler::start(config)?;
+            #[cfg(feature = "signal")]
+            let _dumps = dump_signal.map(|signal| Dumps::start(signal, &scheduler));
             match exit::run_main(&scheduler, main) {
                 Ok(value) => Ok(value),
                 Err(payload) => {

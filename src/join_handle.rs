@@ -11,10 +11,11 @@ use std::task::{Context, Poll, Waker};
 
 use crate::join_error::JoinError;
 use crate::scheduler::context;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::goroutine::task::{Spawned, TaskRef};
 use crate::scheduler::main::left_behind;
+use crate::scheduler::operation::Operation;
 
 /// A handle to a goroutine: a future of its result.
 ///
@@ -282,10 +283,10 @@ impl<T> Future for JoinHandle<T> {
     #[track_caller]
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !gate::enter(Operation::Join, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
-        self.get_mut().poll_outcome(cx).map(Outcome::take)
+        gate::note_wait(Operation::Join, self.get_mut().poll_outcome(cx)).map(Outcome::take)
     }
 }
 

@@ -38,7 +38,7 @@
 //! | reach a runtime from any thread | [`Handle`]; [`EnterGuard`] |
 //! | give a value to all that a future calls | [`task_local!`], [`local`] |
 //! | handle panics that no code observes | [`UnhandledPanic`] |
-//! | count goroutines | [`num_goroutines`] |
+//! | count goroutines, see what they wait for | [`num_goroutines`], [`Handle::dump`] |
 
 #![deny(unsafe_code)]
 
@@ -52,6 +52,7 @@ mod builder;
 pub mod chan;
 mod clock;
 pub mod context;
+pub mod dump;
 mod duration;
 mod enter_guard;
 pub mod errgroup;

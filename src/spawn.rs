@@ -12,7 +12,6 @@ use crate::join_handle::JoinHandle;
 use crate::panics;
 use crate::scheduler::context::{self, Place};
 use crate::scheduler::entered;
-use crate::scheduler::gate::{self, Operation};
 use crate::scheduler::goroutine::task::Spawned;
 
 /// Larger futures (in bytes) are moved to the heap first, because each function that takes one by
@@ -249,7 +248,7 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.has_yielded = true;
-        gate::give_way(Operation::Yield, cx.waker());
+        cx.waker().wake_by_ref();
         let has_own_thread = context::with_inside(|context| {
             context.is_none_or(|context| context.polling.get().is_none())
         });

@@ -14,10 +14,11 @@ use std::task::{Context, Poll, Waker};
 use crate::join_error::JoinError;
 use crate::scheduler::context;
 use crate::scheduler::foreign_wakers;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::main::local_futures::LocalTask;
 use crate::scheduler::main::main_guard::{self, MainGuard};
+use crate::scheduler::operation::Operation;
 
 /// Starts a future that need not be [`Send`]: it runs on main's thread, concurrently with main. The
 /// handle gives its result; dropping the handle detaches the future, which runs on.
@@ -185,7 +186,7 @@ impl<T> Future for LocalJoinHandle<T> {
 
     #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !gate::enter(Operation::Join, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
         let completion = &self.completion;
@@ -200,7 +201,7 @@ impl<T> Future for LocalJoinHandle<T> {
             let former = completion.awaiter.replace(Some(waker));
             foreign_wakers::drop_waker(former);
         }
-        Poll::Pending
+        gate::note_wait(Operation::Join, Poll::Pending)
     }
 }
 

@@ -15,8 +15,9 @@ use pin_project_lite::pin_project;
 
 use crate::panics::{self, Payload};
 use crate::scheduler::context;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 use crate::scheduler::main::main_guard;
+use crate::scheduler::operation::Operation;
 use crate::spawn::{MAX_UNBOXED, detach_at};
 use counter::{Counter, Negative, Overflow, Ticket};
 
@@ -256,16 +257,17 @@ pub struct Wait<'a> {
 impl Future for Wait<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         if std::mem::take(&mut this.gave_way) {
             return Poll::Ready(());
         }
-        if !gate::enter(Operation::Wait, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
         if !this.counter.poll(&mut this.ticket, cx.waker()) {
-            return Poll::Pending;
+            return gate::note_wait(Operation::WaitGroup, Poll::Pending);
         }
         // A poll with a waker that does nothing (`default`, `now_or_never`) is not an await. Main
         // would not end there, and may poll until it sees the zero.

@@ -432,3 +432,71 @@ fn signals_have_the_names_that_go_gives_them() {
     assert_eq!(Signal::Term.to_string(), "terminated");
     assert_eq!(Signal::Hup.to_string(), "hangup");
 }
+
+/// Standard error of the child is a file, in which it finds what it has printed.
+fn prints_a_dump(test: &str, variables: &[(&str, &str)], builder: impl Fn() -> Builder) {
+    const FILE: &str = "GORUN_TEST_FILE";
+    if !is_child() {
+        let file = std::env::temp_dir().join(format!("gorun-{test}-{}", std::process::id()));
+        let path = file.to_str().unwrap();
+        let variables = [variables, &[(FILE, path)]].concat();
+        child_passes(test, &variables, &format!("exec 2>'{path}'"));
+        return std::fs::remove_file(file).unwrap();
+    }
+    let printed = || std::fs::read_to_string(std::env::var(FILE).unwrap()).unwrap();
+    for (number, workers) in WORKERS.into_iter().enumerate() {
+        let dumps = |count| {
+            let lines = ["main [running]", "blocked", "1 goroutine [recv] at tests/signal.rs"];
+            wait_until(|| lines.iter().all(|line| printed().matches(line).count() >= count));
+        };
+        let main = async {
+            let (tx, rx) = gorun::channel::<()>(1);
+            let parked = spawn(async move { rx.recv().await });
+            let is_parked = || gorun::Handle::current().dump().to_string().contains("[recv]");
+            yield_until(is_parked).await;
+            // Neither main nor any worker runs anything else.
+            let (started, has_started) = std::sync::mpsc::channel();
+            let (release, released) = std::sync::mpsc::channel::<()>();
+            spawn(async move {
+                blocking(|| {
+                    started.send(()).unwrap();
+                    _ = released.recv();
+                })
+            })
+            .detach();
+            has_started.recv().unwrap();
+            for again in 1..=2 {
+                raise(system::Signal::SIGQUIT).unwrap();
+                dumps(2 * number + again);
+            }
+            drop((release, tx));
+            parked.await.unwrap();
+        };
+        builder().worker_threads(workers).block_on(main).unwrap();
+    }
+}
+
+#[test]
+fn a_signal_prints_a_dump_also_while_main_and_workers_are_stuck() {
+    let _watchdog = watchdog();
+    let test = "a_signal_prints_a_dump_also_while_main_and_workers_are_stuck";
+    prints_a_dump(test, &[], || Builder::new().dump_on_signal(Signal::Quit));
+}
+
+#[test]
+fn an_environment_variable_makes_a_signal_print_a_dump() {
+    let _watchdog = watchdog();
+    let test = "an_environment_variable_makes_a_signal_print_a_dump";
+    prints_a_dump(test, &[("GORUN_DUMP", "quit")], Builder::new);
+}
+
+#[test]
+fn a_variable_that_names_no_signal_is_an_error_that_says_which_do() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        let test = "a_variable_that_names_no_signal_is_an_error_that_says_which_do";
+        return child_passes(test, &[("GORUN_DUMP", "kill")], "");
+    }
+    let error = Builder::new().block_on(async {}).unwrap_err().to_string();
+    assert!(error.contains("\"kill\"") && error.contains("quit, usr1, usr2 or hup"), "{error}");
+}

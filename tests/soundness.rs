@@ -546,3 +546,39 @@ fn values_behind_async_locks() {
     assert!(panics.is_err());
     assert_eq!(**mutex.get_mut(), 2);
 }
+
+/// Of goroutines of several types, which suspend, end and are woken meanwhile.
+#[test]
+fn dumps_beside_everything() {
+    let looker = run(2, async {
+        let runtime = Handle::current();
+        let looker = thread::spawn(move || {
+            let mut most = 0;
+            for _ in 0..10 {
+                let dump = runtime.dump();
+                most = most.max(dump.num_goroutines());
+                assert!(!dump.to_string().is_empty());
+                thread::yield_now();
+            }
+            most
+        });
+        let (tx, rx) = channel::<Box<u32>>(0);
+        let large = [7_u128; 4];
+        let receives = spawn(async move {
+            let mut sum = large[0] as u32;
+            while let Some(value) = rx.recv().await {
+                sum += *value;
+            }
+            sum
+        });
+        for value in 0..4 {
+            let tx = tx.clone();
+            spawn(async move { tx.send(Box::new(value)).await.unwrap() }).await.unwrap();
+            yield_now().await;
+        }
+        drop(tx);
+        assert_eq!(receives.await.unwrap(), 13);
+        looker
+    });
+    assert!(looker.join().unwrap() <= 4);
+}

@@ -290,6 +290,7 @@ impl<T> Receiver<T> {
 impl<T> Stream for Receiver<T> {
     type Item = T;
 
+    #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let Receiver { core, stream } = self.get_mut();
         let mut key = stream.load(Ordering::Relaxed).checked_sub(1).map(SlotKey);

@@ -15,19 +15,21 @@ use crate::chan::lock::LockGuard;
 use crate::chan::slots::Parcel;
 use crate::chan::state::RecvAttempt;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::{context, foreign_wakers};
 
 /// Receives, or waits with the slot `key`.
 // Always inline: a receive that does not wait is short, and a call would add a fifth to it.
 #[inline(always)]
+#[track_caller]
 pub(crate) fn poll<T>(
     core: &Core<T>,
     key: &mut Option<SlotKey>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<T>> {
     let waker = cx.waker();
-    if !(gate::enter(Operation::Receive, waker) || key.is_some() && gate::is_withdrawing(waker)) {
+    if !(gate::enter(waker) || key.is_some() && gate::is_withdrawing(waker)) {
         return Poll::Pending;
     }
     if let Some(waiting) = *key {
@@ -37,13 +39,13 @@ pub(crate) fn poll<T>(
                 Poll::Ready(received)
             }
             None if gate::is_withdrawing(waker) => withdraw(core, key, waker),
-            None => Poll::Pending,
+            None => gate::note_wait(Operation::Receive, Poll::Pending),
         };
     }
     let mut guard = core.acquire();
     let received = core.locked(&mut guard).receive();
     if let RecvAttempt::Empty = received {
-        return wait(core, guard, key, waker);
+        return gate::note_wait(Operation::Receive, wait(core, guard, key, waker));
     }
     drop(guard);
     Poll::Ready(complete(received))
@@ -191,6 +193,7 @@ impl<T> Future for Recv<'_, T> {
     type Output = Option<T>;
 
     #[inline(always)]
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let core = self.core;
         poll(core, &mut self.key, cx)

@@ -15,7 +15,8 @@ use crate::chan::lock::LockGuard;
 use crate::chan::slots::{Parcel, Slots};
 use crate::chan::state::SendAttempt;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::{context, foreign_wakers};
 
 /// The channel was closed.
@@ -51,17 +52,20 @@ impl<'a, T> SendOp<'a, T> {
 
     // Always inline: a send that does not wait is short, and a call would add a fifth to it.
     #[inline(always)]
+    #[track_caller]
     fn poll(&mut self, value: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let waker = cx.waker();
         let waits = || matches!(self.state, State::Waits(_));
-        if !(gate::enter(Operation::Send, waker) || waits() && gate::is_withdrawing(waker)) {
+        if !(gate::enter(waker) || waits() && gate::is_withdrawing(waker)) {
             return Poll::Pending;
         }
-        let State::New = self.state else { return self.poll_again(value, waker) };
+        let State::New = self.state else {
+            return gate::note_wait(Operation::Send, self.poll_again(value, waker));
+        };
         let mut guard = self.core.acquire();
         let sent = self.core.locked(&mut guard).send(value);
         if let SendAttempt::Full | SendAttempt::Unboxed = sent {
-            return self.wait(guard, value, waker);
+            return gate::note_wait(Operation::Send, self.wait(guard, value, waker));
         }
         drop(guard);
         Poll::Ready(self.complete(sent))
@@ -302,6 +306,7 @@ impl<T> Future for Send<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     #[inline(always)]
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Send { op, value } = self.get_mut();
         op.poll(value, cx).map(|result| result.map_err(|Closed| SendError(unsent(value))))
@@ -343,6 +348,7 @@ impl<T> Future for SendFrom<'_, T> {
     type Output = Result<(), SendError<()>>;
 
     #[inline(always)]
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let SendFrom { op, value } = self.get_mut();
         op.poll(value, cx).map(|result| result.map_err(|Closed| SendError(())))

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 use crate::context::error::ContextError;
 use crate::context::scope::Scope;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::Key;
 
 /// The future of [`Context::done`](super::Context::done).
@@ -46,9 +47,10 @@ impl<'a> Done<'a> {
 impl Future for Done<'_> {
     type Output = ContextError;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ContextError> {
-        match gate::enter(Operation::Done, cx.waker()) {
-            true => self.get_mut().poll_inside(cx.waker()),
+        match gate::enter(cx.waker()) {
+            true => gate::note_wait(Operation::Done, self.get_mut().poll_inside(cx.waker())),
             false => Poll::Pending,
         }
     }

@@ -12,7 +12,8 @@ use pin_project_lite::pin_project;
 
 use crate::context::done::Done;
 use crate::context::error::ContextError;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 
 pin_project! {
     /// The future of [`Context::run`](super::Context::run).
@@ -43,11 +44,13 @@ impl<F: Future> Future for Run<'_, F> {
     #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
-        let outer = gate::enter_outer(Operation::Done, cx.waker(), *parts.has_begun);
+        let outer = gate::enter_outer(cx.waker(), *parts.has_begun);
         let Some(outer) = outer else { return Poll::Pending };
         let had_begun = mem::replace(parts.has_begun, true);
         let future = parts.future.as_mut().as_pin_mut();
         let mut future = future.expect("a future is not polled after it was ready");
+        // The future may note something better.
+        gate::note(Operation::Done);
         let result = match parts.done.error() {
             Some(error) if !had_begun => Err(error),
             Some(error) => last(future, error, cx),

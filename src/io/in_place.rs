@@ -12,14 +12,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::blocking::blocking;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Calls `f` in this poll, unless the task has to give way to others first.
 pub(crate) fn poll<R>(cx: &mut Context<'_>, f: impl FnOnce() -> R) -> Poll<R> {
-    if !gate::enter(Operation::Yield, cx.waker()) {
+    if !gate::enter(cx.waker()) {
         return Poll::Pending;
     }
     Poll::Ready(blocking(f))

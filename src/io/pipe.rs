@@ -22,7 +22,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::Key;
 use crate::sync::wait_until::poll_until;
 use crate::sync::waitable::{Attempt, Waitable};

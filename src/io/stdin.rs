@@ -24,7 +24,7 @@ use std::thread;
 use futures_io::{AsyncBufRead, AsyncRead};
 
 use super::in_place;
-use crate::scheduler::gate::Operation;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::Key;
 use crate::sync::wait_until::poll_until;
 use crate::sync::waitable::Waitable;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 
 /// The size of the buffer. It lies on the heap, so that the future stays small.
 const SIZE: usize = 8 * 1024;
@@ -65,8 +65,7 @@ impl Transfer {
     ) -> Poll<io::Result<u64>> {
         while self.phase != Phase::Done {
             // Ends that are always ready, and not gorun's, would never give way by themselves.
-            let Some(step) = gate::enter_outer(Operation::Write, cx.waker(), self.has_waited)
-            else {
+            let Some(step) = gate::enter_outer(cx.waker(), self.has_waited) else {
                 return Poll::Pending;
             };
             let polled = self.poll_step(cx, reader.as_mut(), writer.as_mut());

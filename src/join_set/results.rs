@@ -18,8 +18,9 @@ use super::finished::Finished;
 use crate::join_error::JoinError;
 use crate::primitives::lock;
 use crate::scheduler::foreign_wakers;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 use crate::scheduler::main::left_behind;
+use crate::scheduler::operation::Operation;
 
 impl<T> JoinSet<T> {
     /// Waits for the next goroutine to complete, removes it from the set, and returns its result:
@@ -219,11 +220,12 @@ struct Next<'a, T> {
 impl<T> Future for Next<'_, T> {
     type Output = Option<Finished<T>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !gate::enter(Operation::JoinNext, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
-        self.set.poll_finished(cx)
+        gate::note_wait(Operation::JoinNext, self.set.poll_finished(cx))
     }
 }
 
@@ -253,11 +255,13 @@ impl<T> Drop for Next<'_, T> {
 impl<T> Stream for JoinSet<T> {
     type Item = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if !gate::enter(Operation::JoinNext, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
-        self.get_mut().poll_finished(cx).map(|finished| finished.map(Finished::take))
+        let next = gate::note_wait(Operation::JoinNext, self.get_mut().poll_finished(cx));
+        next.map(|finished| finished.map(Finished::take))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

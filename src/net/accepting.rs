@@ -23,8 +23,8 @@ use socket2::SockRef;
 
 use super::lack::is_lack;
 use super::socket::Socket;
-use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::{Attempt, Entry, Pause};
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);

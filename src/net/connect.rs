@@ -20,8 +20,8 @@ use mio::net::TcpStream;
 use super::lack::advice_if_lack;
 use super::options;
 use super::socket::Socket;
-use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::{self, Attempt};
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
 use crate::time::{Sleep, sleep};
 

@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use mio::event::Source;
 
-use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::{Attempt, Registered};
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::{Direction, WaiterId};
 
 #[cfg(unix)]
@@ -220,7 +220,7 @@ where
 
     /// No bytes are read or written at once, whatever has come: some systems would wait for data.
     fn poll_empty(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<usize>> {
-        self.0.poll_empty(cx, direction, operation(direction))
+        self.0.poll_empty(cx, direction)
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Instant;
 use super::descriptor::impl_descriptor;
 use super::lack::advice_if_lack;
 use super::socket::{Socket, impl_async_io};
-use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::Attempt;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
 
 /// A connection between processes of this machine. (On Unix.)

@@ -18,7 +18,7 @@ use std::thread;
 
 use shared_child::SharedChild;
 
-use crate::scheduler::gate::Operation;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_until::wait_until;
 use crate::sync::waitable::{Attempt, Waitable};
 use crate::system_error::no_thread;
@@ -111,6 +111,6 @@ impl Running {
     /// Until it has ended; somebody has to watch it.
     pub(super) fn ended(&self) -> impl Future<Output = io::Result<ExitStatus>> {
         let ended = |attempt: Attempt<'_, State>| attempt.state.outcome();
-        wait_until(&self.state, Operation::Wait, ended, |outcome| outcome)
+        wait_until(&self.state, Operation::Child, ended, |outcome| outcome)
     }
 }

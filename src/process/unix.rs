@@ -16,8 +16,8 @@ use mio::unix::pipe::{Receiver, Sender};
 
 use crate::io::copy;
 use crate::scheduler::entered;
-use crate::scheduler::gate::Operation;
 use crate::scheduler::io::registered::{Attempt, Registered};
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::{Direction, WaiterId};
 
 /// Whether somebody would wait for the events of a pipe.
@@ -57,7 +57,7 @@ impl<T: Into<OwnedFd>> Writes<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return self.pipe.poll_empty(cx, Direction::Write, Operation::Write);
+            return self.pipe.poll_empty(cx, Direction::Write);
         }
         let id = &mut Some(WaiterId::POLLED);
         self.pipe.poll(cx, Direction::Write, Operation::Write, id, |mut pipe| {
@@ -93,7 +93,7 @@ impl<T: Unpin> AsyncRead for Reads<T> {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return self.pipe.poll_empty(cx, Direction::Read, Operation::Read);
+            return self.pipe.poll_empty(cx, Direction::Read);
         }
         let id = &mut Some(WaiterId::POLLED);
         self.pipe.poll(cx, Direction::Read, Operation::Read, id, |mut pipe| {

@@ -21,6 +21,7 @@ use crate::scheduler::main::driver::Driver;
 use crate::scheduler::main::local_futures::LocalFutures;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::tokio_bridge::TokioBridge;
+use crate::scheduler::wait::{ActivityCell, Wait};
 use crate::scheduler::worker::Worker;
 
 /// A thread's state in a runtime.
@@ -48,6 +49,8 @@ pub(crate) struct Context {
     pub(crate) yielded_to_none: Cell<bool>,
     /// Exit is dropping a goroutine's future, and the handles in it.
     pub(crate) dropping_at_exit: Cell<bool>,
+    /// What the poll that runs here waits for, as far as it has noted it.
+    pub(crate) wait: Cell<Option<Wait>>,
     /// How many operations this poll may still begin (`gate.rs`).
     pub(crate) budget: Arc<Budget>,
     /// Random choices among the ready cases of a `select!`.
@@ -121,6 +124,7 @@ impl Context {
             injects_woken: Cell::new(false),
             yielded_to_none: Cell::new(false),
             dropping_at_exit: Cell::new(false),
+            wait: Cell::new(None),
             budget,
             choices: Cell::new(Rng::new(seed)),
         }
@@ -159,6 +163,16 @@ impl Context {
         match &self.role {
             Role::Worker(worker) => Some(worker),
             Role::Main(_) | Role::Guest => None,
+        }
+    }
+
+    /// What the future does that this thread drives, as reports show it. Not that of a guest: they know of
+    /// no guests.
+    pub(crate) fn driving(&self) -> Option<&ActivityCell> {
+        match &self.role {
+            Role::Worker(worker) => Some(&worker.driving),
+            Role::Main(_) => Some(&self.scheduler.main_activity),
+            Role::Guest => None,
         }
     }
 

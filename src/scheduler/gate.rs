@@ -50,10 +50,13 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::task::Waker;
+use std::panic::Location;
+use std::task::{Poll, Waker};
 
 use crate::scheduler::budget::{Budget, FULL};
 use crate::scheduler::context::{Context, WakerId, with_inside};
+use crate::scheduler::operation::Operation;
+use crate::scheduler::wait::Wait;
 
 thread_local! {
     /// How many operations have given way on this thread.
@@ -66,42 +69,12 @@ thread_local! {
     static EXTRA: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The kind of an operation: for a report of what a goroutine waits for. Nothing reads it yet. A
-/// variant of an operation has that one's kind: `send_from` is a `Send`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Receive,
-    Send,
-    Select,
-    Sleep,
-    Timeout,
-    Join,
-    JoinNext,
-    Wait,
-    Yield,
-    Acquire,
-    Notified,
-    Barrier,
-    Broadcast,
-    Watch,
-    Oneshot,
-    Done,
-    #[cfg(feature = "io")]
-    Read,
-    #[cfg(feature = "io")]
-    Write,
-    #[cfg(feature = "net")]
-    Accept,
-    #[cfg(feature = "net")]
-    Connect,
-}
-
 /// Begins an operation. `false`: it gives way. Its waker has been woken, and it must return
 /// pending.
 #[inline]
-pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
+pub(crate) fn enter(waker: &Waker) -> bool {
     with_inside(|context| match context {
-        Some(context) if !context.budget.spend() => enter_without_budget(context, operation, waker),
+        Some(context) if !context.budget.spend() => enter_without_budget(context, waker),
         _ => true,
     })
 }
@@ -109,15 +82,11 @@ pub(crate) fn enter(operation: Operation, waker: &Waker) -> bool {
 /// Begins an operation that polls other futures, or continues it if it has waited. `None`: it gives
 /// way.
 #[inline]
-pub(crate) fn enter_outer(
-    operation: Operation,
-    waker: &Waker,
-    has_waited: bool,
-) -> Option<OuterOp> {
+pub(crate) fn enter_outer(waker: &Waker, has_waited: bool) -> Option<OuterOp> {
     with_inside(|context| {
         let Some(context) = context else { return Some(OuterOp { left: 0 }) };
         if context.budget.left() == 0
-            && !enter_without_budget(context, operation, waker)
+            && !enter_without_budget(context, waker)
             && !(has_waited && is_withdrawing(waker))
         {
             return None;
@@ -147,7 +116,7 @@ impl OuterOp {
 }
 
 #[cold]
-fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) -> bool {
+fn enter_without_budget(context: &Context, waker: &Waker) -> bool {
     if waker.data().is_null() || PROBING.get() {
         return true;
     }
@@ -169,14 +138,31 @@ fn enter_without_budget(context: &Context, operation: Operation, waker: &Waker) 
         false => context.budget.set(1),
     }
     GIVEN_WAY.set(GIVEN_WAY.get() + 1);
-    give_way(operation, waker);
+    waker.wake_by_ref();
     false
 }
 
-/// Wakes `waker`, so that its task runs again after others.
+/// Notes that the code that runs waits for `operation`, where it awaits that. What it polls afterwards may
+/// note something else.
 #[inline]
-pub(crate) fn give_way(_operation: Operation, waker: &Waker) {
-    waker.wake_by_ref();
+#[track_caller]
+pub(crate) fn note(operation: Operation) {
+    let wait = Wait { operation, place: Location::caller() };
+    with_inside(|context| {
+        if let Some(context) = context {
+            context.wait.set(Some(wait));
+        }
+    });
+}
+
+/// The same if `operation` waits, according to its poll.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn note_wait<T>(operation: Operation, polled: Poll<T>) -> Poll<T> {
+    if polled.is_pending() {
+        note(operation);
+    }
+    polled
 }
 
 pub(crate) fn times_given_way() -> u64 {

@@ -35,6 +35,7 @@
 //! `os_thread.rs` asks the system about a thread. `tokio_bridge.rs` is the way to tokio's crates.
 
 mod budget;
+pub(crate) mod census;
 pub(crate) mod context;
 pub(crate) mod entered;
 pub(crate) mod foreign_wakers;
@@ -44,6 +45,7 @@ mod idle;
 pub(crate) mod io;
 pub(crate) mod main;
 pub(crate) mod monitor;
+pub(crate) mod operation;
 mod os_thread;
 mod queues;
 // Without the feature nobody makes a source.
@@ -53,4 +55,5 @@ pub(crate) mod shared;
 pub(crate) mod timers;
 #[cfg_attr(not(feature = "tokio"), path = "no_tokio_bridge.rs")]
 pub(crate) mod tokio_bridge;
+pub(crate) mod wait;
 pub(crate) mod worker;

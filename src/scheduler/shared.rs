@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::primitives::{AtomicUsize, Ordering};
@@ -28,6 +28,7 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::reactor::Reactor;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::tokio_bridge::TokioBridge;
+use crate::scheduler::wait::ActivityCell;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
 use crate::scheduler::worker::thread_hooks::ThreadHooks;
@@ -97,6 +98,9 @@ pub(crate) struct Scheduler {
     /// Counts goroutines that were not spawned inside a poll on a worker.
     pub(super) live_count_outside: [LiveCount; SHARDS],
     phase: AtomicU8,
+    /// What main does.
+    pub(crate) main_activity: ActivityCell,
+    started: Instant,
     /// Every random choice derives from this.
     seed: u64,
 }
@@ -116,9 +120,16 @@ impl Scheduler {
             ever_used: AtomicUsize::new(0),
             live_count_outside: std::array::from_fn(|_| LiveCount::new()),
             phase: AtomicU8::new(Phase::Running as u8),
+            main_activity: ActivityCell::new(),
+            started: clock::now(),
             seed: fresh_seed(),
             config,
         })
+    }
+
+    /// Milliseconds since the start. They wrap after seven weeks.
+    pub(crate) fn milliseconds(&self, at: Instant) -> u32 {
+        at.saturating_duration_since(self.started).as_millis() as u32
     }
 
     /// The seed for the choices of the worker at `index`.

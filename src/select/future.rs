@@ -73,7 +73,8 @@ use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
 use crate::scheduler::foreign_wakers;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::select::cases::Cases;
 use crate::select::locks::Locks;
 use crate::select::order::Order;
@@ -110,20 +111,22 @@ pub fn wait<'a, C: Cases<'a>>(cases: C) -> Select<'a, C> {
 impl<'a, C: Cases<'a>> Future for Select<'a, C> {
     type Output = C::Output;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         let waker = cx.waker();
         if !C::HAS_OTHERS {
             let waits = || self.claim.0.is_some() && gate::is_withdrawing(waker);
-            return match gate::enter(Operation::Select, waker) || waits() {
-                true => self.poll_entered(cx),
+            return match gate::enter(waker) || waits() {
+                true => gate::note_wait(Operation::Select, self.poll_entered(cx)),
                 false => Poll::Pending,
             };
         }
-        let Some(outer) = gate::enter_outer(Operation::Select, waker, self.has_waited) else {
+        let Some(outer) = gate::enter_outer(waker, self.has_waited) else {
             return Poll::Pending;
         };
         *self.as_mut().project().has_waited = true;
-        let chosen = self.poll_entered(cx);
+        // Over what its cases have noted.
+        let chosen = gate::note_wait(Operation::Select, self.poll_entered(cx));
         if chosen.is_ready() {
             outer.finish();
         }

@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::sync::permits::{Closed, Permits, Refused};
 use crate::sync::wait_queue::Key;
 
@@ -130,9 +131,10 @@ where
 
     // A free lock is taken without a call.
     #[inline(always)]
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
         let this = self.get_mut();
-        if !gate::enter(Operation::Acquire, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
         let count = (this.count)();
@@ -142,7 +144,9 @@ where
             true => Poll::Ready(Ok(())),
             false => this.poll_slowly(cx.waker()),
         };
-        let Poll::Ready(acquired) = acquired else { return Poll::Pending };
+        let Poll::Ready(acquired) = acquired else {
+            return gate::note_wait(Operation::Acquire, Poll::Pending);
+        };
         let owner = this.owner.take().expect("just seen");
         Poll::Ready((this.then)(acquired.map(|()| RawPermit { owner, count })))
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::future::Future;
 
-use crate::scheduler::gate::Operation;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::WaiterState;
 use crate::sync::wait_until::wait_until;
 use crate::sync::waitable::Waitable;

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::scheduler::gate::Operation;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::{Key, WaiterState};
 use crate::sync::wait_until::wait_until;
 use crate::sync::waitable::Waitable;

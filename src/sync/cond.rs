@@ -8,7 +8,8 @@ use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::sync::guarded::Relock;
 use crate::sync::notify::{Notified, Notify};
 
@@ -138,7 +139,7 @@ impl Cond {
         mut goes_on: impl FnMut(&mut G::Target) -> bool,
     ) -> G {
         // Once for each call: a loop over calls that need not wait has no other await.
-        poll_fn(|cx| match gate::enter(Operation::Notified, cx.waker()) {
+        poll_fn(|cx| match gate::enter(cx.waker()) {
             true => Poll::Ready(()),
             false => Poll::Pending,
         })
@@ -207,16 +208,17 @@ impl<G, L> Unpin for Wait<'_, G, L> {}
 impl<G, L: Future<Output = G> + Unpin> Future for Wait<'_, G, L> {
     type Output = G;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
         let this = self.get_mut();
         if let Stage::Waits = this.stage {
-            if !gate::enter(Operation::Notified, cx.waker()) {
+            if !gate::enter(cx.waker()) {
                 return Poll::Pending;
             }
             let Poll::Ready(passes_on) = this.notified.poll_inside(cx.waker()) else {
                 // Now it is in the queue, and cannot miss what others do.
                 drop(this.guard.take());
-                return Poll::Pending;
+                return gate::note_wait(Operation::Notified, Poll::Pending);
             };
             if let Some(guard) = this.guard.take() {
                 // All were notified before this was polled.

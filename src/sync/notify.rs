@@ -8,7 +8,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::{Key, WaiterState};
 use crate::sync::waitable::{Inner, Waitable, WakeList};
 
@@ -246,15 +247,16 @@ impl Notified<'_> {
 impl Future for Notified<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if !gate::enter(Operation::Notified, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
         if mem::take(&mut this.is_ready) {
             return Poll::Ready(());
         }
-        this.poll_inside(cx.waker()).map(|_| ())
+        gate::note_wait(Operation::Notified, this.poll_inside(cx.waker())).map(|_| ())
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::chan::error::{SendError, TryRecvError};
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 use crate::scheduler::worker::away;
 use shared::{Closed, Shared};
 
@@ -246,10 +246,11 @@ impl<T> Receiver<T> {
 impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
         let this = self.get_mut();
         let Some(shared) = &this.shared else {
-            let goes_on = gate::enter(Operation::Oneshot, cx.waker());
+            let goes_on = gate::enter(cx.waker());
             return if goes_on { Poll::Ready(Err(RecvError(()))) } else { Poll::Pending };
         };
         let result = shared.poll_recv(cx.waker()).map_err(|Closed| RecvError(()));

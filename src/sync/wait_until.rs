@@ -6,7 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::Key;
 use crate::sync::waitable::{Attempt, Waitable};
 
@@ -31,6 +32,7 @@ pub(crate) fn wait_until<S, R, O>(
 
 /// One poll: through the gate, and the last one if a `timeout` asks for it.
 #[inline]
+#[track_caller]
 pub(crate) fn poll_until<S, R>(
     waitable: &Waitable<S>,
     operation: Operation,
@@ -39,11 +41,11 @@ pub(crate) fn poll_until<S, R>(
     attempt: impl FnMut(Attempt<'_, S>) -> Option<R>,
 ) -> Poll<R> {
     let withdraws = gate::is_withdrawing(waker);
-    if !(gate::enter(operation, waker) || key.is_some() && withdraws) {
+    if !(gate::enter(waker) || key.is_some() && withdraws) {
         return Poll::Pending;
     }
     if !withdraws {
-        return waitable.poll(key, 1, waker, attempt);
+        return gate::note_wait(operation, waitable.poll(key, 1, waker, attempt));
     }
     let result = waitable.withdraw(key, attempt);
     if result.is_none() {
@@ -62,6 +64,7 @@ where
 {
     type Output = O;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         let WaitUntil { waitable, operation, key, attempt, then } = self.get_mut();
         assert!(then.is_some(), "a future is not polled after it was ready");

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::deadline::{deadline, scheduler};
 use crate::scheduler::context;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::timers::timer::Timer;
 
 /// Waits until `duration` has passed. It is never ready early; zero is ready at once.
@@ -163,8 +164,11 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.poll_timer(cx).is_pending() || !gate::enter(Operation::Sleep, cx.waker()) {
+        if gate::note_wait(Operation::Sleep, self.poll_timer(cx)).is_pending()
+            || !gate::enter(cx.waker())
+        {
             return Poll::Pending;
         }
         self.timer.cancel();

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use super::sleep::{Sleep, sleep, sleep_until};
-use crate::scheduler::gate::{self, Operation, OuterOp};
+use crate::scheduler::gate::{self, OuterOp};
+use crate::scheduler::operation::Operation;
 
 /// Waits for `future`, but no longer than `limit`.
 ///
@@ -116,16 +117,19 @@ impl<F> Timeout<F> {
 impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut parts = self.project();
         let has_waited = parts.sleep.is_waited_for();
-        let outer = gate::enter_outer(Operation::Timeout, cx.waker(), has_waited);
+        let outer = gate::enter_outer(cx.waker(), has_waited);
         // A deferred timeout is not deferred again.
         if outer.is_none() && !*parts.is_deferred {
             *parts.is_deferred = parts.sleep.is_due();
             return Poll::Pending;
         }
         let given_way = gate::times_given_way();
+        // The future may note something better.
+        gate::note(Operation::Timeout);
         if let Poll::Ready(output) = parts.future.as_mut().poll(cx) {
             outer.into_iter().for_each(OuterOp::finish);
             return Poll::Ready(Ok(output));

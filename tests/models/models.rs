@@ -50,6 +50,7 @@ mod queues;
 #[allow(dead_code)]
 mod reactor;
 #[path = "../../src/scheduler/goroutine/registry.rs"]
+#[allow(dead_code)]
 mod registry;
 #[path = "../../src/scheduler/worker/thread_requests.rs"]
 #[allow(dead_code)]

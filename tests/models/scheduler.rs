@@ -4,24 +4,22 @@ pub(crate) use crate::{idle, reactor};
 
 pub(crate) mod gate {
     use std::cell::Cell;
-    use std::task::Waker;
+    use std::task::{Poll, Waker};
 
-    #[derive(Clone, Copy)]
-    pub(crate) enum Operation {
-        Receive,
-        Send,
-        Select,
-        Oneshot,
-    }
+    use super::operation::Operation;
 
     /// Outside of a goroutine.
-    pub(crate) fn enter(_: Operation, _: &Waker) -> bool {
+    pub(crate) fn enter(_: &Waker) -> bool {
         true
+    }
+
+    pub(crate) fn note_wait<T>(_: Operation, polled: Poll<T>) -> Poll<T> {
+        polled
     }
 
     pub(crate) struct OuterOp;
 
-    pub(crate) fn enter_outer(_: Operation, _: &Waker, _: bool) -> Option<OuterOp> {
+    pub(crate) fn enter_outer(_: &Waker, _: bool) -> Option<OuterOp> {
         Some(OuterOp)
     }
 
@@ -47,6 +45,16 @@ pub(crate) mod gate {
 
     pub(crate) fn is_withdrawing(_: &Waker) -> bool {
         WITHDRAWING.with(Cell::get)
+    }
+}
+
+pub(crate) mod operation {
+    #[derive(Clone, Copy)]
+    pub(crate) enum Operation {
+        Receive,
+        Send,
+        Select,
+        Oneshot,
     }
 }
 

@@ -11,8 +11,9 @@ use std::task::Waker;
 use crate::scheduler::goroutine::registry::RegistryKey;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::wait::ActivityCell;
 
-/// What the allocation holds beside the future: 20 bytes, aligned to four. With the header of
+/// What the allocation holds beside the future: 24 bytes, aligned to four. With the header of
 /// `async-task` they fill 56 bytes rather than 64.
 pub(crate) struct Meta {
     scheduler: Packed<Shared<Scheduler>>,
@@ -20,6 +21,7 @@ pub(crate) struct Meta {
     /// [`ABORTED`], and the registry's key plus one, or zero without a key. Only the goroutine's
     /// own polls use the key, and they follow one another.
     state: AtomicU32,
+    pub(crate) activity: ActivityCell,
 }
 
 const ABORTED: u32 = 1 << 31;
@@ -53,7 +55,12 @@ impl Meta {
         // scheduler.
         let scheduler =
             NonNull::new(Arc::as_ptr(scheduler).cast_mut()).expect("an Arc is not null");
-        Meta { scheduler: Packed(Shared(scheduler)), site: Packed(site), state: AtomicU32::new(0) }
+        Meta {
+            scheduler: Packed(Shared(scheduler)),
+            site: Packed(site),
+            state: AtomicU32::new(0),
+            activity: ActivityCell::new(),
+        }
     }
 
     /// The scheduler's address, for comparison.

@@ -64,6 +64,9 @@ enum Shard<W> {
 /// of one worker.
 const MAX_SHARDS: usize = 32;
 
+/// A look at so many entries takes some microseconds.
+const VISITED_AT_ONCE: usize = 1024;
+
 impl<W> Registry<W> {
     pub(crate) fn new(shards: usize) -> Self {
         let open = |_| CacheLine(Mutex::new(Shard::Open(Slab::new())));
@@ -90,6 +93,22 @@ impl<W> Registry<W> {
         match &mut *lock(&self.shards[shard].0) {
             Shard::Open(slab) => Some(slab.remove(index)),
             Shard::Closed => None,
+        }
+    }
+
+    /// Passes every entry to `each`, under its shard's lock, which it gives back now and then: an entry that
+    /// comes or goes meanwhile may be passed or not.
+    pub(crate) fn visit(&self, mut each: impl FnMut(&W)) {
+        for shard in &self.shards {
+            let mut next = 0;
+            while let Shard::Open(slab) = &*lock(&shard.0)
+                && next < slab.capacity()
+            {
+                (next..next + VISITED_AT_ONCE)
+                    .filter_map(|index| slab.get(index))
+                    .for_each(&mut each);
+                next += VISITED_AT_ONCE;
+            }
         }
     }
 

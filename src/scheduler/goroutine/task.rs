@@ -47,6 +47,7 @@
 
 #![allow(unsafe_code)]
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -64,6 +65,7 @@ use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::wait::Activity;
 use crate::scheduler::worker::Worker;
 
 /// A goroutine as its handle holds it: one word.
@@ -191,8 +193,9 @@ fn into_raw_task(runnable: Runnable<Meta>) -> RawTask {
 /// chooses the queue; any other thread injects. A function item is zero-sized, so nothing is cloned
 /// for it.
 fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
-    // Read before the push: after it, another thread may run, complete and free the goroutine.
+    // Before the push: after it, another thread may run, complete and free the goroutine.
     let scheduler = runnable.metadata().scheduler();
+    runnable.metadata().activity.set_queued();
     context::with_inside(|context| match context {
         Some(context) if context.belongs_to(scheduler) => {
             context.scheduler.push_woken(
@@ -233,9 +236,36 @@ pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     context.waker_data.set(address.as_ptr());
     context.site.set(Some(site));
     context.budget.refill();
+    context.wait.set(None);
+    runnable.metadata().activity.set_running();
     runnable.run();
     context.polling.set(None);
     worker.end_poll();
+}
+
+/// Tells of suspended goroutines by their entries in the registry.
+pub(crate) struct Inspector {
+    /// By the address of a waker's vtable.
+    metadata_offsets: HashMap<usize, usize>,
+}
+
+impl Inspector {
+    pub(crate) fn new() -> Self {
+        Inspector { metadata_offsets: SpawnSite::metadata_offsets() }
+    }
+
+    /// Where a goroutine was spawned, and what it does. `entry` is one of the registry, whose lock the
+    /// caller holds. `None`: the first goroutine of its kind is younger than `self`.
+    pub(crate) fn look(&self, entry: &Waker) -> Option<(&'static Location<'static>, Activity)> {
+        let offset = self.metadata_offsets.get(&ptr::from_ref(entry.vtable()).addr())?;
+        let meta = ptr::with_exposed_provenance::<Meta>(entry.data().addr() + offset);
+        // SAFETY: an entry is a goroutine's own waker, made by `async-task`, and owns a reference to its
+        // allocation; the lock keeps the entry. A goroutine with this vtable has its metadata at this
+        // offset from the waker's data, whose address `into_raw_task` has exposed.
+        // Exercised by `soundness::dumps_beside_everything`.
+        let meta = unsafe { &*meta };
+        Some((meta.spawned_at(), meta.activity.get()))
+    }
 }
 
 pin_project! {
@@ -296,6 +326,7 @@ impl<F: Future> GoroutineParts<'_, F> {
                 if !stays {
                     return Poll::Ready(self.cancel(context, meta));
                 }
+                meta.activity.set_waiting(context.wait.get());
                 return Poll::Pending;
             }
             Ok(Poll::Ready(value)) => Outcome::value(value),

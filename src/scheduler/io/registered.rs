@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use mio::event;
 
 use crate::clock;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 use crate::scheduler::io::deadlines::Deadlines;
 use crate::scheduler::io::system::System;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::Reactor;
 use crate::scheduler::reactor::source::{
     Direction, Readiness, Source, State, WaiterId, Waiting, Woken,
@@ -137,14 +138,14 @@ impl<S: event::Source> Registered<S> {
         id: &mut Option<WaiterId>,
         mut attempt: impl FnMut(&S) -> io::Result<Attempt<R>>,
     ) -> Poll<io::Result<R>> {
-        if !gate::enter(operation, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
         loop {
             let seen = self.check(direction)?;
             if !seen.is_ready(direction) {
                 if self.wait(direction, id, cx.waker()) {
-                    return Poll::Pending;
+                    return gate::note_wait(operation, Poll::Pending);
                 }
                 continue;
             }
@@ -169,9 +170,8 @@ impl<S: event::Source> Registered<S> {
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
-        operation: Operation,
     ) -> Poll<io::Result<usize>> {
-        if !gate::enter(operation, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
         Poll::Ready(self.check(direction).map(|_| 0))

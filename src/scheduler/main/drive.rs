@@ -17,6 +17,7 @@ use crate::scheduler::context::{self, WakerId};
 use crate::scheduler::gate;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::wait::ActivityCell;
 
 /// After the thread finds that others want its core, it skips spinning before this many sleeps.
 /// Spinning would make it late for its own timers.
@@ -59,10 +60,11 @@ pub(crate) fn drive<F: Future>(
             return None;
         }
         driving.wake_due();
-        Driving::refill_budget();
+        Driving::begin_poll();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
         }
+        Driving::note_wait();
     }
 }
 
@@ -97,11 +99,23 @@ impl Driving {
         }
     }
 
-    /// For the poll that begins.
-    fn refill_budget() {
+    fn begin_poll() {
         context::with_inside(|context| {
             if let Some(context) = context {
                 context.budget.refill();
+                context.wait.set(None);
+                context.driving().into_iter().for_each(ActivityCell::set_running);
+            }
+        });
+    }
+
+    /// For reports.
+    fn note_wait() {
+        context::with_inside(|context| {
+            if let Some(context) = context
+                && let Some(driving) = context.driving()
+            {
+                driving.set_waiting(context.wait.get());
             }
         });
     }
@@ -134,6 +148,8 @@ impl Drop for Driving {
             let is_dropped_next = scheduler.is_closing() && context.polling.get().is_some();
             let left = if is_dropped_next { 0 } else { self.budget.saturating_sub(1) };
             context.budget.set(left);
+            context.wait.set(None);
+            context.driving().into_iter().for_each(ActivityCell::set_running);
         });
         if let Some(shard) = self.driver.shard() {
             scheduler.timers.detach(shard);

@@ -194,6 +194,7 @@ impl Monitor {
         self.look_at_io();
         self.take_sample(now);
         let verdict = self.judge();
+        self.note_seen();
         self.act(&verdict, now);
         if verdict.is_quiet {
             return self.announce_sleep(verdict.next_sample);
@@ -241,6 +242,17 @@ impl Monitor {
         self.detector.assess(&self.sample, |index| {
             self.scheduler.worker(index).is_some_and(|worker| worker.thread().is_asleep())
         })
+    }
+
+    /// For dumps.
+    fn note_seen(&self) {
+        for (index, seen) in self.sample.workers.iter().enumerate() {
+            if let Some(worker) = self.scheduler.worker(index) {
+                let held_for = self.detector.held_for(index, self.sample.now);
+                let since = clock::now().checked_sub(held_for).unwrap_or(self.sample.now);
+                worker.note_seen(seen.ticks, self.scheduler.milliseconds(since));
+            }
+        }
     }
 
     fn act(&mut self, verdict: &Verdict, now: Instant) {

@@ -23,6 +23,7 @@ use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::idle::parker::{Availability, Parker};
 use crate::scheduler::os_thread::OsThreadId;
 use crate::scheduler::queues::run_queue::{NextSlot, RawTask, Ring};
+use crate::scheduler::wait::ActivityCell;
 
 const RING_CAPACITY: usize = 256;
 
@@ -43,6 +44,10 @@ pub(crate) struct Worker {
     /// The address of the spawn site of the goroutine that was polled last.
     site: AtomicUsize,
     thread: AtomicU32,
+    /// What the goroutine here waits for, in a `block_on`.
+    pub(crate) driving: ActivityCell,
+    /// The lower half of the ticks that the monitor saw last, and when it first saw them, in milliseconds.
+    seen: AtomicU64,
 }
 
 impl Worker {
@@ -57,6 +62,8 @@ impl Worker {
             ticks: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             thread: AtomicU32::new(0),
+            driving: ActivityCell::new(),
+            seen: AtomicU64::new(0),
         }
     }
 
@@ -123,6 +130,17 @@ impl Worker {
     fn advance(&self, by: u64) {
         let ticks = self.ticks.load(Ordering::Relaxed);
         self.ticks.store(ticks.wrapping_add(by), Ordering::Release);
+    }
+
+    /// For the monitor: the ticks have been these since then.
+    pub(crate) fn note_seen(&self, ticks: u64, since: u32) {
+        self.seen.store(ticks << 32 | u64::from(since), Ordering::Relaxed);
+    }
+
+    /// Since when the monitor has seen these ticks, if it has.
+    pub(crate) fn seen_since(&self, ticks: u64) -> Option<u32> {
+        let seen = self.seen.load(Ordering::Relaxed);
+        (seen >> 32 == ticks & u64::from(u32::MAX)).then_some(seen as u32)
     }
 
     /// Where the goroutine being polled was spawned, if the ticks are still `ticks`.

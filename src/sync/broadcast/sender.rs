@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::chan::error::SendError;
-use crate::scheduler::gate::Operation;
+use crate::scheduler::operation::Operation;
 use crate::sync::broadcast::receiver::Receiver;
 use crate::sync::broadcast::state::{self, State};
 use crate::sync::channel::{Counted, SenderSide};

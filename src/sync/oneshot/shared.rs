@@ -12,7 +12,8 @@ use std::task::{Poll, Waker};
 
 use crate::chan::error::{SendError, TryRecvError};
 use crate::chan::lock::Locked;
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::{context, foreign_wakers};
 
 pub(crate) struct Shared<T> {
@@ -119,6 +120,7 @@ impl<T> Shared<T> {
     }
 
     /// Waits until the receiver was closed or has gone.
+    #[track_caller]
     pub(crate) fn poll_closed(&self, waker: &Waker) -> Poll<()> {
         self.poll(Side::Sender, waker, |state| state.is_closed.then_some(()))
     }
@@ -136,6 +138,7 @@ impl<T> Shared<T> {
     }
 
     #[inline]
+    #[track_caller]
     pub(crate) fn poll_recv(&self, waker: &Waker) -> Poll<Result<T, Closed>> {
         self.poll(Side::Receiver, waker, |state| match state.try_recv() {
             Ok(value) => Some(Ok(value)),
@@ -167,6 +170,7 @@ impl<T> Shared<T> {
     /// One poll of a side that waits until `look` finds something: through the gate, and the last one
     /// if a `timeout` asks for it.
     #[inline]
+    #[track_caller]
     fn poll<R>(
         &self,
         side: Side,
@@ -175,7 +179,7 @@ impl<T> Shared<T> {
     ) -> Poll<R> {
         let withdraws = gate::is_withdrawing(waker);
         let waits = || withdraws && self.with(|state| *state.waiter(side).1);
-        if !(gate::enter(Operation::Oneshot, waker) || waits()) {
+        if !(gate::enter(waker) || waits()) {
             return Poll::Pending;
         }
         let is_own = !withdraws && context::is_own_waker(waker);
@@ -201,7 +205,7 @@ impl<T> Shared<T> {
             // A future that is kept waits anew.
             waker.wake_by_ref();
         }
-        looked.found.map_or(Poll::Pending, Poll::Ready)
+        gate::note_wait(Operation::Oneshot, looked.found.map_or(Poll::Pending, Poll::Ready))
     }
 
     /// With a clone of a foreign waker, which runs user code.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use crate::scheduler::gate::Operation;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::worker::away;
 use crate::sync::channel::{Channel, Counted};
 use crate::sync::wait_queue::Key;

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::chan::error::SendError;
-use crate::scheduler::gate::Operation;
+use crate::scheduler::operation::Operation;
 use crate::sync::channel::{Counted, SenderSide};
 use crate::sync::watch::receiver::Receiver;
 use crate::sync::watch::state::{self, State};

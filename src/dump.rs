@@ -1,0 +1,277 @@
+//! What the goroutines of a runtime do, and where.
+//!
+//! ```
+//! use gorun::{Handle, channel, go, yield_now};
+//!
+//! gorun::Builder::new().worker_threads(1).block_on(async {
+//!     let (tx, rx) = channel::<u32>(1);
+//!     for _ in 0..3 {
+//!         let rx = rx.clone();
+//!         go!(async move { rx.recv().await });
+//!     }
+//!     # while Handle::current().dump().groups().len() != 1
+//!     #     || Handle::current().dump().groups()[0].count != 3 { gorun::time::sleep(std::time::Duration::from_millis(1)).await }
+//!     gorun::time::sleep(std::time::Duration::from_millis(1)).await;
+//!     println!("{}", Handle::current().dump());
+//!     // gorun: 4 goroutines, main among them
+//!     // main [running]
+//!     // 3 goroutines [recv] at src/main.rs:8:37, spawned at src/main.rs:8:9
+//!     // ..
+//!     # drop(tx);
+//! })?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::handle::Handle;
+use crate::scheduler::census::{PollState, WorkerState};
+use crate::scheduler::shared::Scheduler;
+use crate::scheduler::wait::Activity;
+
+/// So many groups a printed dump has at most.
+const MOST_GROUPS: usize = 100;
+
+/// The state of a runtime's goroutines at a moment: [`Handle::dump`] makes it.
+///
+/// To print it is to see it: its [`Display`](fmt::Display) has a line for each group of goroutines that
+/// were spawned at one place and wait at one place, the largest first, and one for each worker. It prints a
+/// hundred groups at most, and how many there are beyond.
+///
+/// Go counterpart: the stacks that a program prints on `SIGQUIT`, and `runtime.Stack`.
+///
+/// # Examples
+///
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Dump {
+    main: Option<State>,
+    groups: Vec<Group>,
+    new: usize,
+    workers: Vec<WorkerDump>,
+}
+
+/// Goroutines of a [`Dump`] that were spawned at one place, and do the same.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Group {
+    /// How many they are.
+    pub count: usize,
+    /// Where they were spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// What each of them does.
+    pub state: State,
+}
+
+/// What a goroutine, or main, does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// It could run, and waits in a queue for a worker.
+    Queued,
+    /// It is being polled.
+    Running,
+    /// It waits for an operation of gorun's, of those that wait in it for the one that it polled last.
+    #[non_exhaustive]
+    Waiting {
+        /// The kind of operation: `recv`, `send`, `select`, `sleep`, `join`, `lock`, ..
+        operation: &'static str,
+        /// The place of the `.await`. `None` if another crate's code polls the operation without one, or if
+        /// gorun's own does.
+        at: Option<&'static Location<'static>>,
+    },
+    /// It waits for a future that is not gorun's.
+    WaitingElsewhere,
+}
+
+/// A worker of a [`Dump`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WorkerDump {
+    /// Its number.
+    pub index: usize,
+    /// What it has on its thread. `None`: it has nothing to do.
+    pub poll: Option<PollDump>,
+}
+
+/// What a worker of a [`Dump`] has on its thread.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PollDump {
+    /// Where the goroutine was spawned. `None` if it ends just now, or if it is a waker or a hook.
+    pub spawned_at: Option<&'static Location<'static>>,
+    /// For how long at least the poll has been going on, to a millisecond or two. `None`: it has begun just
+    /// now, or the runtime ends.
+    pub held_for: Option<Duration>,
+    /// It blocks in a way that gorun knows, in [`blocking`](crate::blocking) or
+    /// [`block_on`](crate::block_on()), and another thread stands in for it.
+    pub is_blocked: bool,
+    /// What it waits for, if it is blocked in a `block_on`.
+    pub waits_for: Option<State>,
+}
+
+impl Handle {
+    /// What the goroutines of this runtime do at present, and where.
+    ///
+    /// It polls nothing, waits for no worker, and can be called on any thread, so it also tells of a
+    /// program whose workers are all stuck. A million goroutines take some tenths of a second. It is not
+    /// a moment of the whole program: while it goes from one goroutine to the next, others go on.
+    ///
+    /// Go counterpart: `runtime.Stack` with `all`, `pprof.Lookup("goroutine")`.
+    ///
+    /// # Examples
+    ///
+    /// See [`dump`](crate::dump).
+    pub fn dump(&self) -> Dump {
+        Dump::of(self.scheduler())
+    }
+}
+
+impl Dump {
+    pub(crate) fn of(scheduler: &Scheduler) -> Dump {
+        let census = scheduler.census();
+        let groups = census.counts.into_iter().map(|((spawned_at, activity), count)| Group {
+            count,
+            spawned_at,
+            state: State::from(activity),
+        });
+        let mut groups: Vec<_> = groups.collect();
+        groups
+            .sort_by_key(|group| (usize::MAX - group.count, group.spawned_at, group.state.place()));
+        Dump {
+            main: census.main.map(State::from),
+            groups,
+            new: census.new,
+            workers: census.workers.into_iter().map(WorkerDump::from).collect(),
+        }
+    }
+
+    /// What main does. `None` if it has ended.
+    pub fn main(&self) -> Option<State> {
+        self.main
+    }
+
+    /// The goroutines that have been suspended at some time, the largest group first. Those that have
+    /// not are in [`num_new`](Self::num_new).
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// How many goroutines have never been suspended: they are in a queue, or in their first poll.
+    pub fn num_new(&self) -> usize {
+        self.new
+    }
+
+    /// The workers, and those that stand in for others.
+    pub fn workers(&self) -> &[WorkerDump] {
+        &self.workers
+    }
+
+    /// How many goroutines there are in all, main included.
+    pub fn num_goroutines(&self) -> usize {
+        let suspended: usize = self.groups.iter().map(|group| group.count).sum();
+        suspended + self.new + usize::from(self.main.is_some())
+    }
+}
+
+impl State {
+    fn place(self) -> Option<&'static Location<'static>> {
+        match self {
+            State::Waiting { at, .. } => at,
+            _ => None,
+        }
+    }
+}
+
+impl From<Activity> for State {
+    fn from(activity: Activity) -> Self {
+        match activity {
+            Activity::Queued => State::Queued,
+            Activity::Running => State::Running,
+            Activity::WaitingElsewhere => State::WaitingElsewhere,
+            Activity::Waiting(operation, at) => {
+                State::Waiting { operation: operation.name(), at: at.filter(|at| is_users(at)) }
+            }
+        }
+    }
+}
+
+/// Whether a place is in neither gorun nor `std`, where it says nothing to users.
+fn is_users(place: &Location<'_>) -> bool {
+    let own = file!().strip_suffix("dump.rs").expect("the name of this file");
+    !place.file().starts_with(own) && !place.file().starts_with("/rustc/")
+}
+
+impl From<WorkerState> for WorkerDump {
+    fn from(WorkerState { index, poll }: WorkerState) -> Self {
+        let poll = poll.map(|PollState { spawned_at, held_for, is_blocked, driving }| PollDump {
+            spawned_at,
+            held_for,
+            is_blocked,
+            waits_for: driving.map(State::from),
+        });
+        WorkerDump { index, poll }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Queued => f.write_str("[queued]"),
+            State::Running => f.write_str("[running]"),
+            State::WaitingElsewhere => f.write_str("[waits for a future that is not gorun's]"),
+            State::Waiting { operation, at: None } => write!(f, "[{operation}]"),
+            State::Waiting { operation, at: Some(at) } => write!(f, "[{operation}] at {at}"),
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.count == 1 { "" } else { "s" };
+        let Group { count, spawned_at, state } = self;
+        write!(f, "{count} goroutine{plural} {state}, spawned at {spawned_at}")
+    }
+}
+
+impl fmt::Display for WorkerDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {}: ", self.index)?;
+        let Some(poll) = &self.poll else { return f.write_str("idle") };
+        f.write_str(if poll.is_blocked { "blocked" } else { "running" })?;
+        if let Some(held_for) = poll.held_for {
+            write!(f, " for {held_for:?}")?;
+        }
+        if let Some(waits_for) = &poll.waits_for {
+            write!(f, " {waits_for}")?;
+        }
+        match poll.spawned_at {
+            Some(spawned_at) => write!(f, ", a goroutine spawned at {spawned_at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let among = if self.main.is_some() { ", main among them" } else { "; main has ended" };
+        writeln!(f, "gorun: {} goroutines{among}", self.num_goroutines())?;
+        if let Some(main) = self.main {
+            writeln!(f, "main {main}")?;
+        }
+        let (shown, others) = self.groups.split_at(self.groups.len().min(MOST_GROUPS));
+        shown.iter().try_for_each(|group| writeln!(f, "{group}"))?;
+        if !others.is_empty() {
+            let count: usize = others.iter().map(|group| group.count).sum();
+            writeln!(f, "and {count} goroutines in {} smaller groups", others.len())?;
+        }
+        if self.new > 0 {
+            writeln!(f, "{} that have never waited: queued, or in their first poll", self.new)?;
+        }
+        self.workers.iter().try_for_each(|worker| writeln!(f, "{worker}"))
+    }
+}
