@@ -1,4 +1,4 @@
-//! `reqwest`, `axum`, `tower`, `tokio-rustls`.
+//! `reqwest`, `axum`, `tower`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,12 +18,6 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 use super::bridged;
 use super::common::*;
-
-/// A client that trusts this certificate, under the name `localhost`.
-fn client_that_trusts(certificate: &rcgen::Certificate) -> reqwest::Client {
-    let certificate = reqwest::Certificate::from_der(certificate.der()).unwrap();
-    reqwest::Client::builder().add_root_certificate(certificate).build().unwrap()
-}
 
 /// A server on gorun's sockets.
 async fn serve(router: Router) -> SocketAddr {
@@ -65,48 +59,6 @@ fn reqwest_keeps_its_time_limit() {
         let client = reqwest::Client::builder().timeout(Duration::from_millis(20)).build().unwrap();
         let late = client.get(format!("http://{address}/")).send().await.unwrap_err();
         assert!(late.is_timeout());
-    });
-}
-
-/// `reqwest` with `rustls`, and a server of ours behind `tokio-rustls`' handshake.
-#[test]
-fn a_server_and_a_client_speak_tls() {
-    let _watchdog = watchdog();
-    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key =
-        tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.cert.der().clone()], key.into())
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    bridged(2, async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        gorun::go!(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let acceptor = acceptor.clone();
-                gorun::go!(async move {
-                    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-                    let mut stream = acceptor.accept(stream).await.unwrap();
-                    let mut head = Vec::new();
-                    while !head.ends_with(b"\r\n\r\n") {
-                        head.push(stream.read_u8().await.unwrap());
-                    }
-                    let answer =
-                        b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nsecret";
-                    stream.write_all(answer).await.unwrap();
-                    stream.shutdown().await.unwrap();
-                });
-            }
-        });
-        let client = client_that_trusts(&own.cert);
-        let answer = client.get(format!("https://localhost:{port}/")).send().await.unwrap();
-        assert_eq!(answer.text().await.unwrap(), "secret");
     });
 }
 

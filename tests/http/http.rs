@@ -5,7 +5,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bodies;
 mod client;
+#[cfg(target_os = "linux")]
+mod crowds;
+mod curl;
 mod endings;
 mod hostile;
 mod limits;
