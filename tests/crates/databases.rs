@@ -104,7 +104,7 @@ macro_rules! abort_query {
 #[test]
 fn a_pool_of_sqlite_is_shared_and_survives_goroutines_that_are_aborted() {
     const ROWS: &str = "with recursive numbers (n) as (select 1 union all select n + 1 from numbers \
-        where n < 300000) select n from numbers";
+        where n < 20000) select n from numbers";
     let _watchdog = watchdog();
     for workers in super::WORKERS {
         let directory = Directory::new("sqlite");
@@ -125,7 +125,7 @@ fn a_pool_of_sqlite_is_shared_and_survives_goroutines_that_are_aborted() {
 
 #[test]
 fn a_pool_of_postgresql_is_shared_and_survives_goroutines_that_are_aborted() {
-    const ROWS: &str = "select generate_series(1, 300000)::bigint";
+    const ROWS: &str = "select generate_series(1, 20000)::bigint";
     let _watchdog = watchdog();
     let Some(server) = servers::postgres() else { return };
     for workers in super::WORKERS {

@@ -105,6 +105,8 @@ fn our_server_behind_futures_rustls_answers_goroutines_and_ends() {
                     let mut stream = connector.connect(name, stream).await.unwrap();
                     let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
                     stream.write_all(request).await.unwrap();
+                    // A write that has to wait, or gives way, leaves the rest to this.
+                    stream.flush().await.unwrap();
                     let mut answer = String::new();
                     // Without the end of the session it would be an error.
                     stream.read_to_string(&mut answer).await.unwrap();

