@@ -76,3 +76,6 @@ pub use listener::Listener;
 pub use server::{Server, serve};
 pub use service::{HttpService, HyperKind, IntoService, TowerKind};
 pub use timer::Timer;
+
+#[cfg(test)]
+mod tests;

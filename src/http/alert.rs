@@ -3,14 +3,17 @@
 //! A connection waits for its requests, and also for the end of the server and the next look at its time
 //! limits. To poll those with each request would cost as much as gorun's part of the request. So they have
 //! this waker, which remembers that it was called: only then are they polled.
+//!
+//! Whenever the lock is free, either it is raised, or the task's waker is there for the next event. So an
+//! event that finds no waker is one more of those for which the task has been woken, and that it has not
+//! looked for yet.
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use crate::primitives::lock;
+use crate::primitives::{AtomicBool, Mutex, Ordering, lock};
 
 pub(super) struct Alert {
     shared: Arc<Shared>,
@@ -20,6 +23,7 @@ pub(super) struct Alert {
 }
 
 struct Shared {
+    /// Changes with `task` locked.
     is_raised: AtomicBool,
     /// To be woken by the next event.
     task: Mutex<Option<Waker>>,
@@ -27,10 +31,13 @@ struct Shared {
 
 impl Wake for Shared {
     fn wake(self: Arc<Self>) {
-        // Ordering: Release pairs with the Acquire in `is_raised`, so that whoever sees it finds the event.
-        self.is_raised.store(true, Ordering::Release);
-        // Whoever took the waker before has woken the task for this event, too.
-        let task = lock(&self.task).take();
+        let task = {
+            let mut task = lock(&self.task);
+            // Ordering: Relaxed. The lock passes on what came before; and whoever takes the waker wakes
+            // the task, which then sees it.
+            self.is_raised.store(true, Ordering::Relaxed);
+            task.take()
+        };
         if let Some(task) = task {
             task.wake();
         }
@@ -48,19 +55,21 @@ impl Alert {
     /// Whether an event has come since the last time. From now on the task of `cx` learns of it.
     pub(super) fn is_raised(&mut self, cx: &mut Context<'_>) -> bool {
         let is_same = self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
+        // Ordering: Relaxed. An event that this misses has yet to wake the task.
         if is_same && !self.shared.is_raised.load(Ordering::Relaxed) {
             return false;
         }
         // It may be a user's, so it is cloned and dropped without the lock.
         let (own, shared) = (cx.waker().clone(), cx.waker().clone());
-        self.task = Some(own);
-        let former = lock(&self.shared.task).replace(shared);
-        drop(former);
-        // After the waker stands there: an event that comes now calls it. One that came before has perhaps
-        // woken the former task.
-        //
-        // Ordering: Acquire pairs with the Release in `wake`.
-        self.shared.is_raised.swap(false, Ordering::Acquire) || !is_same
+        let (former, was_raised) = {
+            let mut task = lock(&self.shared.task);
+            // Ordering: Relaxed, as in `wake`.
+            (task.replace(shared), self.shared.is_raised.swap(false, Ordering::Relaxed))
+        };
+        let former_own = self.task.replace(own);
+        drop((former, former_own));
+        // One that came before has perhaps woken the former task.
+        was_raised || !is_same
     }
 
     /// For polls of the events.

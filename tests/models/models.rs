@@ -30,6 +30,8 @@
 // Loom's cells are shared between its threads, which are one thread.
 #![allow(clippy::arc_with_non_send_sync)]
 
+#[path = "../../src/http/alert.rs"]
+mod alert;
 #[path = "../../src/chan/lock.rs"]
 #[allow(unreachable_pub)]
 mod chan_lock;
@@ -75,6 +77,7 @@ mod timer_queue;
 mod explore;
 mod workers;
 
+mod alert_model;
 mod channels;
 mod counted_out_while_alive;
 mod freed_while_pushing;
