@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::future::Future;
 use std::io;
 
 use futures_core::Stream;
@@ -22,6 +23,10 @@ pub trait Listener: sealed::Sealed + Send {
     /// The connections, one after the other.
     #[doc(hidden)]
     fn connections(&self) -> impl Stream<Item = io::Result<Self::Stream>> + Unpin + Send;
+
+    /// Waits until somebody closes it, or it fails.
+    #[doc(hidden)]
+    fn over(&self) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 impl Listener for TcpListener {
@@ -29,6 +34,10 @@ impl Listener for TcpListener {
 
     fn connections(&self) -> impl Stream<Item = io::Result<TcpStream>> + Unpin + Send {
         self.incoming()
+    }
+
+    fn over(&self) -> impl Future<Output = io::Result<()>> + Send {
+        TcpListener::over(self)
     }
 }
 
@@ -38,6 +47,10 @@ impl Listener for UnixListener {
 
     fn connections(&self) -> impl Stream<Item = io::Result<UnixStream>> + Unpin + Send {
         self.incoming()
+    }
+
+    fn over(&self) -> impl Future<Output = io::Result<()>> + Send {
+        UnixListener::over(self)
     }
 }
 

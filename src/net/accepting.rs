@@ -29,6 +29,8 @@ use crate::scheduler::reactor::source::Direction;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+#[cfg(feature = "hyper")]
+const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// A socket that accepts connections.
 pub(super) trait Listener: Source {
@@ -120,6 +122,9 @@ impl<'a, L: Listener> Accepting<'a, L> {
                 // It was gone before it was accepted.
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) if is_lack(&error) => self.begin_pause(&error, WAITS, FOR_DESCRIPTORS),
+                Err(error) if is_forbidden(&error) => {
+                    self.begin_pause(&error, FORBIDDEN, FOR_PERMISSION)
+                }
                 Err(error) => return Poll::Ready(Err(Refusal::Other(error))),
             }
         }
@@ -141,9 +146,37 @@ const CLOSED: &str = "a connection was accepted and closed again, since the syst
 const FOR_WATCHES: &str = "raise that limit (on Linux `sysctl fs.epoll.max_user_watches`), or have fewer \
                            connections at the same time";
 
+const FORBIDDEN: &str = "the system does not let this process have a connection";
+const FOR_PERMISSION: &str = "a firewall or a sandbox refuses it";
+
+/// What has become of a connection: Linux reports that by `accept`.
+#[cfg(unix)]
+const CODES: [i32; 8] = [
+    libc::EPROTO,
+    libc::ENOPROTOOPT,
+    libc::EOPNOTSUPP,
+    libc::ENETDOWN,
+    libc::ENETUNREACH,
+    libc::EHOSTDOWN,
+    libc::EHOSTUNREACH,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    libc::ENONET,
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    libc::ETIMEDOUT,
+];
+/// `WSAENETDOWN`, `WSAENETUNREACH`, `WSAEHOSTUNREACH`
+#[cfg(not(unix))]
+const CODES: [i32; 3] = [10050, 10051, 10065];
+
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionReset)
+        || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
+}
+
+/// By a firewall, perhaps for this connection alone. Or for all: so there is a pause.
+fn is_forbidden(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// The connections of a listener.
@@ -200,6 +233,21 @@ impl<L: Listener> Acceptor<L> {
         self.socket.registered().close();
         // Where a listener cannot be shut down, that fails.
         let _ = SockRef::from(self.socket.get()).shutdown(Shutdown::Both);
+    }
+
+    /// Waits until it is closed. Fails if the next `accept` would: a deadline has passed, or the runtime
+    /// has ended.
+    #[cfg(feature = "hyper")]
+    pub(super) async fn over(&self) -> io::Result<()> {
+        let mut entry = self.socket.registered().entry(Direction::Read);
+        loop {
+            let mut pause = entry.pause(LONG);
+            match poll_fn(|cx| entry.poll_pause(cx, &mut pause)).await {
+                Ok(()) => {}
+                Err(_) if self.is_closed() => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn is_closed(&self) -> bool {

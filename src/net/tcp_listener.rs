@@ -78,8 +78,9 @@ impl TcpListener {
 
     /// Waits for the next connection. Returns it, and the address of the peer.
     ///
-    /// If the system has no descriptor or no memory left for it, the error comes after a pause, from 5 ms
-    /// up to a second if that happens again and again. So a loop may simply go on.
+    /// If the system has no descriptor or no memory left for it, or forbids it (as a firewall may), the
+    /// error comes after a pause, from 5 ms up to a second if that happens again and again. So a loop may
+    /// simply go on.
     ///
     /// **Cancellation**: dropping the future loses no connection. One that is dropped during such a pause
     /// reports nothing, and the next one tries at once.
@@ -98,7 +99,8 @@ impl TcpListener {
     }
 
     /// The connections that come, as a stream. It ends when the listener is closed. If the process has
-    /// no descriptor left for one, the stream reports that on standard error, once, and waits.
+    /// no descriptor left for one, or must not have it, the stream reports that on standard error, once,
+    /// and waits.
     ///
     /// # Examples
     ///
@@ -120,6 +122,12 @@ impl TcpListener {
     /// ```
     pub fn incoming(&self) -> impl Stream<Item = io::Result<TcpStream>> + Unpin {
         Incoming::new(&self.acceptor)
+    }
+
+    /// Waits until it is closed, or fails.
+    #[cfg(feature = "hyper")]
+    pub(crate) async fn over(&self) -> io::Result<()> {
+        self.acceptor.over().await
     }
 
     /// Ends all [`accept`](Self::accept)s, those that wait and later ones, with an error, and all

@@ -100,6 +100,12 @@ impl UnixListener {
         Incoming::new(&self.acceptor)
     }
 
+    /// Waits until it is closed, or fails.
+    #[cfg(feature = "hyper")]
+    pub(crate) async fn over(&self) -> io::Result<()> {
+        self.acceptor.over().await
+    }
+
     /// As [`TcpListener::close`](super::TcpListener::close). But connections that wait to be accepted are
     /// not reset; they end when the last clone is dropped.
     ///

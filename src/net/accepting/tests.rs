@@ -274,3 +274,47 @@ fn a_connection_that_cannot_be_registered_is_not_said_to_wait() {
         }
     });
 }
+
+/// As Linux reports them.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_became_of_a_connection_is_no_error_of_the_listener() {
+    const CODES: [i32; 10] = [
+        libc::ECONNABORTED,
+        libc::ECONNRESET,
+        libc::EPROTO,
+        libc::ENOPROTOOPT,
+        libc::EOPNOTSUPP,
+        libc::ENETDOWN,
+        libc::ENETUNREACH,
+        libc::EHOSTDOWN,
+        libc::EHOSTUNREACH,
+        libc::ENONET,
+    ];
+    block_on(async {
+        let acceptor = Failing::acceptor(CODES.map(io::Error::from_raw_os_error).into());
+        let address = acceptor.socket.get().listener.local_addr().unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        acceptor.accept().await.expect("there is one behind them");
+        assert!(lock(&acceptor.socket.get().errors).is_empty());
+    });
+}
+
+/// By a firewall, for one connection or for all.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_goes_on_after_a_connection_that_it_must_not_have() {
+    block_on(async {
+        let forbidden = || io::Error::from_raw_os_error(libc::EPERM);
+        let acceptor = Failing::acceptor(vec![forbidden(), forbidden()]);
+        let address = acceptor.socket.get().listener.local_addr().unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let start = now();
+        let error = acceptor.accept().await.err().expect("it fails");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(now() - start >= FIRST_PAUSE, "it would fail again at once");
+        let mut incoming = Incoming::new(&acceptor);
+        let next = poll_fn(|cx| Pin::new(&mut incoming).poll_next(cx)).await;
+        next.expect("it goes on").expect("it passes over it");
+    });
+}
