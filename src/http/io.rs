@@ -28,12 +28,12 @@ fn read_with(
     mut cursor: ReadBufCursor<'_>,
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<()>> {
-    // Somebody's `read` may come in here again: then it makes a buffer of its own.
-    let mut buffer = BUFFER.take();
+    // Somebody's `read` may come in here again, or while the thread ends: then it has a buffer of its own.
+    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.resize(SIZE, 0);
-    let wanted = cursor.remaining().min(SIZE);
-    let result = read(&mut buffer[..wanted]).map_ok(|count| cursor.put_slice(&buffer[..count]));
-    BUFFER.set(buffer);
+    let wanted = &mut buffer[..cursor.remaining().min(SIZE)];
+    let result = read(wanted).map_ok(|count| cursor.put_slice(&wanted[..count]));
+    let _ = BUFFER.try_with(|place| place.set(buffer));
     result
 }
 
@@ -70,7 +70,12 @@ impl<S: AsyncRead + Unpin> Read for FuturesIo<S> {
         cx: &mut Context<'_>,
         cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        read_with(cursor, |buf| Pin::new(&mut self.0).poll_read(cx, buf))
+        read_with(cursor, |buf| {
+            // It may say that it has read more than it has. What it sends then must not be what other
+            // connections have received.
+            buf.fill(0);
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        })
     }
 }
 
