@@ -30,14 +30,15 @@
 //! # What a server does by itself
 //!
 //! - A handler that panics is answered with status 500, and the other ones go on.
-//! - A connection that does not send the head of a request within ten seconds is closed, and one that
-//!   is idle for a minute, too. See [`Server::header_timeout`], [`Server::idle_timeout`].
+//! - A connection that does not send the head of a request within ten to twenty seconds is closed, and so
+//!   is one that is idle for one to two minutes, or whose peer takes no byte of its answer for as long.
+//!   See [`Server::header_timeout`], [`Server::idle_timeout`].
 //! - A request with HTTP/1.1 without `Host`, or with several ones, gets 400 (RFC 9112, section 3.2).
 //! - If the process may open no more descriptors, it goes on when there are some.
-//! - A peer that has closed its side after its request gets its answer.
+//! - The handler of a client that has gone is dropped. See [`Server::half_close`].
 //!
-//! The size of a body, and the time of a handler, are the handler's business: see `http-body-util`'s
-//! `Limited`, [`timeout`](crate::time::timeout), or the layers of `tower-http`.
+//! The size of a body, the time that a peer may take to send it, and the time of a handler, are the
+//! handler's business: see `http-body-util`'s `Limited`, [`timeout`](crate::time::timeout), or the layers of `tower-http`.
 //!
 //! # A client, TLS, and other crates
 //!
@@ -63,6 +64,7 @@ mod alert;
 mod answer;
 mod connection;
 mod executor;
+mod inside;
 mod io;
 mod listener;
 mod panics;

@@ -68,8 +68,7 @@ impl Alert {
         };
         let former_own = self.task.replace(own);
         drop((former, former_own));
-        // One that came before has perhaps woken the former task.
-        was_raised || !is_same
+        was_raised
     }
 
     /// For polls of the events.

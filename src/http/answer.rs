@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue};
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::service::Service;
-use hyper::{Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use pin_project_lite::pin_project;
 
-use super::activity::{Activity, Work};
+use super::activity::{Activity, Kind, Work};
 use super::panics::{Panicked, contain};
 use super::reply::Reply;
 use super::service::HttpService;
@@ -30,6 +30,8 @@ pin_project! {
         #[pin]
         handler: Option<S::Future>,
         status: StatusCode,
+        // The request wants no more than the head. With HTTP/1, `hyper` sees to that.
+        is_head: bool,
         work: Option<Work>,
     }
 }
@@ -40,12 +42,13 @@ impl<S: HttpService> Service<Request<Incoming>> for Answering<S> {
     type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Answer<S> {
-        let work = Some(self.activity.begin(request.version() == Version::HTTP_2));
+        let work = Some(self.activity.begin(kind(&request)));
+        let is_head = request.version() == Version::HTTP_2 && request.method() == Method::HEAD;
         if !names_its_host(&request) {
-            return Answer { handler: None, status: StatusCode::BAD_REQUEST, work };
+            return Answer { handler: None, status: StatusCode::BAD_REQUEST, is_head, work };
         }
         let handler = contain(|| self.service.answer(request)).ok();
-        Answer { handler, status: StatusCode::INTERNAL_SERVER_ERROR, work }
+        Answer { handler, status: StatusCode::INTERNAL_SERVER_ERROR, is_head, work }
     }
 }
 
@@ -68,6 +71,9 @@ impl<S: HttpService> Future for Answer<S> {
         };
         let work = this.work.take().expect("a future is not polled after it was ready");
         Poll::Ready(Ok(match response {
+            Some(response) if *this.is_head => {
+                without_body(response).map(|()| Reply::new(None, work))
+            }
             Some(response) => response.map(|body| Reply::new(Some(body), work)),
             None => {
                 let mut response = Response::new(Reply::new(None, work));
@@ -75,6 +81,26 @@ impl<S: HttpService> Future for Answer<S> {
                 response
             }
         }))
+    }
+}
+
+/// What is left says how long the body was.
+fn without_body<B: Body>(response: Response<B>) -> Response<()> {
+    let (mut head, body) = response.into_parts();
+    if !body.is_end_stream()
+        && let Some(length) = body.size_hint().exact()
+    {
+        head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+    Response::from_parts(head, ())
+}
+
+fn kind(request: &Request<Incoming>) -> Kind {
+    match (request.version(), request.method()) {
+        (Version::HTTP_2, &Method::CONNECT) => Kind::Tunnel,
+        (Version::HTTP_2, _) => Kind::Stream,
+        _ if request.body().is_end_stream() => Kind::Whole,
+        _ => Kind::WithBody,
     }
 }
 

@@ -11,9 +11,10 @@ use std::task::{Context, Poll};
 use hyper::rt::{Executor, Read, ReadBufCursor, Write};
 use hyper_util::server::conn::auto;
 
-use super::activity::{Activity, Limits, Observer};
+use super::activity::{Activity, Limits, Observer, Verdict};
 use super::alert::Alert;
 use super::answer::Answering;
+use super::panics::contained;
 use super::service::HttpService;
 use crate::context;
 use crate::handle::Handle;
@@ -27,6 +28,7 @@ pub(super) async fn serve<I, S>(
     permit: Option<OwnedPermit>,
     service: S,
     limits: Limits,
+    half_close: bool,
     [stopping, ended]: [context::Context; 2],
 ) where
     I: Read + Write + Unpin + Send + 'static,
@@ -35,9 +37,8 @@ pub(super) async fn serve<I, S>(
     // Requests of HTTP/2 that are still in work end with the connection.
     let (own, _guard) = context::Context::background().with_cancel();
     let mut builder = auto::Builder::new(Requests { runtime: Handle::current(), own });
-    // A peer may close its side after its request, and still wants the answer.
-    builder.http1().half_close(true);
-    let activity = Arc::new(Activity::default());
+    builder.http1().half_close(half_close);
+    let activity = Arc::new(Activity::new());
     let stream = Observed { stream, activity: activity.clone(), _permit: permit };
     let service = Answering { service, activity: activity.clone() };
     let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
@@ -61,8 +62,13 @@ pub(super) async fn serve<I, S>(
             while let Some((observer, sleep)) = &mut observer
                 && Pin::new(&mut *sleep).poll(events).is_ready()
             {
-                if observer.look() {
-                    return Poll::Ready(());
+                match observer.look() {
+                    Verdict::GoesOn => {}
+                    Verdict::Closes => {
+                        is_stopping = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    Verdict::Ends => return Poll::Ready(()),
                 }
                 *sleep = crate::time::sleep(observer.interval());
             }
@@ -73,7 +79,7 @@ pub(super) async fn serve<I, S>(
     .await
 }
 
-/// Starts the requests of HTTP/2.
+/// Starts the requests of HTTP/2. A panic that `hyper` meets, in a destructor for one, ends one of them.
 #[derive(Clone)]
 struct Requests {
     runtime: Handle,
@@ -86,16 +92,25 @@ where
 {
     fn execute(&self, future: F) {
         let own = self.own.clone();
-        self.runtime.start(async move { drop(own.run(future).await) });
+        self.runtime.start(contained(async move { drop(own.run(future).await) }));
     }
 }
 
-/// A stream that notes when bytes have come. It outlives the connection if that is upgraded.
+/// A stream that notes when bytes come and go. It outlives the connection if that is upgraded.
 struct Observed<I> {
     stream: I,
     activity: Arc<Activity>,
     /// To be one of the connections that there may be.
     _permit: Option<OwnedPermit>,
+}
+
+impl<I> Observed<I> {
+    fn note_written(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = polled {
+            self.activity.note_written(count);
+        }
+        polled
+    }
 }
 
 impl<I: Read + Unpin> Read for Observed<I> {
@@ -106,7 +121,7 @@ impl<I: Read + Unpin> Read for Observed<I> {
     ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_read(cx, cursor);
         if polled.is_ready() {
-            self.activity.note_bytes();
+            self.activity.note_read();
         }
         polled
     }
@@ -118,7 +133,8 @@ impl<I: Write + Unpin> Write for Observed<I> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note_written(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -138,6 +154,7 @@ impl<I: Write + Unpin> Write for Observed<I> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note_written(polled)
     }
 }

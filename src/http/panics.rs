@@ -2,10 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use crate::panics::discard;
 
@@ -20,16 +22,28 @@ pub(super) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
     })
 }
 
-/// Ends also if `future` panics, or its destructor.
-pub(super) async fn contained(future: impl Future<Output = ()>) {
-    let mut future = pin!(Some(future));
-    poll_fn(|cx| {
+pin_project! {
+    /// Ends also if the future panics, or its destructor.
+    pub(super) struct Contained<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+pub(super) fn contained<F: Future<Output = ()>>(future: F) -> Contained<F> {
+    Contained { future: Some(future) }
+}
+
+impl<F: Future<Output = ()>> Future for Contained<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut future = self.project().future;
         let Some(some) = future.as_mut().as_pin_mut() else { return Poll::Ready(()) };
         let polled = contain(|| some.poll(cx)).unwrap_or(Poll::Ready(()));
         if polled.is_ready() {
             let _ = contain(|| future.set(None));
         }
         polled
-    })
-    .await
+    }
 }

@@ -13,17 +13,19 @@ use super::activity::Work;
 use super::panics::{Panicked, contain};
 
 pin_project! {
-    /// That of the service, or none. While it is there, the request is in work.
+    /// That of the service, or none. It is in work while it makes a frame; then it is the peer's turn,
+    /// until `hyper` asks for another one.
     pub(super) struct Reply<B> {
         #[pin]
         body: Option<B>,
-        _work: Work,
+        work: Work,
     }
 }
 
 impl<B> Reply<B> {
-    pub(super) fn new(body: Option<B>, work: Work) -> Self {
-        Reply { body, _work: work }
+    pub(super) fn new(body: Option<B>, mut work: Work) -> Self {
+        work.rest();
+        Reply { body, work }
     }
 }
 
@@ -38,15 +40,20 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
-        let mut body = self.project().body;
+        let this = self.project();
+        let mut body = this.body;
         let Some(some) = body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        match contain(|| some.poll_frame(cx)) {
-            Ok(polled) => polled.map(|frame| frame.map(|frame| frame.map_err(Into::into))),
-            Err(Panicked) => {
+        // Before the poll, which may block its thread.
+        this.work.go_on();
+        let polled =
+            contain(|| some.poll_frame(cx).map_err(Into::into)).unwrap_or_else(|Panicked| {
                 let _ = contain(|| body.set(None));
                 Poll::Ready(Some(Err("the body of the answer has panicked".into())))
-            }
+            });
+        if polled.is_ready() {
+            this.work.rest();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

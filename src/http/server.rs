@@ -5,8 +5,9 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -14,8 +15,9 @@ use hyper::rt::{Read, Write};
 
 use super::activity::Limits;
 use super::connection;
+use super::inside::Inside;
 use super::listener::Listener;
-use super::panics::contained;
+use super::panics::{contain, contained};
 use super::service::{HttpService, IntoService};
 use crate::context::{CancelGuard, Context};
 use crate::sync::{OwnedPermit, Semaphore};
@@ -38,14 +40,19 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// The listener's, if it accepts no more. It ends without one if somebody closes the listener.
 ///
+/// # Panics
+///
+/// If it is awaited outside a runtime.
+///
 /// # Examples
 ///
 /// See the [module](super).
-pub async fn serve<K, S>(listener: impl Listener, service: S) -> io::Result<()>
+pub fn serve<K, S>(listener: impl Listener, service: S) -> impl Future<Output = io::Result<()>>
 where
     S: IntoService<K>,
 {
-    Server::new(service).serve(listener).await
+    let server = Server::new(service);
+    Inside::new("serve", async move { server.serve(listener).await })
 }
 
 /// A server with settings, which can be shut down. Clones are the same server.
@@ -81,6 +88,7 @@ where
 pub struct Server<S> {
     service: S,
     limits: Limits,
+    half_close: bool,
     permits: Option<Arc<Semaphore>>,
     shared: Arc<Shared>,
 }
@@ -123,6 +131,7 @@ impl<S: HttpService> Server<S> {
         Server {
             service: service.into_service(),
             limits: Limits { header: Some(HEADER_TIMEOUT), idle: Some(IDLE_TIMEOUT) },
+            half_close: false,
             permits: None,
             shared: Arc::new(Shared { stopping, stop, ended, end, connections: WaitGroup::new() }),
         }
@@ -131,7 +140,9 @@ impl<S: HttpService> Server<S> {
     /// Sets how many connections there may be at the same time. Others wait until it is their turn; the
     /// system keeps them in the listener's backlog. The default is no limit but that of descriptors.
     ///
-    /// A connection that was upgraded, to a websocket for one, counts until it is closed.
+    /// A connection that was upgraded, to a websocket for one, counts until it is closed. Those of
+    /// [`serve_connection`](Self::serve_connection) do not count: whoever accepts them decides how many
+    /// there are, by a [`Semaphore`] for example.
     ///
     /// # Panics
     ///
@@ -148,8 +159,11 @@ impl<S: HttpService> Server<S> {
     }
 
     /// Sets the time for the head of a request, from its first byte; for the first request, from the start
-    /// of the connection. A connection that takes longer is closed, after one and a half times this at
-    /// the latest. The default is ten seconds; `None` is no limit.
+    /// of the connection. A connection that takes longer is closed, after twice this at the latest. The
+    /// default is ten seconds; without this limit, `None`, that for [idle](Self::idle_timeout) ones holds.
+    ///
+    /// After a request with a body, over HTTP/1, it is the limit for idle connections that holds, and each
+    /// byte counts: the body may be read longer than its answer takes.
     ///
     /// Go counterpart: `Server.ReadHeaderTimeout`.
     ///
@@ -169,8 +183,15 @@ impl<S: HttpService> Server<S> {
         self
     }
 
-    /// Sets how long a connection may be without a request. One that is so for longer is closed, after one
-    /// and a half times this at the latest. The default is a minute; `None` is no limit.
+    /// Sets how long a connection may be unused after a request. (Before the first one,
+    /// [`header_timeout`](Self::header_timeout) holds.) One that is so for longer is closed, after twice
+    /// this at the latest. The default is a minute; `None` is no limit.
+    ///
+    /// While a handler works, or makes the body of its answer, there is no limit, nor while the peer takes
+    /// the answer, however slowly. If it takes nothing of it for this long, it is not waited for. Pings of
+    /// HTTP/2 do not use a connection. A tunnel (`CONNECT`) over HTTP/2 uses it whenever bytes pass.
+    ///
+    /// A connection that is closed says so, if its protocol can: by `GOAWAY`, or at the end of TLS.
     ///
     /// Go counterpart: `Server.IdleTimeout`.
     ///
@@ -182,8 +203,35 @@ impl<S: HttpService> Server<S> {
         self
     }
 
+    /// Sets whether a client may close its side of a connection after its request, and still gets its
+    /// answer, over HTTP/1. The default is `false`.
+    ///
+    /// A server cannot tell such a client from one that has gone: both send the same. By default each
+    /// counts as gone: its handler is dropped where it waits, and works for nobody no longer. With `true`,
+    /// nobody looks: a handler whose client has gone runs to its end, as long as that may take. Clients that
+    /// close their side are rare: programs as `nc -N`, mostly.
+    ///
+    /// A client that goes is noticed once the body of its request has been read. With HTTP/2 it makes no
+    /// difference.
+    ///
+    /// Go counterpart: none. It cancels the request's context, and sends what the handler answers, in
+    /// both cases.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let hello = |_| async { hyper::Result::Ok(hyper::Response::new("hello".to_owned())) };
+    /// # let service = hyper::service::service_fn(hello);
+    /// let server = gorun::http::Server::new(service).half_close(true);
+    /// ```
+    pub fn half_close(mut self, is_allowed: bool) -> Self {
+        self.half_close = is_allowed;
+        self
+    }
+
     /// Accepts connections and answers their requests. Returns when the server is
-    /// [shut down](Self::shutdown), and all its connections have ended; or if somebody closes the listener.
+    /// [shut down](Self::shutdown), and all its connections have ended or the limit has passed; or if
+    /// somebody closes the listener.
     ///
     /// **Cancellation**: dropping the future closes the listener. The connections go on, until the last
     /// clone of the server is dropped.
@@ -194,16 +242,23 @@ impl<S: HttpService> Server<S> {
     ///
     /// The listener's, if it accepts no more.
     ///
+    /// # Panics
+    ///
+    /// If it is awaited outside a runtime.
+    ///
     /// # Examples
     ///
     /// See [`Server`].
-    pub async fn serve(&self, listener: impl Listener) -> io::Result<()> {
-        let accepted = self.accept(&listener).await;
-        drop(listener);
-        if self.shared.stopping.is_done() {
-            self.shared.connections.wait().await;
-        }
-        accepted
+    pub fn serve(&self, listener: impl Listener) -> impl Future<Output = io::Result<()>> {
+        Inside::new("Server::serve", async move {
+            let accepted = self.accept(&listener).await;
+            drop(listener);
+            let Shared { stopping, ended, connections, .. } = &*self.shared;
+            if stopping.is_done() {
+                let _ = ended.run(connections.wait()).await;
+            }
+            accepted
+        })
     }
 
     async fn accept(&self, listener: &impl Listener) -> io::Result<()> {
@@ -212,14 +267,17 @@ impl<S: HttpService> Server<S> {
         loop {
             let permit = match &self.permits {
                 None => None,
-                Some(permits) => match stopping.run(permits.clone().acquire_owned()).await {
-                    Ok(permit) => Some(permit.expect("nobody closes it")),
-                    Err(_) => return Ok(()),
+                Some(permits) => match stopping.run(permit(permits, listener)).await {
+                    Ok(Ok(Some(permit))) => Some(permit),
+                    Ok(Err(error)) => return Err(error),
+                    Ok(Ok(None)) | Err(_) => return Ok(()),
                 },
             };
             let next = poll_fn(|cx| Pin::new(&mut connections).poll_next(cx));
             let Ok(Some(stream)) = stopping.run(next).await else { return Ok(()) };
-            self.shared.connections.go(self.connection(stream?, permit));
+            if let Some(connection) = self.connection(stream?, permit) {
+                self.shared.connections.go(connection);
+            }
         }
     }
 
@@ -228,35 +286,53 @@ impl<S: HttpService> Server<S> {
     ///
     /// **Cancellation**: dropping the future closes the connection.
     ///
+    /// # Panics
+    ///
+    /// If it is awaited outside a runtime.
+    ///
     /// # Examples
     ///
     /// See [`FuturesIo`](super::FuturesIo).
-    pub async fn serve_connection(&self, stream: impl Read + Write + Unpin + Send + 'static) {
-        let _counted = Counted::new(&self.shared.connections);
-        self.connection(stream, None).await;
+    pub fn serve_connection(
+        &self,
+        stream: impl Read + Write + Unpin + Send + 'static,
+    ) -> impl Future<Output = ()> {
+        Inside::new("Server::serve_connection", async move {
+            let _counted = Counted::new(&self.shared.connections);
+            if let Some(connection) = self.connection(stream, None) {
+                connection.await;
+            }
+        })
     }
 
+    /// Not if the service cannot be cloned.
     fn connection<I>(
         &self,
         stream: I,
         permit: Option<OwnedPermit>,
-    ) -> impl Future<Output = ()> + Send + use<I, S>
+    ) -> Option<impl Future<Output = ()> + Send + use<I, S>>
     where
         I: Read + Write + Unpin + Send + 'static,
     {
-        let (service, limits) = (self.service.clone(), self.limits);
+        let service = contain(|| self.service.clone()).ok()?;
+        let (limits, half_close) = (self.limits, self.half_close);
         let ends = [self.shared.stopping.clone(), self.shared.ended.clone()];
-        contained(connection::serve(stream, permit, service, limits, ends))
+        Some(contained(connection::serve(stream, permit, service, limits, half_close, ends)))
     }
 
     /// Ends the server: it accepts no more connections, closes idle ones, and waits until the requests that
-    /// have begun have their answers. What takes longer than `limit` is closed without.
+    /// have begun have their answers. It waits no longer than `limit`: then the other connections are closed,
+    /// and their handlers dropped where they wait next. A handler that blocks its thread goes on, and is
+    /// not waited for.
     ///
-    /// Connections that were upgraded are not the server's any more.
+    /// To be idle is to have sent no part of a request: of one that has come in part, the rest is waited
+    /// for, until [`header_timeout`](Self::header_timeout). A peer with HTTP/2 is told first, and has to
+    /// answer. Connections of HTTP/1 that were upgraded are not the server's any more; tunnels over HTTP/2
+    /// are, and end with it.
     ///
     /// **Cancellation**: dropping the future lifts the limit.
     ///
-    /// Go counterpart: `Server.Shutdown`.
+    /// Go counterpart: `Server.Shutdown`, which does not close what takes longer.
     ///
     /// # Errors
     ///
@@ -271,10 +347,25 @@ impl<S: HttpService> Server<S> {
         let ended = timeout(limit, connections.wait()).await;
         if ended.is_err() {
             end.cancel();
-            connections.wait().await;
         }
         ended
     }
+}
+
+/// Waits for a permit; or `None` if meanwhile somebody closes the listener.
+async fn permit(
+    permits: &Arc<Semaphore>,
+    listener: &impl Listener,
+) -> io::Result<Option<OwnedPermit>> {
+    let mut acquired = pin!(permits.clone().acquire_owned());
+    let mut over = pin!(listener.over());
+    poll_fn(|cx| {
+        if let Poll::Ready(permit) = acquired.as_mut().poll(cx) {
+            return Poll::Ready(Ok(Some(permit.expect("nobody closes it"))));
+        }
+        over.as_mut().poll(cx).map_ok(|()| None)
+    })
+    .await
 }
 
 impl<S> fmt::Debug for Server<S> {

@@ -13,7 +13,7 @@ use crate::time::{self, sleep_until};
 ///
 /// # Panics
 ///
-/// Its methods do outside a runtime.
+/// `sleep` and `sleep_until`, outside a runtime.
 ///
 /// # Examples
 ///

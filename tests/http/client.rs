@@ -67,12 +67,10 @@ pub(crate) async fn read(response: Response<Incoming>) -> (u16, String) {
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// Sends bytes, closes that side, and reads all that comes.
+/// Sends bytes, and reads all that comes until the server closes.
 pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    // The server may have answered and closed.
-    let _ = stream.close_write();
     rest(stream).await
 }
 

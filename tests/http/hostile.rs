@@ -91,8 +91,9 @@ fn pipelined_requests_are_answered_in_order() {
                 text(format!("<{}>", request.uri().path()))
             });
             let address = start(&server).await;
-            let requests: String =
+            let mut requests: String =
                 (0..COUNT).map(|n| format!("GET /{n} HTTP/1.1\r\nHost: x\r\n\r\n")).collect();
+            requests += "GET /last HTTP/1.0\r\n\r\n";
             let answer = exchange(address, requests.as_bytes()).await;
             let places: Vec<_> =
                 (0..COUNT).map(|n| answer.find(&format!("</{n}>")).expect("an answer")).collect();
@@ -103,7 +104,7 @@ fn pipelined_requests_are_answered_in_order() {
 
 /// Many of them, since it is a race at peers.
 #[test]
-fn a_client_that_closes_its_side_after_its_request_gets_the_answer() {
+fn a_client_that_may_close_its_side_after_its_request_gets_the_answer() {
     let _watchdog = watchdog();
     for workers in super::WORKERS {
         run(workers, async {
@@ -111,8 +112,13 @@ fn a_client_that_closes_its_side_after_its_request_gets_the_answer() {
                 gorun::time::sleep(Duration::from_millis(1)).await;
                 text("hello")
             });
-            let address = start(&server).await;
-            let answers = (0..50).map(|_| exchange(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+            let address = start(&server.half_close(true)).await;
+            let answers = (0..50).map(|_| async {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+                stream.close_write().unwrap();
+                rest(stream).await
+            });
             for answer in join_all(answers).await {
                 assert!(answer.ends_with("hello"), "{answer}");
             }
@@ -125,18 +131,32 @@ fn clients_that_reset_in_the_middle_leave_nothing_behind_and_others_go_on() {
     let _watchdog = watchdog();
     for workers in super::WORKERS {
         run(workers, async {
-            let server = server(|request| async move {
-                let read = request.into_body().collect().await;
-                text(format!("{}", read.is_ok()))
+            let handlers = gorun::WaitGroup::new();
+            let server = server({
+                let handlers = handlers.clone();
+                move |request| {
+                    let handlers = handlers.clone();
+                    async move {
+                        handlers.add(1);
+                        let _on_drop = OnDrop(move || handlers.done());
+                        if request.uri().path() == "/wait" {
+                            std::future::pending::<()>().await;
+                        }
+                        let read = request.into_body().collect().await;
+                        text(format!("{}", read.is_ok()))
+                    }
+                }
             });
             let address = start(&server).await;
+            let before = gorun::num_goroutines();
             let mut polite = connect1(address).await;
             for round in 0..100 {
                 let mut stream = TcpStream::connect(address).await.unwrap();
-                let part = match round % 4 {
+                let part = match round % 5 {
                     0 => &b"GET / HT"[..],
                     1 => b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc",
                     2 => b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                    3 => b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n",
                     _ => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                 };
                 stream.write_all(part).await.unwrap();
@@ -146,6 +166,8 @@ fn clients_that_reset_in_the_middle_leave_nothing_behind_and_others_go_on() {
                 assert_eq!(read(polite.send_request(get("/")).await.unwrap()).await.0, 200);
             }
             drop(polite);
+            handlers.wait().await;
+            yield_until(|| gorun::num_goroutines() == before).await;
             server.shutdown(HOUR).await.unwrap();
         });
     }

@@ -6,14 +6,21 @@
 mod common;
 
 mod bodies;
+mod bounds;
 mod client;
 #[cfg(target_os = "linux")]
 mod crowds;
 mod curl;
+mod destructors;
 mod endings;
+mod floods;
+mod frames;
 mod hostile;
+mod leaving;
 mod limits;
+mod progress;
 mod services;
+mod streams;
 mod uses;
 
 const WORKERS: [usize; 3] = [1, 2, 16];

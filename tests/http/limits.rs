@@ -54,14 +54,18 @@ fn a_silent_connection_and_half_a_head_and_half_a_preface_of_http2_are_closed() 
 fn a_head_that_trickles_in_is_cut_off() {
     let _watchdog = watchdog();
     run(2, async {
-        let server = server(|_| async { text("hello") }).header_timeout(SHORT);
-        let mut stream = TcpStream::connect(start(&server).await).await.unwrap();
-        let start = Instant::now();
-        let mut written = Ok(());
-        while written.is_ok() {
-            assert!(start.elapsed() < Duration::from_secs(20));
-            written = stream.write_all(b"x").await;
-            sleep(Duration::from_millis(2)).await;
+        let server = server(|_| async { text("hello") }).header_timeout(SHORT).idle_timeout(HOUR);
+        let address = start(&server).await;
+        for before in [&b""[..], b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(before).await.unwrap();
+            let start = Instant::now();
+            let mut written = Ok(());
+            while written.is_ok() {
+                assert!(start.elapsed() < Duration::from_secs(20));
+                sleep(Duration::from_millis(2)).await;
+                written = stream.write_all(b"x").await;
+            }
         }
     });
 }

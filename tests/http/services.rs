@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use gorun::http::Server;
-use hyper::body::{Body, Bytes, Frame};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 
@@ -46,39 +47,63 @@ fn a_handler_that_panics_is_answered_with_500_and_its_connection_goes_on() {
     }
 }
 
-struct Panics;
+/// A part of a body, which is sent; then it panics.
+#[derive(Default)]
+struct Panics {
+    polls: u32,
+}
 
 impl Body for Panics {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        panic!("expected")
+        self.polls += 1;
+        match self.polls {
+            1 => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"part"))))),
+            2 => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            _ => panic!("boom"),
+        }
     }
 }
 
 impl Drop for Panics {
     fn drop(&mut self) {
-        panic!("expected")
+        panic!("boom")
     }
 }
 
 #[test]
-fn a_body_that_panics_ends_its_connection_only() {
+fn a_body_that_panics_ends_its_connection_or_its_stream_only() {
     let _watchdog = watchdog();
-    quiet();
     for workers in super::WORKERS {
         run(workers, async {
-            let panics = |_: Request<_>| async { hyper::Result::Ok(Response::new(Panics)) };
+            let panics = |request: Request<Incoming>| async move {
+                hyper::Result::Ok(Response::new(match request.uri().path() {
+                    "/" => Panics::default().boxed(),
+                    _ => Full::from("fine").boxed(),
+                }))
+            };
             let server = Server::new(service_fn(panics));
             let address = start(&server).await;
+            let mut two = connect2(address).await;
             for _ in 0..3 {
                 let answer = exchange(address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-                assert!(!answer.contains("0\r\n\r\n"), "the body is not complete: {answer}");
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                assert!(answer.ends_with("part\r\n"), "the body is not complete: {answer}");
+                let answer = two.send_request(get("/")).await.unwrap();
+                assert_eq!(answer.status(), 200);
+                answer.into_body().collect().await.unwrap_err();
+                let answer = two.send_request(get("/fine")).await.unwrap();
+                assert_eq!(read(answer).await, (200, "fine".to_owned()));
             }
+            drop(two);
             server.shutdown(HOUR).await.unwrap();
         });
     }

@@ -169,39 +169,47 @@ fn a_connection_over_anything_is_served_and_ends_with_the_server() {
     });
 }
 
+/// Sends back five bytes.
+fn echo() -> Server<impl http::HttpService + Sync> {
+    Server::new(service_fn(|mut request: Request<hyper::body::Incoming>| async move {
+        let upgraded = hyper::upgrade::on(&mut request);
+        gorun::go!(async move {
+            let mut stream = upgraded.await.unwrap();
+            let mut buf = [0; 5];
+            read_all(&mut stream, &mut buf).await;
+            write_all(&mut stream, &buf).await;
+        });
+        let mut response = text("").unwrap();
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert("connection", "upgrade".parse().unwrap());
+        headers.insert("upgrade", "echo".parse().unwrap());
+        Answer::Ok(response)
+    }))
+}
+
+const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+
+async fn is_upgraded(stream: &mut gorun::net::TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await.unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"));
+}
+
 /// As for a websocket.
 #[test]
 fn a_connection_can_be_upgraded_and_outlives_the_service_of_requests() {
     let _watchdog = watchdog();
     for workers in super::WORKERS {
         run(workers, async {
-            let echo = |mut request: Request<hyper::body::Incoming>| async move {
-                let upgraded = hyper::upgrade::on(&mut request);
-                gorun::go!(async move {
-                    let mut stream = upgraded.await.unwrap();
-                    let mut buf = [0; 5];
-                    read_all(&mut stream, &mut buf).await;
-                    write_all(&mut stream, &buf).await;
-                });
-                let mut response = text("").unwrap();
-                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-                let headers = response.headers_mut();
-                headers.insert("connection", "upgrade".parse().unwrap());
-                headers.insert("upgrade", "echo".parse().unwrap());
-                Answer::Ok(response)
-            };
-            let server = Server::new(service_fn(echo)).max_connections(1);
+            let server = echo();
             let mut stream = gorun::net::TcpStream::connect(start(&server).await).await.unwrap();
-            let request =
-                b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
-            stream.write_all(request).await.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).await.unwrap();
-                head.push(byte[0]);
-            }
-            assert!(head.starts_with(b"HTTP/1.1 101"));
+            stream.write_all(UPGRADE).await.unwrap();
+            is_upgraded(&mut stream).await;
             // The server itself ends without it.
             server.shutdown(HOUR).await.unwrap();
             stream.write_all(b"hello").await.unwrap();
@@ -210,7 +218,48 @@ fn a_connection_can_be_upgraded_and_outlives_the_service_of_requests() {
     }
 }
 
-async fn read_all(stream: &mut hyper::upgrade::Upgraded, buf: &mut [u8]) {
+#[test]
+fn a_connection_that_was_upgraded_is_one_of_those_allowed_until_it_is_closed() {
+    let _watchdog = watchdog();
+    for workers in super::WORKERS {
+        run(workers, async {
+            let server = echo().max_connections(1);
+            let address = start(&server).await;
+            let mut first = gorun::net::TcpStream::connect(address).await.unwrap();
+            first.write_all(UPGRADE).await.unwrap();
+            is_upgraded(&mut first).await;
+            let mut second = gorun::net::TcpStream::connect(address).await.unwrap();
+            second.write_all(UPGRADE).await.unwrap();
+            second.set_read_deadline(gorun::time::now() + Duration::from_millis(20));
+            second.read(&mut [0; 8]).await.unwrap_err();
+            second.set_read_deadline(None);
+            first.write_all(b"hello").await.unwrap();
+            assert_eq!(rest(first).await, "hello");
+            is_upgraded(&mut second).await;
+        });
+    }
+}
+
+#[test]
+fn head_has_the_length_of_the_body_and_no_body() {
+    let _watchdog = watchdog();
+    run(2, async {
+        let server = server(|_| async { text("hello") });
+        let address = start(&server).await;
+        let answer =
+            exchange(address, b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        assert!(answer.contains("content-length: 5\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+        let mut two = connect2(address).await;
+        let mut request = get("/");
+        *request.method_mut() = hyper::Method::HEAD;
+        let answer = two.send_request(request).await.unwrap();
+        assert_eq!(answer.headers()["content-length"], "5");
+        assert_eq!(read(answer).await, (200, String::new()));
+    });
+}
+
+pub(crate) async fn read_all(stream: &mut hyper::upgrade::Upgraded, buf: &mut [u8]) {
     use hyper::rt::{Read, ReadBuf};
     use std::pin::Pin;
     let mut filled = 0;
@@ -227,7 +276,7 @@ async fn read_all(stream: &mut hyper::upgrade::Upgraded, buf: &mut [u8]) {
     }
 }
 
-async fn write_all(stream: &mut hyper::upgrade::Upgraded, buf: &[u8]) {
+pub(crate) async fn write_all(stream: &mut hyper::upgrade::Upgraded, buf: &[u8]) {
     use hyper::rt::Write;
     let written = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_write(cx, buf));
     assert_eq!(written.await.unwrap(), buf.len());

@@ -1,6 +1,9 @@
 //! The waker of rare events: a task that looks for events only when it was raised misses none.
 //!
-//! TO BE FILLED
+//! Seen to fail, both, with "deadlock": with a `wake` that raises the flag before it locks; with an `is_raised`
+//! that clears it after it has unlocked (those two were shipped once); and with a `wake` that does nothing if it
+//! finds the flag raised.
+
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
