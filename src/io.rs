@@ -16,8 +16,12 @@
 //! | connect a goroutine that writes with one that reads | [`pipe`] |
 //! | test the two sides of a protocol without a network | [`duplex`] |
 //! | read what the user types, and answer | [`stdin`], [`stdout`], [`stderr`] |
+//! | use pipes of the system, terminals, or anything else with a descriptor, on Unix | `Async`, with the feature `net` |
 //!
-//! Go counterpart: `io.Copy`, `io.Pipe`, `net.Pipe`, `os.Stdin`.
+//! By the feature `tokio-io`, all of it has tokio's `AsyncRead` and `AsyncWrite` as well, for crates that
+//! want those. Then `use` the extension traits of one side only, as both have the same methods.
+//!
+//! Go counterpart: `io.Copy`, `io.Pipe`, `net.Pipe`, `os.Stdin`, `os.NewFile`.
 //!
 //! # Examples
 //!
@@ -50,15 +54,21 @@
 
 mod copy;
 mod copy_bidirectional;
+#[cfg(all(unix, feature = "net"))]
+mod descriptor;
 mod duplex;
 pub(crate) mod in_place;
 mod output;
 mod pipe;
 mod stdin;
+#[cfg(any(feature = "hyper", feature = "tokio-io"))]
+pub(crate) mod thread_buffer;
 mod transfer;
 
 pub use copy::copy;
 pub use copy_bidirectional::copy_bidirectional;
+#[cfg(all(unix, feature = "net"))]
+pub use descriptor::Async;
 pub use duplex::{DuplexStream, duplex};
 pub use output::{Stderr, Stdout, stderr, stdout};
 pub use pipe::{PipeReader, PipeWriter, pipe};

@@ -29,7 +29,8 @@
 //! | wait for a time, or limit a wait | [`time`] |
 //! | open and accept connections, send datagrams, look up names | [`net`](mod@net) |
 //! | serve HTTP | `http`, with the feature `hyper` |
-//! | copy bytes, connect goroutines by pipes, read the standard input | [`io`] |
+//! | copy bytes, connect goroutines by pipes, read the standard input, use any descriptor | [`io`] |
+//! | use crates that want `tokio`'s traits for I/O | the same types, with the feature `tokio-io` |
 //! | read and write files | [`fs`] |
 //! | start processes and wait for them | `process`, with the feature `process` |
 //! | receive signals of the system, Ctrl-C for one | `signal`, with the feature `signal` |
@@ -87,6 +88,8 @@ pub mod sync;
 #[cfg(feature = "io")]
 mod system_error;
 pub mod time;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 mod wait_group;
 
 pub use abort_on_drop::AbortOnDrop;

@@ -49,9 +49,12 @@
 //!   When main returns, workers drop the goroutines, and with them their sockets. A socket that lives
 //!   on, for example because main returned it, fails each operation with an error that says so; its
 //!   `into_std` still works.
+//! - **Errors** say what has failed, and what to do. The system's own, with its number, is their
+//!   [`source`](std::error::Error::source).
 //! - Streams implement [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`], also by shared
 //!   reference. So the extension traits of `futures` work: `read_exact`, `write_all`, `BufReader`,
-//!   `copy`.
+//!   `copy`. With the feature `tokio-io` they implement those of `tokio`, too.
+//! - Other descriptors, on Unix, are the business of `gorun::io::Async`.
 
 // Rejected: names of types as in Go (`TCPConn`, `Conn`), since a Rust hand looks for `TcpStream`; a
 // trait for all streams, since `AsyncRead + AsyncWrite` is that.

@@ -11,11 +11,13 @@ use std::io;
 struct SystemError {
     what: String,
     source: io::Error,
+    /// What to do, after a semicolon; or nothing.
+    advice: &'static str,
 }
 
 impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.source)
+        write!(f, "{}: {}{}", self.what, self.source, self.advice)
     }
 }
 
@@ -27,7 +29,33 @@ impl Error for SystemError {
 
 /// Of the same kind, with text before it.
 pub(crate) fn failed(what: String, source: io::Error) -> io::Error {
-    io::Error::new(source.kind(), SystemError { what, source })
+    failed_with_advice(what, source, "")
+}
+
+/// Of the same kind, with text before it and behind it.
+pub(crate) fn failed_with_advice(
+    what: String,
+    source: io::Error,
+    advice: &'static str,
+) -> io::Error {
+    failed_as(source.kind(), what, source, advice)
+}
+
+/// Of this kind, with text before it and behind it.
+pub(crate) fn failed_as(
+    kind: io::ErrorKind,
+    what: String,
+    source: io::Error,
+    advice: &'static str,
+) -> io::Error {
+    io::Error::new(kind, SystemError { what, source, advice })
+}
+
+/// The system's number of the error, also of one that was made here.
+#[cfg(feature = "net")]
+pub(crate) fn code(error: &io::Error) -> Option<i32> {
+    let made_here = || error.get_ref()?.downcast_ref::<SystemError>();
+    error.raw_os_error().or_else(|| made_here()?.source.raw_os_error())
 }
 
 /// The system refuses a thread, for this purpose.
@@ -35,5 +63,5 @@ pub(crate) fn failed(what: String, source: io::Error) -> io::Error {
 /// Its kind would be "would block", which code that reads takes for a wait that somebody will end.
 pub(crate) fn no_thread(purpose: &str, source: io::Error) -> io::Error {
     let what = format!("the system refuses the thread that {purpose}");
-    io::Error::other(SystemError { what, source })
+    failed_as(io::ErrorKind::Other, what, source, "")
 }

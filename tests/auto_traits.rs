@@ -202,6 +202,20 @@ is!(TcpStream: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::f
 is!(TcpStream: futures::AsyncRead + futures::AsyncWrite);
 is!(&'static TcpStream: futures::AsyncRead + futures::AsyncWrite);
 is!(UdpSocket: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Clone + std::fmt::Debug);
+#[cfg(unix)]
+mod of_descriptors {
+    use super::*;
+    use gorun::io::Async;
+    use std::io::PipeReader;
+
+    is!(Async<PipeReader>: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::fmt::Debug);
+    is!(Async<PipeReader>: futures::AsyncRead + std::os::fd::AsFd);
+    is!(&'static Async<PipeReader>: futures::AsyncRead);
+    is!(Async<PhantomPinned>: Unpin);
+    is_not!(Async<PipeReader>: futures::AsyncWrite);
+    is_not!(Async<Rc<u32>>: Send);
+    is_not!(Async<Cell<u32>>: Sync);
+}
 is!(ReadHalf: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + futures::AsyncRead);
 is!(WriteHalf: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + futures::AsyncWrite);
 

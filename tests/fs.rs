@@ -8,12 +8,12 @@ use std::future::Future;
 use std::io::{self, ErrorKind, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, FutureExt, StreamExt};
 use gorun::fs::{self, File};
+use gorun::spawn;
 use gorun::time::timeout;
-use gorun::{Builder, spawn};
 
 use common::*;
 
@@ -125,14 +125,14 @@ fn a_loop_of_calls_gives_way() {
 }
 
 /// A pipe with a name, which nobody has opened for writing: opening it blocks the thread.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn blocking_file(directory: &Directory) -> PathBuf {
     let path = directory.join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     path
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_blocks_holds_up_only_its_goroutine() {
     with_workers(|| async {
@@ -195,13 +195,13 @@ fn a_file_that_does_not_block_is_waited_for_all_the_same() {
 }
 
 /// Fails if nobody reads.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn nonblocking_writer(path: &Path) -> io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     std::fs::OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_blocks_is_left_behind_at_exit() {
     let _watchdog = watchdog();
@@ -209,8 +209,8 @@ fn a_file_that_blocks_is_left_behind_at_exit() {
         let directory = Directory::new();
         let path = blocking_file(&directory);
         let blocked = path.clone();
-        let start = Instant::now();
-        let reader = Builder::new()
+        let start = std::time::Instant::now();
+        let reader = gorun::Builder::new()
             .worker_threads(workers)
             .report_left_behind(false)
             .block_on(async {

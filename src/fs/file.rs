@@ -13,6 +13,8 @@ use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::open_options::OpenOptions;
 use super::path_error::with_path;
+#[cfg(feature = "tokio-io")]
+use crate::blocking::blocking;
 use crate::io::in_place;
 
 /// An open file. It is closed when it is dropped.
@@ -264,6 +266,12 @@ impl File {
     /// ```
     pub async fn set_len(&self, length: u64) -> io::Result<()> {
         in_place::run(|| self.file.set_len(length)).await
+    }
+
+    /// Seeks without giving way first.
+    #[cfg(feature = "tokio-io")]
+    pub(crate) fn seek_now(&self, position: SeekFrom) -> io::Result<u64> {
+        blocking(|| in_place::until_done(|| (&self.file).seek(position)))
     }
 
     /// What the system knows of the file: its kind, its length in bytes, its times.

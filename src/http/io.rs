@@ -1,12 +1,7 @@
-//! `hyper`'s traits for I/O.
-//!
-//! `hyper` reads into memory that is not initialized, which safe code cannot do. So a read goes through
-//! a buffer of the thread, and is copied. The copy costs less than to clear `hyper`'s memory before each
-//! read, as most reads get much less than they ask for.
+//! `hyper`'s traits for I/O. `hyper` reads into memory that is not initialized.
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,27 +9,16 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
+use crate::io::thread_buffer::read_through;
 use crate::net::TcpStream;
 #[cfg(unix)]
 use crate::net::UnixStream;
-
-const SIZE: usize = 64 << 10;
-
-thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 fn read_with(
     mut cursor: ReadBufCursor<'_>,
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<()>> {
-    // Somebody's `read` may come in here again, or while the thread ends: then it has a buffer of its own.
-    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
-    buffer.resize(SIZE, 0);
-    let wanted = &mut buffer[..cursor.remaining().min(SIZE)];
-    let result = read(wanted).map_ok(|count| cursor.put_slice(&wanted[..count]));
-    let _ = BUFFER.try_with(|place| place.set(buffer));
-    result
+    read_through(cursor.remaining(), read, |bytes| cursor.put_slice(bytes))
 }
 
 /// Gives a type with the traits of `futures` for I/O those of `hyper`: a stream of `futures-rustls`, for

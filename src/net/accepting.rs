@@ -26,6 +26,7 @@ use super::socket::Socket;
 use crate::scheduler::io::registered::{Attempt, Entry, Pause};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
+use crate::system_error::failed_with_advice;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -117,13 +118,13 @@ impl<'a, L: Listener> Accepting<'a, L> {
                     self.acceptor.failures.store(0, Ordering::Relaxed);
                     return Poll::Ready(Ok(accepted));
                 }
-                Ok(Err(error)) if is_lack(&error) => self.begin_pause(&error, CLOSED, FOR_WATCHES),
+                Ok(Err(error)) if is_lack(&error) => self.begin_pause(error, CLOSED, FOR_WATCHES),
                 Ok(Err(error)) => return Poll::Ready(Err(Refusal::Other(error))),
                 // It was gone before it was accepted.
                 Err(error) if is_of_connection(&error) => {}
-                Err(error) if is_lack(&error) => self.begin_pause(&error, WAITS, FOR_DESCRIPTORS),
+                Err(error) if is_lack(&error) => self.begin_pause(error, WAITS, FOR_DESCRIPTORS),
                 Err(error) if is_forbidden(&error) => {
-                    self.begin_pause(&error, FORBIDDEN, FOR_PERMISSION)
+                    self.begin_pause(error, FORBIDDEN, FOR_PERMISSION)
                 }
                 Err(error) => return Poll::Ready(Err(Refusal::Other(error))),
             }
@@ -131,23 +132,22 @@ impl<'a, L: Listener> Accepting<'a, L> {
     }
 
     /// What happened is reported after the pause.
-    fn begin_pause(&mut self, error: &io::Error, what: &str, advice: &str) {
+    fn begin_pause(&mut self, error: io::Error, what: &str, advice: &'static str) {
         let pause = self.entry.pause(self.acceptor.pause());
-        let error = io::Error::new(error.kind(), format!("{what}: {error}; {advice}"));
-        self.pause = Some((pause, error));
+        self.pause = Some((pause, failed_with_advice(what.to_owned(), error, advice)));
     }
 }
 
 const WAITS: &str = "a connection waits, and the system has no descriptor or no memory for it";
-const FOR_DESCRIPTORS: &str = "raise the limit (`ulimit -n`), or accept fewer at the same time";
+const FOR_DESCRIPTORS: &str = "; raise the limit (`ulimit -n`), or accept fewer at the same time";
 
 const CLOSED: &str = "a connection was accepted and closed again, since the system has no room to wait for \
                       its events";
-const FOR_WATCHES: &str = "raise that limit (on Linux `sysctl fs.epoll.max_user_watches`), or have fewer \
+const FOR_WATCHES: &str = "; raise that limit (on Linux `sysctl fs.epoll.max_user_watches`), or have fewer \
                            connections at the same time";
 
 const FORBIDDEN: &str = "the system does not let this process have a connection";
-const FOR_PERMISSION: &str = "a firewall or a sandbox refuses it";
+const FOR_PERMISSION: &str = "; a firewall or a sandbox refuses it";
 
 /// What has become of a connection: Linux reports that by `accept`.
 #[cfg(unix)]

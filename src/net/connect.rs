@@ -23,6 +23,7 @@ use super::socket::Socket;
 use crate::scheduler::io::registered::{self, Attempt};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
+use crate::system_error::failed_with_advice;
 use crate::time::{Sleep, sleep};
 
 /// How long an attempt is alone.
@@ -146,7 +147,7 @@ async fn attempt(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
     };
     connected.await.map_err(|error: io::Error| {
         let advice = advice_if_lack(&error);
-        io::Error::new(error.kind(), format!("cannot connect to {address}: {error}{advice}"))
+        failed_with_advice(format!("cannot connect to {address}"), error, advice)
     })
 }
 

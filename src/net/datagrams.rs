@@ -4,6 +4,8 @@
 
 use std::io;
 
+use crate::system_error::{failed_as, failed_with_advice};
+
 #[cfg(unix)]
 const TOO_LONG: i32 = libc::EMSGSIZE;
 /// `WSAEMSGSIZE`
@@ -17,10 +19,10 @@ fn is_too_long(error: &io::Error) -> bool {
 /// The result of sending so many bytes.
 pub(super) fn sent<T>(result: io::Result<T>, length: usize) -> io::Result<T> {
     result.map_err(|error| match is_too_long(&error) {
-        true => io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("a datagram of {length} bytes is too long: {error}; send several shorter ones"),
-        ),
+        true => {
+            let what = format!("a datagram of {length} bytes is too long");
+            failed_as(io::ErrorKind::InvalidInput, what, error, "; send several shorter ones")
+        }
         false => error,
     })
 }
@@ -37,12 +39,10 @@ pub(super) fn received(result: io::Result<usize>, room: usize) -> io::Result<usi
 /// The same for who needs the sender, whom Windows does not tell then.
 pub(super) fn received_from<T>(result: io::Result<T>, room: usize) -> io::Result<T> {
     result.map_err(|error| match cfg!(windows) && is_too_long(&error) {
-        true => io::Error::new(
-            error.kind(),
-            format!(
-                "a datagram was longer than the buffer of {room} bytes: {error}; give a longer one"
-            ),
-        ),
+        true => {
+            let what = format!("a datagram was longer than the buffer of {room} bytes");
+            failed_with_advice(what, error, "; give a longer one")
+        }
         false => error,
     })
 }

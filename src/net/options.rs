@@ -9,6 +9,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::lack::advice_if_lack;
+use crate::system_error::failed_with_advice;
 
 /// Go's: after so long without data the system asks whether the peer is there, and so often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -44,5 +45,5 @@ pub(super) fn cannot_bind(address: SocketAddr, error: io::Error) -> io::Error {
         io::ErrorKind::PermissionDenied => "; ports below 1024 are the administrator's",
         _ => advice_if_lack(&error),
     };
-    io::Error::new(error.kind(), format!("cannot bind a socket to {address}: {error}{advice}"))
+    failed_with_advice(format!("cannot bind a socket to {address}"), error, advice)
 }

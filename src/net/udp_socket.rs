@@ -12,6 +12,7 @@ use super::socket::Socket;
 use super::to_addrs::ToAddrs;
 use super::{datagrams, options};
 use crate::scheduler::reactor::source::Direction;
+use crate::system_error::failed;
 
 /// A UDP socket.
 ///
@@ -95,9 +96,7 @@ impl UdpSocket {
                 break;
             }
         }
-        result.map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot connect to {target}: {error}"))
-        })
+        result.map_err(|error| failed(format!("cannot connect to {target}"), error))
     }
 
     /// Sends a datagram to the peer that the socket is connected to.

@@ -13,6 +13,7 @@ use super::descriptor::impl_descriptor;
 use super::lack::{advice_if_lack, is_full_queue};
 use super::socket::Socket;
 use crate::scheduler::reactor::source::Direction;
+use crate::system_error::failed_with_advice;
 
 /// The time between two attempts to send to a socket that has no room.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -79,7 +80,7 @@ impl UnixDatagram {
                 _ => advice_if_lack(&error),
             };
             let path = path.as_ref().display();
-            io::Error::new(error.kind(), format!("cannot bind a socket to {path}: {error}{advice}"))
+            failed_with_advice(format!("cannot bind a socket to {path}"), error, advice)
         })?;
         Ok(UnixDatagram { socket: Socket::new(socket)? })
     }

@@ -17,6 +17,7 @@ use super::lack::advice_if_lack;
 use super::socket::Socket;
 use super::unix_stream::UnixStream;
 use crate::scheduler::reactor::source::Direction;
+use crate::system_error::failed_with_advice;
 
 /// A socket that accepts connections of processes of this machine. (On Unix.)
 ///
@@ -68,7 +69,7 @@ impl UnixListener {
                 _ => advice_if_lack(&error),
             };
             let path = path.as_ref().display();
-            io::Error::new(error.kind(), format!("cannot listen at {path}: {error}{advice}"))
+            failed_with_advice(format!("cannot listen at {path}"), error, advice)
         })?;
         UnixListener::new(listener)
     }

@@ -15,6 +15,7 @@ use super::socket::{Socket, impl_async_io};
 use crate::scheduler::io::registered::Attempt;
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
+use crate::system_error::failed_with_advice;
 
 /// A connection between processes of this machine. (On Unix.)
 ///
@@ -64,7 +65,7 @@ impl UnixStream {
                 _ => advice_if_lack(&error),
             };
             let path = path.as_ref().display();
-            io::Error::new(error.kind(), format!("cannot connect to {path}: {error}{advice}"))
+            failed_with_advice(format!("cannot connect to {path}"), error, advice)
         };
         let socket = Socket::new(mio::net::UnixStream::connect(&path).map_err(cannot)?)?;
         let is_connected = |stream: &mio::net::UnixStream| match stream.take_error()? {

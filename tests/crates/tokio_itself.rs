@@ -118,3 +118,27 @@ fn a_hot_loop_over_tokios_channels_gives_others_their_turn() {
         hot.await.unwrap();
     });
 }
+
+/// By the feature `tokio-io` alone: no tokio runtime is there.
+#[test]
+fn codecs_of_tokio_util_frame_our_sockets_without_the_bridge() {
+    let _watchdog = watchdog();
+    for workers in super::WORKERS {
+        run(workers, async {
+            let listener = gorun::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = gorun::net::TcpStream::connect(listener.local_addr().unwrap());
+            let mut client = Framed::new(stream.await.unwrap(), LinesCodec::new());
+            let (stream, _) = listener.accept().await.unwrap();
+            gorun::go!(async move {
+                let mut lines = Framed::new(stream, LinesCodec::new());
+                while let Some(line) = lines.next().await {
+                    lines.send(line.unwrap().to_uppercase()).await.unwrap();
+                }
+            });
+            for number in 0..100 {
+                client.send(format!("line {number}")).await.unwrap();
+                assert_eq!(client.next().await.unwrap().unwrap(), format!("LINE {number}"));
+            }
+        });
+    }
+}

@@ -77,3 +77,29 @@ fn async_tungstenite_runs_on_our_sockets_without_the_bridge() {
         assert_eq!(socket.next().await.unwrap().unwrap(), sent);
     });
 }
+
+/// By the feature `tokio-io` alone: no tokio runtime is there.
+#[test]
+fn tokio_tungstenite_runs_on_our_sockets_without_the_bridge() {
+    let _watchdog = watchdog();
+    run(2, async {
+        let listener = gorun::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        gorun::go!(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            while let Some(Ok(message)) = socket.next().await {
+                if message.is_close() || socket.send(message).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let stream = gorun::net::TcpStream::connect(address).await.unwrap();
+        let url = format!("ws://{address}/");
+        let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        for sent in [Message::text("hello"), Message::binary(vec![7; 300_000])] {
+            socket.send(sent.clone()).await.unwrap();
+            assert_eq!(socket.next().await.unwrap().unwrap(), sent);
+        }
+    });
+}

@@ -1,11 +1,8 @@
 //! `pipe` and `duplex`.
 
-use std::future::{Future, poll_fn};
 use std::io::{Error, ErrorKind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use futures::task::noop_waker_ref;
@@ -14,20 +11,8 @@ use gorun::io::{duplex, pipe};
 use gorun::spawn;
 use gorun::time::timeout;
 
-use super::with_workers;
+use super::{once, with_workers};
 use crate::common::*;
-
-/// Polls once with the task's own waker.
-async fn once<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        Poll::Ready(match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        })
-    })
-    .await
-}
 
 #[test]
 fn a_write_waits_for_a_read() {

@@ -74,6 +74,16 @@ fn on_a_thread_that_has_entered_a_runtime_sockets_are_made() {
     });
 }
 
+/// The system's own error is the source, and what to do is said once.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn says_lack(error: Error, parts: &[&str]) {
+    let source = error.get_ref().unwrap().source().unwrap().downcast_ref::<Error>().unwrap();
+    assert_eq!(source.raw_os_error(), Some(nix::libc::EMFILE), "{error}");
+    assert_eq!(error.to_string().matches("ulimit").count(), 1, "{error}");
+    says(error, parts);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn without_descriptors_the_error_says_which_limit_to_raise() {
@@ -100,7 +110,7 @@ fn without_descriptors_the_error_says_which_limit_to_raise() {
             net::UnixListener::bind(&path).unwrap_err(),
             net::UnixDatagram::bind(&path).unwrap_err(),
         ] {
-            says(error, &["Too many open files", "ulimit -n"]);
+            says_lack(error, &["Too many open files", "ulimit -n"]);
         }
         // The resolver needs some as well, and may have another word for it.
         says(TcpStream::connect(&name[..]).await.unwrap_err(), &["cannot"]);
@@ -114,7 +124,7 @@ fn without_descriptors_the_error_says_which_limit_to_raise() {
     }
     files.pop();
     let error = run(1, async { UdpSocket::bind("127.0.0.1:0").await.unwrap_err() });
-    says(error, &["descriptor", "ulimit -n"]);
+    says_lack(error, &["descriptor", "ulimit -n"]);
 }
 
 #[test]

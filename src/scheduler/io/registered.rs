@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use mio::event;
@@ -23,6 +23,7 @@ use crate::scheduler::reactor::source::{
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::timers::timer::Timer;
 use crate::scheduler::{context, entered, foreign_wakers};
+use crate::system_error::failed_with_advice;
 
 /// Whether a short read says that a socket is empty (`source.rs`). Elsewhere urgent data are not
 /// reported, or an event comes again only after an attempt that failed.
@@ -32,9 +33,9 @@ const SHORT_SAYS_EMPTY: bool = cfg!(any(target_os = "linux", target_os = "androi
 pub(crate) struct Registered<S: event::Source> {
     /// `None` only during the drop.
     socket: Option<S>,
-    key: usize,
-    source: Arc<Source>,
-    scheduler: Arc<Scheduler>,
+    pub(super) key: usize,
+    pub(super) source: Arc<Source>,
+    pub(super) scheduler: Arc<Scheduler>,
     /// Made by the first deadline.
     deadlines: OnceLock<Box<Deadlines>>,
 }
@@ -66,6 +67,11 @@ impl<S: event::Source> Registered<S> {
 
     pub(crate) fn get(&self) -> &S {
         self.socket.as_ref().expect("it is there until the drop")
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn get_mut(&mut self) -> &mut S {
+        self.socket.as_mut().expect("it is there until the drop")
     }
 
     /// The socket itself, which no reactor knows any more.
@@ -142,25 +148,75 @@ impl<S: event::Source> Registered<S> {
             return Poll::Pending;
         }
         loop {
-            let seen = self.check(direction)?;
-            if !seen.is_ready(direction) {
-                if self.wait(direction, id, cx.waker()) {
-                    return gate::note_wait(operation, Poll::Pending);
-                }
-                continue;
+            let seen = ready!(gate::note_wait(operation, self.poll_turn(cx, direction, id)))?;
+            let result = attempt(self.get());
+            if let Some(result) = self.judge(direction, seen, result) {
+                return Poll::Ready(result);
             }
-            match attempt(self.get()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.source.clear(direction, seen);
+        }
+    }
+
+    /// The same for an attempt that needs the socket alone.
+    #[cfg(unix)]
+    pub(crate) fn poll_mut<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: Operation,
+        id: &mut Option<WaiterId>,
+        mut attempt: impl FnMut(&mut S) -> io::Result<Attempt<R>>,
+    ) -> Poll<io::Result<R>> {
+        if !gate::enter(cx.waker()) {
+            return Poll::Pending;
+        }
+        loop {
+            let seen = ready!(gate::note_wait(operation, self.poll_turn(cx, direction, id)))?;
+            let result = attempt(self.get_mut());
+            if let Some(result) = self.judge(direction, seen, result) {
+                return Poll::Ready(result);
+            }
+        }
+    }
+
+    /// Waits until the next attempt is worth it.
+    #[inline]
+    fn poll_turn(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        id: &mut Option<WaiterId>,
+    ) -> Poll<io::Result<State>> {
+        loop {
+            let seen = self.check(direction)?;
+            if seen.is_ready(direction) {
+                return Poll::Ready(Ok(seen));
+            }
+            if self.wait(direction, id, cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// What an attempt has brought, unless another one has to follow.
+    #[inline]
+    fn judge<R>(
+        &self,
+        direction: Direction,
+        seen: State,
+        result: io::Result<Attempt<R>>,
+    ) -> Option<io::Result<R>> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.source.clear(direction, seen);
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(error) => Some(Err(error)),
+            Ok(done) => {
+                if done.is_short && SHORT_SAYS_EMPTY {
+                    self.source.clear_after_short(direction, seen);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(done) => {
-                    if done.is_short && SHORT_SAYS_EMPTY {
-                        self.source.clear_after_short(direction, seen);
-                    }
-                    return Poll::Ready(Ok(done.result));
-                }
+                Some(Ok(done.result))
             }
         }
     }
@@ -184,7 +240,7 @@ impl<S: event::Source> Registered<S> {
 
     /// What the socket is ready for, if its deadline has not passed and it has not ended.
     #[inline]
-    fn check(&self, direction: Direction) -> io::Result<State> {
+    pub(super) fn check(&self, direction: Direction) -> io::Result<State> {
         if let Some(deadlines) = self.deadlines.get() {
             deadlines.of(direction).check()?;
         }
@@ -196,7 +252,12 @@ impl<S: event::Source> Registered<S> {
     }
 
     /// Returns whether `waker` waits until the socket is ready.
-    fn wait(&self, direction: Direction, id: &mut Option<WaiterId>, waker: &Waker) -> bool {
+    pub(super) fn wait(
+        &self,
+        direction: Direction,
+        id: &mut Option<WaiterId>,
+        waker: &Waker,
+    ) -> bool {
         self.enter(Source::wait, direction, id, waker)
     }
 
@@ -267,9 +328,9 @@ impl Attempt<usize> {
 
 /// The entry of a future among those that wait for a socket. It is taken out when dropped.
 pub(crate) struct Entry<'a, S: event::Source> {
-    registered: &'a Registered<S>,
-    direction: Direction,
-    id: Option<WaiterId>,
+    pub(super) registered: &'a Registered<S>,
+    pub(super) direction: Direction,
+    pub(super) id: Option<WaiterId>,
 }
 
 impl<S: event::Source> Entry<'_, S> {
@@ -353,13 +414,10 @@ impl Scheduler {
     fn start_reactor(&self) -> io::Result<&Reactor<System>> {
         if self.reactor().is_none() {
             let reactor = System::start().map_err(|error| {
-                io::Error::new(
-                    error.kind(),
-                    format!(
-                        "the system refuses what it takes to wait for sockets (three descriptors): \
-                         {error}; raise the limit of descriptors (`ulimit -n`)"
-                    ),
-                )
+                let what =
+                    "the system refuses what it takes to wait for sockets (three descriptors)";
+                let advice = "; raise the limit of descriptors (`ulimit -n`)";
+                failed_with_advice(what.to_owned(), error, advice)
             })?;
             // Another thread may have been faster.
             let _ = self.reactor.set(Box::new(reactor));
@@ -379,16 +437,16 @@ pub(crate) fn surrounding() -> io::Result<Arc<Scheduler>> {
 
 fn outside() -> io::Error {
     io::Error::other(
-        "a socket was made on a thread that belongs to no gorun runtime, so nobody would wait for its \
-         events; make it inside `gorun::block_on`, or while the thread has entered a runtime with \
+        "a socket, or an `Async`, was made on a thread that belongs to no gorun runtime, so nobody would \
+         wait for its events; make it inside `gorun::block_on`, or while the thread has entered a runtime with \
          `Handle::enter`",
     )
 }
 
 fn ended() -> io::Error {
     io::Error::other(
-        "the gorun runtime that this socket, or pipe to a child, belongs to has ended, and nobody waits \
-         for its events any more; use it before main returns, or take a socket out with `into_std`",
+        "the gorun runtime that this socket, pipe or `Async` belongs to has ended, and nobody waits for \
+         its events any more; use it before main returns, or take it out with `into_std` or `into_inner`",
     )
 }
 

@@ -46,12 +46,25 @@ mod with_mio {
             socket: &mut impl Source,
             key: usize,
         ) -> io::Result<()> {
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            let interests = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-            #[cfg(not(any(target_os = "linux", target_os = "android")))]
-            let interests = Interest::READABLE | Interest::WRITABLE;
-            registry.register(socket, Token(key), interests)
+            registry.register(socket, Token(key), interests())
         }
+
+        /// So that what it is ready for now is reported once more.
+        #[cfg(unix)]
+        pub(crate) fn register_again(
+            registry: &Registry,
+            socket: &mut impl Source,
+            key: usize,
+        ) -> io::Result<()> {
+            registry.reregister(socket, Token(key), interests())
+        }
+    }
+
+    fn interests() -> Interest {
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interests = interests | Interest::PRIORITY;
+        interests
     }
 
     impl Driver for System {
