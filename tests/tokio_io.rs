@@ -135,7 +135,7 @@ fn halves_and_references_are_ends_of_the_same_connection() {
         (&client).read_exact(&mut five).await?;
         assert_eq!(&five, b"hello");
         (&client).shutdown().await?;
-        assert_eq!((&client).read(&mut five).await?, 0);
+        assert_eq!(AsyncReadExt::read(&mut &client, &mut five).await?, 0);
         assert_eq!(echo.await??, 5);
         Ok(())
     });
