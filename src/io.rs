@@ -56,6 +56,8 @@ mod copy;
 mod copy_bidirectional;
 #[cfg(all(unix, feature = "net"))]
 mod descriptor;
+#[cfg(all(unix, feature = "net"))]
+mod descriptor_bytes;
 mod duplex;
 pub(crate) mod in_place;
 mod output;

@@ -134,19 +134,19 @@ impl_each! {
 }
 
 #[cfg(all(unix, feature = "net"))]
-mod on_unix {
-    use super::*;
-
-    impl_each! {
-        AsyncRead for UnixStream, &UnixStream;
-        AsyncWrite for UnixStream, &UnixStream;
-    }
-
-    impl_tokio!(AsyncRead, <T> Async<T>);
-    impl_tokio!(AsyncRead, <'a, T> &'a Async<T>);
-    impl_tokio!(AsyncWrite, <T> Async<T>);
-    impl_tokio!(AsyncWrite, <'a, T> &'a Async<T>);
+impl_each! {
+    AsyncRead for UnixStream, &UnixStream;
+    AsyncWrite for UnixStream, &UnixStream;
 }
+
+#[cfg(all(unix, feature = "net"))]
+impl_tokio!(AsyncRead, <T> Async<T>);
+#[cfg(all(unix, feature = "net"))]
+impl_tokio!(AsyncRead, <'a, T> &'a Async<T>);
+#[cfg(all(unix, feature = "net"))]
+impl_tokio!(AsyncWrite, <T> Async<T>);
+#[cfg(all(unix, feature = "net"))]
+impl_tokio!(AsyncWrite, <'a, T> &'a Async<T>);
 
 #[cfg(feature = "process")]
 impl_each! {

@@ -14,12 +14,10 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_io::{AsyncRead, AsyncWrite};
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -36,7 +34,8 @@ use crate::system_error::failed_with_advice;
 ///
 /// [`read_with`](Self::read_with) and [`write_with`](Self::write_with) call a function until it does not
 /// fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and suspend the goroutine in between. If `T` is
-/// [`Read`] or [`Write`], an `Async<T>` is [`AsyncRead`] or [`AsyncWrite`], and if `&T` is, a shared
+/// [`Read`](io::Read) or [`Write`](io::Write), an `Async<T>` is [`AsyncRead`](futures_io::AsyncRead) or
+/// [`AsyncWrite`](futures_io::AsyncWrite), and if `&T` is, a shared
 /// reference to it is, too. Any number of tasks may wait, in both directions. They share it by reference,
 /// or in an [`Arc`](std::sync::Arc).
 ///
@@ -347,7 +346,7 @@ impl<T> Async<T> {
 // A short read or write says nothing of what is left: a terminal gives a line at a time. So each attempt
 // counts as whole.
 impl<T> Async<T> {
-    fn poll_alone<R>(
+    pub(super) fn poll_alone<R>(
         &mut self,
         cx: &mut Context<'_>,
         direction: Direction,
@@ -358,7 +357,7 @@ impl<T> Async<T> {
         self.registered.poll_mut(cx, direction, operation(direction), id, attempt)
     }
 
-    fn poll_shared<R>(
+    pub(super) fn poll_shared<R>(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
@@ -376,84 +375,6 @@ fn operation(direction: Direction) -> Operation {
         Direction::Write => Operation::Write,
     }
 }
-
-/// Implements the traits of `futures` by one of these.
-macro_rules! impl_async_io {
-    ($async:ty, $poll:ident, $this:ident => $io:expr, [$($read:tt)*], [$($write:tt)*]) => {
-        impl<T> AsyncRead for $async
-        where
-            $($read)*
-        {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<io::Result<usize>> {
-                if buf.is_empty() {
-                    return Poll::Ready(Ok(0));
-                }
-                self.get_mut().$poll(cx, Direction::Read, |io| io.read(buf))
-            }
-
-            fn poll_read_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &mut [IoSliceMut<'_>],
-            ) -> Poll<io::Result<usize>> {
-                if bufs.iter().all(|buf| buf.is_empty()) {
-                    return Poll::Ready(Ok(0));
-                }
-                self.get_mut().$poll(cx, Direction::Read, |io| io.read_vectored(bufs))
-            }
-        }
-
-        impl<T> AsyncWrite for $async
-        where
-            $($write)*
-        {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                self.get_mut().$poll(cx, Direction::Write, |io| io.write(buf))
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.get_mut().$poll(cx, Direction::Write, |io| io.write_vectored(bufs))
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                let $this = self.get_mut();
-                // Mostly there is nothing to do, and then there need not be room to write.
-                match $io.flush() {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        $this.$poll(cx, Direction::Write, |io| io.flush())
-                    }
-                    result => Poll::Ready(result),
-                }
-            }
-
-            /// Flushes. The drop closes the descriptor.
-            fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.poll_flush(cx)
-            }
-        }
-    };
-}
-
-impl_async_io!(Async<T>, poll_alone, this => this.get_mut(), [T: Read], [T: Write]);
-impl_async_io!(
-    &Async<T>,
-    poll_shared,
-    this => (&mut this.get_ref()),
-    [for<'a> &'a T: Read],
-    [for<'a> &'a T: Write]
-);
 
 impl<T: AsFd> AsFd for Async<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -35,14 +35,14 @@ pub(super) fn is_full_queue(error: &io::Error) -> bool {
     !is_linux && error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::system_error::failed;
 
     #[test]
     fn a_lack_with_text_before_it_is_still_one_and_says_itself_what_to_do() {
-        let lack = || io::Error::from_raw_os_error(libc::EMFILE);
+        let lack = || io::Error::from_raw_os_error(CODES[0]);
         assert!(is_lack(&lack()) && !advice_if_lack(&lack()).is_empty());
         let with_text = failed("no socket".to_owned(), lack());
         assert!(is_lack(&with_text) && advice_if_lack(&with_text).is_empty());
