@@ -47,8 +47,10 @@
 //! # }
 //! ```
 
-// Left out: `splice` on Linux, which moves bytes between descriptors inside the system. It needs a pipe
-// of the system for each direction, readiness of both descriptors, and unsafe calls or another crate.
+// Left out: `splice` on Linux, which moves bytes between descriptors inside the system, for a third of the
+// CPU time (`docs/benchmarks.md`). `copy` does not know that its ends are sockets: they are any types with
+// the traits, also references, which `Any` cannot tell. Who needs it calls `splice`, of the crate `nix` or
+// `rustix`, in `Async::read_with` and `write_with`.
 
 #![forbid(unsafe_code)]
 
