@@ -23,9 +23,9 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
-use crate::scheduler::gate::Operation;
 use crate::scheduler::io::ready::Untold;
 use crate::scheduler::io::registered::{Attempt, Registered};
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::{Direction, WaiterId};
 use crate::system_error::failed_with_advice;
 

@@ -17,9 +17,10 @@ use std::task::{Context, Poll};
 
 use mio::event;
 
-use crate::scheduler::gate::{self, Operation};
+use crate::scheduler::gate;
 use crate::scheduler::io::registered::{Entry, Registered};
 use crate::scheduler::io::system::System;
+use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
 
 /// Which reports nobody has been told of yet.
@@ -51,7 +52,7 @@ impl<S: event::Source> Entry<'_, S> {
         untold: &Untold,
         name: &mut impl event::Source,
     ) -> Poll<io::Result<()>> {
-        if !gate::enter(operation, cx.waker()) {
+        if !gate::enter(cx.waker()) {
             return Poll::Pending;
         }
         let Entry { registered, direction, id } = self;
@@ -68,7 +69,7 @@ impl<S: event::Source> Entry<'_, S> {
             }
             untold.store(true, Ordering::Relaxed);
             if registered.wait(*direction, id, cx.waker()) {
-                return Poll::Pending;
+                return gate::note_wait(operation, Poll::Pending);
             }
         }
     }
