@@ -141,7 +141,10 @@ fn a_body_beyond_the_handlers_limit_gets_413_and_is_not_read_to_its_end() {
                 .layer(DefaultBodyLimit::max(1_000));
             let address = start(&Server::new(router)).await;
             let head = "POST / HTTP/1.1\r\nhost: x\r\n";
-            let fits = format!("{head}content-length: 1000\r\n\r\n{}", "x".repeat(1_000));
+            let fits = format!(
+                "{head}connection: close\r\ncontent-length: 1000\r\n\r\n{}",
+                "x".repeat(1_000)
+            );
             assert!(exchange(address, fits.as_bytes()).await.ends_with("1000"));
 
             let piece = [b'x'; 0x800];
