@@ -2,6 +2,7 @@
 //! [from Go]: _docs::from_go
 //! [from tokio]: _docs::from_tokio
 //! [programs]: _docs::programs
+//! [Debugging]: _docs::debugging
 //! [Semantics]: _docs::semantics
 //! [Reliability]: _docs::reliability
 //! [Design]: _docs::design
@@ -129,7 +130,7 @@ macro_rules! page {
         #[doc = "[design.md]: crate::_docs::design\n[unsafe code]: crate::_docs::design#unsafe-code\n"]
         #[doc = "[miri]: crate::_docs::reliability#miri\n[scale]: crate::_docs::benchmarks#scale\n"]
         #[doc = "[benchmarks.md]: crate::_docs::benchmarks\n[chart]: #chart\n"]
-        #[doc = "[programs.md]: crate::_docs::programs\n"]
+        #[doc = "[programs.md]: crate::_docs::programs\n[debugging.md]: crate::_docs::debugging\n"]
         #[doc = include_str!($file)]
         pub mod $name {}
     };
@@ -141,6 +142,7 @@ pub mod _docs {
     page!(from_go, "../docs/from_go.md");
     page!(from_tokio, "../docs/from_tokio.md");
     page!(programs, "../docs/programs.md");
+    page!(debugging, "../docs/debugging.md");
     page!(semantics, "../docs/semantics.md");
     page!(design, "../docs/design.md");
     page!(reliability, "../docs/reliability.md");

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::*;
 use gorun::dump::{Dump, Group, State};
 use gorun::sync::{Barrier, Cond, Mutex, Notify, RwLock, Semaphore, broadcast, oneshot, watch};
-use gorun::time::{sleep, timeout};
+use gorun::time::{interval, sleep, timeout};
 use gorun::{
     AbortOnDrop, Handle, JoinSet, WaitGroup, block_on, blocking, channel, context, go, select,
     spawn, yield_now,
@@ -101,6 +101,32 @@ async fn each_operation_is_shown_with_its_kind_and_the_place_of_its_await() {
     let (cx, _cancel) = context::Context::background().with_cancel();
     let _context = shows!("context", cx.done().await);
     drop((tx, two));
+}
+
+#[cfg(feature = "net")]
+#[gorun::test(worker_threads = 2)]
+async fn waits_for_the_network_are_shown_where_the_program_awaits_them() {
+    use gorun::net::{TcpListener, TcpStream, UdpSocket};
+
+    let _watchdog = watchdog();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (_peer, _) = listener.accept().await.unwrap();
+    let _accept = shows!("accept", listener.accept().await);
+    let _read = shows!("read", stream.read(&mut [0]).await);
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let _receive = shows!("read", socket.recv(&mut [0]).await);
+}
+
+#[gorun::test(worker_threads = 2)]
+async fn what_awaits_something_inside_gorun_is_shown_where_the_program_awaits_it() {
+    let _watchdog = watchdog();
+    let mut set = JoinSet::new();
+    set.spawn(pending::<()>());
+    let _join_next = shows!("join set", set.join_next().await);
+    let mut ticks = interval(HOUR);
+    ticks.tick().await;
+    let _tick = shows!("sleep", ticks.tick().await);
 }
 
 /// What is inside one of gorun's is more than that there is a limit.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +15,7 @@ use crate::chan::error::TryRecvError;
 use crate::chan::recv::{self, Recv};
 use crate::chan::waiters::SlotKey;
 use crate::primitives::{AtomicU32, Ordering};
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::worker::away;
 
 /// Receives values from a channel, made by [`channel`](crate::channel()).
@@ -138,21 +140,23 @@ impl<T> Receiver<T> {
     ///     assert_eq!(values, [0, 1, 2, 3, 4]);
     /// });
     /// ```
-    pub async fn recv_many(&self, values: &mut Vec<T>, limit: usize) -> usize {
-        if limit == 0 {
-            return 0;
-        }
-        let Some(first) = self.recv().await else { return 0 };
-        values.push(first);
-        // Senders that wait, and those that come meanwhile, could keep it for ever.
-        let limit = limit.min(self.core().most_ready().saturating_add(1));
-        for count in 1..limit {
-            match self.try_recv() {
-                Ok(value) => values.push(value),
-                Err(_) => return count,
+    pub fn recv_many(&self, values: &mut Vec<T>, limit: usize) -> impl Future<Output = usize> {
+        at_caller(async move {
+            if limit == 0 {
+                return 0;
             }
-        }
-        limit
+            let Some(first) = self.recv().await else { return 0 };
+            values.push(first);
+            // Senders that wait, and those that come meanwhile, could keep it for ever.
+            let limit = limit.min(self.core().most_ready().saturating_add(1));
+            for count in 1..limit {
+                match self.try_recv() {
+                    Ok(value) => values.push(value),
+                    Err(_) => return count,
+                }
+            }
+            limit
+        })
     }
 
     /// Receives a value without waiting, from the buffer or from a waiting sender.

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -23,6 +24,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::io::ready::Untold;
 use crate::scheduler::io::registered::{Attempt, Registered};
 use crate::scheduler::operation::Operation;
@@ -190,8 +192,8 @@ impl<T> Async<T> {
     /// })
     /// # }
     /// ```
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Direction::Read).await
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        at_caller(self.ready(Direction::Read))
     }
 
     /// Waits until it can be written, as far as the system knows. Otherwise it is as
@@ -217,8 +219,8 @@ impl<T> Async<T> {
     /// })
     /// # }
     /// ```
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Direction::Write).await
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        at_caller(self.ready(Direction::Write))
     }
 
     async fn ready(&self, direction: Direction) -> io::Result<()> {

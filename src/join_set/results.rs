@@ -17,6 +17,7 @@ use super::completions::{ALL, NotifyCompletion};
 use super::finished::Finished;
 use crate::join_error::JoinError;
 use crate::primitives::lock;
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::foreign_wakers;
 use crate::scheduler::gate;
 use crate::scheduler::main::left_behind;
@@ -45,8 +46,8 @@ impl<T> JoinSet<T> {
     ///     assert!(set.join_next().await.is_none());
     /// });
     /// ```
-    pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
-        Next { set: self }.await.map(Finished::take)
+    pub fn join_next(&mut self) -> impl Future<Output = Option<Result<T, JoinError>>> {
+        at_caller(async move { Next { set: self }.await.map(Finished::take) })
     }
 
     /// The result of a goroutine that has completed, or `None` if there is none.

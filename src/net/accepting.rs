@@ -23,7 +23,8 @@ use socket2::SockRef;
 
 use super::lack::is_lack;
 use super::socket::Socket;
-use crate::scheduler::io::registered::{Attempt, Entry, Pause};
+use crate::scheduler::io::pause::Pause;
+use crate::scheduler::io::registered::{Attempt, Entry};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed_with_advice;

@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::Shutdown;
 use std::time::Instant;
 
 use super::socket::{Socket, impl_async_io};
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::reactor::source::Direction;
 
 /// The reading half of a [`TcpStream`](super::TcpStream), made by
@@ -44,8 +46,8 @@ impl ReadHalf {
     /// # Examples
     ///
     /// See [`into_split`](super::TcpStream::into_split).
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buf).await
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(self.socket.read(buf))
     }
 
     /// As [`TcpStream::set_read_deadline`](super::TcpStream::set_read_deadline).
@@ -89,8 +91,8 @@ impl WriteHalf {
     /// # Examples
     ///
     /// See [`into_split`](super::TcpStream::into_split).
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.write(buf).await
+    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(self.socket.write(buf))
     }
 
     /// As [`TcpStream::set_write_deadline`](super::TcpStream::set_write_deadline).

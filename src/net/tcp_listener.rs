@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use super::options::{self, ARE_INHERITED, BACKLOG};
 use super::socket::Socket;
 use super::tcp_stream::TcpStream;
 use super::to_addrs::ToAddrs;
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::reactor::source::Direction;
 
 /// A socket that accepts TCP connections.
@@ -94,8 +96,8 @@ impl TcpListener {
     /// # Examples
     ///
     /// See the [module](super).
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.acceptor.accept().await
+    pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
+        at_caller(self.acceptor.accept())
     }
 
     /// The connections that come, as a stream. It ends when the listener is closed. If the process has

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::{self, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use super::descriptor::impl_descriptor;
 use super::socket::{Socket, impl_async_io};
 use super::tcp_halves::{self, ReadHalf, WriteHalf};
 use super::to_addrs::ToAddrs;
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::io::registered;
 use crate::scheduler::reactor::source::Direction;
 use crate::time::timeout;
@@ -64,11 +66,13 @@ impl TcpStream {
     /// })
     /// # }
     /// ```
-    pub async fn connect(address: impl ToAddrs) -> io::Result<TcpStream> {
-        let target = address.to_target()?;
-        drop(address);
-        let addresses = target.resolve().await?;
-        Ok(TcpStream { socket: connect::connect(addresses).await? })
+    pub fn connect(address: impl ToAddrs) -> impl Future<Output = io::Result<TcpStream>> {
+        at_caller(async move {
+            let target = address.to_target()?;
+            drop(address);
+            let addresses = target.resolve().await?;
+            Ok(TcpStream { socket: connect::connect(addresses).await? })
+        })
     }
 
     /// The same, within `limit`, the lookup of a name included.
@@ -199,8 +203,8 @@ impl TcpStream {
     /// })
     /// # }
     /// ```
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buf).await
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(self.socket.read(buf))
     }
 
     /// The same without taking what it reads.
@@ -223,11 +227,13 @@ impl TcpStream {
     /// })
     /// # }
     /// ```
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return self.read(buf).await;
-        }
-        self.socket.receive(|stream| stream.peek(buf)).await
+    pub fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(async move {
+            if buf.is_empty() {
+                return self.read(buf).await;
+            }
+            self.socket.receive(|stream| stream.peek(buf)).await
+        })
     }
 
     /// Writes as many bytes of `buf` as the system takes, and returns their number. (`write_all` of
@@ -246,8 +252,8 @@ impl TcpStream {
     /// # Examples
     ///
     /// See [`read`](Self::read).
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.write(buf).await
+    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(self.socket.write(buf))
     }
 
     /// Ends reading: reads that wait return zero, and later ones do when nothing is there. On Linux the

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use super::descriptor::impl_descriptor;
 use super::socket::Socket;
 use super::to_addrs::ToAddrs;
 use super::{datagrams, options};
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed;
 
@@ -111,9 +113,11 @@ impl UdpSocket {
     /// # Examples
     ///
     /// See [`UdpSocket`].
-    pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        let result = self.socket.send(|socket| socket.send(datagram)).await;
-        datagrams::sent(result, datagram.len())
+    pub fn send(&self, datagram: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(async move {
+            let result = self.socket.send(|socket| socket.send(datagram)).await;
+            datagrams::sent(result, datagram.len())
+        })
     }
 
     /// Receives a datagram from the peer that the socket is connected to, or from any if it is not.
@@ -128,8 +132,10 @@ impl UdpSocket {
     /// # Examples
     ///
     /// See [`UdpSocket`].
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.receive(|socket| datagrams::received(socket.recv(buf), buf.len())).await
+    pub fn recv(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(
+            self.socket.receive(move |socket| datagrams::received(socket.recv(buf), buf.len())),
+        )
     }
 
     /// Sends a datagram to this peer; of several addresses, to the first.
@@ -169,9 +175,14 @@ impl UdpSocket {
     /// # Examples
     ///
     /// See [`UdpSocket`].
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let received = self.socket.receive(|socket| socket.recv_from(buf)).await;
-        datagrams::received_from(received, buf.len())
+    pub fn recv_from(
+        &self,
+        buf: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        at_caller(async move {
+            let received = self.socket.receive(|socket| socket.recv_from(buf)).await;
+            datagrams::received_from(received, buf.len())
+        })
     }
 
     /// As [`recv`](Self::recv), without taking the datagram.
@@ -196,8 +207,10 @@ impl UdpSocket {
     /// })
     /// # }
     /// ```
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.receive(|socket| datagrams::received(socket.peek(buf), buf.len())).await
+    pub fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(
+            self.socket.receive(move |socket| datagrams::received(socket.peek(buf), buf.len())),
+        )
     }
 
     /// As [`recv_from`](Self::recv_from), without taking the datagram.
@@ -209,9 +222,14 @@ impl UdpSocket {
     /// # Examples
     ///
     /// See [`peek`](Self::peek).
-    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let received = self.socket.receive(|socket| socket.peek_from(buf)).await;
-        datagrams::received_from(received, buf.len())
+    pub fn peek_from(
+        &self,
+        buf: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        at_caller(async move {
+            let received = self.socket.receive(|socket| socket.peek_from(buf)).await;
+            datagrams::received_from(received, buf.len())
+        })
     }
 
     /// From then on operations fail with [`TimedOut`](io::ErrorKind::TimedOut), also those that wait

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
@@ -12,6 +13,7 @@ use super::datagrams;
 use super::descriptor::impl_descriptor;
 use super::lack::{advice_if_lack, is_full_queue};
 use super::socket::Socket;
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed_with_advice;
 
@@ -192,8 +194,8 @@ impl UnixDatagram {
     /// # Examples
     ///
     /// See [`UnixDatagram`].
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.receive(|socket| socket.recv(buf)).await
+    pub fn recv(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(self.socket.receive(move |socket| socket.recv(buf)))
     }
 
     /// The same, with the address of the peer.
@@ -205,8 +207,11 @@ impl UnixDatagram {
     /// # Examples
     ///
     /// See [`bind`](Self::bind).
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.receive(|socket| socket.recv_from(buf)).await
+    pub fn recv_from(
+        &self,
+        buf: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        at_caller(self.socket.receive(move |socket| socket.recv_from(buf)))
     }
 
     /// From then on reads and writes fail with [`TimedOut`](io::ErrorKind::TimedOut), also those that

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
@@ -16,6 +17,7 @@ use super::descriptor::impl_descriptor;
 use super::lack::advice_if_lack;
 use super::socket::Socket;
 use super::unix_stream::UnixStream;
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed_with_advice;
 
@@ -88,8 +90,8 @@ impl UnixListener {
     /// # Examples
     ///
     /// See [`UnixListener`].
-    pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        self.acceptor.accept().await
+    pub fn accept(&self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> {
+        at_caller(self.acceptor.accept())
     }
 
     /// As [`TcpListener::incoming`](super::TcpListener::incoming).

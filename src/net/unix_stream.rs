@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
@@ -12,6 +13,7 @@ use std::time::Instant;
 use super::descriptor::impl_descriptor;
 use super::lack::advice_if_lack;
 use super::socket::{Socket, impl_async_io};
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::io::registered::Attempt;
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
@@ -57,30 +59,32 @@ impl UnixStream {
     /// # Examples
     ///
     /// See [`UnixListener`](super::UnixListener).
-    pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
-        let cannot = |error: io::Error| {
-            let advice = match error.kind() {
-                io::ErrorKind::WouldBlock => "; its queue is full: try again later",
-                io::ErrorKind::ConnectionRefused => "; nobody listens there any more",
-                _ => advice_if_lack(&error),
+    pub fn connect(path: impl AsRef<Path>) -> impl Future<Output = io::Result<UnixStream>> {
+        at_caller(async move {
+            let cannot = |error: io::Error| {
+                let advice = match error.kind() {
+                    io::ErrorKind::WouldBlock => "; its queue is full: try again later",
+                    io::ErrorKind::ConnectionRefused => "; nobody listens there any more",
+                    _ => advice_if_lack(&error),
+                };
+                let path = path.as_ref().display();
+                failed_with_advice(format!("cannot connect to {path}"), error, advice)
             };
-            let path = path.as_ref().display();
-            failed_with_advice(format!("cannot connect to {path}"), error, advice)
-        };
-        let socket = Socket::new(mio::net::UnixStream::connect(&path).map_err(cannot)?)?;
-        let is_connected = |stream: &mio::net::UnixStream| match stream.take_error()? {
-            Some(error) => Err(error),
-            None => match stream.peer_addr() {
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-                peer => peer.map(|_| Attempt::whole(())),
-            },
-        };
-        let registered = socket.registered();
-        let connected = registered.wait_for(Direction::Write, Operation::Connect, is_connected);
-        connected.await.map_err(cannot)?;
-        Ok(UnixStream { socket })
+            let socket = Socket::new(mio::net::UnixStream::connect(&path).map_err(cannot)?)?;
+            let is_connected = |stream: &mio::net::UnixStream| match stream.take_error()? {
+                Some(error) => Err(error),
+                None => match stream.peer_addr() {
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                        Err(io::ErrorKind::WouldBlock.into())
+                    }
+                    peer => peer.map(|_| Attempt::whole(())),
+                },
+            };
+            let registered = socket.registered();
+            let connected = registered.wait_for(Direction::Write, Operation::Connect, is_connected);
+            connected.await.map_err(cannot)?;
+            Ok(UnixStream { socket })
+        })
     }
 
     /// Two streams that are connected to each other.
@@ -110,8 +114,8 @@ impl UnixStream {
     /// # Examples
     ///
     /// See [`UnixStream`].
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buf).await
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(self.socket.read(buf))
     }
 
     /// As [`TcpStream::write`](super::TcpStream::write).
@@ -123,8 +127,8 @@ impl UnixStream {
     /// # Examples
     ///
     /// See [`UnixStream`].
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.write(buf).await
+    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(self.socket.write(buf))
     }
 
     /// As [`TcpStream::close_read`](super::TcpStream::close_read).

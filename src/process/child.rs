@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::process::{ExitStatus, Output};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::running::Running;
 use super::unix::read_both;
 #[cfg(windows)]
 use super::windows::read_both;
+use crate::scheduler::at_caller::at_caller;
 
 /// A process that was started by [`Command::spawn`](super::Command::spawn).
 ///
@@ -140,10 +142,12 @@ impl Child {
     /// # #[cfg(not(unix))]
     /// # fn main() {}
     /// ```
-    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.stdin = None;
-        self.running.watch()?;
-        self.running.ended().await
+    pub fn wait(&mut self) -> impl Future<Output = io::Result<ExitStatus>> {
+        at_caller(async move {
+            self.stdin = None;
+            self.running.watch()?;
+            self.running.ended().await
+        })
     }
 
     /// How the process has ended, or `None` if it has not. It does not wait.

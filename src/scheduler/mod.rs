@@ -34,6 +34,7 @@
 //! way. `foreign_wakers.rs` says how to call users' wakers.
 //! `os_thread.rs` asks the system about a thread. `tokio_bridge.rs` is the way to tokio's crates.
 
+pub(crate) mod at_caller;
 mod budget;
 pub(crate) mod census;
 pub(crate) mod context;

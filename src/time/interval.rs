@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use futures_core::Stream;
 use super::missed_ticks::MissedTickBehavior;
 use super::sleep::{Sleep, sleep_until};
 use crate::clock;
+use crate::scheduler::at_caller::at_caller;
 
 /// Ticks every `period`: the first time at once, then once each period.
 ///
@@ -69,9 +71,11 @@ impl Interval {
     /// # Examples
     ///
     /// See [`interval`].
-    pub async fn tick(&mut self) -> Instant {
-        (&mut *LetGo(&mut self.sleep).0).await;
-        self.take()
+    pub fn tick(&mut self) -> impl Future<Output = Instant> {
+        at_caller(async move {
+            (&mut *LetGo(&mut self.sleep).0).await;
+            self.take()
+        })
     }
 
     /// Plans the next tick, and returns when this one was due.

@@ -65,7 +65,7 @@ enum Shard<W> {
 const MAX_SHARDS: usize = 32;
 
 /// A look at so many entries takes some microseconds.
-const VISITED_AT_ONCE: usize = 1024;
+const VISITED_AT_ONCE: usize = 64;
 
 impl<W> Registry<W> {
     pub(crate) fn new(shards: usize) -> Self {

@@ -5,6 +5,8 @@
 #[cfg(feature = "net")]
 mod deadlines;
 pub(super) mod dispatch;
+#[cfg(feature = "net")]
+pub(crate) mod pause;
 #[cfg(all(unix, feature = "net"))]
 pub(crate) mod ready;
 #[cfg(feature = "net")]

@@ -7,11 +7,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::event;
 
-use crate::clock;
 use crate::scheduler::gate;
 use crate::scheduler::io::deadlines::Deadlines;
 use crate::scheduler::io::system::System;
@@ -21,7 +20,6 @@ use crate::scheduler::reactor::source::{
     Direction, Readiness, Source, State, WaiterId, Waiting, Woken,
 };
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::timers::timer::Timer;
 use crate::scheduler::{context, entered, foreign_wakers};
 use crate::system_error::failed_with_advice;
 
@@ -263,7 +261,7 @@ impl<S: event::Source> Registered<S> {
 
     /// Enters `waker` by `wait`. Returns whether it waits.
     #[inline(never)]
-    fn enter(
+    pub(super) fn enter(
         &self,
         wait: fn(&Source, Direction, &mut Option<WaiterId>, Waker, bool) -> Waiting,
         direction: Direction,
@@ -342,35 +340,6 @@ impl<S: event::Source> Entry<'_, S> {
     ) -> Poll<io::Result<R>> {
         self.registered.poll(cx, self.direction, operation, &mut self.id, attempt)
     }
-
-    /// A pause from now on, for an operation that is to wait although the socket is ready.
-    pub(crate) fn pause(&self, duration: Duration) -> Pause {
-        Pause { timer: Timer::new(self.registered.scheduler.clone(), clock::now() + duration) }
-    }
-
-    /// Waits until the pause is over. It fails earlier if the operation would: if the socket is
-    /// closed, its runtime ends, or a deadline passes.
-    pub(crate) fn poll_pause(
-        &mut self,
-        cx: &mut Context<'_>,
-        pause: &mut Pause,
-    ) -> Poll<io::Result<()>> {
-        let Entry { registered, direction, id } = self;
-        loop {
-            registered.check(*direction)?;
-            if pause.timer.is_due() {
-                return Poll::Ready(Ok(()));
-            }
-            if registered.enter(Source::wait_for_end, *direction, id, cx.waker()) {
-                break;
-            }
-        }
-        if !pause.timer.wait(cx.waker()) {
-            return Poll::Pending;
-        }
-        // It is due meanwhile, or nobody keeps the time any more.
-        Poll::Ready(if pause.timer.is_due() { Ok(()) } else { Err(ended()) })
-    }
 }
 
 impl<S: event::Source> Drop for Entry<'_, S> {
@@ -379,12 +348,6 @@ impl<S: event::Source> Drop for Entry<'_, S> {
             self.registered.forget(self.direction, id);
         }
     }
-}
-
-/// Made by [`Entry::pause`].
-pub(crate) struct Pause {
-    /// Of the socket's runtime.
-    timer: Timer,
 }
 
 /// The future of [`Registered::wait_for`].
@@ -443,7 +406,7 @@ fn outside() -> io::Error {
     )
 }
 
-fn ended() -> io::Error {
+pub(super) fn ended() -> io::Error {
     io::Error::other(
         "the gorun runtime that this socket, pipe or `Async` belongs to has ended, and nobody waits for \
          its events any more; use it before main returns, or take it out with `into_std` or `into_inner`",
