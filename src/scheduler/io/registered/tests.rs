@@ -6,11 +6,13 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
+use std::time::Duration;
 
 use mio::net::{TcpStream, UnixStream};
 
 use super::*;
 use crate::block_on;
+use crate::clock;
 
 fn sources() -> usize {
     context::with_inside(|inside| {
