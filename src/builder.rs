@@ -30,7 +30,7 @@ use crate::scheduler::worker::thread_hooks::ThreadHooks;
 use crate::signal::Signal;
 use crate::spawn::MAX_UNBOXED;
 #[cfg(feature = "signal")]
-use dumps::{Dumps, or_variable};
+use dumps::Dumps;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
 /// More than any machine has cores; a larger number is a mistake.
@@ -324,8 +324,8 @@ impl Builder {
     /// - `InvalidInput`: the number of workers, set here or in the environment variable
     ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or is more than
     ///   [`max_threads`](Self::max_threads); or `max_threads` is more than 32,768; or the
-    ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_SEED`, the seed of all
-    ///   random choices, is not a number.
+    ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_DUMP` no signal; or
+    ///   `GORUN_SEED`, the seed of all random choices, is not a number.
     /// - The system's error, if it refuses a thread. The threads that were already started have
     ///   ended.
     ///
@@ -352,12 +352,12 @@ impl Builder {
         check_seed()?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
         #[cfg(feature = "signal")]
-        let dump_signal = or_variable(self.dump_signal)?;
+        let dump_signals = dumps::signals(self.dump_signal)?;
         let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
         away::while_away(Reason::MayNeedGoroutines, || {
             let scheduler = Scheduler::start(config)?;
             #[cfg(feature = "signal")]
-            let _dumps = dump_signal.map(|signal| Dumps::start(signal, &scheduler));
+            let _dumps = dump_signals.map(|signals| Dumps::start(signals, &scheduler));
             match exit::run_main(&scheduler, main) {
                 Ok(value) => Ok(value),
                 Err(payload) => {

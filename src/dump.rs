@@ -52,6 +52,7 @@ pub struct Dump {
     main: Option<State>,
     groups: Vec<Group>,
     new: usize,
+    is_ending: bool,
     workers: Vec<WorkerDump>,
 }
 
@@ -80,8 +81,9 @@ pub enum State {
     Waiting {
         /// The kind of operation: `recv`, `send`, `select`, `sleep`, `join`, `lock`, ..
         operation: &'static str,
-        /// The place of the `.await`. `None` if another crate's code polls the operation without one, or if
-        /// gorun's own does.
+        /// The place of the `.await`. It may be in another crate, if that polls the operation for the
+        /// program, as `futures::join!` does. `None` if it is in gorun, or in `std`, as for a future in a
+        /// box.
         at: Option<&'static Location<'static>>,
     },
     /// It waits for a future that is not gorun's.
@@ -104,8 +106,9 @@ pub struct WorkerDump {
 pub struct PollDump {
     /// Where the goroutine was spawned. `None` if it ends just now, or if it is a waker or a hook.
     pub spawned_at: Option<&'static Location<'static>>,
-    /// For how long at least the poll has been going on, to a millisecond or two. `None`: it has begun just
-    /// now, or the runtime ends.
+    /// For how long at least it has been doing this: since the monitor noticed it, mostly a millisecond or
+    /// two after it began, at the latest a second. `None`: the monitor has not noticed it yet, or the runtime
+    /// ends.
     pub held_for: Option<Duration>,
     /// It blocks in a way that gorun knows, in [`blocking`](crate::blocking) or
     /// [`block_on`](crate::block_on()), and another thread stands in for it.
@@ -119,7 +122,9 @@ impl Handle {
     ///
     /// It polls nothing, waits for no worker, and can be called on any thread, so it also tells of a
     /// program whose workers are all stuck. A million goroutines take some tenths of a second. It is not
-    /// a moment of the whole program: while it goes from one goroutine to the next, others go on.
+    /// a moment of the whole program: while it goes from one goroutine to the next, others go on. It does
+    /// not know the futures of [`spawn_local`](crate::spawn_local), nor what a thread outside waits for in
+    /// [`block_on`](Handle::block_on).
     ///
     /// Go counterpart: `runtime.Stack` with `all`, `pprof.Lookup("goroutine")`.
     ///
@@ -146,6 +151,7 @@ impl Dump {
             main: census.main.map(State::from),
             groups,
             new: census.new,
+            is_ending: census.is_ending,
             workers: census.workers.into_iter().map(WorkerDump::from).collect(),
         }
     }
@@ -161,7 +167,8 @@ impl Dump {
         &self.groups
     }
 
-    /// How many goroutines have never been suspended: they are in a queue, or in their first poll.
+    /// How many goroutines have never been suspended: they are in a queue, or in their first poll. When main
+    /// has ended, all that are left count here.
     pub fn num_new(&self) -> usize {
         self.new
     }
@@ -202,8 +209,11 @@ impl From<Activity> for State {
 
 /// Whether a place is in neither gorun nor `std`, where it says nothing to users.
 fn is_users(place: &Location<'_>) -> bool {
-    let own = file!().strip_suffix("dump.rs").expect("the name of this file");
-    !place.file().starts_with(own) && !place.file().starts_with("/rustc/")
+    // Where gorun is not built as a dependency, this may be `src/`, as of the user's files.
+    let own = file!().strip_suffix("dump.rs").filter(|own| own.matches(['/', '\\']).count() > 1);
+    let std = ["/rustc/", "library/"].iter().any(|start| place.file().starts_with(start));
+    !std && !place.file().contains("/lib/rustlib/src/rust/library/")
+        && own.is_none_or(|own| !place.file().starts_with(own))
 }
 
 impl From<WorkerState> for WorkerDump {
@@ -216,6 +226,10 @@ impl From<WorkerState> for WorkerDump {
         });
         WorkerDump { index, poll }
     }
+}
+
+fn goroutines(count: usize) -> String {
+    format!("{count} goroutine{}", if count == 1 { "" } else { "s" })
 }
 
 impl fmt::Display for State {
@@ -232,9 +246,8 @@ impl fmt::Display for State {
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.count == 1 { "" } else { "s" };
         let Group { count, spawned_at, state } = self;
-        write!(f, "{count} goroutine{plural} {state}, spawned at {spawned_at}")
+        write!(f, "{} {state}, spawned at {spawned_at}", goroutines(*count))
     }
 }
 
@@ -259,7 +272,7 @@ impl fmt::Display for WorkerDump {
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let among = if self.main.is_some() { ", main among them" } else { "; main has ended" };
-        writeln!(f, "gorun: {} goroutines{among}", self.num_goroutines())?;
+        writeln!(f, "gorun: {}{among}", goroutines(self.num_goroutines()))?;
         if let Some(main) = self.main {
             writeln!(f, "main {main}")?;
         }
@@ -270,7 +283,11 @@ impl fmt::Display for Dump {
             writeln!(f, "and {count} goroutines in {} smaller groups", others.len())?;
         }
         if self.new > 0 {
-            writeln!(f, "{} that have never waited: queued, or in their first poll", self.new)?;
+            let which = match self.is_ending {
+                true => "left, while main has ended",
+                false => "new, so queued or in the first poll",
+            };
+            writeln!(f, "{}: {which}", goroutines(self.new))?;
         }
         self.workers.iter().try_for_each(|worker| writeln!(f, "{worker}"))
     }

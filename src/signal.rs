@@ -253,12 +253,25 @@ pub fn ctrl_c() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
+/// As `notify`, for one signal.
+pub(crate) fn try_notify(signal: Signal) -> io::Result<Receiver<Signal>> {
+    let (sender, receiver) = channel(CAPACITY);
+    try_listen(vec![signal], Target::Receiver(Inbox { sender, sent: Mutex::default() }))?;
+    Ok(receiver)
+}
+
 #[track_caller]
 fn listen(signals: impl IntoIterator<Item = Signal>, target: Target) {
     let signals: Vec<_> = signals.into_iter().collect();
     if signals.is_empty() {
         panic!("without a signal this would wait for ever; name at least one");
     }
+    if let Err(error) = try_listen(signals, target) {
+        panic!("{error}");
+    }
+}
+
+fn try_listen(signals: Vec<Signal>, target: Target) -> io::Result<()> {
     let listener = Arc::new(Listener { signals, target });
     let (gone, result) = {
         let mut state = lock(&STATE);
@@ -266,9 +279,10 @@ fn listen(signals: impl IntoIterator<Item = Signal>, target: Target) {
     };
     // Without the lock: this may drop a user's values.
     drop(gone);
-    if let Err(error) = result {
-        panic!("the system refuses what it takes to receive signals (a pipe, a thread): {error}");
-    }
+    result.map_err(|error| {
+        let what = "the system refuses what it takes to receive signals (a pipe, a thread)";
+        io::Error::new(error.kind(), format!("{what}: {error}"))
+    })
 }
 
 impl State {

@@ -29,12 +29,13 @@ fn named(value: &OsStr) -> io::Result<Signal> {
     })
 }
 
-/// The signal of the program, or else the one that the environment variable names.
-pub(super) fn or_variable(own: Option<Signal>) -> io::Result<Option<Signal>> {
-    match own {
-        None => variable(DUMP_VARIABLE).map(|value| named(&value)).transpose(),
-        own => Ok(own),
-    }
+/// What receives the signal of the program, or else the one that the environment variable names.
+pub(super) fn signals(own: Option<Signal>) -> io::Result<Option<Receiver<Signal>>> {
+    let signal = match own {
+        None => variable(DUMP_VARIABLE).map(|value| named(&value)).transpose()?,
+        own => own,
+    };
+    signal.map(signal::try_notify).transpose()
 }
 
 /// Prints dumps until it is dropped.
@@ -44,15 +45,14 @@ pub(super) struct Dumps {
 
 impl Dumps {
     /// Without a thread for it, there are none, and standard error has the reason.
-    pub(super) fn start(signal: Signal, scheduler: &Arc<Scheduler>) -> Self {
-        let signals = signal::notify([signal]);
+    pub(super) fn start(signals: Receiver<Signal>, scheduler: &Arc<Scheduler>) -> Self {
         let (received, scheduler) = (signals.clone(), Arc::downgrade(scheduler));
         let print = move || {
             while received.recv_blocking().is_some() && print(&scheduler) {}
         };
         let thread = thread::Builder::new().name("gorun-dump".to_owned()).spawn(print);
         if let Err(error) = thread {
-            let _ = writeln!(io::stderr(), "gorun: no dumps at the signal {signal}: {error}");
+            let _ = writeln!(io::stderr(), "gorun: no dumps at a signal: {error}");
         }
         Dumps { signals }
     }
@@ -66,8 +66,10 @@ impl Drop for Dumps {
 
 /// Returns whether the runtime is still there.
 fn print(scheduler: &Weak<Scheduler>) -> bool {
-    let Some(scheduler) = scheduler.upgrade() else { return false };
-    // Nobody is there to be told of a failure.
-    let _ = write!(io::stderr(), "{}", Dump::of(&scheduler));
+    let Some(dump) = scheduler.upgrade().map(|scheduler| Dump::of(&scheduler)) else {
+        return false;
+    };
+    // In one piece. Nobody is there to be told of a failure.
+    let _ = io::stderr().write_all(dump.to_string().as_bytes());
     true
 }

@@ -49,8 +49,6 @@ impl<F: Future> Future for Run<'_, F> {
         let had_begun = mem::replace(parts.has_begun, true);
         let future = parts.future.as_mut().as_pin_mut();
         let mut future = future.expect("a future is not polled after it was ready");
-        // The future may note something better.
-        gate::note(Operation::Done);
         let result = match parts.done.error() {
             Some(error) if !had_begun => Err(error),
             Some(error) => last(future, error, cx),
@@ -58,7 +56,10 @@ impl<F: Future> Future for Run<'_, F> {
                 Poll::Ready(output) => Ok(output),
                 Poll::Pending => match parts.done.poll_inside(cx.waker()) {
                     Poll::Ready(error) => last(future, error, cx),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        outer.note_wait(Operation::Done);
+                        return Poll::Pending;
+                    }
                 },
             },
         };

@@ -30,15 +30,19 @@ impl<F: Future> Future for AtCaller<F> {
     #[inline]
     #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let place = Location::caller();
+        let exchange = |wait| {
+            context::with_inside(|context| context.and_then(|context| context.wait.replace(wait)))
+        };
+        let noted = exchange(None);
         let polled = self.project().future.poll(cx);
-        if polled.is_pending() {
-            let place = Location::caller();
-            context::with_inside(|context| {
-                let Some(context) = context else { return };
-                let wait = context.wait.get().map(|wait| Wait { place, ..wait });
-                context.wait.set(wait);
-            });
-        }
+        match polled {
+            Poll::Ready(_) => exchange(noted),
+            Poll::Pending => {
+                let inside = exchange(None);
+                exchange(inside.map(|wait| Wait { place, ..wait }))
+            }
+        };
         polled
     }
 }

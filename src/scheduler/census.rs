@@ -9,10 +9,11 @@
 
 use std::collections::HashMap;
 use std::panic::Location;
+use std::ptr;
 use std::time::Duration;
 
 use crate::clock;
-use crate::scheduler::goroutine::task::Inspector;
+use crate::scheduler::goroutine::task;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::wait::Activity;
 use crate::scheduler::worker::Worker;
@@ -22,8 +23,10 @@ pub(crate) struct Census {
     pub(crate) main: Option<Activity>,
     /// How many do that and were spawned there, of the goroutines that have been suspended before.
     pub(crate) counts: HashMap<(&'static Location<'static>, Activity), usize>,
-    /// How many have never been suspended: they are in queues, or in their first poll.
+    /// How many have never been suspended: they are in queues, or in their first poll. While the runtime
+    /// ends, all that are left.
     pub(crate) new: usize,
+    pub(crate) is_ending: bool,
     pub(crate) workers: Vec<WorkerState>,
 }
 
@@ -43,43 +46,71 @@ pub(crate) struct PollState {
     pub(crate) driving: Option<Activity>,
 }
 
+/// So often a count that others change is taken anew, and so often what a worker does.
+const TRIES: usize = 16;
+
 impl Scheduler {
     pub(crate) fn census(&self) -> Census {
-        let live = self.live() as usize;
-        let inspector = Inspector::new();
-        let (mut counts, mut suspended) = (HashMap::new(), 0);
+        let suspended = self.registry.len();
+        let new = self.live_at_least().saturating_sub(suspended.unwrap_or(0));
+        // By address: to hash a place is to hash the path of its file.
+        let mut raw = HashMap::new();
         self.registry.visit(|entry| {
-            suspended += 1;
-            if let Some(key) = inspector.look(entry) {
-                *counts.entry(key).or_insert(0) += 1;
-            }
+            let (spawned_at, activity) = task::inspect(entry);
+            let key = (ptr::from_ref(spawned_at).addr(), activity);
+            raw.entry(key).or_insert((spawned_at, 0)).1 += 1;
         });
+        let mut counts = HashMap::new();
+        for ((_, activity), (spawned_at, count)) in raw {
+            *counts.entry((spawned_at, activity.unpack())).or_insert(0) += count;
+        }
         Census {
-            main: (!self.main.is_main_done()).then(|| self.main_activity.get()),
+            main: (!self.main.is_main_done()).then(|| self.main_activity.get().unpack()),
             counts,
-            new: live.saturating_sub(suspended),
+            new,
+            is_ending: suspended.is_none(),
             workers: self.workers().map(|worker| self.state_of(worker)).collect(),
         }
     }
 
+    /// How many goroutines are alive, without those that come and go while this counts.
+    fn live_at_least(&self) -> usize {
+        for _ in 0..TRIES {
+            let finished = self.finished();
+            let live = self.live();
+            if self.finished() == finished {
+                return live as usize;
+            }
+        }
+        let spawned_before = self.live() + self.finished();
+        spawned_before.saturating_sub(self.finished()) as usize
+    }
+
     fn state_of(&self, worker: &Worker) -> WorkerState {
-        let ticks = worker.ticks();
+        for _ in 1..TRIES {
+            let ticks = worker.ticks();
+            let state = self.state_at(worker, ticks);
+            if worker.ticks() == ticks {
+                return state;
+            }
+        }
+        self.state_at(worker, worker.ticks())
+    }
+
+    fn state_at(&self, worker: &Worker, ticks: u64) -> WorkerState {
         let poll = || {
-            let now = self.milliseconds(clock::now());
-            let held_for = worker.seen_since(ticks).map(|since| now.wrapping_sub(since).into());
+            let since = worker.seen_since(ticks);
+            // The monitor may have seen them in this very moment.
+            let passed = |since| self.milliseconds(clock::now()).wrapping_sub(since) as i32;
+            let held_for = since.map(|since| passed(since).max(0) as u64);
             let is_blocked = worker.is_blocked();
+            let driving = worker.driving.get().unpack();
+            let waits = matches!(driving, Activity::Waiting(..) | Activity::WaitingElsewhere);
             PollState {
                 spawned_at: worker.spawn_site(ticks),
                 held_for: held_for.map(Duration::from_millis),
                 is_blocked,
-                driving: match worker.driving.get() {
-                    waiting @ (Activity::Waiting(..) | Activity::WaitingElsewhere)
-                        if is_blocked =>
-                    {
-                        Some(waiting)
-                    }
-                    _ => None,
-                },
+                driving: (is_blocked && waits).then_some(driving),
             }
         };
         WorkerState { index: worker.index, poll: (ticks % 2 == 1).then(poll) }

@@ -53,7 +53,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::task::{Poll, Waker};
 
-use crate::scheduler::budget::{Budget, FULL};
+use crate::scheduler::budget::FULL;
 use crate::scheduler::context::{Context, WakerId, with_inside};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::wait::Wait;
@@ -84,20 +84,21 @@ pub(crate) fn enter(waker: &Waker) -> bool {
 #[inline]
 pub(crate) fn enter_outer(waker: &Waker, has_waited: bool) -> Option<OuterOp> {
     with_inside(|context| {
-        let Some(context) = context else { return Some(OuterOp { left: 0 }) };
+        let Some(context) = context else { return Some(OuterOp { left: 0, noted: None }) };
         if context.budget.left() == 0
             && !enter_without_budget(context, waker)
             && !(has_waited && is_withdrawing(waker))
         {
             return None;
         }
-        Some(OuterOp { left: context.budget.left() })
+        Some(OuterOp { left: context.budget.left(), noted: context.wait.take() })
     })
 }
 
-/// The budget left when an operation that polls others began.
+/// What was there when an operation that polls others began: the budget left, and the note of a wait.
 pub(crate) struct OuterOp {
     left: u32,
+    noted: Option<Wait>,
 }
 
 impl OuterOp {
@@ -106,10 +107,23 @@ impl OuterOp {
     #[inline]
     pub(crate) fn finish(self) {
         with_inside(|context| {
-            if let Some(context) = context
-                && context.budget.left() == self.left
-            {
+            let Some(context) = context else { return };
+            context.wait.set(self.noted);
+            if context.budget.left() == self.left {
                 context.budget.spend();
+            }
+        });
+    }
+
+    /// The operation waits. That is noted unless something inside it has noted more.
+    #[track_caller]
+    pub(crate) fn note_wait(&self, operation: Operation) {
+        let wait = Wait { operation, place: Location::caller() };
+        with_inside(|context| {
+            if let Some(context) = context
+                && context.wait.get().is_none()
+            {
+                context.wait.set(Some(wait));
             }
         });
     }
@@ -142,25 +156,17 @@ fn enter_without_budget(context: &Context, waker: &Waker) -> bool {
     false
 }
 
-/// Notes that the code that runs waits for `operation`, where it awaits that. What it polls afterwards may
-/// note something else.
-#[inline]
-#[track_caller]
-pub(crate) fn note(operation: Operation) {
-    let wait = Wait { operation, place: Location::caller() };
-    with_inside(|context| {
-        if let Some(context) = context {
-            context.wait.set(Some(wait));
-        }
-    });
-}
-
-/// The same if `operation` waits, according to its poll.
+/// Notes that `operation` waits, if it does, where it is awaited. Says what it was given.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn note_wait<T>(operation: Operation, polled: Poll<T>) -> Poll<T> {
     if polled.is_pending() {
-        note(operation);
+        let wait = Wait { operation, place: Location::caller() };
+        with_inside(|context| {
+            if let Some(context) = context {
+                context.wait.set(Some(wait));
+            }
+        });
     }
     polled
 }
@@ -177,23 +183,24 @@ pub(crate) fn set_probing(probes: bool) -> bool {
 /// Calls `poll`, which must not wait. The budget does not apply to it, and stays as it is.
 pub(crate) fn probe<R>(poll: impl FnOnce() -> R) -> R {
     with_inside(|context| {
-        let budget = context.map(|context| (&*context.budget, context.budget.left()));
-        let _restore = EndProbe { was_probing: PROBING.replace(true), budget };
+        let before = context.map(|context| (context, context.budget.left(), context.wait.get()));
+        let _restore = EndProbe { was_probing: PROBING.replace(true), before };
         poll()
     })
 }
 
 struct EndProbe<'a> {
     was_probing: bool,
-    /// The budget, and what was left in it.
-    budget: Option<(&'a Budget, u32)>,
+    /// What was left of the budget, and noted of a wait.
+    before: Option<(&'a Context, u32, Option<Wait>)>,
 }
 
 impl Drop for EndProbe<'_> {
     fn drop(&mut self) {
         PROBING.set(self.was_probing);
-        if let Some((budget, left)) = self.budget {
-            budget.set(left);
+        if let Some((context, left, noted)) = self.before {
+            context.budget.set(left);
+            context.wait.set(noted);
         }
     }
 }

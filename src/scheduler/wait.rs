@@ -101,8 +101,19 @@ impl ActivityCell {
         self.0.store(word, Ordering::Relaxed);
     }
 
-    pub(crate) fn get(&self) -> Activity {
-        let word = self.0.load(Ordering::Relaxed);
+    #[inline]
+    pub(crate) fn get(&self) -> RawActivity {
+        RawActivity(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// An [`Activity`], as it is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RawActivity(u32);
+
+impl RawActivity {
+    pub(crate) fn unpack(self) -> Activity {
+        let RawActivity(word) = self;
         match word & KIND {
             QUEUED => Activity::Queued,
             RUNNING => Activity::Running,
@@ -133,15 +144,15 @@ mod tests {
     #[test]
     fn an_activity_is_what_was_stored() {
         let cell = ActivityCell::new();
-        assert_eq!(cell.get(), Activity::Queued);
+        assert_eq!(cell.get().unpack(), Activity::Queued);
         cell.set_running();
-        assert_eq!(cell.get(), Activity::Running);
+        assert_eq!(cell.get().unpack(), Activity::Running);
         cell.set_waiting(None);
-        assert_eq!(cell.get(), Activity::WaitingElsewhere);
+        assert_eq!(cell.get().unpack(), Activity::WaitingElsewhere);
         for &operation in Operation::ALL {
             let place = Location::caller();
             cell.set_waiting(Some(Wait { operation, place }));
-            assert_eq!(cell.get(), Activity::Waiting(operation, Some(place)));
+            assert_eq!(cell.get().unpack(), Activity::Waiting(operation, Some(place)));
         }
     }
 
@@ -160,7 +171,9 @@ mod tests {
         let heap: &'static Location<'static> = Box::leak(Box::new(here));
         let cell = ActivityCell::new();
         cell.set_waiting(Some(Wait { operation: Operation::Send, place: heap }));
-        let Activity::Waiting(Operation::Send, place) = cell.get() else { panic!("it sends") };
+        let Activity::Waiting(Operation::Send, place) = cell.get().unpack() else {
+            panic!("it sends")
+        };
         assert!(place.is_none_or(|place| *place == here));
     }
 }

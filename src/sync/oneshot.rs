@@ -145,6 +145,7 @@ struct ClosedFuture<'a, T> {
 impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.poll_closed(cx.waker())
     }

@@ -128,11 +128,12 @@ impl<F: Future> Future for Timeout<F> {
             return Poll::Pending;
         }
         let given_way = gate::times_given_way();
-        // The future may note something better.
-        gate::note(Operation::Timeout);
         if let Poll::Ready(output) = parts.future.as_mut().poll(cx) {
             outer.into_iter().for_each(OuterOp::finish);
             return Poll::Ready(Ok(output));
+        }
+        if let Some(outer) = &outer {
+            outer.note_wait(Operation::Timeout);
         }
         if !parts.sleep.is_due() {
             return match parts.sleep.poll_timer(cx) {

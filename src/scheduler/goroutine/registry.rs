@@ -96,6 +96,15 @@ impl<W> Registry<W> {
         }
     }
 
+    /// How many entries there are; `None` if it is closed.
+    pub(crate) fn len(&self) -> Option<usize> {
+        let lens = self.shards.iter().map(|shard| match &*lock(&shard.0) {
+            Shard::Open(slab) => Some(slab.len()),
+            Shard::Closed => None,
+        });
+        lens.sum()
+    }
+
     /// Passes every entry to `each`, under its shard's lock, which it gives back now and then: an entry that
     /// comes or goes meanwhile may be passed or not.
     pub(crate) fn visit(&self, mut each: impl FnMut(&W)) {

@@ -75,14 +75,6 @@ impl SpawnSite {
         lock(&SITES).values().copied().find(|site| ptr::from_ref(*site).addr() == address)
     }
 
-    /// How to find the metadata of goroutines: by the address of their wakers' vtable, its offset.
-    pub(crate) fn metadata_offsets() -> HashMap<usize, usize> {
-        let kinds = |site: &&'static SpawnSite| site.waker.get().copied();
-        let sites = lock(&SITES);
-        let kinds = sites.values().filter_map(kinds);
-        kinds.map(|kind| (ptr::from_ref(kind.vtable).addr(), kind.metadata_offset)).collect()
-    }
-
     #[cold]
     fn look_up(spawned_at: &'static Location<'static>, future: TypeId) -> &'static SpawnSite {
         let key = (ptr::from_ref(spawned_at).addr(), future);

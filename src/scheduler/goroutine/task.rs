@@ -47,13 +47,12 @@
 
 #![allow(unsafe_code)]
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 
 use async_task::{Builder, Runnable, ScheduleInfo, Task, WithInfo};
@@ -65,7 +64,7 @@ use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::wait::Activity;
+use crate::scheduler::wait::RawActivity;
 use crate::scheduler::worker::Worker;
 
 /// A goroutine as its handle holds it: one word.
@@ -179,8 +178,10 @@ where
 #[cold]
 fn waker_kind(runnable: &Runnable<Meta>) -> WakerKind {
     let waker = runnable.waker();
-    let metadata = ptr::from_ref(runnable.metadata()).addr();
-    WakerKind { vtable: waker.vtable(), metadata_offset: metadata - waker.data().addr() }
+    let metadata_offset = ptr::from_ref(runnable.metadata()).addr() - waker.data().addr();
+    let of_others = *METADATA_OFFSET.get_or_init(|| metadata_offset);
+    assert_eq!(metadata_offset, of_others, "the layout of `async-task` has changed");
+    WakerKind { vtable: waker.vtable(), metadata_offset }
 }
 
 /// Turns a `Runnable` into what a queue holds.
@@ -243,29 +244,21 @@ pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     worker.end_poll();
 }
 
-/// Tells of suspended goroutines by their entries in the registry.
-pub(crate) struct Inspector {
-    /// By the address of a waker's vtable.
-    metadata_offsets: HashMap<usize, usize>,
-}
+/// The offset of the metadata from the data pointer of a goroutine's wakers, once there is one. It does not
+/// depend on the future, and `waker_kind` checks that.
+static METADATA_OFFSET: OnceLock<usize> = OnceLock::new();
 
-impl Inspector {
-    pub(crate) fn new() -> Self {
-        Inspector { metadata_offsets: SpawnSite::metadata_offsets() }
-    }
-
-    /// Where a goroutine was spawned, and what it does. `entry` is one of the registry, whose lock the
-    /// caller holds. `None`: the first goroutine of its kind is younger than `self`.
-    pub(crate) fn look(&self, entry: &Waker) -> Option<(&'static Location<'static>, Activity)> {
-        let offset = self.metadata_offsets.get(&ptr::from_ref(entry.vtable()).addr())?;
-        let meta = ptr::with_exposed_provenance::<Meta>(entry.data().addr() + offset);
-        // SAFETY: an entry is a goroutine's own waker, made by `async-task`, and owns a reference to its
-        // allocation; the lock keeps the entry. A goroutine with this vtable has its metadata at this
-        // offset from the waker's data, whose address `into_raw_task` has exposed.
-        // Exercised by `soundness::dumps_beside_everything`.
-        let meta = unsafe { &*meta };
-        Some((meta.spawned_at(), meta.activity.get()))
-    }
+/// Where a goroutine was spawned, and what it does. `entry` is one of the registry, whose lock the caller
+/// holds.
+pub(crate) fn inspect(entry: &Waker) -> (&'static Location<'static>, RawActivity) {
+    let offset = METADATA_OFFSET.get().expect("a goroutine has been allocated");
+    let meta = ptr::with_exposed_provenance::<Meta>(entry.data().addr() + offset);
+    // SAFETY: an entry is a goroutine's own waker, made by `async-task`, and owns a reference to its
+    // allocation; the lock keeps the entry. Each goroutine has its metadata at this offset from the waker's
+    // data, whose address `into_raw_task` has exposed.
+    // Exercised by `soundness::dumps_beside_everything`.
+    let meta = unsafe { &*meta };
+    (meta.spawned_at(), meta.activity.get())
 }
 
 pin_project! {

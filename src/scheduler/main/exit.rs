@@ -143,6 +143,8 @@ fn poll_local_futures(context: &Context, futures: &LocalFutures) {
         poll();
         context.driver_waker.set(mains);
         context.budget.refill();
+        // They are not main.
+        context.wait.set(None);
     });
 }
 

@@ -246,12 +246,9 @@ impl Monitor {
 
     /// For dumps.
     fn note_seen(&self) {
-        for (index, seen) in self.sample.workers.iter().enumerate() {
-            if let Some(worker) = self.scheduler.worker(index) {
-                let held_for = self.detector.held_for(index, self.sample.now);
-                let since = clock::now().checked_sub(held_for).unwrap_or(self.sample.now);
-                worker.note_seen(seen.ticks, self.scheduler.milliseconds(since));
-            }
+        let now = self.scheduler.milliseconds(clock::now());
+        for (worker, seen) in self.scheduler.workers().zip(&self.sample.workers) {
+            worker.note_seen(seen.ticks, now);
         }
     }
 

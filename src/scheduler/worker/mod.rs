@@ -132,9 +132,11 @@ impl Worker {
         self.ticks.store(ticks.wrapping_add(by), Ordering::Release);
     }
 
-    /// For the monitor: the ticks have been these since then.
-    pub(crate) fn note_seen(&self, ticks: u64, since: u32) {
-        self.seen.store(ticks << 32 | u64::from(since), Ordering::Relaxed);
+    /// For the monitor, which sees these ticks now.
+    pub(crate) fn note_seen(&self, ticks: u64, now: u32) {
+        if self.seen_since(ticks).is_none() {
+            self.seen.store(ticks << 32 | u64::from(now), Ordering::Relaxed);
+        }
     }
 
     /// Since when the monitor has seen these ticks, if it has.
