@@ -32,6 +32,7 @@
 //! - A handler that panics is answered with status 500, and the other ones go on.
 //! - A connection that does not send the head of a request within ten to twenty seconds is closed, and so
 //!   is one that is idle for one to two minutes, or whose peer takes no byte of its answer for as long.
+//!   (After a request with a body, a connection is in use as long as any byte of a head comes.)
 //!   See [`Server::header_timeout`], [`Server::idle_timeout`].
 //! - A request with HTTP/1.1 without `Host`, or with several ones, gets 400 (RFC 9112, section 3.2).
 //! - If the process may open no more descriptors, it goes on when there are some.

@@ -55,7 +55,7 @@ pub(crate) fn failed_as(
 #[cfg(feature = "net")]
 pub(crate) fn code(error: &io::Error) -> Option<i32> {
     let made_here = || error.get_ref()?.downcast_ref::<SystemError>();
-    error.raw_os_error().or_else(|| made_here()?.source.raw_os_error())
+    error.raw_os_error().or_else(|| code(&made_here()?.source))
 }
 
 /// The system refuses a thread, for this purpose.

@@ -139,10 +139,44 @@ impl_each! {
     AsyncWrite for UnixStream, &UnixStream;
 }
 
+/// By what a user's `read` does. If that says that it has read more than it has, this is not what others have
+/// received.
 #[cfg(all(unix, feature = "net"))]
-impl_tokio!(AsyncRead, <T> Async<T>);
+fn read_cleared(
+    buf: &mut ReadBuf<'_>,
+    read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
+) -> Poll<io::Result<()>> {
+    read(buf.initialize_unfilled()).map_ok(|count| buf.advance(count))
+}
+
 #[cfg(all(unix, feature = "net"))]
-impl_tokio!(AsyncRead, <'a, T> &'a Async<T>);
+impl<T> TokioRead for Async<T>
+where
+    Async<T>: AsyncRead,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        read_cleared(buf, |buf| AsyncRead::poll_read(self, cx, buf))
+    }
+}
+
+#[cfg(all(unix, feature = "net"))]
+impl<'a, T> TokioRead for &'a Async<T>
+where
+    &'a Async<T>: AsyncRead,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        read_cleared(buf, |buf| AsyncRead::poll_read(self, cx, buf))
+    }
+}
+
 #[cfg(all(unix, feature = "net"))]
 impl_tokio!(AsyncWrite, <T> Async<T>);
 #[cfg(all(unix, feature = "net"))]

@@ -86,9 +86,8 @@ impl Activity {
             Kind::Stream => self.negligible.store(LONGEST_PONG, Relaxed),
             Kind::Whole | Kind::WithBody | Kind::Tunnel => self.negligible.store(0, Relaxed),
         }
-        let mut work = Work { activity: self.clone(), is_on: false };
-        work.go_on();
-        work
+        // As long as an earlier answer has not left, `hyper` does not ask the handler: it is the peer's turn.
+        Work { activity: self.clone(), is_on: false }
     }
 
     /// Bytes have come.

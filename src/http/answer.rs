@@ -57,6 +57,7 @@ impl<S: HttpService> Future for Answer<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        this.work.iter_mut().for_each(Work::go_on);
         let answered = match this.handler.as_mut().as_pin_mut() {
             None => Ok(None),
             Some(handler) => contain(|| handler.poll(cx)).map(Some),

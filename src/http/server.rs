@@ -188,8 +188,10 @@ impl<S: HttpService> Server<S> {
     /// this at the latest. The default is a minute; `None` is no limit.
     ///
     /// While a handler works, or makes the body of its answer, there is no limit, nor while the peer takes
-    /// the answer, however slowly. If it takes nothing of it for this long, it is not waited for. Pings of
-    /// HTTP/2 do not use a connection. A tunnel (`CONNECT`) over HTTP/2 uses it whenever bytes pass.
+    /// the answer, however slowly. If it takes nothing of it for this long, it is not waited for. A ping of
+    /// HTTP/2 does not use a connection, but many at once do. A tunnel (`CONNECT`) over HTTP/2 uses it whenever
+    /// bytes pass; so does each byte after the first such request. A body that is read after its answer uses a
+    /// connection of HTTP/1, but not one of HTTP/2.
     ///
     /// A connection that is closed says so, if its protocol can: by `GOAWAY`, or at the end of TLS.
     ///
@@ -325,8 +327,9 @@ impl<S: HttpService> Server<S> {
     /// and their handlers dropped where they wait next. A handler that blocks its thread goes on, and is
     /// not waited for.
     ///
-    /// To be idle is to have sent no part of a request: of one that has come in part, the rest is waited
-    /// for, until [`header_timeout`](Self::header_timeout). A peer with HTTP/2 is told first, and has to
+    /// If of a connection's first request only a part has come, the rest is waited for, until
+    /// [`header_timeout`](Self::header_timeout). A later one of which only a part of the head has come is lost with
+    /// HTTP/1, as one that comes a moment later. A peer with HTTP/2 is told first, and has to
     /// answer. Connections of HTTP/1 that were upgraded are not the server's any more; tunnels over HTTP/2
     /// are, and end with it.
     ///

@@ -1,6 +1,6 @@
 //! `Async`: any descriptor of the system, as a source of events.
 //!
-//! `AsFd` is a safe trait, so a type may name another descriptor each time. We ask once, and register and
+//! `AsFd` is a safe trait, so a type may name another descriptor each time. We ask when we register it, and register and
 //! deregister that number, whatever becomes of it: otherwise a registration would stay behind. All that we
 //! do with the number is to register it. So a type that lies, or that closes its descriptor, may miss
 //! events, or take those of whoever has the number next; no memory is at stake.
@@ -44,8 +44,8 @@ use crate::system_error::failed_with_advice;
 /// It belongs to the runtime in which it was made, as a socket does: when that has ended, each operation
 /// fails with an error that says so, and [`into_inner`](Self::into_inner) still works.
 ///
-/// The descriptor is asked for once, by [`new`](Self::new). `T` should keep it open, and keep to it. If it
-/// does not, operations may wait for ever; nothing worse happens.
+/// The descriptor is asked for by [`new`](Self::new) alone. `T` should keep it open, and keep to it. If it does not,
+/// operations may wait for ever, also those of a socket that gets the same number later.
 ///
 /// **Files and directories** have no events: use [`fs`](crate::fs).
 ///
@@ -302,7 +302,8 @@ impl<T> Async<T> {
         &self.registered.get().inner
     }
 
-    /// What it was made of, for what takes `&mut self`. Leave its descriptor in it.
+    /// What it was made of, for what takes `&mut self`. Leave its descriptor in it: otherwise whoever gets its
+    /// number next may lose its events, a socket for example, and wait for ever.
     ///
     /// # Examples
     ///

@@ -65,7 +65,7 @@ macro_rules! impl_async_io {
                 let $this = self.get_mut();
                 // Mostly there is nothing to do, and then there need not be room to write.
                 match $io.flush() {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    Err(error) if is_to_be_tried_again(&error) => {
                         $this.$poll(cx, Direction::Write, |io| io.flush())
                     }
                     result => Poll::Ready(result),
@@ -88,3 +88,7 @@ impl_async_io!(
     [for<'a> &'a T: Read],
     [for<'a> &'a T: Write]
 );
+
+fn is_to_be_tried_again(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
