@@ -110,10 +110,11 @@ impl Turns {
             None => self.note_own_polls(self.interval - self.polls_left),
         }
         if yielded_to_none {
+            // It may have come from the injector, in the turn that goes on.
+            self.end_turn();
             self.owed = Duration::ZERO;
-            self.own_had_polls |= self.part == Part::FromRings;
+            self.own_had_polls = self.part != Part::Own;
             if self.part == Part::Own {
-                self.end_turn();
                 self.part = Part::Pushed;
             }
         }

@@ -138,6 +138,17 @@ fn a_turn_that_is_owed_does_not_follow_a_long_poll_of_the_own_queue() {
     assert_eq!(turns.next(&injector, || true), Some(1));
 }
 
+/// It was pushed by a thread, and its first poll took long.
+#[test]
+fn one_that_came_from_the_injector_and_has_yielded_to_nobody_does_not_run_again_at_once() {
+    let injector = injector(&[1, 2], &[]);
+    let mut turns = Turns::new();
+    assert_eq!(turns.next(&injector, || false), Some(1));
+    poll_for_long();
+    turns.check_soon(true);
+    assert_eq!(turns.next(&injector, || true), Some(2));
+}
+
 #[test]
 fn one_that_has_yielded_to_nobody_does_not_have_the_time_that_is_owed_to_its_queue() {
     for (yielded_to_none, expected) in [(false, None), (true, Some(1))] {
