@@ -76,6 +76,8 @@ enum Part {
 /// A turn, while it goes on.
 struct Turn {
     ends: Instant,
+    /// Since then the own queue has waited for its end.
+    waited_since: Instant,
     tasks: u32,
     /// The interval that holds again afterwards.
     interval: u32,
@@ -110,12 +112,14 @@ impl Turns {
             None => self.note_own_polls(self.interval - self.polls_left),
         }
         if yielded_to_none {
-            // It may have come from the injector, in the turn that goes on.
-            self.end_turn();
             self.owed = Duration::ZERO;
             self.own_had_polls = self.part != Part::Own;
             if self.part == Part::Own {
+                self.end_turn();
                 self.part = Part::Pushed;
+            } else if let Some(turn) = &mut self.turn {
+                // It came from the injector itself. Nobody has waited in the own queue until now.
+                turn.waited_since = clock::now();
             }
         }
         (self.polls_left, self.interval) = (1, 1);
@@ -188,7 +192,8 @@ impl Turns {
         }
         let now = clock::now();
         let (owed, interval) = (mem::take(&mut self.owed).min(TURN), self.interval);
-        let turn = self.turn.get_or_insert(Turn { ends: now + owed, tasks: 0, interval });
+        let turn = Turn { ends: now + owed, waited_since: now, tasks: 0, interval };
+        let turn = self.turn.get_or_insert(turn);
         if now >= turn.ends || turn.tasks == INTERVAL {
             return false;
         }
@@ -220,7 +225,10 @@ impl Turns {
             return None;
         }
         let interval = self.interval;
-        let begin = || Turn { ends: clock::now() + TURN, tasks: 0, interval };
+        let begin = || {
+            let now = clock::now();
+            Turn { ends: now + TURN, waited_since: now, tasks: 0, interval }
+        };
         let turn = self.turn.get_or_insert_with(begin);
         turn.tasks += 1;
         (self.polls_left, self.interval) = (1, 1);
@@ -238,7 +246,7 @@ impl Turns {
             (self.polls_left, self.interval) = (turn.interval, turn.interval);
             if self.part != Part::Own {
                 let now = clock::now();
-                self.owed += TURN.saturating_sub(turn.ends.saturating_duration_since(now));
+                self.owed += now.saturating_duration_since(turn.waited_since).min(TURN);
                 self.others_ended = now;
             }
         }
