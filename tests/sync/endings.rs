@@ -87,8 +87,9 @@ fn of_many_whose_context_ends_none_begins_its_work() {
                 all.wait().await;
             });
             let begun = resources.begun.load(SeqCst);
-            // The first one, and who was just being polled for the first time.
-            assert!(begun <= 1 + workers, "{workers} workers, kind {kind}: {begun}");
+            // The first one, and who was just being polled for the first time, also by threads that stand in
+            // for workers without a core.
+            assert!(begun <= 1 + 2 * workers.max(4), "{workers} workers, kind {kind}: {begun}");
         }
     }
 }
