@@ -52,7 +52,7 @@ const TRIES: usize = 16;
 impl Scheduler {
     pub(crate) fn census(&self) -> Census {
         let suspended = self.registry.len();
-        let new = self.live_at_least().saturating_sub(suspended.unwrap_or(0));
+        let new = self.live_in_a_moment().saturating_sub(suspended.unwrap_or(0));
         // By address: to hash a place is to hash the path of its file.
         let mut raw = HashMap::new();
         self.registry.visit(|entry| {
@@ -73,17 +73,16 @@ impl Scheduler {
         }
     }
 
-    /// How many goroutines are alive, without those that come and go while this counts.
-    fn live_at_least(&self) -> usize {
-        for _ in 0..TRIES {
+    /// How many goroutines are alive, if some moment comes in which none ends; otherwise roughly.
+    fn live_in_a_moment(&self) -> usize {
+        for _ in 1..TRIES {
             let finished = self.finished();
             let live = self.live();
             if self.finished() == finished {
                 return live as usize;
             }
         }
-        let spawned_before = self.live() + self.finished();
-        spawned_before.saturating_sub(self.finished()) as usize
+        self.live() as usize
     }
 
     fn state_of(&self, worker: &Worker) -> WorkerState {
