@@ -91,6 +91,7 @@ fn a_connection_without_a_limit_for_idle_ones_still_has_one_for_heads() {
 fn work_has_no_limit_and_an_answer_has_none_while_the_peer_takes_it() {
     let (activity, mut observer) = both();
     let mut work = activity.begin(Kind::Whole);
+    work.go_on();
     for _ in 0..50 {
         assert_eq!(observer.look(), GoesOn);
     }
