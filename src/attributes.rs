@@ -14,7 +14,7 @@
 /// brackets, as in `f::<A, B>()`, needs braces around it.
 ///
 /// - `worker_threads`, `thread_name`, `thread_stack_size`, `exit_grace`, `report_left_behind`,
-///   `unhandled_panic`, `max_threads`, `on_blocked`, and with the feature `tokio` also `tokio_runtime` and
+///   `unhandled_panic`, `max_threads`, `on_blocked`, `on_deadlock`, and with the feature `tokio` also `tokio_runtime` and
 ///   `tokio`: what the method of [`Builder`](crate::Builder) with this name takes.
 /// - `timeout`: a [`Duration`](std::time::Duration). If the future has not ended by then, it is
 ///   dropped at its present await, the goroutines are cancelled, and the function panics. A future
@@ -51,7 +51,17 @@ pub use gorun_macros::main;
 ///
 /// Each test has a runtime of its own. A goroutine's panic that no code observes fails the test, and
 /// so does an `Err` that the function returns. Other attributes, such as `#[should_panic]` and
-/// `#[ignore]`, work as ever. A `timeout` fails a test that would wait for ever.
+/// `#[ignore]`, work as ever. A `timeout` fails a test that goes on for ever.
+///
+/// A test also fails if it
+///
+/// - is [deadlocked](crate::OnDeadlock): when nothing has moved for a second, and nobody is left who could end
+///   that but threads of which gorun does not know (a harness has some). `on_deadlock = OnDeadlock::Ignore` is
+///   for tests that wait for such threads for longer.
+/// - leaves goroutines when it ends, as [`Builder::on_exit`](crate::Builder::on_exit) sees them. `leaks =
+///   "allow"` allows that.
+///
+/// Both print what the goroutines wait for.
 ///
 /// # Examples
 ///

@@ -2,19 +2,24 @@
 
 #![forbid(unsafe_code)]
 
+mod debug;
 #[cfg(feature = "signal")]
 mod dump_on_signal;
 #[cfg(feature = "signal")]
 mod dumps;
+mod leaks;
+mod on_deadlock;
+mod on_exit;
+mod stillness;
 mod thread_hooks;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod variables;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -31,6 +36,8 @@ use crate::signal::Signal;
 use crate::spawn::MAX_UNBOXED;
 #[cfg(feature = "signal")]
 use dumps::Dumps;
+use leaks::Leaks;
+use stillness::Stillness;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
 /// More than any machine has cores; a larger number is a mistake.
@@ -71,6 +78,8 @@ pub struct Builder {
     max_threads: Option<NonZeroUsize>,
     on_blocked: Option<Callback>,
     hooks: ThreadHooks,
+    stillness: Stillness,
+    leaks: Leaks,
     #[cfg(feature = "signal")]
     dump_signal: Option<Signal>,
     #[cfg(feature = "tokio")]
@@ -89,6 +98,8 @@ impl Default for Builder {
             max_threads: None,
             on_blocked: None,
             hooks: ThreadHooks::default(),
+            stillness: Stillness::default(),
+            leaks: Leaks::default(),
             #[cfg(feature = "signal")]
             dump_signal: None,
             #[cfg(feature = "tokio")]
@@ -348,17 +359,19 @@ impl Builder {
         }
     }
 
-    pub(crate) fn run<F: Future>(self, main: F) -> io::Result<F::Output> {
+    pub(crate) fn run<F: Future>(mut self, main: F) -> io::Result<F::Output> {
         check_seed()?;
+        let stillness = mem::take(&mut self.stillness).into_settings()?;
+        let main_end = mem::take(&mut self.leaks).into_main_end()?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
         #[cfg(feature = "signal")]
         let dump_signals = dumps::signals(self.dump_signal)?;
         let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
         away::while_away(Reason::MayNeedGoroutines, || {
-            let scheduler = Scheduler::start(config)?;
+            let scheduler = Scheduler::start(config, stillness)?;
             #[cfg(feature = "signal")]
             let _dumps = dump_signals.map(|signals| Dumps::start(signals, &scheduler));
-            match exit::run_main(&scheduler, main) {
+            match exit::run_main(&scheduler, main_end, main) {
                 Ok(value) => Ok(value),
                 Err(payload) => {
                     drop(scheduler);
@@ -422,26 +435,6 @@ impl Builder {
             thread_hooks: Box::new(self.hooks),
             tokio,
         })
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Builder");
-        debug
-            .field("worker_threads", &self.workers)
-            .field("thread_name", &self.thread_name)
-            .field("thread_stack_size", &self.stack_size)
-            .field("exit_grace", &self.exit_grace)
-            .field("report_left_behind", &self.reports_left_behind)
-            .field("unhandled_panic", &self.unhandled_panic)
-            .field("max_threads", &self.max_threads)
-            .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
-            .field("on_thread_start", &self.hooks.start.as_ref().map(|_| "a function"))
-            .field("on_thread_stop", &self.hooks.stop.as_ref().map(|_| "a function"));
-        #[cfg(feature = "tokio")]
-        debug.field("tokio", &self.tokio);
-        debug.finish()
     }
 }
 

@@ -54,6 +54,7 @@ mod builder;
 pub mod chan;
 mod clock;
 pub mod context;
+mod deadlock;
 pub mod dump;
 mod duration;
 mod enter_guard;
@@ -106,6 +107,7 @@ pub use chan::channel;
 pub use chan::error::{RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use chan::receiver::Receiver;
 pub use chan::sender::Sender;
+pub use deadlock::{OnDeadlock, Stall};
 pub use enter_guard::EnterGuard;
 #[doc(hidden)]
 pub use go::dispatch as __go;

@@ -64,6 +64,7 @@ use crate::chan::sender::Sender;
 use crate::context::{CancelGuard, Context};
 use crate::panics;
 use crate::primitives::{Mutex, lock};
+use crate::scheduler::deadlock::outsiders;
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]
@@ -253,8 +254,9 @@ pub fn ctrl_c() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-/// As `notify`, for one signal.
-pub(crate) fn try_notify(signal: Signal) -> io::Result<Receiver<Signal>> {
+/// As `notify`, for one signal that causes dumps.
+pub(crate) fn notify_for_dumps(signal: Signal) -> io::Result<Receiver<Signal>> {
+    system::note_dumps_at(signal);
     let (sender, receiver) = channel(CAPACITY);
     try_listen(vec![signal], Target::Receiver(Inbox { sender, sent: Mutex::default() }))?;
     Ok(receiver)
@@ -266,6 +268,7 @@ fn listen(signals: impl IntoIterator<Item = Signal>, target: Target) {
     if signals.is_empty() {
         panic!("without a signal this would wait for ever; name at least one");
     }
+    outsiders::note_listener();
     if let Err(error) = try_listen(signals, target) {
         panic!("{error}");
     }

@@ -59,7 +59,7 @@ macro_rules! shows {
     }};
 }
 
-#[gorun::test(worker_threads = 2)]
+#[gorun::test(worker_threads = 2, leaks = "allow")]
 async fn each_operation_is_shown_with_its_kind_and_the_place_of_its_await() {
     let _watchdog = watchdog();
     let (tx, rx) = channel::<u32>(1);

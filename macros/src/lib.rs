@@ -19,21 +19,26 @@ use settings::Settings;
 /// Documented in gorun.
 #[proc_macro_attribute]
 pub fn main(settings: TokenStream, item: TokenStream) -> TokenStream {
-    expand("main", "", settings, item)
+    expand("main", TokenStream::new(), settings, item)
 }
 
 /// Documented in gorun.
 #[proc_macro_attribute]
 pub fn test(settings: TokenStream, item: TokenStream) -> TokenStream {
-    expand("test", "#[::core::prelude::v1::test]", settings, item)
+    expand("test", settings::code("#[::core::prelude::v1::test]"), settings, item)
 }
 
-fn expand(attribute: &str, added: &str, settings: TokenStream, item: TokenStream) -> TokenStream {
+fn expand(
+    attribute: &str,
+    added: TokenStream,
+    settings: TokenStream,
+    item: TokenStream,
+) -> TokenStream {
     let function = Function::parse(attribute, item.clone());
-    let parts = function.and_then(|function| Ok((function, Settings::parse(settings)?)));
-    match parts {
+    let settings = Settings::parse(attribute, settings);
+    match function.and_then(|function| Ok((function, settings?))) {
         Ok((function, settings)) => {
-            let mut expanded: TokenStream = added.parse().expect("an attribute");
+            let mut expanded = added;
             expanded.extend(function.run_by(&settings));
             expanded
         }

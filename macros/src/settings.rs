@@ -5,7 +5,7 @@ use proc_macro::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use crate::Error;
 
 /// Settings that are methods of `gorun::Builder`.
-const OF_BUILDER: [&str; 10] = [
+const OF_BUILDER: [&str; 11] = [
     "worker_threads",
     "thread_name",
     "thread_stack_size",
@@ -14,17 +14,22 @@ const OF_BUILDER: [&str; 10] = [
     "unhandled_panic",
     "max_threads",
     "on_blocked",
+    "on_deadlock",
     "tokio_runtime",
     "tokio",
 ];
 
 const TIMEOUT: &str = "timeout";
 
+/// Whether a test may leave goroutines.
+const LEAKS: &str = "leaks";
+
 /// The path of gorun, for those who have renamed it.
 const CRATE: &str = "crate";
 
 pub(crate) struct Settings {
     all: Vec<Setting>,
+    is_of_test: bool,
 }
 
 struct Setting {
@@ -33,7 +38,7 @@ struct Setting {
 }
 
 impl Settings {
-    pub(crate) fn parse(tokens: TokenStream) -> Result<Self, Error> {
+    pub(crate) fn parse(attribute: &str, tokens: TokenStream) -> Result<Self, Error> {
         let mut all: Vec<Setting> = Vec::new();
         let mut tokens = tokens.into_iter().peekable();
         while let Some(first) = tokens.next() {
@@ -41,9 +46,13 @@ impl Settings {
                 return Err(Error::new(first.span(), "here stands the name of a setting"));
             };
             let text = name.to_string();
-            if !OF_BUILDER.contains(&&*text) && text != TIMEOUT && text != CRATE {
+            let is_of_test = attribute == "test";
+            let of_all = [TIMEOUT, CRATE].contains(&&*text) || OF_BUILDER.contains(&&*text);
+            if !(of_all || is_of_test && text == LEAKS) {
                 let known = OF_BUILDER.join(", ");
-                let message = format!("no setting `{text}`: there are {known}, timeout, crate");
+                let of_test = if is_of_test { ", leaks" } else { "" };
+                let message =
+                    format!("no setting `{text}`: there are {known}, timeout{of_test}, crate");
                 return Err(Error::new(name.span(), message));
             }
             if all.iter().any(|setting| setting.name.to_string() == text) {
@@ -63,9 +72,13 @@ impl Settings {
                 let message = format!("a path, without quotation marks: `crate = {literal}`");
                 return Err(Error::new(literal.span(), message.replace('"', "")));
             }
+            let is_allow = || value.len() == 1 && value[0].to_string() == "\"allow\"";
+            if text == LEAKS && !is_allow() {
+                return Err(Error::new(value[0].span(), "`leaks = \"allow\"`, or nothing"));
+            }
             all.push(Setting { name, value });
         }
-        Ok(Settings { all })
+        Ok(Settings { all, is_of_test: attribute == "test" })
     }
 
     /// `::gorun::Builder::new().worker_threads(4)`
@@ -77,6 +90,12 @@ impl Settings {
                 let value = setting.value.iter().cloned().collect();
                 builder.extend(call([setting.name.clone().into()], value));
             }
+        }
+        if self.value_of(LEAKS).is_some() {
+            builder.extend(code(".__fail_on_leaks(false)"));
+        }
+        if self.is_of_test {
+            builder.extend(code(".__for_test()"));
         }
         builder
     }

@@ -10,6 +10,7 @@ use std::thread;
 use super::variables::{invalid, variable};
 use crate::chan::receiver::Receiver;
 use crate::dump::Dump;
+use crate::scheduler::deadlock::outsiders::Counted;
 use crate::scheduler::shared::Scheduler;
 use crate::signal::{self, Signal};
 
@@ -35,7 +36,7 @@ pub(super) fn signals(own: Option<Signal>) -> io::Result<Option<Receiver<Signal>
         None => variable(DUMP_VARIABLE).map(|value| named(&value)).transpose()?,
         own => own,
     };
-    signal.map(signal::try_notify).transpose()
+    signal.map(signal::notify_for_dumps).transpose()
 }
 
 /// Prints dumps until it is dropped.
@@ -48,6 +49,7 @@ impl Dumps {
     pub(super) fn start(signals: Receiver<Signal>, scheduler: &Arc<Scheduler>) -> Self {
         let (received, scheduler) = (signals.clone(), Arc::downgrade(scheduler));
         let print = move || {
+            let _quiet = Counted::quiet();
             while received.recv_blocking().is_some() && print(&scheduler) {}
         };
         let thread = thread::Builder::new().name("gorun-dump".to_owned()).spawn(print);

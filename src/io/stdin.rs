@@ -24,6 +24,7 @@ use std::thread;
 use futures_io::{AsyncBufRead, AsyncRead};
 
 use super::in_place;
+use crate::scheduler::deadlock::outsiders::Counted;
 use crate::scheduler::operation::Operation;
 use crate::sync::wait_queue::Key;
 use crate::sync::wait_until::poll_until;
@@ -34,7 +35,7 @@ static INPUT: Waitable<Input> =
     Waitable::new(Input { bytes: Vec::new(), ended: None, is_reading: false });
 
 /// Asks the thread to read once.
-static REQUESTS: OnceLock<Sender<()>> = OnceLock::new();
+static REQUESTS: OnceLock<Sender<Counted>> = OnceLock::new();
 
 struct Input {
     /// What was read, and nobody has taken yet.
@@ -119,7 +120,7 @@ impl Stdin {
                 return Some(ended.map(|()| Vec::new()));
             }
             if attempt.will_wait && !mem::replace(&mut input.is_reading, true) {
-                requests.send(()).expect("the thread never ends");
+                requests.send(Counted::may_wake()).expect("the thread never ends");
             }
             None
         })
@@ -127,7 +128,7 @@ impl Stdin {
 }
 
 /// The thread, started if this is the first use.
-fn requests() -> io::Result<&'static Sender<()>> {
+fn requests() -> io::Result<&'static Sender<Counted>> {
     if let Some(requests) = REQUESTS.get() {
         return Ok(requests);
     }
@@ -139,8 +140,9 @@ fn requests() -> io::Result<&'static Sender<()>> {
     Ok(REQUESTS.get_or_init(|| requests))
 }
 
-fn serve(asked: Receiver<()>) {
-    while asked.recv().is_ok() {
+fn serve(asked: Receiver<Counted>) {
+    let _quiet = Counted::quiet();
+    while let Ok(_may_wake) = asked.recv() {
         let chunk = read_chunk();
         INPUT.with(|inner, wakes| {
             let input = &mut inner.state;

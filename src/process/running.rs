@@ -18,6 +18,7 @@ use std::thread;
 
 use shared_child::SharedChild;
 
+use crate::scheduler::deadlock::outsiders::Counted;
 use crate::scheduler::operation::Operation;
 use crate::sync::wait_until::wait_until;
 use crate::sync::waitable::{Attempt, Waitable};
@@ -94,7 +95,11 @@ impl Running {
         }
         let this = self.clone();
         let thread = thread::Builder::new().name("gorun-child".to_owned()).stack_size(STACK_SIZE);
-        let started = thread.spawn(move || this.end(this.child.wait()));
+        let may_wake = Counted::may_wake();
+        let started = thread.spawn(move || {
+            let _may_wake = may_wake;
+            this.end(this.child.wait());
+        });
         started.map(drop).map_err(|error| {
             self.state.with(|inner, _| inner.state.is_watched = false);
             no_thread("waits for a child", error)

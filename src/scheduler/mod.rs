@@ -38,6 +38,7 @@ pub(crate) mod at_caller;
 mod budget;
 pub(crate) mod census;
 pub(crate) mod context;
+pub(crate) mod deadlock;
 pub(crate) mod entered;
 pub(crate) mod foreign_wakers;
 pub(crate) mod gate;

@@ -21,7 +21,9 @@ use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
 use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::io::system::System;
+use crate::scheduler::main::driver::Driver;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
+use crate::scheduler::main::main_sleep::MainSleep;
 use crate::scheduler::monitor::report::Listener;
 use crate::scheduler::queues::injector::{Injector, Taken};
 use crate::scheduler::queues::run_queue::RawTask;
@@ -100,6 +102,9 @@ pub(crate) struct Scheduler {
     phase: AtomicU8,
     /// What main does.
     pub(crate) main_activity: ActivityCell,
+    pub(crate) main_sleep: MainSleep<Driver>,
+    /// Threads outside that are in `Handle::block_on`.
+    guests: AtomicUsize,
     started: Instant,
     /// Every random choice derives from this.
     seed: u64,
@@ -121,6 +126,8 @@ impl Scheduler {
             live_count_outside: std::array::from_fn(|_| LiveCount::new()),
             phase: AtomicU8::new(Phase::Running as u8),
             main_activity: ActivityCell::new(),
+            main_sleep: MainSleep::new(),
+            guests: AtomicUsize::new(0),
             started: clock::now(),
             seed: fresh_seed(),
             config,
@@ -181,6 +188,19 @@ impl Scheduler {
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.phase() != Phase::Running
+    }
+
+    /// Counts a thread outside that is in `Handle::block_on`.
+    pub(super) fn add_guest(&self) {
+        self.guests.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn remove_guest(&self) {
+        self.guests.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_guests(&self) -> bool {
+        self.guests.load(Ordering::SeqCst) > 0
     }
 
     #[inline]

@@ -11,6 +11,7 @@ use signal_hook::consts::signal::*;
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::scheduler::deadlock::outsiders::{self, Counted};
 use crate::signal::kind::Signal;
 
 /// The thread that reads signals. It stays for as long as the process.
@@ -23,7 +24,10 @@ impl Source {
     pub(super) fn start(deliver: fn(Signal)) -> io::Result<Self> {
         let mut signals = Signals::new::<[c_int; 0], c_int>([])?;
         let handle = signals.handle();
-        let read = move || signals.forever().filter_map(from_number).for_each(deliver);
+        let read = move || {
+            let _quiet = Counted::quiet();
+            signals.forever().filter_map(from_number).for_each(deliver);
+        };
         thread::Builder::new().name("gorun-signal".to_owned()).spawn(read)?;
         Ok(Source { signals: handle })
     }
@@ -32,6 +36,11 @@ impl Source {
     pub(super) fn add(&self, signal: Signal) -> io::Result<()> {
         self.signals.add_signal(number(signal))
     }
+}
+
+/// From now on `signal` only causes dumps.
+pub(super) fn note_dumps_at(signal: Signal) {
+    outsiders::note_dump_signal(number(signal) as u32);
 }
 
 /// Does what the system would have done without a handler.

@@ -33,3 +33,6 @@ pub(super) fn default_action(_: Signal) {
 pub(super) fn is_ignored(_: Signal) -> bool {
     false
 }
+
+/// Nothing is certain on Windows anyway.
+pub(super) fn note_dumps_at(_: Signal) {}

@@ -39,12 +39,19 @@ mod chan_lock;
 mod clock;
 #[path = "../../src/wait_group/counter.rs"]
 mod counter;
+#[path = "../../src/scheduler/deadlock/check.rs"]
+mod deadlock_check;
+#[path = "../../src/scheduler/deadlock/doubt.rs"]
+#[allow(dead_code)]
+mod doubt;
 #[path = "../../src/scheduler/idle/mod.rs"]
 #[allow(dead_code)]
 mod idle;
 #[path = "../../src/scheduler/goroutine/live_count.rs"]
 #[allow(dead_code)]
 mod live_count;
+#[path = "../../src/scheduler/main/main_sleep.rs"]
+mod main_sleep;
 #[path = "../../src/scheduler/queues/mod.rs"]
 #[allow(dead_code)]
 mod queues;
@@ -80,6 +87,7 @@ mod workers;
 mod alert_model;
 mod channels;
 mod counted_out_while_alive;
+mod deadlock_model;
 mod freed_while_pushing;
 mod injector_model;
 mod left_to_others;

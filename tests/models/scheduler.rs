@@ -48,6 +48,10 @@ pub(crate) mod gate {
     }
 }
 
+pub(crate) mod deadlock {
+    pub(crate) use crate::doubt;
+}
+
 pub(crate) mod operation {
     #[derive(Clone, Copy)]
     pub(crate) enum Operation {

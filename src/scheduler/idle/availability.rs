@@ -156,8 +156,14 @@ impl<W: AsRef<Parker>> Idle<W> {
     pub(crate) fn retire_spares(&self) {
         let mut lists = lock(&self.lists);
         let unneeded = lists.unneeded;
-        lists.spares.drain(..unneeded).for_each(|spare| W::as_ref(&spare).send(Signal::Retire));
-        lists.unneeded = lists.spares.len();
+        self.retire(&mut lists, unneeded);
+    }
+
+    /// The same for all of them.
+    pub(crate) fn retire_all_spares(&self) {
+        let mut lists = lock(&self.lists);
+        let all = lists.spares.len();
+        self.retire(&mut lists, all);
     }
 
     // Under the lock.
@@ -191,6 +197,12 @@ impl<W: AsRef<Parker>> Idle<W> {
     fn fill(&self, lists: &mut Lists<W>) -> usize {
         while lists.available() < lists.allowed && self.promote_spare(lists) {}
         lists.allowed.saturating_sub(lists.available())
+    }
+
+    /// The first `count` spares.
+    fn retire(&self, lists: &mut Lists<W>, count: usize) {
+        lists.spares.drain(..count).for_each(|spare| W::as_ref(&spare).send(Signal::Retire));
+        lists.unneeded = lists.spares.len();
     }
 
     pub(super) fn promote_spare(&self, lists: &mut Lists<W>) -> bool {

@@ -120,11 +120,12 @@ pub(crate) mod availability;
 pub(crate) mod monitor_wakeup;
 pub(crate) mod parker;
 mod poller;
+pub(crate) mod rest;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::primitives::{AtomicU64, Mutex, Ordering, lock};
+use crate::primitives::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
 use parker::{Parker, Signal};
 
 /// How long a worker backs off. In practice it takes half as long again, because of the system's
@@ -163,6 +164,8 @@ pub(crate) struct Idle<W> {
     monitor: Parker,
     /// The monitor must be awake whenever a worker is.
     keeps_monitor_awake: bool,
+    /// The monitor is to be notified when all workers and main sleep.
+    rest_is_wanted: AtomicBool,
 }
 
 /// State that changes only under the lock. The word mirrors the first four fields, to be read
@@ -187,6 +190,8 @@ struct Lists<W> {
     /// The runtime is closing: no worker is in excess.
     keeps_all: bool,
     monitor_sleeps_without_limit: bool,
+    /// How often a worker has fallen asleep.
+    sleeps: u64,
 }
 
 /// What a worker without work does before it sleeps.
@@ -235,9 +240,11 @@ impl<W: AsRef<Parker>> Idle<W> {
                 allowed,
                 keeps_all: false,
                 monitor_sleeps_without_limit: true,
+                sleeps: 0,
             }),
             monitor: Parker::new(),
             keeps_monitor_awake,
+            rest_is_wanted: AtomicBool::new(false),
         }
     }
 
@@ -378,6 +385,8 @@ impl<W: AsRef<Parker>> Idle<W> {
         lists.awake -= 1;
         let lost = AWAKE + u64::from(mode == Mode::Searching) * SEARCHING;
         self.word.fetch_add(gained.wrapping_sub(lost), Ordering::SeqCst);
+        lists.sleeps += 1;
+        self.note_rest(&lists);
         sleeper
     }
 

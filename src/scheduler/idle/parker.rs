@@ -6,7 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::primitives::{AtomicU32, Condvar, Mutex, Ordering, lock};
+use crate::primitives::{AtomicBool, AtomicU32, Condvar, Mutex, Ordering, lock};
 
 /// Whether a worker is available to goroutines. It changes under the lock of the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(crate) struct Parker {
     availability: AtomicU32,
     slot: Mutex<Slot>,
     changed: Condvar,
+    /// The worker, a poller, has events, and counts as asleep.
+    has_events: AtomicBool,
 }
 
 struct Slot {
@@ -59,6 +61,7 @@ impl Parker {
             availability: AtomicU32::new(Availability::Available as u32),
             slot: Mutex::new(Slot { signal: None, elsewhere: None }),
             changed: Condvar::new(),
+            has_events: AtomicBool::new(false),
         }
     }
 
@@ -127,6 +130,23 @@ impl Parker {
         let mut slot = lock(&self.slot);
         slot.elsewhere = None;
         slot.signal.is_some()
+    }
+
+    /// For a poller that is about to take waiters from sockets.
+    pub(crate) fn note_events(&self) {
+        // Relaxed: who does not find a waiter any more has taken the socket's lock after this.
+        self.has_events.store(true, Ordering::Relaxed);
+    }
+
+    /// For the poller when it counts as awake, or has handed over what it has taken.
+    pub(crate) fn clear_events(&self) {
+        // Ordering: Release pairs with the Acquire in `has_events`: who sees this sees it awake, or what it has
+        // pushed.
+        self.has_events.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        self.has_events.load(Ordering::Acquire)
     }
 
     pub(crate) fn has_signal(&self) -> bool {

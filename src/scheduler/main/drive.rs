@@ -13,7 +13,7 @@ use std::thread;
 
 use crate::backoff::{SpinOutcome, spin_until};
 use crate::clock;
-use crate::scheduler::context::{self, WakerId};
+use crate::scheduler::context::{self, Role, WakerId};
 use crate::scheduler::gate;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::Scheduler;
@@ -73,6 +73,8 @@ struct Driving {
     driver: Arc<Driver>,
     /// The runtime that the thread is in, if any, and what it drove there before.
     inside: Option<(Arc<Scheduler>, Option<Arc<Driver>>, WakerId)>,
+    /// The thread is main's.
+    is_main: bool,
     /// The budget left to the outer poll.
     budget: u32,
     /// Whether the outer poll only probes. A driver waits.
@@ -82,14 +84,16 @@ struct Driving {
 impl Driving {
     fn new(driver: Arc<Driver>, waker: &Waker) -> Self {
         let mut budget = 0;
+        let mut is_main = false;
         let inside = context::with_inside(|context| {
             let context = context?;
             let former = context.driver.replace(Some(driver.clone()));
             let former_waker = context.driver_waker.replace(WakerId::of(waker));
             budget = context.budget.left();
+            is_main = matches!(context.role, Role::Main(_));
             Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { driver, inside, budget, outer_probes: gate::set_probing(false) }
+        Driving { driver, inside, is_main, budget, outer_probes: gate::set_probing(false) }
     }
 
     /// Fires the future's due timers.
@@ -122,6 +126,18 @@ impl Driving {
 
     /// Sleeps until the thread is unparked, or until the next deadline.
     fn sleep(&self) {
+        match &self.inside {
+            Some((scheduler, ..)) if self.is_main => {
+                scheduler.main_sleep.begin(&self.driver);
+                scheduler.idle.note_main_sleep();
+                self.park();
+                scheduler.main_sleep.end();
+            }
+            _ => self.park(),
+        }
+    }
+
+    fn park(&self) {
         let (Some(shard), Some((scheduler, ..))) = (self.driver.shard(), &self.inside) else {
             return thread::park();
         };

@@ -59,6 +59,7 @@ use crate::scheduler::entered;
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
 use crate::scheduler::main::local_futures::LocalFutures;
+use crate::scheduler::main::main_end::MainEnd;
 use crate::scheduler::main::{left_behind, main_guard};
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::worker::Worker;
@@ -69,11 +70,16 @@ const FAIR_CHANCE: Duration = Duration::from_millis(5);
 /// Runs main, and everything else in the runtime, to the end. `Err` is the panic to resume.
 pub(crate) fn run_main<F: Future>(
     scheduler: &Arc<Scheduler>,
+    main_end: Option<MainEnd>,
     main: F,
 ) -> thread::Result<F::Output> {
     let context = Context::new(scheduler.clone(), Role::Main(LocalFutures::default()));
     let result =
         main_guard::run_as_main(&scheduler.main, || context.enter(|| drive_main(&context, main)));
+    let result = match main_end {
+        Some(main_end) => look_who_is_left(&context, &main_end, result),
+        None => result,
+    };
     scheduler.enter_phase(Phase::Closing);
     scheduler.idle.keep_all();
     context.enter(|| scheduler.registry.close(Waker::wake));
@@ -90,6 +96,29 @@ pub(crate) fn run_main<F: Future>(
     scheduler.end_io();
     scheduler.threads.requests.deliver_wakes();
     result
+}
+
+/// Calls what the program has for that. If it panics, that is main's panic, unless there is one.
+fn look_who_is_left<T>(
+    context: &Context,
+    MainEnd(call): &MainEnd,
+    result: thread::Result<T>,
+) -> thread::Result<T> {
+    let has_failed = result.is_err();
+    let call = || context.enter(|| call(&context.scheduler, has_failed));
+    let called = catch_unwind(AssertUnwindSafe(call));
+    match (result, called) {
+        (Err(panic), Err(other)) => {
+            panics::discard(other);
+            Err(panic)
+        }
+        (Ok(output), Err(panic)) => {
+            let unwanted = catch_unwind(AssertUnwindSafe(|| drop(output)));
+            unwanted.err().into_iter().for_each(panics::discard);
+            Err(panic)
+        }
+        (result, Ok(())) => result,
+    }
 }
 
 /// Ends workers that have had no work yet.

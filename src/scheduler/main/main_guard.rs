@@ -88,6 +88,14 @@ impl MainGuard {
         if self.policy == UnhandledPanic::Ignore {
             return discard(payload);
         }
+        let (consequence, surplus) = self.crash(payload);
+        report(spawned_at, consequence);
+        surplus.into_iter().for_each(discard);
+    }
+
+    /// Ends main with this panic, unless it ends already. Returns what becomes of main, and the payload
+    /// that is not needed.
+    pub(crate) fn crash(&self, payload: Payload) -> (&'static str, Option<Payload>) {
         let after_mains_own = self.is_this_thread() && std::thread::panicking();
         let mut state = lock(&self.state);
         let (consequence, surplus) = match *state {
@@ -104,10 +112,7 @@ impl MainGuard {
         };
         drop(state);
         self.thread.unpark();
-        report(spawned_at, consequence);
-        if let Some(payload) = surplus {
-            discard(payload);
-        }
+        (consequence, surplus)
     }
 
     /// Whether main must stop because of an unhandled panic.

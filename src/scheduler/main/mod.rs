@@ -9,5 +9,7 @@ pub(crate) mod exit;
 pub(crate) mod grace;
 pub(crate) mod left_behind;
 pub(crate) mod local_futures;
+pub(crate) mod main_end;
 pub(crate) mod main_guard;
+pub(crate) mod main_sleep;
 mod start;

@@ -8,11 +8,15 @@ use std::sync::Arc;
 use crate::scheduler::entered;
 use crate::scheduler::main::exit;
 use crate::scheduler::monitor;
+use crate::scheduler::monitor::stillness::StillnessSettings;
 use crate::scheduler::shared::{Config, Scheduler};
 
 impl Scheduler {
     /// Creates a scheduler, and starts its workers. The calling thread becomes main's.
-    pub(crate) fn start(config: Config) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        config: Config,
+        stillness: Option<StillnessSettings>,
+    ) -> io::Result<Arc<Self>> {
         let scheduler = Scheduler::new(config);
         // Before a worker's hook can start a task of tokio's.
         entered::open_bridge(&scheduler);
@@ -27,7 +31,7 @@ impl Scheduler {
                 return Err(refused(format!("worker thread {number} of {workers}"), error));
             }
         }
-        if let Err(error) = monitor::start(&scheduler) {
+        if let Err(error) = monitor::start(&scheduler, stillness) {
             return Err(refused("the monitor thread".to_owned(), error));
         }
         Ok(scheduler)

@@ -33,6 +33,7 @@
 
 pub(crate) mod report;
 pub(crate) mod stall_detector;
+pub(crate) mod stillness;
 
 use std::hint;
 use std::io;
@@ -44,6 +45,7 @@ use crate::clock;
 use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
+use crate::scheduler::monitor::stillness::{Looks, StillnessSettings};
 use crate::scheduler::shared::{MAX_EXIT_WORKERS, Phase, Scheduler, usable_cores};
 use crate::scheduler::worker::Worker;
 
@@ -75,9 +77,12 @@ const CPU_LIMITS_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after the system has refused a thread.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
-pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<()> {
+pub(crate) fn start(
+    scheduler: &Arc<Scheduler>,
+    stillness: Option<StillnessSettings>,
+) -> io::Result<()> {
     let name = scheduler.config.thread_name.clone() + "-monitor";
-    let monitor = Monitor::new(scheduler.clone());
+    let monitor = Monitor::new(scheduler.clone(), stillness);
     let threads = &scheduler.threads;
     threads.reserve_monitor();
     let builder = thread::Builder::new().name(name).stack_size(STACK_SIZE);
@@ -90,6 +95,7 @@ struct Monitor {
     scheduler: Arc<Scheduler>,
     detector: StallDetector,
     reports: Reports,
+    looks: Option<Looks>,
     /// The last one. Its time comes from a clock that stops while the process is stopped.
     sample: Sample,
     /// How many workers there should be.
@@ -106,11 +112,12 @@ struct Monitor {
 }
 
 impl Monitor {
-    fn new(scheduler: Arc<Scheduler>) -> Self {
+    fn new(scheduler: Arc<Scheduler>, stillness: Option<StillnessSettings>) -> Self {
         let now = clock::now();
         Monitor {
             detector: StallDetector::new(),
             reports: Reports::new(scheduler.config.on_blocked.clone()),
+            looks: stillness.map(Looks::new),
             sample: Sample { now, workers: Vec::new(), work_waits: false, has_idle_worker: false },
             workers: scheduler.config.workers,
             cpu_limits_read_at: now,
@@ -127,7 +134,9 @@ impl Monitor {
     fn run(mut self) {
         let mut inspect_at = None;
         loop {
-            let limit = self.scheduler.timers.limit(clock::now(), inspect_at);
+            let look_at = self.looks.as_ref().and_then(Looks::next);
+            let wake_at = inspect_at.into_iter().chain(look_at).min();
+            let limit = self.scheduler.timers.limit(clock::now(), wake_at);
             self.scheduler.idle.park_monitor(limit);
             self.serve();
             let now = clock::now();
@@ -138,9 +147,10 @@ impl Monitor {
                     if is_called || inspect_at.is_some_and(|at| now >= at) {
                         inspect_at = self.inspect(now).map(|after| clock::now() + after);
                     }
+                    self.look_at_stillness();
                 }
                 // Exit takes care of stragglers itself.
-                Phase::Closing | Phase::Closed => inspect_at = None,
+                Phase::Closing | Phase::Closed => (inspect_at, self.looks) = (None, None),
                 Phase::Ended => {
                     // Requests made before the phase was set.
                     self.serve();
@@ -329,6 +339,22 @@ impl Monitor {
         false
     }
 
+    /// Looks whether what does not move is deadlocked, if it is time.
+    fn look_at_stillness(&mut self) {
+        let Some(looks) = &mut self.looks else { return };
+        let (scheduler, now) = (&self.scheduler, clock::now());
+        if !scheduler.idle.rest_is_wanted() {
+            looks.note_rest(now);
+        }
+        if looks.are_due(now) {
+            // First, so that nobody who falls asleep meanwhile is missed.
+            scheduler.idle.want_rest();
+            if let Some(stillness) = looks.look(scheduler, now) {
+                looks.send(scheduler, stillness);
+            }
+        }
+    }
+
     fn report(&mut self) {
         for (index, seen) in self.sample.workers.iter().enumerate() {
             let held_for = self.detector.held_for(index, self.sample.now);
@@ -350,6 +376,12 @@ impl Monitor {
         if scheduler.has_any_work_locked() || scheduler.io_needs_monitor() {
             scheduler.idle.cancel_monitor_sleep();
             return Some(next_sample);
+        }
+        if summary.is_asleep()
+            && let Some(looks) = &mut self.looks
+        {
+            // The last spare has gone.
+            looks.note_rest(clock::now());
         }
         if self.reports.are_wanted() {
             self.next_sleep = SHORT_SLEEP;

@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::panics;
+use crate::scheduler::deadlock::outsiders::Counted;
 
 /// A goroutine that held its worker for too long in a single poll, without
 /// [`blocking`](crate::blocking): see [`Builder::on_blocked`](crate::Builder::on_blocked).
@@ -119,7 +120,11 @@ impl Reports {
             return;
         }
         let due = self.due.clone();
-        let tell_all = move || due.iter().for_each(tell);
+        let may_wake = Counted::may_wake();
+        let tell_all = move || {
+            let _may_wake = may_wake;
+            due.iter().for_each(tell);
+        };
         let started = thread::Builder::new().name("gorun-report".to_owned()).spawn(tell_all);
         if started.is_ok() {
             self.due.clear();

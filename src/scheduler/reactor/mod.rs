@@ -170,6 +170,11 @@ impl<D: Driver> Reactor<D> {
         self.count.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether a task waits for any of them.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.sources.entries().sources().any(|source| source.waiting() > 0)
+    }
+
     /// Tells all sources that no events come any more, and returns whom to wake.
     pub(crate) fn end(&self) -> Vec<Woken> {
         let mut woken = Vec::new();
@@ -253,12 +258,25 @@ pub(crate) struct Token<'a, D: Driver, W: AsRef<Parker>> {
 impl<D: Driver, W: AsRef<Parker>> Token<'_, D, W> {
     /// Waits for events or an interruption, up to `limit`, and notes whom to wake.
     pub(crate) fn wait(&mut self, limit: Option<Duration>, woken: &mut Vec<Woken>) {
+        self.wait_with(limit, woken, || {});
+    }
+
+    /// `note` is called before the first waiter is taken.
+    fn wait_with(
+        &mut self,
+        limit: Option<Duration>,
+        woken: &mut Vec<Woken>,
+        mut note: impl FnMut(),
+    ) {
         let sources = &self.reactor.sources;
         let driver = self.driver.as_mut().expect("it is held until the drop");
         // Taken with the first event, when the driver waits no more.
         let mut entries = None;
         driver.wait(limit, |key, readiness| {
-            let entries = entries.get_or_insert_with(|| sources.entries());
+            let entries = entries.get_or_insert_with(|| {
+                note();
+                sources.entries()
+            });
             if let Some(source) = entries.source(key) {
                 source.notify(readiness, woken);
             }
@@ -272,7 +290,10 @@ impl<D: Driver, W: AsRef<Parker>> Token<'_, D, W> {
             return true;
         }
         while woken.is_empty() && !parker.has_signal() {
-            self.wait(None, woken);
+            self.wait_with(None, woken, || parker.note_events());
+            if woken.is_empty() {
+                parker.clear_events();
+            }
         }
         parker.end_sleep_elsewhere()
     }

@@ -343,7 +343,6 @@ impl Source {
     }
 
     /// How many wait.
-    #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         let mut waiters = lock(&self.waiters);
         [Direction::Read, Direction::Write].map(|d| waiters.list(d).iter().count()).iter().sum()

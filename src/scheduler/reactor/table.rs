@@ -85,6 +85,10 @@ fn place(key: usize) -> usize {
 }
 
 impl Entries {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.slots.iter().map(|(_, entry)| &*entry.source)
+    }
+
     pub(crate) fn source(&self, key: usize) -> Option<&Source> {
         let entry = self.slots.get(place(key)).filter(|entry| entry.key == key)?;
         Some(&entry.source)

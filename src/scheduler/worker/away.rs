@@ -34,6 +34,7 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
             drive_to_end(future)
         } else {
             let context = Context::new(scheduler.clone(), Role::Guest);
+            let _guest = Guest::new(scheduler);
             context.enter(|| drive_to_end(future))
         }
     })
@@ -42,6 +43,22 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
 /// The same on a thread that may belong to any runtime or to none.
 pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
     while_away(Reason::MayNeedGoroutines, || drive_to_end(future))
+}
+
+/// Counts a guest, until dropped.
+struct Guest<'a>(&'a Scheduler);
+
+impl<'a> Guest<'a> {
+    fn new(scheduler: &'a Scheduler) -> Self {
+        scheduler.add_guest();
+        Guest(scheduler)
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.0.remove_guest();
+    }
 }
 
 fn drive_to_end<F: Future>(future: F) -> F::Output {

@@ -12,6 +12,7 @@ use std::thread;
 
 use crate::panics;
 use crate::primitives::{Mutex, lock};
+use crate::scheduler::deadlock::outsiders::Counted;
 use crate::scheduler::worker::thread_requests::ThreadRequests;
 
 impl ThreadRequests {
@@ -26,9 +27,13 @@ impl ThreadRequests {
     /// Calls `wakers` on a thread of their own.
     pub(crate) fn wake_elsewhere(&self, wakers: Vec<Waker>) {
         let wakers = Arc::new(Mutex::new(wakers));
+        let may_wake = Counted::may_wake();
         let wake_elsewhere = {
             let wakers = wakers.clone();
-            move || wake_all(mem::take(&mut *lock(&wakers)))
+            move || {
+                let _may_wake = may_wake;
+                wake_all(mem::take(&mut *lock(&wakers)));
+            }
         };
         if thread::Builder::new().name("gorun-wake".to_owned()).spawn(wake_elsewhere).is_err() {
             self.requeue_wakes(mem::take(&mut *lock(&wakers)));

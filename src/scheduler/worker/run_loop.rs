@@ -250,6 +250,7 @@ impl<'a> RunLoop<'a> {
             self.context.injects_woken.set(true);
             self.scheduler.wake_ready(&mut woken.borrow_mut());
             self.context.injects_woken.set(false);
+            self.worker.parker.clear_events();
             if self.scheduler.has_left_wakers() {
                 // This worker goes on sleeping, and the monitor may sleep as well.
                 self.scheduler.idle.notify_monitor();
@@ -257,6 +258,7 @@ impl<'a> RunLoop<'a> {
         };
         let idle = &self.scheduler.idle;
         let may_go_on = idle.sleep_as_poller(me, mode, || self.must_stay_awake(), poll, hand_over);
+        self.worker.parker.clear_events();
         self.woken = woken.into_inner();
         may_go_on
     }

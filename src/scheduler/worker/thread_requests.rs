@@ -112,6 +112,12 @@ impl ThreadRequests {
         Ok(())
     }
 
+    /// Whether the monitor has not served all of them.
+    pub(crate) fn has_any(&self) -> bool {
+        let has_wakes = lock(&self.wakes).as_ref().is_some_and(|wakes| !wakes.is_empty());
+        has_wakes || self.covers.load(Ordering::SeqCst) > 0 || self.exit_workers() > 0
+    }
+
     /// For the monitor.
     pub(crate) fn take_wakes(&self) -> Vec<Waker> {
         lock(&self.wakes).as_mut().map(mem::take).unwrap_or_default()

@@ -187,6 +187,13 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
             && !self.drivers_are_late.load(Ordering::Relaxed)
     }
 
+    /// Whether any timer has not fired.
+    pub(crate) fn has_any(&self) -> bool {
+        let is_set = |map: &Map| map.earliest.load(Ordering::Relaxed) != NEVER;
+        self.shared_maps().any(is_set)
+            || lock(&self.drivers).shards.iter().any(|shard| shard.maps().into_iter().any(is_set))
+    }
+
     /// Whether a worker has timers to fire.
     pub(crate) fn are_due(&self, now: Instant) -> bool {
         let internal = self.shards.iter().map(|shard| &shard.internal);

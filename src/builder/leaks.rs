@@ -1,0 +1,65 @@
+//! What a runtime does with the news of who is left when main ends.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+use super::variables::{invalid, variable};
+use crate::dump::Dump;
+use crate::scheduler::main::main_end::MainEnd;
+use crate::scheduler::shared::Scheduler;
+
+const VARIABLE: &str = "GORUN_LEAKS";
+
+#[derive(Clone, Default)]
+pub(super) struct Leaks {
+    pub(super) on_exit: Option<OnExit>,
+    pub(super) fails: Option<bool>,
+}
+
+#[derive(Clone)]
+pub(super) struct OnExit(pub(super) Arc<dyn Fn(&Dump) + Send + Sync>);
+
+/// A panic in it ends the program; it answers for any state it leaves behind.
+impl UnwindSafe for OnExit {}
+impl RefUnwindSafe for OnExit {}
+
+impl Leaks {
+    pub(super) fn into_main_end(self) -> io::Result<Option<MainEnd>> {
+        let prints = match variable(VARIABLE) {
+            None => false,
+            Some(value) => match value.to_str().map(str::trim) {
+                Some("1") => true,
+                Some("0") => false,
+                _ => {
+                    return Err(invalid(format!(
+                        "the environment variable {VARIABLE} is {value:?}; set it to 1, for a report of \
+                         goroutines that are left when main ends, or unset it for none"
+                    )));
+                }
+            },
+        };
+        let (on_exit, fails) = (self.on_exit, self.fails.unwrap_or(false));
+        if on_exit.is_none() && !fails && !prints {
+            return Ok(None);
+        }
+        let main_end = move |scheduler: &Arc<Scheduler>, has_failed: bool| {
+            scheduler.settle();
+            let left = Dump::of(scheduler);
+            if prints && left.num_goroutines() > 0 {
+                // Nobody is there to be told of a failure.
+                let _ = io::stderr().write_all(left.to_string().as_bytes());
+            }
+            on_exit.iter().for_each(|OnExit(f)| f(&left));
+            if fails && left.num_goroutines() > 0 && !has_failed {
+                panic!(
+                    "goroutines are left at the end of the test. Wait for them, or end them; or allow it, by \
+                     `#[gorun::test(leaks = \"allow\")]`\n{left}"
+                );
+            }
+        };
+        Ok(Some(MainEnd(Arc::new(main_end))))
+    }
+}

@@ -1,0 +1,57 @@
+//! `Builder`'s settings for goroutines that are left when main ends.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::Builder;
+use super::leaks::OnExit;
+use crate::dump::Dump;
+
+impl Builder {
+    /// Calls `f` when main has ended, with the goroutines that are left: where they were spawned, and what they
+    /// wait for. After that they are cancelled.
+    ///
+    /// It is called on main's thread, also if main has panicked. First the runtime waits until nothing moves,
+    /// for a second at most: what ends by itself, because main has dropped the sender for one, is not left.
+    /// What waits for time to pass, or for a socket, is. If `f` panics, `block_on` does.
+    ///
+    /// The environment variable `GORUN_LEAKS=1` prints the same to standard error, if any are left. A
+    /// [test](macro@crate::test) fails if any are.
+    ///
+    /// Go counterpart: none in the language; tests use packages such as `goleak`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// gorun::Builder::new()
+    ///     .on_exit(move |left| tell.send(left.clone()).unwrap())
+    ///     .block_on(async {
+    ///         gorun::go!(async { println!("this one ends") });
+    ///         gorun::go!(async { std::future::pending::<()>().await });
+    ///     })?;
+    /// let left = told.recv().unwrap();
+    /// assert_eq!(left.num_goroutines(), 1);
+    /// assert!(left.groups()[0].spawned_at.file().ends_with(".rs"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn on_exit(mut self, f: impl Fn(&Dump) + Send + Sync + 'static) -> Self {
+        self.leaks.on_exit = Some(OnExit(Arc::new(f)));
+        self
+    }
+
+    /// What `leaks = ".."` of a test sets. Not public API.
+    #[doc(hidden)]
+    pub fn __fail_on_leaks(mut self, fails: bool) -> Self {
+        self.leaks.fails = Some(fails);
+        self
+    }
+
+    pub(super) fn fails_on_leaks_by_default(mut self) -> Self {
+        self.leaks.fails.get_or_insert(true);
+        self
+    }
+}

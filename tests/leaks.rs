@@ -1,0 +1,173 @@
+//! Who is left when main ends.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{child, is_child, stderr};
+use gorun::dump::Dump;
+use gorun::{Builder, OnDeadlock, channel, go, spawn, time};
+
+fn with_report() -> (Builder, mpsc::Receiver<Dump>) {
+    let (tell, told) = mpsc::channel();
+    (Builder::new().on_exit(move |left| tell.send(left.clone()).unwrap()), told)
+}
+
+#[test]
+fn a_goroutine_that_waits_is_left() {
+    for workers in [1, 2, 16] {
+        let (builder, told) = with_report();
+        let (tx, rx) = channel::<u32>(0);
+        let main = async {
+            go!(async move { rx.recv().await });
+        };
+        builder.worker_threads(workers).block_on(main).unwrap();
+        let left = told.recv().unwrap();
+        assert_eq!((left.num_goroutines(), left.main()), (1, None));
+        assert!(left.to_string().contains("1 goroutine [recv] at tests/leaks.rs:"), "{left}");
+        assert!(told.try_recv().is_err(), "once");
+        drop(tx);
+    }
+}
+
+#[test]
+fn what_main_lets_end_is_not_left() {
+    for workers in [1, 2, 16] {
+        for round in 0..50 {
+            let (builder, told) = with_report();
+            let main = async {
+                let (mut tx, first) = channel::<u32>(0);
+                // In a row: when main drops its sender, one ends after the other.
+                let mut last = first;
+                for _ in 0..20 {
+                    let (to, from) = channel(0);
+                    let before = std::mem::replace(&mut last, from);
+                    go!(async move {
+                        while before.recv().await.is_some() {}
+                        drop(to)
+                    });
+                }
+                go!(async move { last.recv().await });
+                if round % 2 == 0 {
+                    tx = channel(0).0;
+                }
+                drop(tx);
+            };
+            builder.worker_threads(workers).block_on(main).unwrap();
+            let left = told.recv().unwrap();
+            assert_eq!(left.num_goroutines(), 0, "{left}");
+        }
+    }
+}
+
+#[test]
+fn one_that_sleeps_is_left_and_one_that_computes_is_waited_for() {
+    let (builder, told) = with_report();
+    let main = async {
+        go!(async { time::sleep(Duration::from_secs(3600)).await });
+        go!(async { std::thread::sleep(Duration::from_millis(50)) });
+        go!(async { gorun::blocking(|| std::thread::sleep(Duration::from_millis(50))) });
+    };
+    builder.block_on(main).unwrap();
+    let left = told.recv().unwrap();
+    assert!(left.num_goroutines() == 1 && left.to_string().contains("[sleep]"), "{left}");
+}
+
+#[test]
+fn one_that_goes_on_is_left_after_a_second() {
+    let (builder, told) = with_report();
+    let main = async {
+        spawn(async {
+            loop {
+                gorun::yield_now().await;
+            }
+        })
+        .detach();
+    };
+    builder.block_on(main).unwrap();
+    assert_eq!(told.recv().unwrap().num_goroutines(), 1);
+}
+
+#[test]
+fn main_s_panic_wins_and_the_report_comes_all_the_same() {
+    let (builder, told) = with_report();
+    let ended = catch_unwind(AssertUnwindSafe(|| builder.block_on(async { panic!("main's") })));
+    assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"main's"));
+    assert_eq!(told.recv().unwrap().num_goroutines(), 0);
+}
+
+#[test]
+fn a_panic_in_the_report_is_main_s_and_the_goroutines_are_dropped() {
+    let (tx, dropped) = mpsc::channel::<()>();
+    let builder = Builder::new().on_exit(|_| panic!("in the report"));
+    let main = async move {
+        go!(async move {
+            std::future::pending::<()>().await;
+            drop(tx);
+        });
+    };
+    let ended = catch_unwind(AssertUnwindSafe(|| builder.block_on(main)));
+    assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"in the report"));
+    assert_eq!(dropped.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}
+
+#[test]
+fn the_environment_asks_for_a_report() {
+    const NAME: &str = "the_environment_asks_for_a_report";
+    if is_child() {
+        return gorun::block_on(async {
+            go!(async { std::future::pending::<()>().await });
+        });
+    }
+    let (asked, not) = (child(NAME, &[("GORUN_LEAKS", "1")], ""), child(NAME, &[], ""));
+    let text = stderr(&asked);
+    assert!(
+        text.contains("1 goroutine [waits for a future that is not gorun's], spawned at"),
+        "{text}"
+    );
+    assert!(!stderr(&not).contains("goroutine"), "{}", stderr(&not));
+    let wrong = child(NAME, &[("GORUN_LEAKS", "yes")], "");
+    assert!(stderr(&wrong).contains("GORUN_LEAKS is \"yes\"; set it to 1"), "{}", stderr(&wrong));
+}
+
+#[gorun::test]
+#[should_panic(expected = "goroutines are left at the end of the test")]
+async fn a_test_that_leaves_a_goroutine_fails() {
+    go!(async { std::future::pending::<()>().await });
+}
+
+#[gorun::test(leaks = "allow")]
+async fn a_test_may_allow_that() {
+    go!(async { std::future::pending::<()>().await });
+}
+
+#[gorun::test]
+#[should_panic(expected = "deadlock: ")]
+async fn a_test_that_is_deadlocked_fails() {
+    let (_tx, rx) = channel::<u32>(0);
+    rx.recv().await;
+}
+
+#[gorun::test]
+async fn a_test_may_wait_for_a_thread() {
+    let (tx, rx) = channel(0);
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        tx.send_blocking(1).unwrap();
+    });
+    assert_eq!(rx.recv().await, Some(1));
+    thread.join().unwrap();
+}
+
+#[gorun::test(on_deadlock = OnDeadlock::Ignore)]
+async fn and_for_as_long_as_it_takes() {
+    let (tx, rx) = channel(0);
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(1500));
+        tx.send_blocking(1).unwrap();
+    });
+    assert_eq!(rx.recv().await, Some(1));
+    thread.join().unwrap();
+}
