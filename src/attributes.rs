@@ -55,13 +55,14 @@ pub use gorun_macros::main;
 ///
 /// A test also fails if it
 ///
-/// - is [deadlocked](crate::OnDeadlock): when nothing has moved for a second, and nobody is left who could end
-///   that but threads of which gorun does not know (a harness has some). `on_deadlock = OnDeadlock::Ignore` is
-///   for tests that wait for such threads for longer.
+/// - is [deadlocked](crate::OnDeadlock): nothing has moved for a second, and nobody is left who could end that
+///   but threads of which gorun does not know (a harness has some). Tests beside it that may still act count,
+///   so it fails when these have ended. `on_deadlock = OnDeadlock::Ignore`, or `GORUN_DEADLOCK=ignore`, is for
+///   tests that wait for such threads for longer. With a `timeout`, a test ends then, and not before.
 /// - leaves goroutines when it ends, as [`Builder::on_exit`](crate::Builder::on_exit) sees them. `leaks =
 ///   "allow"` allows that.
 ///
-/// Both print what the goroutines wait for.
+/// These, and a `timeout`, print what the goroutines wait for.
 ///
 /// # Examples
 ///

@@ -4,9 +4,11 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::builder::Builder;
+use crate::handle::Handle;
 use crate::scheduler::entered;
 use crate::scheduler::worker::away;
 use crate::spawn::MAX_UNBOXED;
@@ -42,8 +44,8 @@ use crate::time::timeout;
 /// - With the first panic of a goroutine that no code can observe: see
 ///   [`UnhandledPanic`](crate::UnhandledPanic). `main` is then dropped at its next await.
 /// - When the environment variable `GORUN_WORKER_THREADS` is not a number from 1 to 4096, when
-///   `GORUN_BLOCKED` is not a duration or `GORUN_SEED` not a number, or when the system refuses a
-///   thread. [`Builder::block_on`] returns these as errors.
+///   `GORUN_BLOCKED` is not a duration, `GORUN_SEED` not a number, or `GORUN_DEADLOCK` or `GORUN_LEAKS`
+///   none of their values, or when the system refuses a thread. [`Builder::block_on`] returns these as errors.
 ///
 /// # Examples
 ///
@@ -101,7 +103,16 @@ fn run_here<F: Future>(
 ) -> F::Output {
     let Some(limit) = limit else { return started(builder.block_on(main)) };
     // A timer is made inside the runtime.
-    match started(builder.block_on(async move { timeout(limit, main).await })) {
+    let limited = async move {
+        let mut limited = pin!(timeout(limit, main));
+        let ended = limited.as_mut().await;
+        if ended.is_err() {
+            // What it waits for is still there.
+            eprint!("{}", Handle::current().dump());
+        }
+        ended
+    };
+    match started(builder.block_on(limited)) {
         Ok(value) => value,
         Err(elapsed) => panic!("`{name}` has not ended: {elapsed}"),
     }

@@ -25,6 +25,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::scheduler::deadlock::runtime::Registered;
 use crate::scheduler::main::exit;
 use crate::scheduler::main::main_guard::UnhandledPanic;
 use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
@@ -37,7 +38,7 @@ use crate::spawn::MAX_UNBOXED;
 #[cfg(feature = "signal")]
 use dumps::Dumps;
 use leaks::Leaks;
-use stillness::Stillness;
+use stillness::OnStillness;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
 /// More than any machine has cores; a larger number is a mistake.
@@ -78,7 +79,7 @@ pub struct Builder {
     max_threads: Option<NonZeroUsize>,
     on_blocked: Option<Callback>,
     hooks: ThreadHooks,
-    stillness: Stillness,
+    stillness: OnStillness,
     leaks: Leaks,
     #[cfg(feature = "signal")]
     dump_signal: Option<Signal>,
@@ -98,7 +99,7 @@ impl Default for Builder {
             max_threads: None,
             on_blocked: None,
             hooks: ThreadHooks::default(),
-            stillness: Stillness::default(),
+            stillness: OnStillness::default(),
             leaks: Leaks::default(),
             #[cfg(feature = "signal")]
             dump_signal: None,
@@ -336,7 +337,8 @@ impl Builder {
     ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or is more than
     ///   [`max_threads`](Self::max_threads); or `max_threads` is more than 32,768; or the
     ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_DUMP` no signal; or
-    ///   `GORUN_SEED`, the seed of all random choices, is not a number.
+    ///   `GORUN_DEADLOCK` or `GORUN_LEAKS` none of their values; or `GORUN_SEED`, the seed of all
+    ///   random choices, is not a number.
     /// - The system's error, if it refuses a thread. The threads that were already started have
     ///   ended.
     ///
@@ -362,6 +364,7 @@ impl Builder {
     pub(crate) fn run<F: Future>(mut self, main: F) -> io::Result<F::Output> {
         check_seed()?;
         let stillness = mem::take(&mut self.stillness).into_settings()?;
+        let stillness_kept = stillness.clone();
         let main_end = mem::take(&mut self.leaks).into_main_end()?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
         #[cfg(feature = "signal")]
@@ -371,9 +374,13 @@ impl Builder {
             let scheduler = Scheduler::start(config, stillness)?;
             #[cfg(feature = "signal")]
             let _dumps = dump_signals.map(|signals| Dumps::start(signals, &scheduler));
+            // Their closures are the user's, and are dropped here rather than by the monitor.
+            let _kept = stillness_kept;
+            let registered = Registered::new(&scheduler);
             match exit::run_main(&scheduler, main_end, main) {
                 Ok(value) => Ok(value),
                 Err(payload) => {
+                    drop(registered);
                     drop(scheduler);
                     resume_unwind(payload)
                 }

@@ -12,13 +12,15 @@ use crate::dump::Dump;
 ///
 /// On Linux gorun notices that when it is certain, and only then. It is not certain as long as anybody else may
 /// act: a thread that is not the runtime's, a handler of signals, a timer, a socket for which a goroutine
-/// waits, a goroutine in [`blocking`](crate::blocking) or in a [`block_on`](crate::block_on()) of its own.
-/// Then nothing is said; with the environment variable `GORUN_DEADLOCK=explain`, why not. Two goroutines
+/// waits, a goroutine in [`blocking`](crate::blocking) or in a [`block_on`](crate::block_on()) of its own, a
+/// child process, a bridge to tokio. Then nothing is said; with the environment variable
+/// `GORUN_DEADLOCK=explain`, why not. Two goroutines
 /// that wait for each other beside others that go on are no deadlock of the program: a
 /// [dump](crate::Handle::dump) shows them.
 ///
 /// gorun looks when everything has fallen asleep, but at most once a second, and once more a tenth of a
-/// second later. A program that does nothing is not woken for it.
+/// second later. A program that does nothing is not woken for it. So if a thread that is not the runtime's
+/// was the last who could act, and ends later than that without a word, nobody notices.
 ///
 /// The environment variable `GORUN_DEADLOCK` sets the same where the program does not, to `report`, `panic`
 /// or `ignore`.

@@ -13,6 +13,8 @@ mod certain;
 mod doubts;
 #[path = "deadlock/programs.rs"]
 mod programs;
+#[path = "deadlock/several.rs"]
+mod several;
 
 use std::panic::catch_unwind;
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -43,7 +45,7 @@ pub(crate) enum Outcome {
 }
 
 fn scenarios() -> Vec<Scenario> {
-    [certain::all(), doubts::all(), programs::all()].concat()
+    [certain::all(), doubts::all(), programs::all(), several::all()].concat()
 }
 
 fn main() -> ExitCode {

@@ -9,6 +9,10 @@ use super::Builder;
 use super::stillness::OnStall;
 use crate::deadlock::{OnDeadlock, Stall};
 
+/// How long nothing moves in a closed world before it is judged: a thread that the program has started is
+/// perhaps about to enter `Handle::block_on`.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// How long nothing moves in a test before it is assumed that nobody outside of it acts.
 const TEST_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -24,11 +28,13 @@ impl Builder {
     }
 
     /// Promises that nobody wakes goroutines or main of whom gorun does not know: no thread that the program
-    /// has started itself, no other runtime, no signal handler. Then gorun is also certain of a
+    /// has started itself, and no signal handler. Then gorun is also certain of a
     /// [deadlock](OnDeadlock) beside threads that do something else, and on other systems than Linux.
     ///
-    /// Threads in [`Handle::block_on`](crate::Handle::block_on), child processes, standard input, and signals
-    /// by `gorun::signal` are known.
+    /// Known are threads in [`Handle::block_on`](crate::Handle::block_on), from when they enter it until they
+    /// leave it, a bridge to tokio, child processes, standard input, signals by `gorun::signal`, and other
+    /// runtimes: a deadlock is only certain when these are deadlocked or have ended. Nothing has moved for 100
+    /// ms by then.
     ///
     /// Go counterpart: a bubble of `testing/synctest` is closed in this way.
     ///
@@ -46,15 +52,15 @@ impl Builder {
     /// assert!(ended.is_err());
     /// ```
     pub fn assume_closed(mut self) -> Self {
-        self.stillness.closed_after = Some(Duration::ZERO);
+        self.stillness.closed_after = Some(PATIENCE);
         self
     }
 
     /// Calls `f` when nothing has moved for so long: main sleeps, and no goroutine has begun or ended a poll.
     /// For programs that should never be without work, also where a [deadlock](OnDeadlock) is not certain.
     ///
-    /// The runtime calls `f` on a thread of its own, once until something moves, and not for a certain
-    /// deadlock. Exit does not wait for it, and a panic in it is caught. It looks when everything has
+    /// The runtime calls `f` on a thread of its own, once until something moves, and for a certain deadlock at
+    /// once. Exit does not wait for it, and a panic in it is caught. The runtime looks when everything has
     /// fallen asleep, and then in intervals of `limit`, so it may notice up to a second later.
     ///
     /// Go counterpart: none.
@@ -84,7 +90,7 @@ impl Builder {
     #[doc(hidden)]
     pub fn __for_test(mut self) -> Self {
         let stillness = &mut self.stillness;
-        stillness.on_deadlock.get_or_insert(OnDeadlock::Panic);
+        stillness.default = OnDeadlock::Panic;
         stillness.closed_after.get_or_insert(TEST_PATIENCE);
         self.fails_on_leaks_by_default()
     }
@@ -92,7 +98,7 @@ impl Builder {
     /// Looks for deadlocks more often than once a second. Not public API.
     #[doc(hidden)]
     pub fn __look_every(mut self, interval: Duration) -> Self {
-        self.stillness.interval = Some(interval);
+        self.stillness.interval = interval;
         self
     }
 }

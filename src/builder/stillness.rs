@@ -5,14 +5,15 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use super::variables::{invalid, variable};
 use crate::deadlock::{OnDeadlock, Stall};
 use crate::dump::Dump;
 use crate::panics;
-use crate::scheduler::monitor::stillness::{self, StillnessSettings, Tell};
+use crate::scheduler::monitor::stillness::{Kind, Stillness, StillnessSettings, Tell};
 use crate::scheduler::shared::Scheduler;
 
 const VARIABLE: &str = "GORUN_DEADLOCK";
@@ -20,12 +21,29 @@ const VARIABLE: &str = "GORUN_DEADLOCK";
 /// The least time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Default)]
-pub(super) struct Stillness {
+/// How long a panic waits for its report.
+const PRINT_TIMEOUT: Duration = Duration::from_millis(100);
+
+#[derive(Clone)]
+pub(super) struct OnStillness {
     pub(super) on_deadlock: Option<OnDeadlock>,
+    /// If neither the program nor the environment says anything.
+    pub(super) default: OnDeadlock,
     pub(super) closed_after: Option<Duration>,
     pub(super) on_stall: Option<(Duration, OnStall)>,
-    pub(super) interval: Option<Duration>,
+    pub(super) interval: Duration,
+}
+
+impl Default for OnStillness {
+    fn default() -> Self {
+        OnStillness {
+            on_deadlock: None,
+            default: OnDeadlock::default(),
+            closed_after: None,
+            on_stall: None,
+            interval: INTERVAL,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -35,36 +53,40 @@ pub(super) struct OnStall(pub(super) Arc<dyn Fn(&Stall) + Send + Sync>);
 impl UnwindSafe for OnStall {}
 impl RefUnwindSafe for OnStall {}
 
-impl Stillness {
+impl OnStillness {
     pub(super) fn into_settings(self) -> io::Result<Option<StillnessSettings>> {
         let wanted = match variable(VARIABLE) {
             Some(value) => Wanted::parse(&value)?,
             None => Wanted::default(),
         };
-        let on_deadlock = self.on_deadlock.or(wanted.on_deadlock).unwrap_or_default();
+        let on_deadlock = self.on_deadlock.or(wanted.on_deadlock).unwrap_or(self.default);
         if on_deadlock == OnDeadlock::Ignore && self.on_stall.is_none() && !wanted.explains {
             return Ok(None);
         }
         let (stall_after, on_stall) = self.on_stall.unzip();
-        let tell = move |scheduler: &Arc<Scheduler>, stillness: &stillness::Stillness| {
-            match stillness {
-                stillness::Stillness::Deadlock => tell_deadlock(scheduler, on_deadlock),
-                stillness::Stillness::CannotTell(doubt) => print(&format!(
-                    "gorun: nothing moves, and it cannot be told whether that is a deadlock: {doubt}\n{}",
-                    Dump::of(scheduler),
-                )),
-                stillness::Stillness::Stall(lasted, doubt) => {
-                    let (lasted, reason) = (*lasted, doubt.to_string());
-                    let stall = Stall { lasted, reason, dump: Dump::of(scheduler) };
-                    on_stall.iter().for_each(|OnStall(f)| f(&stall));
+        let tell = move |scheduler: &Arc<Scheduler>, Stillness { lasted, kind }: &Stillness| {
+            let reason = match kind {
+                Kind::Deadlock => {
+                    tell_deadlock(scheduler, on_deadlock);
+                    "it may not: this is a deadlock".to_owned()
                 }
+                Kind::Stall(doubt) => doubt.to_string(),
+                Kind::CannotTell(doubt) => {
+                    return print(&format!(
+                        "gorun: nothing moves, and it cannot be told whether that is a deadlock: {doubt}\n{}",
+                        Dump::of(scheduler),
+                    ));
+                }
+            };
+            if let Some(OnStall(f)) = &on_stall {
+                f(&Stall { lasted: *lasted, reason, dump: Dump::of(scheduler) });
             }
         };
         Ok(Some(StillnessSettings {
             closed_after: self.closed_after,
             stall_after,
             explains: wanted.explains,
-            interval: self.interval.unwrap_or(INTERVAL),
+            interval: self.interval,
             tell: Tell(Arc::new(tell)),
         }))
     }
@@ -73,18 +95,39 @@ impl Stillness {
 fn tell_deadlock(scheduler: &Scheduler, policy: OnDeadlock) {
     const SENTENCE: &str =
         "deadlock: main and all goroutines wait, and nobody is left who could wake one";
-    let consequence = match policy {
-        OnDeadlock::Ignore => return,
-        OnDeadlock::Report => {
-            "The program goes on waiting. To end it instead, set `GORUN_DEADLOCK=panic`, or \
-             `Builder::on_deadlock`"
-        }
-        OnDeadlock::Panic => "main is cancelled, and `block_on` panics",
+    let whose = match scheduler.main.thread_name() {
+        None | Some("main") => String::new(),
+        Some(name) => format!(" (main is on thread \"{name}\")"),
     };
-    print(&format!("gorun: {SENTENCE}\n{}gorun: {consequence}\n", Dump::of(scheduler)));
-    if policy == OnDeadlock::Panic {
-        let (_, surplus) = scheduler.main.crash(Box::new(SENTENCE.to_owned()));
-        surplus.into_iter().for_each(panics::discard);
+    let report = |consequence| {
+        format!("gorun: {SENTENCE}{whose}\n{}gorun: {consequence}\n", Dump::of(scheduler))
+    };
+    match policy {
+        OnDeadlock::Ignore => {}
+        OnDeadlock::Report => print(&report(
+            "the program goes on waiting. To end it instead, set `GORUN_DEADLOCK=panic`, or \
+             `Builder::on_deadlock`",
+        )),
+        OnDeadlock::Panic => {
+            print_meanwhile(report("main is cancelled, and `block_on` panics"));
+            let (consequence, surplus) = scheduler.main.crash(Box::new(SENTENCE.to_owned()));
+            if let Some(surplus) = surplus {
+                print(&format!("gorun: of this deadlock, {consequence}\n"));
+                panics::discard(surplus);
+            }
+        }
+    }
+}
+
+/// Prints it, but does not wait for that for long: main may hold the lock of standard error.
+fn print_meanwhile(text: String) {
+    let (tell, told) = mpsc::channel();
+    let print = move || {
+        print(&text);
+        let _ = tell.send(());
+    };
+    if thread::Builder::new().name("gorun-report".to_owned()).spawn(print).is_ok() {
+        let _ = told.recv_timeout(PRINT_TIMEOUT);
     }
 }
 

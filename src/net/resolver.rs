@@ -21,6 +21,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::blocking::blocking;
 use crate::handle::Handle;
+use crate::scheduler::deadlock::outsiders::Counted;
 use crate::sync::Semaphore;
 use crate::sync::singleflight::Group;
 
@@ -61,6 +62,8 @@ async fn find(host: &str) -> Found {
     // As long as the resolver runs, even if nobody waits for it any more.
     let _permit = PERMITS.acquire().await.expect("it is never closed");
     let advice = "check the name, and the network";
+    // Of another runtime, too: lookups of the same name share it, and all share the permits.
+    let _may_wake = Counted::may_wake();
     match blocking(|| resolve(host)) {
         Ok(addresses) if addresses.is_empty() => {
             let text = format!("the host \"{host}\" has no address; {advice}");

@@ -197,6 +197,8 @@ impl Scheduler {
 
     pub(super) fn remove_guest(&self) {
         self.guests.fetch_sub(1, Ordering::SeqCst);
+        // Perhaps only it spoke against a deadlock.
+        self.idle.note_main_sleep();
     }
 
     pub(super) fn has_guests(&self) -> bool {

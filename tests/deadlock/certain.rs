@@ -73,6 +73,12 @@ pub(crate) fn all() -> Vec<Scenario> {
         ),
         scenario("after_another_runtime", after_another_runtime, &["main [recv]"]),
         scenario("after_a_long_work", after_a_long_work, &["main [recv]"]),
+        scenario("after_a_guest_has_left", after_a_guest_has_left, &["main [recv]"]),
+        scenario(
+            "after_a_sleep_that_was_forgotten",
+            after_a_sleep_that_was_forgotten,
+            &["main [recv]"],
+        ),
         scenario("many_wait", many_wait, &["1000 goroutines [recv] at tests/deadlock/certain.rs:"]),
         #[cfg(feature = "net")]
         scenario("after_sockets", after_sockets, &["main [recv]"]),
@@ -251,6 +257,34 @@ fn after_a_long_work() {
         });
         while rx.recv().await.is_some() {}
         wait_for_ever().await;
+    });
+}
+
+/// It has been there for longer than the looks take, and has woken nobody. Its thread ends before.
+fn after_a_guest_has_left() {
+    block_on(async {
+        let handle = gorun::Handle::current();
+        thread::spawn(move || {
+            handle.block_on(async { time::sleep(Duration::from_millis(300)).await });
+        })
+        .join()
+        .unwrap();
+        wait_for_ever().await;
+    });
+}
+
+/// It wakes a goroutine that has ended.
+fn after_a_sleep_that_was_forgotten() {
+    block_on(async {
+        let sleep = spawn(async {
+            let mut sleep = Box::pin(time::sleep(Duration::from_millis(300)));
+            std::future::poll_fn(|cx| std::task::Poll::Ready(sleep.as_mut().poll(cx).is_ready()))
+                .await;
+            sleep
+        });
+        let sleep = sleep.await.unwrap();
+        wait_for_ever().await;
+        drop(sleep);
     });
 }
 

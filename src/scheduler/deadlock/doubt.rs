@@ -26,6 +26,8 @@ pub(crate) enum Doubt {
     Tokio,
     /// The program has asked for signals, by `gorun::signal`.
     Listener,
+    /// Another runtime of the process moves, or may.
+    Others,
     /// Threads that are not of the runtime: so many.
     Threads(usize),
     /// The process handles this signal.
@@ -44,7 +46,7 @@ impl Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Doubt::Moves => f.write_str("something still moves"),
+            Doubt::Moves => f.write_str("something of the runtime runs, or blocks its thread"),
             Doubt::Blocked => f.write_str("a goroutine blocks its thread, and may go on"),
             Doubt::Spares | Doubt::ThreadEnds => {
                 f.write_str("a thread that has stood in for a worker has not ended yet")
@@ -56,6 +58,7 @@ impl fmt::Display for Doubt {
                 "a thread of gorun waits for a process, for standard input, or in a callback",
             ),
             Doubt::Tokio => f.write_str("code on tokio's threads may act, by the bridge"),
+            Doubt::Others => f.write_str("another runtime may act"),
             Doubt::Listener => f.write_str("the program listens to signals"),
             Doubt::Threads(1) => f.write_str("a thread that is not of this runtime may act"),
             Doubt::Threads(count) => {
@@ -64,7 +67,9 @@ impl fmt::Display for Doubt {
             Doubt::Signal(number) => {
                 write!(f, "the program handles signal {number}, and may act then")
             }
-            Doubt::System => f.write_str("only on Linux the system says which threads there are"),
+            Doubt::System => f.write_str(
+                "the system does not say which threads there are (Linux does, in /proc)",
+            ),
         }
     }
 }

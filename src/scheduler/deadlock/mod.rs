@@ -41,7 +41,7 @@
 //!
 //! # When it is checked
 //!
-//! Whoever is the last to fall asleep notifies the monitor, if that wants to know (`monitor/watch.rs`), and
+//! Whoever is the last to fall asleep notifies the monitor, if that wants to know (`monitor/stillness.rs`), and
 //! main does so if it falls asleep while no worker is awake. Both cannot miss each other: main notes its sleep
 //! and looks whether a worker is awake; the last worker counts itself out and notifies the monitor anyway,
 //! which looks at main's note. (It looks at the workers first: so main, if the monitor does not find its note

@@ -9,7 +9,7 @@
 use std::fs;
 
 use super::doubt::Doubt;
-use crate::primitives::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::primitives::{AtomicBool, AtomicU64, Ordering};
 
 /// Signals whose handlers wake nobody: std's, which report a stack overflow, and glibc's own two.
 const HARMLESS: [u32; 4] = [SIGBUS, SIGSEGV, 32, 33];
@@ -17,11 +17,11 @@ const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
 
 /// Threads of gorun that wake nobody, but for a dump, unless they count below as well.
-static QUIET: AtomicUsize = AtomicUsize::new(0);
+static QUIET: Count = Count::new();
 
 /// Threads of gorun that may wake somebody at any time: they wait for something outside, or call users'
 /// code.
-static MAY_WAKE: AtomicUsize = AtomicUsize::new(0);
+static MAY_WAKE: Count = Count::new();
 
 /// Signals that only cause a dump, as bits, the lowest for the first.
 static CAUSE_DUMPS: AtomicU64 = AtomicU64::new(0);
@@ -29,12 +29,27 @@ static CAUSE_DUMPS: AtomicU64 = AtomicU64::new(0);
 /// The program has asked for signals, by `gorun::signal`.
 static PROGRAM_LISTENS: AtomicBool = AtomicBool::new(false);
 
+/// A number, in the lower half, and how often it has changed.
+struct Count(AtomicU64);
+
+const CHANGE: u64 = 1 << 32;
+
+impl Count {
+    const fn new() -> Self {
+        Count(AtomicU64::new(0))
+    }
+
+    fn number(&self) -> usize {
+        self.0.load(Ordering::SeqCst) as u32 as usize
+    }
+}
+
 /// Counts a thread until it is dropped.
-pub(crate) struct Counted(&'static AtomicUsize);
+pub(crate) struct Counted(&'static Count);
 
 impl Counted {
-    fn new(count: &'static AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
+    fn new(count: &'static Count) -> Self {
+        count.0.fetch_add(CHANGE + 1, Ordering::SeqCst);
         Counted(count)
     }
 
@@ -52,13 +67,13 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.fetch_add(CHANGE - 1, Ordering::SeqCst);
     }
 }
 
 /// Whether a thread of gorun may wake somebody.
 pub(crate) fn is_expected() -> bool {
-    MAY_WAKE.load(Ordering::SeqCst) > 0
+    MAY_WAKE.number() > 0
 }
 
 #[cfg(all(feature = "signal", unix))]
@@ -75,12 +90,18 @@ pub(crate) fn program_listens() -> bool {
     PROGRAM_LISTENS.load(Ordering::SeqCst)
 }
 
-/// Who else may act in this process, where `own` threads are known to sleep or to ask.
-pub(crate) fn outsider(own: usize) -> Option<Doubt> {
+/// A thread or a signal handler that may act in this process, where `own` threads are known to sleep or to
+/// ask.
+pub(crate) fn stranger(own: usize) -> Option<Doubt> {
+    let quiet = QUIET.0.load(Ordering::SeqCst);
     let Some(Status { threads, handled }) = status() else { return Some(Doubt::System) };
-    let known = own + QUIET.load(Ordering::SeqCst);
-    if threads > known {
-        return Some(Doubt::Threads(threads - known));
+    if QUIET.0.load(Ordering::SeqCst) != quiet {
+        // So it is not known how many of the threads were quiet.
+        return Some(Doubt::Moves);
+    }
+    let known = own + quiet as u32 as usize;
+    if threads != known {
+        return Some(threads.checked_sub(known).map_or(Doubt::System, Doubt::Threads));
     }
     let dumps = if program_listens() { 0 } else { CAUSE_DUMPS.load(Ordering::SeqCst) };
     let harmless = HARMLESS.iter().fold(dumps, |all, number| all | 1 << (number - 1));
@@ -89,7 +110,7 @@ pub(crate) fn outsider(own: usize) -> Option<Doubt> {
 }
 
 fn status() -> Option<Status> {
-    let is_linux = cfg!(target_os = "linux");
+    let is_linux = cfg!(target_os = "linux") && !cfg!(miri);
     let text = is_linux.then(|| fs::read_to_string("/proc/self/status"))?.ok()?;
     Status::parse(&text)
 }
@@ -130,7 +151,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_is_not_known_is_an_outsider() {
-        let Some(Doubt::Threads(others)) = outsider(1) else { panic!("the harness has a thread") };
+        let Some(Doubt::Threads(others)) = stranger(1) else { panic!("the harness has a thread") };
         assert!(others >= 1);
     }
 }

@@ -2,17 +2,61 @@
 
 #![forbid(unsafe_code)]
 
-use super::check::{Sleeps, World};
+use std::ptr;
+use std::sync::{Arc, Weak};
+
+use super::check::{Sleeps, World, check};
 use super::doubt::Doubt;
 use super::outsiders;
+use crate::primitives::{Mutex, lock};
 use crate::scheduler::idle::rest::{Rest, Unrest};
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::{Phase, Scheduler};
 
 pub(crate) struct Runtime<'a> {
     pub(crate) scheduler: &'a Scheduler,
-    /// Nobody acts of whom gorun does not know.
-    pub(crate) is_closed: bool,
+    pub(crate) who: Who,
+}
+
+/// Who may act beside the runtime.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Anybody,
+    /// Only who is known: what another runtime waits for may be what this one waits for.
+    Known,
+    /// The same without other runtimes.
+    Own,
+}
+
+/// The runtimes of the process.
+static RUNTIMES: Mutex<Vec<Weak<Scheduler>>> = Mutex::new(Vec::new());
+
+/// Counts a runtime as one of the process, until it is dropped. The scheduler lives longer.
+pub(crate) struct Registered(Weak<Scheduler>);
+
+impl Registered {
+    pub(crate) fn new(scheduler: &Arc<Scheduler>) -> Self {
+        let scheduler = Arc::downgrade(scheduler);
+        lock(&RUNTIMES).push(scheduler.clone());
+        Registered(scheduler)
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        lock(&RUNTIMES).retain(|other| !other.ptr_eq(&self.0));
+    }
+}
+
+/// Whether another runtime moves, or may.
+fn others_move(own: &Scheduler) -> bool {
+    // Under the lock, so that none is dropped here.
+    let runtimes = lock(&RUNTIMES);
+    let mut others = runtimes.iter().filter(|other| !ptr::eq(other.as_ptr(), own));
+    others.any(|other| {
+        let other = other.upgrade();
+        other.is_some_and(|other| check(&Runtime { scheduler: &other, who: Who::Own }).is_err())
+    })
 }
 
 impl World for Runtime<'_> {
@@ -37,11 +81,20 @@ impl World for Runtime<'_> {
             Some(Doubt::ThreadEnds)
         } else if outsiders::is_expected() {
             Some(Doubt::Events)
-        } else if self.is_closed {
-            outsiders::program_listens().then_some(Doubt::Listener)
-        } else {
+        } else if self.who == Who::Anybody
             // With the monitor, which asks.
-            outsiders::outsider(threads + 1)
+            && let Some(doubt) = outsiders::stranger(threads + 1)
+        {
+            Some(doubt)
+        } else if outsiders::is_expected() {
+            // By a quiet thread that was a stranger's until it asked, and has ended.
+            Some(Doubt::Events)
+        } else if self.who != Who::Anybody && outsiders::program_listens() {
+            Some(Doubt::Listener)
+        } else if self.who == Who::Known && others_move(self.scheduler) {
+            Some(Doubt::Others)
+        } else {
+            None
         }
     }
 

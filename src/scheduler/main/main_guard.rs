@@ -154,6 +154,10 @@ impl MainGuard {
         self.thread.id() == std::thread::current().id()
     }
 
+    pub(crate) fn thread_name(&self) -> Option<&str> {
+        self.thread.name()
+    }
+
     /// Makes main's thread check again whatever it waits for.
     pub(crate) fn unpark(&self) {
         self.thread.unpark();

@@ -346,6 +346,7 @@ impl Monitor {
         if !scheduler.idle.rest_is_wanted() {
             looks.note_rest(now);
         }
+        looks.note_timers(scheduler, now);
         if looks.are_due(now) {
             // First, so that nobody who falls asleep meanwhile is missed.
             scheduler.idle.want_rest();

@@ -4,9 +4,13 @@
 //! It looks when everything has fallen asleep, at most once a second, and again after 100 ms if it could
 //! not tell, since what spoke against a deadlock may have gone: a thread that was about to end. Then an
 //! idle program has its peace. What falls asleep within that second is looked at when it is over.
+//!
+//! If the world is closed when nothing has moved for some time, it looks every 100 ms during that time, and
+//! credits no look with much more: a process that was stopped meanwhile, or had no core, has not waited.
 
 #![forbid(unsafe_code)]
 
+use std::mem::{self, Discriminant};
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -16,14 +20,17 @@ use crate::panics;
 use crate::scheduler::deadlock::check::check;
 use crate::scheduler::deadlock::doubt::Doubt;
 use crate::scheduler::deadlock::outsiders::Counted;
-use crate::scheduler::deadlock::runtime::Runtime;
+use crate::scheduler::deadlock::runtime::{Runtime, Who};
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::worker::Worker;
 
 /// When it looks again.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// The same while a thread ends, at the latest.
+/// The most that a look credits to those that have not moved since the last one.
+const MOST_CREDIT: Duration = Duration::from_millis(150);
+
+/// When it looks again, at the latest, for what ends by itself.
 const LONGEST_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
@@ -49,13 +56,19 @@ type Call = dyn Fn(&Arc<Scheduler>, &Stillness) + Send + Sync;
 impl UnwindSafe for Tell {}
 impl RefUnwindSafe for Tell {}
 
-/// Nothing moves.
+/// Nothing moves, for so long at least.
+#[derive(Clone, Debug)]
+pub(crate) struct Stillness {
+    pub(crate) lasted: Duration,
+    pub(crate) kind: Kind,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stillness {
+pub(crate) enum Kind {
     Deadlock,
+    /// The program wants to know, and it cannot be told.
+    Stall(Doubt),
     CannotTell(Doubt),
-    /// For so long.
-    Stall(Duration, Doubt),
 }
 
 /// The looks at one runtime.
@@ -66,9 +79,17 @@ pub(crate) struct Looks {
     last: Option<Instant>,
     /// How often it has looked since everything fell asleep.
     count: u32,
-    /// What has not moved, and since when.
-    still: Option<(Movement, Instant)>,
-    told: Option<Stillness>,
+    still: Option<Still>,
+    /// The doubt of the last look.
+    doubt: Option<Doubt>,
+}
+
+/// Nothing has moved since then, as far as this has looked.
+struct Still {
+    movement: Movement,
+    since: Instant,
+    credit: Duration,
+    told: Vec<Discriminant<Kind>>,
 }
 
 /// What is another number after anything has moved.
@@ -89,7 +110,7 @@ impl Movement {
 
 impl Looks {
     pub(crate) fn new(settings: StillnessSettings) -> Self {
-        Looks { settings, at: None, last: None, count: 0, still: None, told: None }
+        Looks { settings, at: None, last: None, count: 0, still: None, doubt: None }
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
@@ -102,91 +123,142 @@ impl Looks {
 
     /// Everything has fallen asleep.
     pub(crate) fn note_rest(&mut self, now: Instant) {
-        if self.at.is_none() {
-            self.at = Some(self.last.map_or(now, |last| now.max(last + self.settings.interval)));
+        let then = self.last.map_or(now, |last| now.max(last + self.settings.interval));
+        if self.at.is_none_or(|at| then < at) {
+            self.at = Some(then);
             self.count = 0;
+        }
+    }
+
+    /// The monitor has fired what was due. If a timer spoke against a deadlock, and wakes nobody, it does so
+    /// no more.
+    pub(crate) fn note_timers(&mut self, scheduler: &Scheduler, now: Instant) {
+        if self.doubt == Some(Doubt::Timer) && !scheduler.timers.has_any() {
+            self.doubt = None;
+            self.note_rest(now);
         }
     }
 
     /// Looks at a runtime, and says what is to be told.
     pub(crate) fn look(&mut self, scheduler: &Scheduler, now: Instant) -> Option<Stillness> {
+        self.note_movement(scheduler, now);
         self.count += 1;
-        self.last = Some(now);
-        self.at = (self.count == 1).then(|| now + AGAIN);
-        let still_since = self.still_since(scheduler, now);
-        let Err(mut doubt) = check(&Runtime { scheduler, is_closed: false }) else {
-            return self.tell(Stillness::Deadlock);
-        };
-        let is_over = |limit: Duration| still_since.is_some_and(|since| now - since >= limit);
-        if let Some(limit) = self.settings.closed_after
-            && doubt.is_about_strangers()
-        {
-            if is_over(limit) {
-                match check(&Runtime { scheduler, is_closed: true }) {
-                    Ok(()) => return self.tell(Stillness::Deadlock),
-                    Err(other) => doubt = other,
+        (self.last, self.at) = (Some(now), None);
+        let doubt = match self.check(scheduler, now) {
+            Ok(()) => {
+                if self.still.is_none() {
+                    // Main has just fallen asleep.
+                    self.note_movement(scheduler, now);
                 }
+                return self.tell(Kind::Deadlock, now);
             }
-            self.look_again(still_since, limit);
-        }
+            Err(doubt) => doubt,
+        };
+        self.doubt = Some(doubt.clone());
+        let is_closed = self.settings.closed_after.is_some();
         match doubt {
-            Doubt::Spares => scheduler.idle.retire_all_spares(),
-            // As long as its destructors take.
-            Doubt::ThreadEnds => self.at = Some(now + (AGAIN * self.count).min(LONGEST_AGAIN)),
+            Doubt::Spares => {
+                scheduler.idle.retire_all_spares();
+                self.look_after(AGAIN, now);
+            }
+            Doubt::ThreadEnds => self.look_after(self.backoff(), now),
+            Doubt::Events | Doubt::Others if is_closed => self.look_after(self.backoff(), now),
+            _ if self.count == 1 => self.look_after(AGAIN, now),
             _ => {}
         }
-        if let Some(limit) = self.settings.stall_after {
-            if is_over(limit) {
-                return self.tell(Stillness::Stall(limit, doubt));
+        self.tell_stall(&doubt, now).or_else(|| {
+            let is_known = self.is_closed_enough() || !doubt.is_about_strangers();
+            let is_wanted = self.settings.explains && self.count > 1 && is_known;
+            is_wanted.then(|| self.tell(Kind::CannotTell(doubt), now))?
+        })
+    }
+
+    fn check(&mut self, scheduler: &Scheduler, now: Instant) -> Result<(), Doubt> {
+        let checked = check(&Runtime { scheduler, who: Who::Anybody });
+        match &checked {
+            Err(doubt) if self.settings.closed_after.is_some() && doubt.is_about_strangers() => {
+                if self.is_closed_enough() {
+                    return check(&Runtime { scheduler, who: Who::Known });
+                }
+                self.look_after(AGAIN, now);
+                checked
             }
-            self.look_again(Some(still_since.unwrap_or(now)), limit);
+            _ => checked,
         }
-        if self.settings.explains && self.count > 1 && doubt != Doubt::Moves {
-            return self.tell(Stillness::CannotTell(doubt));
+    }
+
+    /// Whether nothing has moved for so long that only those count who are known. Always, if others count.
+    fn is_closed_enough(&self) -> bool {
+        let credit = self.still.as_ref().map_or(Duration::ZERO, |still| still.credit);
+        self.settings.closed_after.is_none_or(|limit| credit >= limit)
+    }
+
+    fn note_movement(&mut self, scheduler: &Scheduler, now: Instant) {
+        let movement = Movement::of(scheduler);
+        match (&mut self.still, movement, self.last) {
+            (Some(still), Some(movement), Some(last)) if still.movement == movement => {
+                still.credit += now.saturating_duration_since(last).min(MOST_CREDIT);
+            }
+            (still, movement, _) => {
+                *still = movement.map(|movement| Still {
+                    movement,
+                    since: now,
+                    credit: Duration::ZERO,
+                    told: Vec::new(),
+                });
+            }
         }
+    }
+
+    /// Later and later, for what ends by itself.
+    fn backoff(&self) -> Duration {
+        (AGAIN * self.count).min(LONGEST_AGAIN)
+    }
+
+    fn look_after(&mut self, time: Duration, now: Instant) {
+        self.at = self.at.into_iter().chain(now.checked_add(time)).min();
+    }
+
+    fn tell_stall(&mut self, doubt: &Doubt, now: Instant) -> Option<Stillness> {
+        let limit = self.settings.stall_after?;
+        let lasted = self.lasted(now);
+        if lasted >= limit {
+            return self.tell(Kind::Stall(doubt.clone()), now);
+        }
+        self.look_after(limit - lasted, now);
         None
     }
 
-    /// Since when nothing has moved, as far as this has looked.
-    fn still_since(&mut self, scheduler: &Scheduler, now: Instant) -> Option<Instant> {
-        let movement = Movement::of(scheduler);
-        if self.still.map(|(movement, _)| movement) != movement {
-            self.still = movement.map(|movement| (movement, now));
-            self.told = None;
-        }
-        self.still.map(|(_, since)| since)
+    fn lasted(&self, now: Instant) -> Duration {
+        self.still
+            .as_ref()
+            .map_or(Duration::ZERO, |still| now.saturating_duration_since(still.since))
     }
 
-    /// Sees to a look when nothing has moved for `limit`.
-    fn look_again(&mut self, still_since: Option<Instant>, limit: Duration) {
-        let then = still_since.map(|since| since + limit).filter(|then| self.last < Some(*then));
-        self.at = self.at.into_iter().chain(then).min();
-    }
-
-    /// Each is told once, until something moves.
-    fn tell(&mut self, stillness: Stillness) -> Option<Stillness> {
-        if stillness == Stillness::Deadlock {
-            self.at = None;
-        }
-        if self.told.as_ref() == Some(&stillness) {
+    /// Each kind is told once, until something moves.
+    fn tell(&mut self, kind: Kind, now: Instant) -> Option<Stillness> {
+        let (lasted, still) = (self.lasted(now), self.still.as_mut()?);
+        let which = mem::discriminant(&kind);
+        if still.told.contains(&which) {
             return None;
         }
-        self.told = Some(stillness.clone());
-        Some(stillness)
+        still.told.push(which);
+        Some(Stillness { lasted, kind })
     }
 
     /// Tells it on a thread of its own, since that may take its time. Without one, it is told later.
     pub(crate) fn send(&mut self, scheduler: &Arc<Scheduler>, stillness: Stillness) {
         let (Tell(tell), scheduler) = (self.settings.tell.clone(), scheduler.clone());
-        let counted = Counted::may_wake();
+        // It may call the user's code, which may wake somebody.
+        let may_wake = self.settings.stall_after.map(|_| Counted::may_wake());
         let told = move || {
-            let _counted = counted;
+            let _may_wake = may_wake;
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| tell(&scheduler, &stillness))) {
                 panics::discard(payload);
             }
         };
         if thread::Builder::new().name("gorun-report".to_owned()).spawn(told).is_err() {
-            self.told = None;
+            self.still = None;
             self.at = self.last.map(|last| last + self.settings.interval);
         }
     }
