@@ -73,6 +73,7 @@ mod join_error;
 mod join_handle;
 mod join_set;
 pub mod local;
+mod metrics;
 #[cfg(feature = "net")]
 pub mod net;
 mod panics;
@@ -115,6 +116,7 @@ pub use handle::Handle;
 pub use join_error::JoinError;
 pub use join_handle::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
+pub use metrics::Metrics;
 pub use scheduler::main::main_guard::UnhandledPanic;
 pub use scheduler::monitor::report::Blocked;
 #[doc(hidden)]

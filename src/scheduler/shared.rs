@@ -88,10 +88,10 @@ pub(crate) struct Scheduler {
     pub(crate) main: Arc<MainGuard>,
     pub(super) registry: Registry<Waker>,
     pub(super) injector: Injector<SHARDS>,
-    pub(super) idle: Idle<Worker>,
+    pub(crate) idle: Idle<Worker>,
     pub(super) threads: Arc<Threads>,
     pub(super) nested_waits: NestedWaits,
-    pub(super) timers: TimerQueue<SHARDS>,
+    pub(crate) timers: TimerQueue<SHARDS>,
     /// Started by the first socket.
     pub(super) reactor: OnceLock<Box<Reactor<System>>>,
     workers: Box<[OnceLock<Arc<Worker>>]>,
@@ -103,6 +103,8 @@ pub(crate) struct Scheduler {
     /// What main does.
     pub(crate) main_activity: ActivityCell,
     pub(crate) main_sleep: MainSleep<Driver>,
+    /// How often a worker's ring was full.
+    overflows: AtomicUsize,
     /// Threads outside that are in `Handle::block_on`.
     guests: AtomicUsize,
     started: Instant,
@@ -127,6 +129,7 @@ impl Scheduler {
             phase: AtomicU8::new(Phase::Running as u8),
             main_activity: ActivityCell::new(),
             main_sleep: MainSleep::new(),
+            overflows: AtomicUsize::new(0),
             guests: AtomicUsize::new(0),
             started: clock::now(),
             seed: fresh_seed(),
@@ -147,13 +150,16 @@ impl Scheduler {
     /// How many goroutines have been spawned and not completed, main excluded.
     pub(crate) fn live(&self) -> u64 {
         // Finished first: see `live_count.rs`.
-        let finished: u64 = self.live_counts().map(LiveCount::finished).sum();
-        let spawned: u64 = self.live_counts().map(LiveCount::spawned).sum();
-        spawned.saturating_sub(finished)
+        let finished = self.finished();
+        self.spawned().saturating_sub(finished)
+    }
+
+    pub(crate) fn spawned(&self) -> u64 {
+        self.live_counts().map(LiveCount::spawned).sum()
     }
 
     /// How many goroutines have ended.
-    pub(super) fn finished(&self) -> u64 {
+    pub(crate) fn finished(&self) -> u64 {
         self.live_counts().map(LiveCount::finished).sum()
     }
 
@@ -163,9 +169,17 @@ impl Scheduler {
     }
 
     fn live_counts(&self) -> impl Iterator<Item = &LiveCount> {
+        self.workers_ever().map(|worker| &worker.live_count).chain(&self.live_count_outside)
+    }
+
+    /// The workers, and those whose threads have ended.
+    pub(crate) fn workers_ever(&self) -> impl Iterator<Item = &Worker> {
         let ever_used = self.ever_used.load(Ordering::SeqCst);
-        let workers = (0..ever_used).filter_map(|index| self.worker(index));
-        workers.map(|worker| &worker.live_count).chain(&self.live_count_outside)
+        (0..ever_used).filter_map(|index| self.worker(index))
+    }
+
+    pub(crate) fn overflows(&self) -> u64 {
+        self.overflows.load(Ordering::Relaxed) as u64
     }
 
     #[inline]
@@ -229,6 +243,7 @@ impl Scheduler {
     }
 
     fn inject_overflow(&self, overflow: Vec<RawTask>) {
+        self.overflows.fetch_add(1, Ordering::Relaxed);
         self.injector.push_batch(overflow);
         self.idle.notify();
     }
@@ -269,7 +284,7 @@ impl Scheduler {
     }
 
     /// How many tasks wait, as far as can be seen without a lock.
-    pub(super) fn tasks_waiting(&self) -> usize {
+    pub(crate) fn tasks_waiting(&self) -> usize {
         self.injector.len() + self.workers().map(Worker::tasks_waiting).sum::<usize>()
     }
 

@@ -276,15 +276,15 @@ fn after_a_guest_has_left() {
 /// It wakes a goroutine that has ended.
 fn after_a_sleep_that_was_forgotten() {
     block_on(async {
-        let sleep = spawn(async {
+        let asleep = spawn(async {
             let mut sleep = Box::pin(time::sleep(Duration::from_millis(300)));
             std::future::poll_fn(|cx| std::task::Poll::Ready(sleep.as_mut().poll(cx).is_ready()))
                 .await;
-            sleep
+            Some(sleep)
         });
-        let sleep = sleep.await.unwrap();
+        let asleep = asleep.await.unwrap();
         wait_for_ever().await;
-        drop(sleep);
+        drop(asleep);
     });
 }
 

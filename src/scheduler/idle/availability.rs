@@ -34,6 +34,17 @@ pub(crate) struct IdleSummary {
     pub(crate) spares: usize,
 }
 
+/// How many workers do what.
+pub(crate) struct Counts {
+    pub(crate) allowed: usize,
+    pub(crate) asleep: usize,
+    pub(crate) away: usize,
+    pub(crate) spares: usize,
+    /// How often a worker has fallen asleep.
+    pub(crate) sleeps: u64,
+    pub(crate) times_written_off: u64,
+}
+
 impl IdleSummary {
     /// Whether nothing happens until a worker is woken.
     pub(crate) fn is_asleep(&self) -> bool {
@@ -101,6 +112,7 @@ impl<W: AsRef<Parker>> Idle<W> {
         if is_stuck {
             parker.set(Availability::WrittenOff);
             lists.written_off += 1;
+            lists.times_written_off += 1;
             self.remove_awake(&mut lists);
         }
         is_stuck
@@ -150,6 +162,18 @@ impl<W: AsRef<Parker>> Idle<W> {
     pub(crate) fn working(&self) -> usize {
         let lists = lock(&self.lists);
         lists.available() + lists.blocked + lists.written_off
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let lists = lock(&self.lists);
+        Counts {
+            allowed: lists.allowed,
+            asleep: lists.sleepers.len(),
+            away: lists.blocked + lists.written_off,
+            spares: lists.spares.len(),
+            sleeps: lists.sleeps,
+            times_written_off: lists.times_written_off,
+        }
     }
 
     /// Tells those spares to retire that have not been needed since the last call.

@@ -192,6 +192,7 @@ struct Lists<W> {
     monitor_sleeps_without_limit: bool,
     /// How often a worker has fallen asleep.
     sleeps: u64,
+    times_written_off: u64,
 }
 
 /// What a worker without work does before it sleeps.
@@ -241,6 +242,7 @@ impl<W: AsRef<Parker>> Idle<W> {
                 keeps_all: false,
                 monitor_sleeps_without_limit: true,
                 sleeps: 0,
+                times_written_off: 0,
             }),
             monitor: Parker::new(),
             keeps_monitor_awake,

@@ -25,6 +25,10 @@ impl Scheduler {
         self.reactor().is_some_and(|reactor| reactor.has_sources())
     }
 
+    pub(crate) fn num_sources(&self) -> usize {
+        self.reactor().map_or(0, |reactor| reactor.count())
+    }
+
     #[cold]
     #[inline(never)]
     fn look_at_sources(&self, woken: &mut Vec<Woken>) -> Option<usize> {

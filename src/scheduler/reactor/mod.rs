@@ -152,7 +152,6 @@ impl<D: Driver> Reactor<D> {
     }
 
     /// How many sources there are.
-    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }

@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     /// The address of the spawn site of the goroutine that was polled last.
     site: AtomicUsize,
     thread: AtomicU32,
+    /// How often it has stolen.
+    steals: AtomicU64,
     /// What the goroutine here waits for, in a `block_on`.
     pub(crate) driving: ActivityCell,
     /// The lower half of the ticks that the monitor saw last, and when it first saw them, in milliseconds.
@@ -62,6 +64,7 @@ impl Worker {
             ticks: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             thread: AtomicU32::new(0),
+            steals: AtomicU64::new(0),
             driving: ActivityCell::new(),
             seen: AtomicU64::new(0),
         }
@@ -121,6 +124,11 @@ impl Worker {
         self.advance(1);
     }
 
+    pub(crate) fn note_steal(&self) {
+        let steals = self.steals.load(Ordering::Relaxed);
+        self.steals.store(steals + 1, Ordering::Relaxed);
+    }
+
     /// Records that the goroutine begins or ends blocking (`away.rs`).
     pub(crate) fn note_blocking(&self) {
         self.advance(BLOCKING_CHANGE);
@@ -130,6 +138,10 @@ impl Worker {
     fn advance(&self, by: u64) {
         let ticks = self.ticks.load(Ordering::Relaxed);
         self.ticks.store(ticks.wrapping_add(by), Ordering::Release);
+    }
+
+    pub(crate) fn steals(&self) -> u64 {
+        self.steals.load(Ordering::Relaxed)
     }
 
     /// For the monitor, which sees these ticks now.

@@ -402,6 +402,7 @@ impl<'a> RunLoop<'a> {
                 }
                 if let Some((task, batch)) = victim.ring.steal_into(&self.worker.ring) {
                     self.steals.add(1 + batch);
+                    self.worker.note_steal();
                     return Some(task);
                 }
                 // A next slot belongs to its worker. At exit thieves take it too, because waiting

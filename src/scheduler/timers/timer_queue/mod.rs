@@ -173,7 +173,6 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     }
 
     /// The number of pending timers.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let drivers = lock(&self.drivers).shards.clone();
         let shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));

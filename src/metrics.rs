@@ -1,0 +1,98 @@
+//! Numbers about a runtime, for those who watch it.
+
+#![forbid(unsafe_code)]
+
+use crate::handle::Handle;
+
+/// Numbers about a runtime at a moment: [`Handle::metrics`] takes them.
+///
+/// Those with `num_` are as of now, and the others count from the start of the runtime; of these take the
+/// difference between two moments. They are not of the very same moment: goroutines go on meanwhile. Each is
+/// taken where the runtime has it anyway, so that goroutines pay nothing for them.
+///
+/// What to watch: `num_queued`, as work that waits for a worker; `num_away`, as threads that goroutines
+/// block; `num_goroutines`, which should not grow for ever.
+///
+/// Go counterpart: package `runtime/metrics`. `num_goroutines` is its `/sched/goroutines:goroutines`,
+/// `num_workers` its `/sched/gomaxprocs:threads`.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::{Handle, block_on, spawn};
+///
+/// block_on(async {
+///     for _ in 0..10 {
+///         spawn(async {}).await.unwrap();
+///     }
+///     let metrics = Handle::current().metrics();
+///     assert_eq!((metrics.spawned, metrics.ended, metrics.num_goroutines), (10, 10, 1));
+/// });
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Goroutines that are alive, main included.
+    pub num_goroutines: usize,
+    /// Goroutines that could run, and wait in a queue for a worker.
+    pub num_queued: usize,
+    /// How many goroutines may run at the same time: `Builder::worker_threads`, or the usable cores.
+    pub num_workers: usize,
+    /// Workers that are asleep, since there is nothing to do.
+    pub num_idle: usize,
+    /// Workers whose goroutine blocks the thread, by `blocking` or `block_on`, or so that the monitor has noticed.
+    pub num_away: usize,
+    /// Threads that stand by to stand in for others.
+    pub num_spares: usize,
+    /// Timers that have not fired.
+    pub num_timers: usize,
+    /// Sockets, and other descriptors of which the runtime waits for events.
+    pub num_sockets: usize,
+    /// Goroutines that were spawned.
+    pub spawned: u64,
+    /// Goroutines that have ended.
+    pub ended: u64,
+    /// Polls of goroutines. It begins anew after 5 · 10¹¹ polls of a worker.
+    pub polls: u64,
+    /// How often a worker has taken goroutines from another one's queue.
+    pub steals: u64,
+    /// How often a worker has fallen asleep.
+    pub sleeps: u64,
+    /// How often a worker's queue was full, and half of it went to the queue of all.
+    pub overflows: u64,
+    /// How often the monitor has found that a goroutine blocks its worker without notice.
+    pub written_off: u64,
+}
+
+impl Handle {
+    /// Numbers about this runtime. It takes some microseconds, more with many timers, and waits for nobody.
+    ///
+    /// Go counterpart: `metrics.Read`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Metrics`].
+    pub fn metrics(&self) -> Metrics {
+        let scheduler = self.scheduler();
+        let counts = scheduler.idle.counts();
+        // Ended first, so that there are never more of these.
+        let ended = scheduler.finished();
+        Metrics {
+            num_goroutines: scheduler.num_goroutines(),
+            num_queued: scheduler.tasks_waiting(),
+            num_workers: counts.allowed,
+            num_idle: counts.asleep,
+            num_away: counts.away,
+            num_spares: counts.spares,
+            num_timers: scheduler.timers.len(),
+            num_sockets: scheduler.num_sources(),
+            spawned: scheduler.spawned(),
+            ended,
+            polls: scheduler.workers_ever().map(|worker| worker.polls() as u64).sum(),
+            steals: scheduler.workers_ever().map(|worker| worker.steals()).sum(),
+            sleeps: counts.sleeps,
+            overflows: scheduler.overflows(),
+            written_off: counts.times_written_off,
+        }
+    }
+}
