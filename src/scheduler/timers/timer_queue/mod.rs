@@ -209,7 +209,8 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     /// Passes the due internal wakers to `wake`, without a lock.
     pub(crate) fn take_internal_due(&self, now: Instant, mut wake: impl FnMut(Waker)) {
         let now = self.nanoseconds(now);
-        self.shards.iter().for_each(|shard| shard.internal.take_due(now, BATCH, &mut wake));
+        let due = self.shards.iter().filter(|shard| shard.internal.is_due(now));
+        due.for_each(|shard| shard.internal.take_due(now, BATCH, &mut wake));
     }
 
     /// Passes the due foreign wakers to `wake`, also those of late drivers.

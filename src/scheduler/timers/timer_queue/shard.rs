@@ -111,9 +111,14 @@ impl Map {
         self.earliest.store(first.map_or(NEVER, |(key, _)| key.deadline), Ordering::Relaxed);
     }
 
+    #[inline]
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.earliest.load(Ordering::Relaxed) <= now
+    }
+
     /// Takes out what is due, at most `batch` at a time, and passes it to `wake` without the lock.
     pub(super) fn take_due(&self, now: u64, batch: usize, wake: &mut impl FnMut(Waker)) {
-        while self.earliest.load(Ordering::Relaxed) <= now {
+        while self.is_due(now) {
             let mut pending = lock(&self.pending);
             let mut due = Vec::new();
             while due.len() < batch
