@@ -107,8 +107,8 @@ pub struct PollDump {
     /// Where the goroutine was spawned. `None` if it ends just now, or if it is a waker or a hook.
     pub spawned_at: Option<&'static Location<'static>>,
     /// For how long at least it has been doing this: since the monitor noticed it, mostly a millisecond or
-    /// two after it began, at the latest a second. `None`: the monitor has not noticed it yet, or the runtime
-    /// ends.
+    /// two after it began, or an earlier dump. `None`: nobody has noticed it yet, since the monitor sleeps while
+    /// no work waits.
     pub held_for: Option<Duration>,
     /// It blocks in a way that gorun knows, in [`blocking`](crate::blocking) or
     /// [`block_on`](crate::block_on()), and another thread stands in for it.

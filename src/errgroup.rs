@@ -21,6 +21,7 @@ use std::task::{self, Poll, ready};
 
 use crate::context::{CancelGuard, Context};
 use crate::primitives::{AtomicBool, Mutex, Ordering, lock};
+use crate::scheduler::at_caller::at_caller;
 use crate::spawn::MAX_UNBOXED;
 use crate::sync::{AcquireError, OwnedPermit, Semaphore};
 use crate::wait_group::WaitGroup;
@@ -273,10 +274,12 @@ impl<E: Send + 'static> Group<E> {
     /// # Examples
     ///
     /// See [`Group`].
-    pub async fn wait(&self) -> Result<(), E> {
-        self.goroutines.wait().await;
-        self.outcome.end();
-        lock(&self.outcome.first).take().map_or(Ok(()), Err)
+    pub fn wait(&self) -> impl Future<Output = Result<(), E>> {
+        at_caller(async move {
+            self.goroutines.wait().await;
+            self.outcome.end();
+            lock(&self.outcome.first).take().map_or(Ok(()), Err)
+        })
     }
 }
 

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use gorun::dump::{Dump, Group, State};
-use gorun::sync::{Barrier, Cond, Mutex, Notify, RwLock, Semaphore, broadcast, oneshot, watch};
+use gorun::sync::{
+    Barrier, Cond, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, singleflight,
+    watch,
+};
 use gorun::time::{interval, sleep, timeout};
 use gorun::{
     AbortOnDrop, Handle, JoinSet, WaitGroup, block_on, blocking, channel, context, go, select,
@@ -118,6 +121,12 @@ async fn waits_for_the_network_are_shown_where_the_program_awaits_them() {
     let _receive = shows!("read", socket.recv(&mut [0]).await);
 }
 
+/// Waits for a message.
+async fn never() -> u32 {
+    let (_tx, rx) = channel::<u32>(1);
+    rx.recv().await.unwrap()
+}
+
 #[gorun::test(worker_threads = 2)]
 async fn what_awaits_something_inside_gorun_is_shown_where_the_program_awaits_it() {
     let _watchdog = watchdog();
@@ -127,6 +136,27 @@ async fn what_awaits_something_inside_gorun_is_shown_where_the_program_awaits_it
     let mut ticks = interval(HOUR);
     ticks.tick().await;
     let _tick = shows!("sleep", ticks.tick().await);
+    let mut all = JoinSet::new();
+    all.spawn(pending::<()>());
+    let _join_all = shows!("join set", all.join_all().await);
+    let group = gorun::errgroup::Group::<()>::new();
+    group.go(pending::<Result<(), ()>>()).await;
+    let _group = shows!("wait group", group.wait().await);
+    let (_tx, watched) = watch::channel(1);
+    let mut watched = watched;
+    let _watch = shows!("watch", watched.wait_for(|value| *value == 2).await);
+    let cond = Cond::new();
+    let mutex = Mutex::new(1);
+    #[rustfmt::skip]
+    let _cond = shows!("notified", drop(cond.wait_while(mutex.lock().await, |_| true).await));
+    let flights = singleflight::Group::<u32, u32>::new();
+    let _flight = shows!("recv", flights.run(1, async || never().await).await);
+    let cell = OnceCell::<u32>::new();
+    let _cell = shows!("recv", {
+        cell.get_or_init(never).await;
+    });
+    let ((near, _far), (other, _its_far)) = (gorun::io::duplex(), gorun::io::duplex());
+    let _copy = shows!("read", gorun::io::copy(near, other).await);
 }
 
 /// What is inside one of gorun's is more than that there is a limit.

@@ -20,6 +20,7 @@ use super::listener::Listener;
 use super::panics::{contain, contained};
 use super::service::{HttpService, IntoService};
 use crate::context::{CancelGuard, Context};
+use crate::scheduler::at_caller::at_caller;
 use crate::sync::{OwnedPermit, Semaphore};
 use crate::time::{Elapsed, timeout};
 use crate::wait_group::WaitGroup;
@@ -344,14 +345,16 @@ impl<S: HttpService> Server<S> {
     /// # Examples
     ///
     /// See [`Server`].
-    pub async fn shutdown(&self, limit: Duration) -> Result<(), Elapsed> {
-        let Shared { stop, end, connections, .. } = &*self.shared;
-        stop.cancel();
-        let ended = timeout(limit, connections.wait()).await;
-        if ended.is_err() {
-            end.cancel();
-        }
-        ended
+    pub fn shutdown(&self, limit: Duration) -> impl Future<Output = Result<(), Elapsed>> {
+        at_caller(async move {
+            let Shared { stop, end, connections, .. } = &*self.shared;
+            stop.cancel();
+            let ended = timeout(limit, connections.wait()).await;
+            if ended.is_err() {
+                end.cancel();
+            }
+            ended
+        })
     }
 }
 

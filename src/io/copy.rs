@@ -9,6 +9,7 @@ use std::pin::Pin;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::transfer::{AtEnd, Transfer};
+use crate::scheduler::at_caller::at_caller;
 
 /// Reads from `reader` to its end, writes all of it to `writer`, and returns the number of bytes.
 ///
@@ -46,11 +47,13 @@ use super::transfer::{AtEnd, Transfer};
 /// })
 /// # }
 /// ```
-pub async fn copy<R, W>(mut reader: R, mut writer: W) -> io::Result<u64>
+pub fn copy<R, W>(mut reader: R, mut writer: W) -> impl Future<Output = io::Result<u64>>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut transfer = Transfer::new(AtEnd::Flush);
-    poll_fn(|cx| transfer.poll(cx, Pin::new(&mut reader), Pin::new(&mut writer))).await
+    at_caller(async move {
+        let mut transfer = Transfer::new(AtEnd::Flush);
+        poll_fn(|cx| transfer.poll(cx, Pin::new(&mut reader), Pin::new(&mut writer))).await
+    })
 }

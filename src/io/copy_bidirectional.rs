@@ -10,6 +10,7 @@ use std::task::{Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::transfer::{AtEnd, Transfer};
+use crate::scheduler::at_caller::at_caller;
 
 /// Copies from `a` to `b` and from `b` to `a`, until both have come to their end. Returns the numbers
 /// of bytes, in this order.
@@ -56,17 +57,19 @@ use super::transfer::{AtEnd, Transfer};
 /// })
 /// # }
 /// ```
-pub async fn copy_bidirectional<A, B>(mut a: A, mut b: B) -> io::Result<(u64, u64)>
+pub fn copy_bidirectional<A, B>(mut a: A, mut b: B) -> impl Future<Output = io::Result<(u64, u64)>>
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut forth = Transfer::new(AtEnd::Close);
-    let mut back = Transfer::new(AtEnd::Close);
-    poll_fn(|cx| {
-        let forth = forth.poll(cx, Pin::new(&mut a), Pin::new(&mut b))?;
-        let back = back.poll(cx, Pin::new(&mut b), Pin::new(&mut a))?;
-        Poll::Ready(Ok((ready!(forth), ready!(back))))
+    at_caller(async move {
+        let mut forth = Transfer::new(AtEnd::Close);
+        let mut back = Transfer::new(AtEnd::Close);
+        poll_fn(|cx| {
+            let forth = forth.poll(cx, Pin::new(&mut a), Pin::new(&mut b))?;
+            let back = back.poll(cx, Pin::new(&mut b), Pin::new(&mut a))?;
+            Poll::Ready(Ok((ready!(forth), ready!(back))))
+        })
+        .await
     })
-    .await
 }

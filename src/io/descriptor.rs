@@ -259,9 +259,14 @@ impl<T> Async<T> {
     /// })
     /// # }
     /// ```
-    pub async fn read_with<R>(&self, mut read: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        let attempt = |io: &Descriptor<T>| read(&io.inner).map(Attempt::whole);
-        self.registered.wait_for(Direction::Read, Operation::Read, attempt).await
+    pub fn read_with<R>(
+        &self,
+        mut read: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        at_caller(async move {
+            let attempt = |io: &Descriptor<T>| read(&io.inner).map(Attempt::whole);
+            self.registered.wait_for(Direction::Read, Operation::Read, attempt).await
+        })
     }
 
     /// The same for `write`, when there may be room to write.
@@ -288,9 +293,14 @@ impl<T> Async<T> {
     /// })
     /// # }
     /// ```
-    pub async fn write_with<R>(&self, mut write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        let attempt = |io: &Descriptor<T>| write(&io.inner).map(Attempt::whole);
-        self.registered.wait_for(Direction::Write, Operation::Write, attempt).await
+    pub fn write_with<R>(
+        &self,
+        mut write: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        at_caller(async move {
+            let attempt = |io: &Descriptor<T>| write(&io.inner).map(Attempt::whole);
+            self.registered.wait_for(Direction::Write, Operation::Write, attempt).await
+        })
     }
 
     /// What it was made of.

@@ -93,18 +93,20 @@ impl<T> JoinSet<T> {
     ///     assert_eq!(values, [0, 1, 2]);
     /// });
     /// ```
-    pub async fn join_all(mut self) -> Vec<T> {
-        let mut values = Vec::with_capacity(self.len());
-        while let Some(result) = self.join_next().await {
-            values.push(result.unwrap_or_else(|error| match error.try_into_panic() {
-                Ok(payload) => resume_unwind(payload),
-                Err(cancelled) => panic!(
-                    "`join_all` waits for a value, but {cancelled}; use `join_next` where \
+    pub fn join_all(mut self) -> impl Future<Output = Vec<T>> {
+        at_caller(async move {
+            let mut values = Vec::with_capacity(self.len());
+            while let Some(result) = self.join_next().await {
+                values.push(result.unwrap_or_else(|error| match error.try_into_panic() {
+                    Ok(payload) => resume_unwind(payload),
+                    Err(cancelled) => panic!(
+                        "`join_all` waits for a value, but {cancelled}; use `join_next` where \
                      goroutines may be aborted"
-                ),
-            }));
-        }
-        values
+                    ),
+                }));
+            }
+            values
+        })
     }
 
     /// Cancels all goroutines, and waits until their futures have been dropped. The set is empty
@@ -128,11 +130,13 @@ impl<T> JoinSet<T> {
     ///     assert_eq!(gorun::num_goroutines(), 1);
     /// });
     /// ```
-    pub async fn shutdown(&mut self) {
-        self.abort_all();
-        while let Some(finished) = (Next { set: self }).await {
-            drop(finished);
-        }
+    pub fn shutdown(&mut self) -> impl Future<Output = ()> {
+        at_caller(async move {
+            self.abort_all();
+            while let Some(finished) = (Next { set: self }).await {
+                drop(finished);
+            }
+        })
     }
 
     /// Removes the first finished goroutine of those that told the set.

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::to_addrs::ToAddrs;
+use crate::scheduler::at_caller::at_caller;
 
 /// The addresses of a host, with the port that was given.
 ///
@@ -33,8 +34,10 @@ use super::to_addrs::ToAddrs;
 /// })
 /// # }
 /// ```
-pub async fn lookup_host(address: impl ToAddrs) -> io::Result<Vec<SocketAddr>> {
-    let target = address.to_target()?;
-    drop(address);
-    target.resolve().await
+pub fn lookup_host(address: impl ToAddrs) -> impl Future<Output = io::Result<Vec<SocketAddr>>> {
+    at_caller(async move {
+        let target = address.to_target()?;
+        drop(address);
+        target.resolve().await
+    })
 }

@@ -60,17 +60,21 @@ impl TcpListener {
     /// })
     /// # }
     /// ```
-    pub async fn bind(address: impl ToAddrs) -> io::Result<TcpListener> {
-        let target = address.to_target()?;
-        drop(address);
-        let mut first_error = None;
-        for address in target.resolve().await? {
-            match bind_to(address) {
-                Ok(listener) => return TcpListener::new(listener, ARE_INHERITED),
-                Err(error) => _ = first_error.get_or_insert(options::cannot_bind(address, error)),
+    pub fn bind(address: impl ToAddrs) -> impl Future<Output = io::Result<TcpListener>> {
+        at_caller(async move {
+            let target = address.to_target()?;
+            drop(address);
+            let mut first_error = None;
+            for address in target.resolve().await? {
+                match bind_to(address) {
+                    Ok(listener) => return TcpListener::new(listener, ARE_INHERITED),
+                    Err(error) => {
+                        _ = first_error.get_or_insert(options::cannot_bind(address, error))
+                    }
+                }
             }
-        }
-        Err(first_error.expect("there is an address"))
+            Err(first_error.expect("there is an address"))
+        })
     }
 
     fn new(listener: mio::net::TcpListener, gives_options: bool) -> io::Result<TcpListener> {

@@ -98,17 +98,22 @@ impl TcpStream {
     /// })
     /// # }
     /// ```
-    pub async fn connect_timeout(address: impl ToAddrs, limit: Duration) -> io::Result<TcpStream> {
-        let target = address.to_target()?;
-        drop(address);
-        registered::surrounding()?;
-        let connect = async {
-            let addresses = target.resolve().await?;
-            Ok(TcpStream { socket: connect::connect(addresses).await? })
-        };
-        timeout(limit, connect).await.unwrap_or_else(|elapsed| {
-            let text = format!("cannot connect to {target}: {elapsed}");
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+    pub fn connect_timeout(
+        address: impl ToAddrs,
+        limit: Duration,
+    ) -> impl Future<Output = io::Result<TcpStream>> {
+        at_caller(async move {
+            let target = address.to_target()?;
+            drop(address);
+            registered::surrounding()?;
+            let connect = async {
+                let addresses = target.resolve().await?;
+                Ok(TcpStream { socket: connect::connect(addresses).await? })
+            };
+            timeout(limit, connect).await.unwrap_or_else(|elapsed| {
+                let text = format!("cannot connect to {target}: {elapsed}");
+                Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            })
         })
     }
 

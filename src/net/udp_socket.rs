@@ -64,17 +64,21 @@ impl UdpSocket {
     /// # Examples
     ///
     /// See [`UdpSocket`].
-    pub async fn bind(address: impl ToAddrs) -> io::Result<UdpSocket> {
-        let target = address.to_target()?;
-        drop(address);
-        let mut first_error = None;
-        for address in target.resolve().await? {
-            match mio::net::UdpSocket::bind(address) {
-                Ok(socket) => return Ok(UdpSocket { socket: Socket::new(socket)? }),
-                Err(error) => _ = first_error.get_or_insert(options::cannot_bind(address, error)),
+    pub fn bind(address: impl ToAddrs) -> impl Future<Output = io::Result<UdpSocket>> {
+        at_caller(async move {
+            let target = address.to_target()?;
+            drop(address);
+            let mut first_error = None;
+            for address in target.resolve().await? {
+                match mio::net::UdpSocket::bind(address) {
+                    Ok(socket) => return Ok(UdpSocket { socket: Socket::new(socket)? }),
+                    Err(error) => {
+                        _ = first_error.get_or_insert(options::cannot_bind(address, error))
+                    }
+                }
             }
-        }
-        Err(first_error.expect("there is an address"))
+            Err(first_error.expect("there is an address"))
+        })
     }
 
     /// From now on the socket sends to this peer alone, and receives only from it.
@@ -88,17 +92,19 @@ impl UdpSocket {
     /// # Examples
     ///
     /// See [`UdpSocket`].
-    pub async fn connect(&self, address: impl ToAddrs) -> io::Result<()> {
-        let target = address.to_target()?;
-        drop(address);
-        let mut result = Ok(());
-        for address in target.resolve().await? {
-            result = self.socket.get().connect(address);
-            if result.is_ok() {
-                break;
+    pub fn connect(&self, address: impl ToAddrs) -> impl Future<Output = io::Result<()>> {
+        at_caller(async move {
+            let target = address.to_target()?;
+            drop(address);
+            let mut result = Ok(());
+            for address in target.resolve().await? {
+                result = self.socket.get().connect(address);
+                if result.is_ok() {
+                    break;
+                }
             }
-        }
-        result.map_err(|error| failed(format!("cannot connect to {target}"), error))
+            result.map_err(|error| failed(format!("cannot connect to {target}"), error))
+        })
     }
 
     /// Sends a datagram to the peer that the socket is connected to.
@@ -151,12 +157,18 @@ impl UdpSocket {
     /// # Examples
     ///
     /// See [`UdpSocket`].
-    pub async fn send_to(&self, datagram: &[u8], address: impl ToAddrs) -> io::Result<usize> {
-        let target = address.to_target()?;
-        drop(address);
-        let address = target.resolve().await?[0];
-        let result = self.socket.send(|socket| socket.send_to(datagram, address)).await;
-        datagrams::sent(result, datagram.len())
+    pub fn send_to(
+        &self,
+        datagram: &[u8],
+        address: impl ToAddrs,
+    ) -> impl Future<Output = io::Result<usize>> {
+        at_caller(async move {
+            let target = address.to_target()?;
+            drop(address);
+            let address = target.resolve().await?[0];
+            let result = self.socket.send(|socket| socket.send_to(datagram, address)).await;
+            datagrams::sent(result, datagram.len())
+        })
     }
 
     /// Receives a datagram. Returns its length, and the address of the peer. What `buf` cannot hold is

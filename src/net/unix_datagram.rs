@@ -140,12 +140,14 @@ impl UnixDatagram {
     /// # Examples
     ///
     /// See [`UnixDatagram`].
-    pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        self.send_when_there_is_room(|socket| match socket.send(datagram) {
-            Err(error) if is_full_queue(&error) => Ok(None),
-            result => datagrams::sent(result, datagram.len()).map(Some),
+    pub fn send(&self, datagram: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        at_caller(async move {
+            self.send_when_there_is_room(|socket| match socket.send(datagram) {
+                Err(error) if is_full_queue(&error) => Ok(None),
+                result => datagrams::sent(result, datagram.len()).map(Some),
+            })
+            .await
         })
-        .await
     }
 
     /// Sends a datagram to the socket at this path.
@@ -159,14 +161,20 @@ impl UnixDatagram {
     /// # Examples
     ///
     /// See [`bind`](Self::bind).
-    pub async fn send_to(&self, datagram: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
-        let path = path.as_ref().to_owned();
-        self.send_when_there_is_room(|socket| match socket.send_to(datagram, &path) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) if is_full_queue(&error) => Ok(None),
-            result => datagrams::sent(result, datagram.len()).map(Some),
+    pub fn send_to(
+        &self,
+        datagram: &[u8],
+        path: impl AsRef<Path>,
+    ) -> impl Future<Output = io::Result<usize>> {
+        at_caller(async move {
+            let path = path.as_ref().to_owned();
+            self.send_when_there_is_room(|socket| match socket.send_to(datagram, &path) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                Err(error) if is_full_queue(&error) => Ok(None),
+                result => datagrams::sent(result, datagram.len()).map(Some),
+            })
+            .await
         })
-        .await
     }
 
     /// Tries until `attempt` brings something, with pauses: the system does not report when another

@@ -211,12 +211,14 @@ impl Child {
     /// # #[cfg(not(unix))]
     /// # fn main() {}
     /// ```
-    pub async fn wait_with_output(mut self) -> io::Result<Output> {
-        self.stdin = None;
-        let stdout = self.stdout.take().map(ChildStdout::into_reads);
-        let stderr = self.stderr.take().map(ChildStderr::into_reads);
-        let (stdout, stderr) = read_both(stdout, stderr).await?;
-        Ok(Output { status: self.wait().await?, stdout, stderr })
+    pub fn wait_with_output(mut self) -> impl Future<Output = io::Result<Output>> {
+        at_caller(async move {
+            self.stdin = None;
+            let stdout = self.stdout.take().map(ChildStdout::into_reads);
+            let stderr = self.stderr.take().map(ChildStderr::into_reads);
+            let (stdout, stderr) = read_both(stdout, stderr).await?;
+            Ok(Output { status: self.wait().await?, stdout, stderr })
+        })
     }
 
     /// Ends the process (SIGKILL on Unix), and does not wait. One that has ended already is no error.

@@ -12,6 +12,7 @@ use shared_child::SharedChild;
 use super::child::Child;
 use super::orphans;
 use crate::blocking::blocking;
+use crate::scheduler::at_caller::at_caller;
 use crate::system_error::failed;
 
 /// A process to be started: `std`'s [`Command`](process::Command), whose processes can be awaited.
@@ -316,10 +317,12 @@ impl Command {
     /// # #[cfg(not(unix))]
     /// # fn main() {}
     /// ```
-    pub async fn status(&mut self) -> io::Result<ExitStatus> {
-        let mut child = self.spawn()?;
-        (child.stdout, child.stderr) = (None, None);
-        child.wait().await
+    pub fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> {
+        at_caller(async move {
+            let mut child = self.spawn()?;
+            (child.stdout, child.stderr) = (None, None);
+            child.wait().await
+        })
     }
 
     /// Starts the process, waits until it has ended, and returns how, and what it has written. Both
@@ -343,19 +346,21 @@ impl Command {
     /// # Examples
     ///
     /// See [`new`](Self::new).
-    pub async fn output(&mut self) -> io::Result<Output> {
-        #[cfg(unix)]
-        super::unix::check_runtime()?;
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        if !self.has_stdin {
-            self.command.stdin(Stdio::null());
-        }
-        let child = self.spawn();
-        // They were for this process alone.
-        self.command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
-        if !self.has_stdin {
-            self.command.stdin(Stdio::inherit());
-        }
-        child?.wait_with_output().await
+    pub fn output(&mut self) -> impl Future<Output = io::Result<Output>> {
+        at_caller(async move {
+            #[cfg(unix)]
+            super::unix::check_runtime()?;
+            self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            if !self.has_stdin {
+                self.command.stdin(Stdio::null());
+            }
+            let child = self.spawn();
+            // They were for this process alone.
+            self.command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+            if !self.has_stdin {
+                self.command.stdin(Stdio::inherit());
+            }
+            child?.wait_with_output().await
+        })
     }
 }

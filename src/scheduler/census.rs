@@ -98,9 +98,11 @@ impl Scheduler {
 
     fn state_at(&self, worker: &Worker, ticks: u64) -> WorkerState {
         let poll = || {
-            let since = worker.seen_since(ticks);
+            let (since, now) = (worker.seen_since(ticks), self.milliseconds(clock::now()));
+            // For the next census, if the monitor sleeps.
+            worker.note_seen(ticks, now);
             // The monitor may have seen them in this very moment.
-            let passed = |since| self.milliseconds(clock::now()).wrapping_sub(since) as i32;
+            let passed = |since| now.wrapping_sub(since) as i32;
             let held_for = since.map(|since| passed(since).max(0) as u64);
             let is_blocked = worker.is_blocked();
             let driving = worker.driving.get().unpack();

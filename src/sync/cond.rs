@@ -8,6 +8,7 @@ use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::gate;
 use crate::scheduler::operation::Operation;
 use crate::sync::guarded::Relock;
@@ -133,21 +134,23 @@ impl Cond {
     ///     assert_eq!(*shared.1.wait_while(count, |count| *count < 3).await, 3);
     /// });
     /// ```
-    pub async fn wait_while<G: Relock + DerefMut>(
+    pub fn wait_while<G: Relock + DerefMut>(
         &self,
         mut guard: G,
         mut goes_on: impl FnMut(&mut G::Target) -> bool,
-    ) -> G {
-        // Once for each call: a loop over calls that need not wait has no other await.
-        poll_fn(|cx| match gate::enter(cx.waker()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+    ) -> impl Future<Output = G> {
+        at_caller(async move {
+            // Once for each call: a loop over calls that need not wait has no other await.
+            poll_fn(|cx| match gate::enter(cx.waker()) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+            while goes_on(&mut guard) {
+                guard = self.wait(guard).await;
+            }
+            guard
         })
-        .await;
-        while goes_on(&mut guard) {
-            guard = self.wait(guard).await;
-        }
-        guard
     }
 
     /// Lets the task that has waited longest continue. If none waits, nothing happens.

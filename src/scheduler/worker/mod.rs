@@ -48,7 +48,8 @@ pub(crate) struct Worker {
     steals: AtomicU64,
     /// What the goroutine here waits for, in a `block_on`.
     pub(crate) driving: ActivityCell,
-    /// The lower half of the ticks that the monitor saw last, and when it first saw them, in milliseconds.
+    /// The lower half of the ticks that the monitor or a census saw last, and when that was for the first time, in
+    /// milliseconds.
     seen: AtomicU64,
 }
 
@@ -144,7 +145,7 @@ impl Worker {
         self.steals.load(Ordering::Relaxed)
     }
 
-    /// For the monitor, which sees these ticks now.
+    /// For the monitor, or a census, which sees these ticks now.
     pub(crate) fn note_seen(&self, ticks: u64, now: u32) {
         if self.seen_since(ticks).is_none() {
             self.seen.store(ticks << 32 | u64::from(now), Ordering::Relaxed);

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
+use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::operation::Operation;
 use crate::scheduler::worker::away;
 use crate::sync::channel::{Channel, Counted};
@@ -225,22 +226,25 @@ impl<T> Receiver<T> {
     ///     assert!(*rx.wait_for(|&n| n >= 5).await.unwrap() >= 5);
     /// });
     /// ```
-    pub async fn wait_for(
+    pub fn wait_for(
         &mut self,
         mut is_wanted: impl FnMut(&T) -> bool,
-    ) -> Result<Arc<T>, RecvError> {
-        let Receiver { channel, seen, stream } = self;
-        channel.end_stream(stream);
-        // The present value counts as new.
-        *seen = channel.access(|counted| counted.state.version).wrapping_sub(1);
-        loop {
-            let attempt = |attempt: Attempt<'_, _>| next_value(seen, attempt);
-            let value =
-                wait_until(channel.counted(), Operation::Watch, attempt, |result| result).await?;
-            if is_wanted(&value) {
-                return Ok(value);
+    ) -> impl Future<Output = Result<Arc<T>, RecvError>> {
+        at_caller(async move {
+            let Receiver { channel, seen, stream } = self;
+            channel.end_stream(stream);
+            // The present value counts as new.
+            *seen = channel.access(|counted| counted.state.version).wrapping_sub(1);
+            loop {
+                let attempt = |attempt: Attempt<'_, _>| next_value(seen, attempt);
+                let value =
+                    wait_until(channel.counted(), Operation::Watch, attempt, |result| result)
+                        .await?;
+                if is_wanted(&value) {
+                    return Ok(value);
+                }
             }
-        }
+        })
     }
 }
 
