@@ -127,7 +127,7 @@ async fn never() -> u32 {
     rx.recv().await.unwrap()
 }
 
-#[gorun::test(worker_threads = 2)]
+#[gorun::test(worker_threads = 2, leaks = "allow")]
 async fn what_awaits_something_inside_gorun_is_shown_where_the_program_awaits_it() {
     let _watchdog = watchdog();
     let mut set = JoinSet::new();
@@ -152,9 +152,7 @@ async fn what_awaits_something_inside_gorun_is_shown_where_the_program_awaits_it
     let flights = singleflight::Group::<u32, u32>::new();
     let _flight = shows!("recv", flights.run(1, async || never().await).await);
     let cell = OnceCell::<u32>::new();
-    let _cell = shows!("recv", {
-        cell.get_or_init(never).await;
-    });
+    let _cell = shows!("recv", cell.get_or_init(never).await);
     let ((near, _far), (other, _its_far)) = (gorun::io::duplex(), gorun::io::duplex());
     let _copy = shows!("read", gorun::io::copy(near, other).await);
 }
