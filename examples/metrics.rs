@@ -61,6 +61,7 @@ fn prometheus(metrics: &Metrics) -> String {
         ("goroutine_ended_total", metrics.ended),
         ("poll_total", metrics.polls),
         ("steal_total", metrics.steals),
+        ("overflow_total", metrics.overflows),
         ("worker_written_off_total", metrics.written_off),
     ];
     let gauges = gauges.map(|(name, value)| (name, "gauge", value as u64));

@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::builder::Builder;
@@ -83,14 +84,21 @@ fn started<T>(result: io::Result<T>) -> T {
     }
 }
 
-/// What `#[gorun::main]` and `#[gorun::test]` expand to. Not public API.
+/// What `#[gorun::main]` and `#[gorun::test]` expand to. `is_failure` says so of what main returns. Not
+/// public API.
 #[track_caller]
-pub fn run<F: Future>(builder: Builder, limit: Option<Duration>, name: &str, main: F) -> F::Output {
+pub fn run<F: Future>(
+    builder: Builder,
+    limit: Option<Duration>,
+    name: &str,
+    main: F,
+    is_failure: impl Fn(&F::Output) -> bool,
+) -> F::Output {
     // Boxed first: in a debug build each function on the way down has copies of it on the stack.
     if const { size_of::<F>() > MAX_UNBOXED } {
-        run_here(builder, limit, name, Box::pin(main))
+        run_here(builder, limit, name, Box::pin(main), is_failure)
     } else {
-        run_here(builder, limit, name, main)
+        run_here(builder, limit, name, main, is_failure)
     }
 }
 
@@ -100,13 +108,22 @@ fn run_here<F: Future>(
     limit: Option<Duration>,
     name: &str,
     main: F,
+    is_failure: impl Fn(&F::Output) -> bool,
 ) -> F::Output {
-    let Some(limit) = limit else { return started(builder.block_on(main)) };
+    let has_failed = builder.has_failed();
+    let watched = async move {
+        let output = main.await;
+        has_failed.store(is_failure(&output), Ordering::Relaxed);
+        output
+    };
+    let Some(limit) = limit else { return started(builder.block_on(watched)) };
+    let has_failed = builder.has_failed();
     // A timer is made inside the runtime.
     let limited = async move {
-        let mut limited = pin!(timeout(limit, main));
+        let mut limited = pin!(timeout(limit, watched));
         let ended = limited.as_mut().await;
         if ended.is_err() {
+            has_failed.store(true, Ordering::Relaxed);
             // What it waits for is still there.
             eprint!("{}", Handle::current().dump());
         }
@@ -115,5 +132,33 @@ fn run_here<F: Future>(
     match started(builder.block_on(limited)) {
         Ok(value) => value,
         Err(elapsed) => panic!("`{name}` has not ended: {elapsed}"),
+    }
+}
+
+/// What main has returned, for the attributes to ask. Not public API.
+#[derive(Debug)]
+pub struct Returned<'a, T>(pub &'a T);
+
+/// For results. If this does not fit, `NeverFails` does, by one reference more.
+pub trait MayFail {
+    /// Whether it is an error.
+    fn is_failure(&self) -> bool;
+}
+
+impl<T, E> MayFail for Returned<'_, Result<T, E>> {
+    fn is_failure(&self) -> bool {
+        self.0.is_err()
+    }
+}
+
+/// For what cannot be an error.
+pub trait NeverFails {
+    /// No.
+    fn is_failure(&self) -> bool;
+}
+
+impl<T> NeverFails for &Returned<'_, T> {
+    fn is_failure(&self) -> bool {
+        false
     }
 }

@@ -374,17 +374,15 @@ impl Builder {
             let scheduler = Scheduler::start(config, stillness)?;
             #[cfg(feature = "signal")]
             let _dumps = dump_signals.map(|signals| Dumps::start(signals, &scheduler));
-            // Their closures are the user's, and are dropped here rather than by the monitor.
+            // Its closures are the user's, and are dropped here rather than by the monitor.
             let _kept = stillness_kept;
             let registered = Registered::new(&scheduler);
-            match exit::run_main(&scheduler, main_end, main) {
-                Ok(value) => Ok(value),
-                Err(payload) => {
-                    drop(registered);
-                    drop(scheduler);
-                    resume_unwind(payload)
-                }
-            }
+            let ended = exit::run_main(&scheduler, main_end.as_ref(), main);
+            registered.end(&scheduler);
+            ended.or_else(|payload| {
+                drop(scheduler);
+                resume_unwind(payload)
+            })
         })
     }
 

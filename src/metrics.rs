@@ -36,7 +36,8 @@ pub struct Metrics {
     pub num_goroutines: usize,
     /// Goroutines that could run, and wait in a queue for a worker.
     pub num_queued: usize,
-    /// How many goroutines may run at the same time: `Builder::worker_threads`, or the usable cores.
+    /// How many goroutines may run at the same time: `Builder::worker_threads`, or the usable cores. It is more
+    /// while goroutines block their threads so briefly, again and again, that others run beside them.
     pub num_workers: usize,
     /// Workers that are asleep, since there is nothing to do.
     pub num_idle: usize,
@@ -52,11 +53,11 @@ pub struct Metrics {
     pub spawned: u64,
     /// Goroutines that have ended.
     pub ended: u64,
-    /// Polls of goroutines. It begins anew after 5 · 10¹¹ polls of a worker.
+    /// Polls of goroutines, and calls of users' wakers. It begins anew after 5 · 10¹¹ polls of a worker.
     pub polls: u64,
     /// How often a worker has taken goroutines from another one's queue.
     pub steals: u64,
-    /// How often a worker has fallen asleep.
+    /// How often a worker has fallen asleep, or was about to.
     pub sleeps: u64,
     /// How often a worker's queue was full, and half of it went to the queue of all.
     pub overflows: u64,
@@ -65,7 +66,7 @@ pub struct Metrics {
 }
 
 impl Handle {
-    /// Numbers about this runtime. It takes some microseconds, more with many timers, and waits for nobody.
+    /// Numbers about this runtime. It takes some microseconds, more with many threads in `block_on`, and waits for nobody.
     ///
     /// Go counterpart: `metrics.Read`.
     ///

@@ -138,6 +138,56 @@ async fn a_test_that_leaves_a_goroutine_fails() {
     go!(async { std::future::pending::<()>().await });
 }
 
+#[gorun::test(timeout = Duration::from_millis(50))]
+#[should_panic(expected = "`a_test_that_is_late_says_so_rather_than_what_it_leaves` has not ended")]
+async fn a_test_that_is_late_says_so_rather_than_what_it_leaves() {
+    go!(async { std::future::pending::<()>().await });
+    std::future::pending::<()>().await
+}
+
+/// What the attribute makes of a function, without the attributes of tests.
+mod tests_by_hand {
+    use gorun::go;
+
+    pub(super) fn leaves(fails: bool) -> Result<u32, String> {
+        let main = async move {
+            go!(async { std::future::pending::<()>().await });
+            if fails { Err("its own".to_owned()) } else { Ok(1) }
+        };
+        let is_failure = |returned: &Result<u32, String>| returned.is_err();
+        gorun::__run(gorun::Builder::new().__for_test(), None, "leaves", main, is_failure)
+    }
+
+    pub(super) fn panics_late() {
+        let main = async {
+            go!(async {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                panic!("late");
+            });
+        };
+        gorun::__run(gorun::Builder::new().__for_test(), None, "panics_late", main, |()| false)
+    }
+}
+
+#[test]
+fn a_test_s_own_failure_comes_before_what_it_leaves() {
+    assert_eq!(tests_by_hand::leaves(true), Err("its own".to_owned()));
+    let ended = catch_unwind(|| tests_by_hand::leaves(false));
+    let text = ended.unwrap_err().downcast::<String>().unwrap();
+    assert!(text.starts_with("goroutines are left at the end of the test"), "{text}");
+}
+
+#[test]
+fn a_panic_after_the_end_of_main_fails_a_test() {
+    let ended = catch_unwind(tests_by_hand::panics_late);
+    assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"late"));
+}
+
+#[gorun::test]
+async fn a_test_may_return_a_result() -> Result<(), String> {
+    Ok(())
+}
+
 #[gorun::test(leaks = "allow")]
 async fn a_test_may_allow_that() {
     go!(async { std::future::pending::<()>().await });

@@ -72,11 +72,26 @@ impl Function {
         arguments.extend([TokenTree::from(Literal::string(&name.to_string()))]);
         arguments.extend(code(","));
         arguments.extend(call([name.into()], TokenStream::new()));
+        arguments.extend(code(","));
+        arguments.extend(is_failure(settings));
         run.extend(call(settings.path("__run"), arguments));
         let mut run = Group::new(Delimiter::Brace, run);
         run.set_span(body.span());
         before.into_iter().chain(signature).chain([run.into()]).collect()
     }
+}
+
+/// Whether what main has returned is an `Err`. The trait that fits by fewer references says so.
+fn is_failure(settings: &Settings) -> TokenStream {
+    let [may_fail, never_fails, returned] =
+        ["__MayFail", "__NeverFails", "__Returned"].map(|name| settings.path(name));
+    code(&format!(
+        "|returned| {{
+            #[allow(unused_imports)]
+            use {{{may_fail} as _, {never_fails} as _}};
+            (&{returned}(returned)).is_failure()
+        }}"
+    ))
 }
 
 /// `fn name() {}`, if the item has a name.

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::variables::{invalid, variable};
 use crate::dump::Dump;
@@ -17,6 +18,8 @@ const VARIABLE: &str = "GORUN_LEAKS";
 pub(super) struct Leaks {
     pub(super) on_exit: Option<OnExit>,
     pub(super) fails: Option<bool>,
+    /// Main has failed without a panic.
+    pub(super) has_failed: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -42,6 +45,7 @@ impl Leaks {
             },
         };
         let (on_exit, fails) = (self.on_exit, self.fails.unwrap_or(false));
+        let returned_failure = self.has_failed;
         if on_exit.is_none() && !fails && !prints {
             return Ok(None);
         }
@@ -53,6 +57,7 @@ impl Leaks {
                 let _ = io::stderr().write_all(left.to_string().as_bytes());
             }
             on_exit.iter().for_each(|OnExit(f)| f(&left));
+            let has_failed = has_failed || returned_failure.load(Ordering::Relaxed);
             if fails && left.num_goroutines() > 0 && !has_failed {
                 panic!(
                     "goroutines are left at the end of the test. Wait for them, or end them; or allow it, by \

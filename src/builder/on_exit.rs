@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::Builder;
 use super::leaks::OnExit;
@@ -14,7 +15,9 @@ impl Builder {
     ///
     /// It is called on main's thread, also if main has panicked. First the runtime waits until nothing moves,
     /// for a second at most: what ends by itself, because main has dropped the sender for one, is not left.
-    /// What waits for time to pass, or for a socket, is. If `f` panics, `block_on` does.
+    /// What waits for time to pass, or for a socket, is, and so is a lookup of a name that the system has not
+    /// answered. If `f` panics, `block_on` does, and also if a goroutine panics meanwhile and no code observes
+    /// that.
     ///
     /// The environment variable `GORUN_LEAKS=1` prints the same to standard error, if any are left. A
     /// [test](macro@crate::test) fails if any are.
@@ -48,6 +51,11 @@ impl Builder {
     pub fn __fail_on_leaks(mut self, fails: bool) -> Self {
         self.leaks.fails = Some(fails);
         self
+    }
+
+    /// What becomes true when main fails without a panic: then the test does not fail for leaks.
+    pub(crate) fn has_failed(&self) -> Arc<AtomicBool> {
+        self.leaks.has_failed.clone()
     }
 
     pub(super) fn fails_on_leaks_by_default(mut self) -> Self {

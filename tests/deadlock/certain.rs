@@ -79,6 +79,11 @@ pub(crate) fn all() -> Vec<Scenario> {
             after_a_sleep_that_was_forgotten,
             &["main [recv]"],
         ),
+        scenario(
+            "after_a_thread_that_ends_late",
+            after_a_thread_that_ends_late,
+            &["that is not gorun's"],
+        ),
         scenario("many_wait", many_wait, &["1000 goroutines [recv] at tests/deadlock/certain.rs:"]),
         #[cfg(feature = "net")]
         scenario("after_sockets", after_sockets, &["main [recv]"]),
@@ -285,6 +290,20 @@ fn after_a_sleep_that_was_forgotten() {
         let asleep = asleep.await.unwrap();
         wait_for_ever().await;
         drop(asleep);
+    });
+}
+
+/// It has sent before, and is there at the second look after the start, but not at the second one after that.
+fn after_a_thread_that_ends_late() {
+    block_on(async {
+        let (tx, rx) = channel(0);
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            tx.send_blocking(1).unwrap();
+            thread::sleep(Duration::from_millis(70));
+        });
+        rx.recv().await.unwrap();
+        std::future::pending::<()>().await
     });
 }
 

@@ -287,7 +287,8 @@ fn a_closed_world_with_a_child() {
 /// This process gets the signal after a while, from another one.
 #[cfg(all(feature = "signal", unix))]
 fn send_later(name: &str) -> std::process::Child {
-    let script = format!("sleep {}; kill -{name} {}", WHILE.as_secs_f64(), std::process::id());
+    let script =
+        format!("sleep {}; kill -{name} {}", 3.0 * WHILE.as_secs_f64(), std::process::id());
     std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap()
 }
 

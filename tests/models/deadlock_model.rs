@@ -67,8 +67,13 @@ impl World for Asked<'_> {
         }
         let rest = runtime.idle.rest().map_err(|_| Doubt::Moves)?;
         let of_main = runtime.main_sleep.count().ok_or(Doubt::Moves)?;
-        let mut sleeps =
-            Sleeps { of_workers: rest.sleeps, of_main, threads: rest.workers + 1, spares: 0 };
+        let mut sleeps = Sleeps {
+            of_workers: rest.sleeps,
+            of_main,
+            of_monitor: 0,
+            threads: rest.workers + 1,
+            spares: 0,
+        };
         if runtime.mistake == Mistake::SleepsNotCompared {
             (sleeps.of_workers, sleeps.of_main) = (0, 0);
         }

@@ -9,6 +9,8 @@ use crate::scheduler::deadlock::doubt::Doubt;
 pub(crate) struct Sleeps {
     pub(crate) of_workers: u64,
     pub(crate) of_main: u64,
+    /// How often the monitor has slept, where another one asks.
+    pub(crate) of_monitor: u64,
     /// How many of gorun's threads sleep, main's included.
     pub(crate) threads: usize,
     /// How many of them are spares: when they end, they run destructors.

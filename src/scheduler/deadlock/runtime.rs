@@ -2,10 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::mem;
 use std::ptr;
 use std::sync::{Arc, Weak};
 
-use super::check::{Sleeps, World, check};
+use super::check::{Sleeps, World};
 use super::doubt::Doubt;
 use super::outsiders;
 use crate::primitives::{Mutex, lock};
@@ -40,6 +41,13 @@ impl Registered {
         lock(&RUNTIMES).push(scheduler.clone());
         Registered(scheduler)
     }
+
+    /// The runtime has ended. If it has left goroutines behind, these may still act, so it counts for ever.
+    pub(crate) fn end(self, scheduler: &Scheduler) {
+        if scheduler.live() > 0 {
+            mem::forget(self);
+        }
+    }
 }
 
 impl Drop for Registered {
@@ -48,15 +56,20 @@ impl Drop for Registered {
     }
 }
 
-/// Whether another runtime moves, or may.
+/// Whether another runtime moves, or may. All of them at one moment: they may wake each other.
 fn others_move(own: &Scheduler) -> bool {
     // Under the lock, so that none is dropped here.
     let runtimes = lock(&RUNTIMES);
-    let mut others = runtimes.iter().filter(|other| !ptr::eq(other.as_ptr(), own));
-    others.any(|other| {
-        let other = other.upgrade();
-        other.is_some_and(|other| check(&Runtime { scheduler: &other, who: Who::Own }).is_err())
-    })
+    let others = runtimes.iter().filter(|other| !ptr::eq(other.as_ptr(), own));
+    let others: Vec<_> = others.filter_map(Weak::upgrade).collect();
+    let others = || others.iter().map(|scheduler| Runtime { scheduler, who: Who::Own });
+    let asleep = || others().map(|other| other.asleep()).collect::<Result<Vec<_>, _>>();
+    let Ok(before) = asleep() else { return true };
+    let may_move = |(other, sleeps): (Runtime<'_>, &Sleeps)| {
+        let outsider = other.outsider(sleeps.threads);
+        other.pending().is_some() || outsider.is_some() || sleeps.spares > 0
+    };
+    others().zip(&before).any(may_move) || asleep() != Ok(before)
 }
 
 impl World for Runtime<'_> {
@@ -68,8 +81,14 @@ impl World for Runtime<'_> {
         })?;
         // After the workers: see `mod.rs`.
         let of_main = scheduler.main_sleep.count().ok_or(Doubt::Moves)?;
+        let of_monitor = match self.who {
+            Who::Own => scheduler.idle.monitor_sleeps().ok_or(Doubt::Moves)?,
+            // It is the monitor that asks.
+            Who::Anybody | Who::Known => 0,
+        };
         let Rest { workers, spares, sleeps } = rest;
-        Ok(Sleeps { of_workers: sleeps, of_main, threads: workers + spares + 1, spares })
+        let threads = workers + spares + 1;
+        Ok(Sleeps { of_workers: sleeps, of_main, of_monitor, threads, spares })
     }
 
     fn outsider(&self, threads: usize) -> Option<Doubt> {

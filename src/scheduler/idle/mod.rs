@@ -164,6 +164,8 @@ pub(crate) struct Idle<W> {
     monitor: Parker,
     /// The monitor must be awake whenever a worker is.
     keeps_monitor_awake: bool,
+    /// How often the monitor has fallen asleep or woken up: odd while it sleeps.
+    monitor_sleeps: AtomicU64,
     /// The monitor is to be notified when all workers and main sleep.
     rest_is_wanted: AtomicBool,
 }
@@ -246,6 +248,7 @@ impl<W: AsRef<Parker>> Idle<W> {
             }),
             monitor: Parker::new(),
             keeps_monitor_awake,
+            monitor_sleeps: AtomicU64::new(0),
             rest_is_wanted: AtomicBool::new(false),
         }
     }

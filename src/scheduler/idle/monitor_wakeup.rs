@@ -50,7 +50,14 @@ impl<W: AsRef<Parker>> Idle<W> {
 
     /// Puts the monitor to sleep until a signal comes, or for `limit`.
     pub(crate) fn park_monitor(&self, limit: Option<Duration>) {
+        self.monitor_sleeps.fetch_add(1, Ordering::SeqCst);
         self.monitor.receive(limit);
+        self.monitor_sleeps.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often it has fallen asleep or woken up, if it sleeps.
+    pub(crate) fn monitor_sleeps(&self) -> Option<u64> {
+        Some(self.monitor_sleeps.load(Ordering::SeqCst)).filter(|count| count % 2 == 1)
     }
 
     /// Counts the monitor as awake again: it does not go to sleep.

@@ -70,14 +70,14 @@ const FAIR_CHANCE: Duration = Duration::from_millis(5);
 /// Runs main, and everything else in the runtime, to the end. `Err` is the panic to resume.
 pub(crate) fn run_main<F: Future>(
     scheduler: &Arc<Scheduler>,
-    main_end: Option<MainEnd>,
+    main_end: Option<&MainEnd>,
     main: F,
 ) -> thread::Result<F::Output> {
     let context = Context::new(scheduler.clone(), Role::Main(LocalFutures::default()));
     let result =
         main_guard::run_as_main(&scheduler.main, || context.enter(|| drive_main(&context, main)));
     let result = match main_end {
-        Some(main_end) => look_who_is_left(&context, &main_end, result),
+        Some(main_end) => look_who_is_left(&context, main_end, result),
         None => result,
     };
     scheduler.enter_phase(Phase::Closing);
@@ -105,8 +105,17 @@ fn look_who_is_left<T>(
     result: thread::Result<T>,
 ) -> thread::Result<T> {
     let has_failed = result.is_err();
+    let guard = &context.scheduler.main;
+    guard.begin_settling();
     let call = || context.enter(|| call(&context.scheduler, has_failed));
     let called = catch_unwind(AssertUnwindSafe(call));
+    let called = match (guard.end_settling(), called) {
+        (Some(first), called) => {
+            called.err().into_iter().for_each(panics::discard);
+            Err(first)
+        }
+        (None, called) => called,
+    };
     match (result, called) {
         (Err(panic), Err(other)) => {
             panics::discard(other);

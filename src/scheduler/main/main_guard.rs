@@ -66,6 +66,8 @@ enum State {
     /// The payload has been resumed inside a nested `block_on` of main's.
     CrashResumed,
     Done,
+    /// The same, and its goroutines go on for a while. The first panic of theirs.
+    Settling(Option<Payload>),
 }
 
 impl MainGuard {
@@ -108,7 +110,11 @@ impl MainGuard {
             State::Crashed { .. } | State::CrashResumed => {
                 ("main is being cancelled for an earlier one", Some(payload))
             }
-            State::Done => ("main has already ended", Some(payload)),
+            State::Settling(None) => {
+                *state = State::Settling(Some(payload));
+                ("main has ended, and the panic is resumed in its thread", None)
+            }
+            State::Done | State::Settling(Some(_)) => ("main has already ended", Some(payload)),
         };
         drop(state);
         self.thread.unpark();
@@ -140,13 +146,26 @@ impl MainGuard {
             (State::Crashed { payload, after_mains_own: false }, own) => [Some(payload), own],
             // Main's own panic is most likely that very one.
             (State::CrashResumed, own) => [own.or_else(|| Some(already_resumed())), None],
-            (State::Running | State::Done, own) => [own, None],
+            (State::Running | State::Done | State::Settling(_), own) => [own, None],
         };
         panics.into_iter().flatten()
     }
 
     pub(crate) fn is_main_done(&self) -> bool {
-        matches!(*lock(&self.state), State::Done)
+        matches!(*lock(&self.state), State::Done | State::Settling(_))
+    }
+
+    /// Main has ended, and its goroutines go on. From now on the first panic of theirs is kept.
+    pub(crate) fn begin_settling(&self) {
+        *lock(&self.state) = State::Settling(None);
+    }
+
+    /// They are cancelled now. Returns that panic.
+    pub(crate) fn end_settling(&self) -> Option<Payload> {
+        match std::mem::replace(&mut *lock(&self.state), State::Done) {
+            State::Settling(first) => first,
+            _ => None,
+        }
     }
 
     /// Whether main runs on the calling thread.

@@ -79,6 +79,8 @@ pub(crate) struct Looks {
     last: Option<Instant>,
     /// How often it has looked since everything fell asleep.
     count: u32,
+    /// Everything has fallen asleep anew, so that it must look as often again.
+    is_owed: bool,
     still: Option<Still>,
     /// The doubt of the last look.
     doubt: Option<Doubt>,
@@ -103,14 +105,14 @@ impl Movement {
     /// `None`: main runs.
     fn of(scheduler: &Scheduler) -> Option<Self> {
         let of_main = scheduler.main_sleep.count()?;
-        let of_workers = scheduler.workers().map(Worker::ticks).fold(0, u64::wrapping_add);
+        let of_workers = scheduler.workers_ever().map(Worker::ticks).fold(0, u64::wrapping_add);
         Some(Movement { of_workers, of_main })
     }
 }
 
 impl Looks {
     pub(crate) fn new(settings: StillnessSettings) -> Self {
-        Looks { settings, at: None, last: None, count: 0, still: None, doubt: None }
+        Looks { settings, at: None, last: None, count: 0, is_owed: false, still: None, doubt: None }
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
@@ -127,6 +129,8 @@ impl Looks {
         if self.at.is_none_or(|at| then < at) {
             self.at = Some(then);
             self.count = 0;
+        } else {
+            self.is_owed = true;
         }
     }
 
@@ -166,11 +170,15 @@ impl Looks {
             _ if self.count == 1 => self.look_after(AGAIN, now),
             _ => {}
         }
-        self.tell_stall(&doubt, now).or_else(|| {
+        let told = self.tell_stall(&doubt, now).or_else(|| {
             let is_known = self.is_closed_enough() || !doubt.is_about_strangers();
             let is_wanted = self.settings.explains && self.count > 1 && is_known;
             is_wanted.then(|| self.tell(Kind::CannotTell(doubt), now))?
-        })
+        });
+        if self.at.is_none() && mem::take(&mut self.is_owed) {
+            self.note_rest(now);
+        }
+        told
     }
 
     fn check(&mut self, scheduler: &Scheduler, now: Instant) -> Result<(), Doubt> {
@@ -249,13 +257,15 @@ impl Looks {
     /// Tells it on a thread of its own, since that may take its time. Without one, it is told later.
     pub(crate) fn send(&mut self, scheduler: &Arc<Scheduler>, stillness: Stillness) {
         let (Tell(tell), scheduler) = (self.settings.tell.clone(), scheduler.clone());
-        // It may call the user's code, which may wake somebody.
-        let may_wake = self.settings.stall_after.map(|_| Counted::may_wake());
+        // It may call the user's code, or end main, which may wake somebody.
+        let may_wake = Counted::may_wake();
         let told = move || {
-            let _may_wake = may_wake;
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| tell(&scheduler, &stillness))) {
                 panics::discard(payload);
             }
+            drop(may_wake);
+            // Perhaps only this spoke against a deadlock.
+            scheduler.idle.note_main_sleep();
         };
         if thread::Builder::new().name("gorun-report".to_owned()).spawn(told).is_err() {
             self.still = None;
