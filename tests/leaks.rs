@@ -132,6 +132,25 @@ fn the_environment_asks_for_a_report() {
     assert!(stderr(&wrong).contains("GORUN_LEAKS is \"yes\"; set it to 1"), "{}", stderr(&wrong));
 }
 
+#[test]
+fn a_panic_that_ends_main_is_followed_by_a_dump_if_that_is_asked_for() {
+    const NAME: &str = "a_panic_that_ends_main_is_followed_by_a_dump_if_that_is_asked_for";
+    if is_child() {
+        let _ = catch_unwind(|| {
+            gorun::block_on(async {
+                spawn(std::future::pending::<()>()).detach();
+                go!(async { panic!("nobody observes it") });
+                std::future::pending::<()>().await;
+            })
+        });
+        return;
+    }
+    let (asked, not) = (child(NAME, &[("GORUN_DUMP", "panic")], ""), child(NAME, &[], ""));
+    let text = stderr(&asked);
+    assert!(text.contains("gorun: 1 goroutine; main has ended"), "{text}");
+    assert!(!stderr(&not).contains("main has ended"), "{}", stderr(&not));
+}
+
 #[gorun::test]
 #[should_panic(expected = "goroutines are left at the end of the test")]
 async fn a_test_that_leaves_a_goroutine_fails() {

@@ -7,14 +7,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 use std::thread;
 
-use super::variables::{invalid, variable};
+use super::variables::{DUMP_VARIABLE, ON_PANIC, invalid, variable};
 use crate::chan::receiver::Receiver;
 use crate::dump::Dump;
 use crate::scheduler::deadlock::outsiders::Counted;
 use crate::scheduler::shared::Scheduler;
 use crate::signal::{self, Signal};
-
-const DUMP_VARIABLE: &str = "GORUN_DUMP";
 
 const NAMES: [(&str, Signal); 4] =
     [("quit", Signal::Quit), ("usr1", Signal::Usr1), ("usr2", Signal::Usr2), ("hup", Signal::Hup)];
@@ -25,7 +23,7 @@ fn named(value: &OsStr) -> io::Result<Signal> {
     named.map(|(_, signal)| signal).ok_or_else(|| {
         invalid(format!(
             "the environment variable {DUMP_VARIABLE} is {value:?}; set it to quit, usr1, usr2 or hup, the \
-             signal that is to print a dump, or unset it for none"
+             signal that is to print a dump, or to panic, or unset it for none"
         ))
     })
 }
@@ -33,7 +31,10 @@ fn named(value: &OsStr) -> io::Result<Signal> {
 /// What receives the signal of the program, or else the one that the environment variable names.
 pub(super) fn signals(own: Option<Signal>) -> io::Result<Option<Receiver<Signal>>> {
     let signal = match own {
-        None => variable(DUMP_VARIABLE).map(|value| named(&value)).transpose()?,
+        None => {
+            let value = variable(DUMP_VARIABLE).filter(|value| value != ON_PANIC);
+            value.map(|value| named(&value)).transpose()?
+        }
         own => own,
     };
     signal.map(signal::notify_for_dumps).transpose()

@@ -7,7 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::variables::{invalid, variable};
+use super::variables::{DUMP_VARIABLE, ON_PANIC, invalid, variable};
 use crate::dump::Dump;
 use crate::scheduler::main::main_end::MainEnd;
 use crate::scheduler::shared::Scheduler;
@@ -18,6 +18,8 @@ const VARIABLE: &str = "GORUN_LEAKS";
 pub(super) struct Leaks {
     pub(super) on_exit: Option<OnExit>,
     pub(super) fails: Option<bool>,
+    /// A panic that ends main is followed by a dump.
+    pub(super) dumps_on_panic: bool,
     /// Main has failed without a panic.
     pub(super) has_failed: Arc<AtomicBool>,
 }
@@ -28,6 +30,11 @@ pub(super) struct OnExit(pub(super) Arc<dyn Fn(&Dump) + Send + Sync>);
 /// A panic in it ends the program; it answers for any state it leaves behind.
 impl UnwindSafe for OnExit {}
 impl RefUnwindSafe for OnExit {}
+
+/// In one piece. Nobody is there to be told of a failure.
+fn print(dump: &Dump) {
+    let _ = io::stderr().write_all(dump.to_string().as_bytes());
+}
 
 impl Leaks {
     pub(super) fn into_main_end(self) -> io::Result<Option<MainEnd>> {
@@ -45,16 +52,24 @@ impl Leaks {
             },
         };
         let (on_exit, fails) = (self.on_exit, self.fails.unwrap_or(false));
+        let is_asked = variable(DUMP_VARIABLE).is_some_and(|value| value == ON_PANIC);
+        let dumps_on_panic = self.dumps_on_panic || is_asked;
         let returned_failure = self.has_failed;
-        if on_exit.is_none() && !fails && !prints {
+        let looks = on_exit.is_some() || fails || prints;
+        if !looks && !dumps_on_panic {
             return Ok(None);
         }
         let main_end = move |scheduler: &Arc<Scheduler>, has_failed: bool| {
+            if dumps_on_panic && has_failed {
+                print(&Dump::of(scheduler));
+            }
+            if !looks {
+                return;
+            }
             scheduler.settle();
             let left = Dump::of(scheduler);
             if prints && left.num_goroutines() > 0 {
-                // Nobody is there to be told of a failure.
-                let _ = io::stderr().write_all(left.to_string().as_bytes());
+                print(&left);
             }
             on_exit.iter().for_each(|OnExit(f)| f(&left));
             let has_failed = has_failed || returned_failure.load(Ordering::Relaxed);

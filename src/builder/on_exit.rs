@@ -46,6 +46,29 @@ impl Builder {
         self
     }
 
+    /// Prints a [dump](crate::Handle::dump) to standard error if a panic ends main, its own or a goroutine's that no
+    /// code observes: what the goroutines wait for when it does. Main's future has been dropped by then.
+    ///
+    /// The environment variable `GORUN_DUMP=panic` does the same, without a change to the program.
+    ///
+    /// Go counterpart: the stacks that a program prints when it panics, with `GOTRACEBACK=all`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let ended = std::panic::catch_unwind(|| {
+    ///     gorun::Builder::new().dump_on_panic().block_on(async {
+    ///         gorun::go!(async { std::future::pending::<()>().await });
+    ///         panic!("so the dump is printed")
+    ///     })
+    /// });
+    /// assert!(ended.is_err());
+    /// ```
+    pub fn dump_on_panic(mut self) -> Self {
+        self.leaks.dumps_on_panic = true;
+        self
+    }
+
     /// What `leaks = ".."` of a test sets. Not public API.
     #[doc(hidden)]
     pub fn __fail_on_leaks(mut self, fails: bool) -> Self {

@@ -16,6 +16,12 @@ pub(super) const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
 /// this.
 pub(super) const BLOCKED_VARIABLE: &str = "GORUN_BLOCKED";
 
+/// The environment variable that asks for dumps: at a signal, or
+pub(super) const DUMP_VARIABLE: &str = "GORUN_DUMP";
+
+/// at a panic.
+pub(super) const ON_PANIC: &str = "panic";
+
 /// The value of an environment variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())

@@ -39,6 +39,14 @@
 //! An outsider may have acted, and ended, before the second question. What it woke has run since, then the
 //! number has changed, or is pending.
 //!
+//! # A closed world
+//!
+//! If the program promises that nobody else acts, or a test assumes it, the second question is about those that gorun
+//! knows of: guests in `Handle::block_on`, tokio, threads of gorun that wait for a process or for the standard
+//! input or call users' code, listeners to signals, and other runtimes. One of these may hold what the goroutines
+//! here wait for, in a `static` for one. So all others must be at rest and without anything pending, their
+//! monitors asleep as well, and at one moment, since they may wake each other (`runtime.rs`).
+//!
 //! # When it is checked
 //!
 //! Whoever is the last to fall asleep notifies the monitor, if that wants to know (`monitor/stillness.rs`), and
