@@ -139,26 +139,20 @@ fn run_here<F: Future>(
 #[derive(Debug)]
 pub struct Returned<'a, T>(pub &'a T);
 
-/// For results. If this does not fit, `NeverFails` does, by one reference more.
-pub trait MayFail {
+/// For results; and by one reference more, if that does not fit, for what cannot be an error.
+pub trait Outcome {
     /// Whether it is an error.
-    fn is_failure(&self) -> bool;
+    fn __gorun_is_failure(&self) -> bool;
 }
 
-impl<T, E> MayFail for Returned<'_, Result<T, E>> {
-    fn is_failure(&self) -> bool {
+impl<T, E> Outcome for Returned<'_, Result<T, E>> {
+    fn __gorun_is_failure(&self) -> bool {
         self.0.is_err()
     }
 }
 
-/// For what cannot be an error.
-pub trait NeverFails {
-    /// No.
-    fn is_failure(&self) -> bool;
-}
-
-impl<T> NeverFails for &Returned<'_, T> {
-    fn is_failure(&self) -> bool {
+impl<T> Outcome for &Returned<'_, T> {
+    fn __gorun_is_failure(&self) -> bool {
         false
     }
 }

@@ -336,8 +336,8 @@ impl Builder {
     /// - `InvalidInput`: the number of workers, set here or in the environment variable
     ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or is more than
     ///   [`max_threads`](Self::max_threads); or `max_threads` is more than 32,768; or the
-    ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_DUMP` no signal; or
-    ///   `GORUN_DEADLOCK` or `GORUN_LEAKS` none of their values; or `GORUN_SEED`, the seed of all
+    ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_DUMP`,
+    ///   `GORUN_DEADLOCK` or `GORUN_LEAKS` has none of its values; or `GORUN_SEED`, the seed of all
     ///   random choices, is not a number.
     /// - The system's error, if it refuses a thread. The threads that were already started have
     ///   ended.

@@ -101,9 +101,7 @@ pub use abort_on_drop::AbortOnDrop;
 pub use attributes::{main, test};
 pub use block_on::block_on;
 #[doc(hidden)]
-pub use block_on::{
-    MayFail as __MayFail, NeverFails as __NeverFails, Returned as __Returned, run as __run,
-};
+pub use block_on::{Outcome as __Outcome, Returned as __Returned, run as __run};
 pub use blocking::blocking;
 pub use builder::Builder;
 pub use chan::channel;

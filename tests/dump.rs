@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use gorun::dump::{Dump, Group, State};
-use gorun::sync::{
-    Barrier, Cond, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, singleflight,
-    watch,
-};
+use gorun::sync::{Barrier, Cond, Mutex, Notify, RwLock, Semaphore, broadcast, oneshot, watch};
 use gorun::time::{interval, sleep, timeout};
 use gorun::{
     AbortOnDrop, Handle, JoinSet, WaitGroup, block_on, blocking, channel, context, go, select,
@@ -121,12 +118,6 @@ async fn waits_for_the_network_are_shown_where_the_program_awaits_them() {
     let _receive = shows!("read", socket.recv(&mut [0]).await);
 }
 
-/// Waits for a message.
-async fn never() -> u32 {
-    let (_tx, rx) = channel::<u32>(1);
-    rx.recv().await.unwrap()
-}
-
 #[gorun::test(worker_threads = 2, leaks = "allow")]
 async fn what_awaits_something_inside_gorun_is_shown_where_the_program_awaits_it() {
     let _watchdog = watchdog();
@@ -149,10 +140,6 @@ async fn what_awaits_something_inside_gorun_is_shown_where_the_program_awaits_it
     let mutex = Mutex::new(1);
     #[rustfmt::skip]
     let _cond = shows!("notified", drop(cond.wait_while(mutex.lock().await, |_| true).await));
-    let flights = singleflight::Group::<u32, u32>::new();
-    let _flight = shows!("recv", flights.run(1, async || never().await).await);
-    let cell = OnceCell::<u32>::new();
-    let _cell = shows!("recv", cell.get_or_init(never).await);
     let ((near, _far), (other, _its_far)) = (gorun::io::duplex(), gorun::io::duplex());
     let _copy = shows!("read", gorun::io::copy(near, other).await);
 }

@@ -81,15 +81,13 @@ impl Function {
     }
 }
 
-/// Whether what main has returned is an `Err`. The trait that fits by fewer references says so.
+/// Whether what main has returned is an `Err`. The implementation that fits by fewer references says so.
 fn is_failure(settings: &Settings) -> TokenStream {
-    let [may_fail, never_fails, returned] =
-        ["__MayFail", "__NeverFails", "__Returned"].map(|name| settings.path(name));
+    let [outcome, returned] = ["__Outcome", "__Returned"].map(|name| settings.path(name));
     code(&format!(
         "|returned| {{
-            #[allow(unused_imports)]
-            use {{{may_fail} as _, {never_fails} as _}};
-            (&{returned}(returned)).is_failure()
+            use {outcome} as _;
+            (&{returned}(returned)).__gorun_is_failure()
         }}"
     ))
 }

@@ -59,12 +59,13 @@ impl Leaks {
         if !looks && !dumps_on_panic {
             return Ok(None);
         }
-        let main_end = move |scheduler: &Arc<Scheduler>, has_failed: bool| {
-            if dumps_on_panic && has_failed {
+        let main_end = move |scheduler: &Arc<Scheduler>, has_panicked: bool| {
+            if dumps_on_panic && has_panicked {
                 print(&Dump::of(scheduler));
             }
+            let has_failed = || has_panicked || returned_failure.load(Ordering::Relaxed);
             if !looks {
-                return;
+                return has_failed();
             }
             scheduler.settle();
             let left = Dump::of(scheduler);
@@ -72,13 +73,14 @@ impl Leaks {
                 print(&left);
             }
             on_exit.iter().for_each(|OnExit(f)| f(&left));
-            let has_failed = has_failed || returned_failure.load(Ordering::Relaxed);
+            let has_failed = has_failed();
             if fails && left.num_goroutines() > 0 && !has_failed {
                 panic!(
                     "goroutines are left at the end of the test. Wait for them, or end them; or allow it, by \
                      `#[gorun::test(leaks = \"allow\")]`\n{left}"
                 );
             }
+            has_failed
         };
         Ok(Some(MainEnd(Arc::new(main_end))))
     }

@@ -6,7 +6,6 @@ use std::fmt;
 use std::future::Future;
 use std::sync::OnceLock;
 
-use crate::scheduler::at_caller::at_caller;
 use crate::sync::acquire::{Acquire, Owner, RawPermit};
 use crate::sync::permits::Permits;
 
@@ -158,19 +157,17 @@ impl<T> OnceCell<T> {
     ///     assert_eq!(cell.get_or_init(async || 2).await, &1);
     /// });
     /// ```
-    pub fn get_or_init<F, Fut>(&self, init: F) -> impl Future<Output = &T>
+    pub async fn get_or_init<F, Fut>(&self, init: F) -> &T
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = T>,
     {
-        at_caller(async move {
-            enum Never {}
-            let init = || async { Ok::<T, Never>(init().await) };
-            match self.get_or_try_init(init).await {
-                Ok(value) => value,
-                Err(never) => match never {},
-            }
-        })
+        enum Never {}
+        let init = || async { Ok::<T, Never>(init().await) };
+        match self.get_or_try_init(init).await {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
     }
 
     /// Like [`get_or_init`](Self::get_or_init), with an `init` that may fail. Then the next waiter
@@ -191,19 +188,17 @@ impl<T> OnceCell<T> {
     ///     assert_eq!(cell.get_or_try_init(async || Ok::<_, ()>(1)).await, Ok(&1));
     /// });
     /// ```
-    pub fn get_or_try_init<E, F, Fut>(&self, init: F) -> impl Future<Output = Result<&T, E>>
+    pub async fn get_or_try_init<E, F, Fut>(&self, init: F) -> Result<&T, E>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        at_caller(async move {
-            // Closed at once if there is a value.
-            match Acquire::new(self, || 1, |permit| permit.ok()).await {
-                // One that was called before it was closed still gets the permit.
-                Some(permit) if self.get().is_none() => Ok(self.init(init().await?, permit)),
-                _ => Ok(self.value.get().expect("closed when it was set")),
-            }
-        })
+        // Closed at once if there is a value.
+        match Acquire::new(self, || 1, |permit| permit.ok()).await {
+            // One that was called before it was closed still gets the permit.
+            Some(permit) if self.get().is_none() => Ok(self.init(init().await?, permit)),
+            _ => Ok(self.value.get().expect("closed when it was set")),
+        }
     }
 }
 

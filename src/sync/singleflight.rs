@@ -9,7 +9,6 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
 use crate::primitives::{AtomicUsize, Mutex, Ordering, lock};
-use crate::scheduler::at_caller::at_caller;
 use crate::sync::once_cell::OnceCell;
 
 /// Runs the same work once for all that want it at the same time.
@@ -92,21 +91,19 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
     /// # Examples
     ///
     /// See [`Group`].
-    pub fn run<F, Fut>(&self, key: K, work: F) -> impl Future<Output = V>
+    pub async fn run<F, Fut>(&self, key: K, work: F) -> V
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = V>,
     {
-        at_caller(async move {
-            let user = User { group: self, call: self.call(key) };
-            let work = async || {
-                let result = work().await;
-                // Later calls begin anew.
-                self.remove(&user.call);
-                result
-            };
-            user.call.result.get_or_init(work).await.clone()
-        })
+        let user = User { group: self, call: self.call(key) };
+        let work = async || {
+            let result = work().await;
+            // Later calls begin anew.
+            self.remove(&user.call);
+            result
+        };
+        user.call.result.get_or_init(work).await.clone()
     }
 
     /// From now on, new calls do not share the current work for this key. Calls that wait for it

@@ -42,7 +42,7 @@ impl Registered {
         Registered(scheduler)
     }
 
-    /// The runtime has ended. If it has left goroutines behind, these may still act, so it counts for ever.
+    /// The runtime has ended. If it has left goroutines behind, these may still act, and it counts until they have ended.
     pub(crate) fn end(self, scheduler: &Scheduler) {
         if scheduler.live() > 0 {
             mem::forget(self);
@@ -61,7 +61,8 @@ fn others_move(own: &Scheduler) -> bool {
     // Under the lock, so that none is dropped here.
     let runtimes = lock(&RUNTIMES);
     let others = runtimes.iter().filter(|other| !ptr::eq(other.as_ptr(), own));
-    let others: Vec<_> = others.filter_map(Weak::upgrade).collect();
+    let may_act = |other: &Arc<Scheduler>| other.phase() != Phase::Ended || other.live() > 0;
+    let others: Vec<_> = others.filter_map(Weak::upgrade).filter(may_act).collect();
     let others = || others.iter().map(|scheduler| Runtime { scheduler, who: Who::Own });
     let asleep = || others().map(|other| other.asleep()).collect::<Result<Vec<_>, _>>();
     let Ok(before) = asleep() else { return true };

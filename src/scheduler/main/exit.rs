@@ -74,8 +74,9 @@ pub(crate) fn run_main<F: Future>(
     main: F,
 ) -> thread::Result<F::Output> {
     let context = Context::new(scheduler.clone(), Role::Main(LocalFutures::default()));
-    let result =
-        main_guard::run_as_main(&scheduler.main, || context.enter(|| drive_main(&context, main)));
+    let result = main_guard::run_as_main(&scheduler.main, || {
+        context.enter(|| drive_main(&context, main, main_end.is_some()))
+    });
     let result = match main_end {
         Some(main_end) => look_who_is_left(&context, main_end, result),
         None => result,
@@ -104,29 +105,23 @@ fn look_who_is_left<T>(
     MainEnd(call): &MainEnd,
     result: thread::Result<T>,
 ) -> thread::Result<T> {
-    let has_failed = result.is_err();
-    let guard = &context.scheduler.main;
-    guard.begin_settling();
-    let call = || context.enter(|| call(&context.scheduler, has_failed));
+    let has_panicked = result.is_err();
+    let call = || context.enter(|| call(&context.scheduler, has_panicked));
     let called = catch_unwind(AssertUnwindSafe(call));
-    let called = match (guard.end_settling(), called) {
-        (Some(first), called) => {
-            called.err().into_iter().for_each(panics::discard);
+    let late = context.scheduler.main.end_settling();
+    let has_failed = has_panicked || called.as_ref().is_ok_and(|has_failed| *has_failed);
+    // Main's own failure wins, then that of the call, then a goroutine's.
+    let mut others = called.err().into_iter().chain(late);
+    match result {
+        Ok(output) if !has_failed && let Some(first) = others.next() => {
+            let unwanted = catch_unwind(AssertUnwindSafe(|| drop(output)));
+            others.chain(unwanted.err()).for_each(panics::discard);
             Err(first)
         }
-        (None, called) => called,
-    };
-    match (result, called) {
-        (Err(panic), Err(other)) => {
-            panics::discard(other);
-            Err(panic)
+        result => {
+            others.for_each(panics::discard);
+            result
         }
-        (Ok(output), Err(panic)) => {
-            let unwanted = catch_unwind(AssertUnwindSafe(|| drop(output)));
-            unwanted.err().into_iter().for_each(panics::discard);
-            Err(panic)
-        }
-        (result, Ok(())) => result,
     }
 }
 
@@ -136,7 +131,8 @@ pub(crate) fn end_unused(scheduler: &Arc<Scheduler>) {
     end_threads(scheduler, true);
 }
 
-fn drive_main<F: Future>(context: &Context, main: F) -> thread::Result<F::Output> {
+/// `settles`: goroutines go on for a while when main has ended.
+fn drive_main<F: Future>(context: &Context, main: F, settles: bool) -> thread::Result<F::Output> {
     let scheduler = &context.scheduler;
     let local_futures = context.local_futures().expect("this is main's thread");
     let mut main = pin!(Some(main));
@@ -161,7 +157,7 @@ fn drive_main<F: Future>(context: &Context, main: F) -> thread::Result<F::Output
         Ok(output) => (output, None),
         Err(payload) => (None, Some(payload)),
     };
-    let panics = scheduler.main.main_done(own);
+    let panics = scheduler.main.main_done(own, settles);
     let dropped = catch_unwind(AssertUnwindSafe(|| main.set(None)));
     local_futures.close();
     // In the order in which they happened: the first wins.
@@ -339,7 +335,7 @@ impl Scheduler {
         })
     }
 
-    fn workers_in_poll(&self) -> usize {
+    pub(super) fn workers_in_poll(&self) -> usize {
         self.workers().filter(|worker| worker.is_in_poll()).count()
     }
 }

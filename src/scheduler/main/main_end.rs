@@ -20,11 +20,12 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// The time between two looks.
 const NAP: Duration = Duration::from_micros(500);
 
-/// It is called on main's thread, and learns whether main has panicked. It may panic, too.
+/// It is called on main's thread, and learns whether main has panicked. It says whether main has failed, and may
+/// panic, too.
 #[derive(Clone)]
 pub(crate) struct MainEnd(pub(crate) Arc<Call>);
 
-type Call = dyn Fn(&Arc<Scheduler>, bool) + Send + Sync;
+type Call = dyn Fn(&Arc<Scheduler>, bool) -> bool + Send + Sync;
 
 /// A panic in it ends the program; it answers for any state it leaves behind.
 impl UnwindSafe for MainEnd {}
@@ -34,7 +35,9 @@ impl Scheduler {
     /// For main's thread: waits until nothing moves, but not long.
     pub(crate) fn settle(&self) {
         let start = clock::now();
-        while self.live() > 0 && !self.is_still() && start.elapsed() < LONGEST {
+        // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
+        let moves = || self.live() > 0 && !self.is_still() || self.workers_in_poll() > 0;
+        while moves() && start.elapsed() < LONGEST {
             thread::park_timeout(NAP);
         }
     }

@@ -136,10 +136,20 @@ impl MainGuard {
         }
     }
 
-    /// Main has returned, been interrupted, or panicked with `own`. From now on panics are only
-    /// reported. Returns the earlier ones, in order.
-    pub(crate) fn main_done(&self, own: Option<Payload>) -> impl Iterator<Item = Payload> + use<> {
-        let state = std::mem::replace(&mut *lock(&self.state), State::Done);
+    /// Main has returned, been interrupted, or panicked with `own`. Returns the earlier panics, in order. From
+    /// now on panics are only reported; or, if main has not failed, and goroutines go on until `end_settling`,
+    /// the first one is kept.
+    pub(crate) fn main_done(
+        &self,
+        own: Option<Payload>,
+        settles: bool,
+    ) -> impl Iterator<Item = Payload> + use<> {
+        let state = {
+            let mut state = lock(&self.state);
+            let has_failed = own.is_some() || !matches!(*state, State::Running);
+            let next = if settles && !has_failed { State::Settling(None) } else { State::Done };
+            std::mem::replace(&mut *state, next)
+        };
         self.crashed.store(false, Ordering::Release);
         let panics = match (state, own) {
             (State::Crashed { payload, after_mains_own: true }, own) => [own, Some(payload)],
@@ -155,12 +165,7 @@ impl MainGuard {
         matches!(*lock(&self.state), State::Done | State::Settling(_))
     }
 
-    /// Main has ended, and its goroutines go on. From now on the first panic of theirs is kept.
-    pub(crate) fn begin_settling(&self) {
-        *lock(&self.state) = State::Settling(None);
-    }
-
-    /// They are cancelled now. Returns that panic.
+    /// The goroutines are cancelled now. Returns the first panic of theirs.
     pub(crate) fn end_settling(&self) -> Option<Payload> {
         match std::mem::replace(&mut *lock(&self.state), State::Done) {
             State::Settling(first) => first,

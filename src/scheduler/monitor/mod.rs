@@ -381,8 +381,7 @@ impl Monitor {
         if summary.is_asleep()
             && let Some(looks) = &mut self.looks
         {
-            // The last spare has gone.
-            looks.note_rest(clock::now());
+            looks.note_no_spares(clock::now());
         }
         if self.reports.are_wanted() {
             self.next_sleep = SHORT_SLEEP;

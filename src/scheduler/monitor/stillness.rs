@@ -3,7 +3,7 @@
 //!
 //! It looks when everything has fallen asleep, at most once a second, and again after 100 ms if it could
 //! not tell, since what spoke against a deadlock may have gone: a thread that was about to end. Then an
-//! idle program has its peace. What falls asleep within that second is looked at when it is over.
+//! idle program has its peace. What falls asleep within that second is looked at when it is over, as often.
 //!
 //! If the world is closed when nothing has moved for some time, it looks every 100 ms during that time, and
 //! credits no look with much more: a process that was stopped meanwhile, or had no core, has not waited.
@@ -129,8 +129,15 @@ impl Looks {
         if self.at.is_none_or(|at| then < at) {
             self.at = Some(then);
             self.count = 0;
-        } else {
+        } else if self.count > 0 {
             self.is_owed = true;
+        }
+    }
+
+    /// The monitor has found that everything sleeps, and there are no spares.
+    pub(crate) fn note_no_spares(&mut self, now: Instant) {
+        if matches!(self.doubt, Some(Doubt::Spares | Doubt::ThreadEnds)) {
+            self.note_rest(now);
         }
     }
 
@@ -154,6 +161,7 @@ impl Looks {
                     // Main has just fallen asleep.
                     self.note_movement(scheduler, now);
                 }
+                (self.doubt, self.is_owed) = (None, false);
                 return self.tell(Kind::Deadlock, now);
             }
             Err(doubt) => doubt,

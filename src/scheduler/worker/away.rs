@@ -18,6 +18,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use crate::scheduler::context::{self, Context, Place, Role};
+use crate::scheduler::deadlock::outsiders::Counted;
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::main_guard;
 use crate::scheduler::shared::Scheduler;
@@ -46,18 +47,22 @@ pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
 }
 
 /// Counts a guest, until dropped.
-struct Guest<'a>(&'a Scheduler);
+struct Guest<'a> {
+    scheduler: &'a Scheduler,
+    /// Another runtime's goroutines, too, also when this one has ended.
+    _may_wake: Counted,
+}
 
 impl<'a> Guest<'a> {
     fn new(scheduler: &'a Scheduler) -> Self {
         scheduler.add_guest();
-        Guest(scheduler)
+        Guest { scheduler, _may_wake: Counted::may_wake() }
     }
 }
 
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
-        self.0.remove_guest();
+        self.scheduler.remove_guest();
     }
 }
 
