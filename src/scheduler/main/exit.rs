@@ -112,17 +112,17 @@ fn look_who_is_left<T>(
     let has_failed = has_panicked || called.as_ref().is_ok_and(|has_failed| *has_failed);
     // Main's own failure wins, then that of the call, then a goroutine's.
     let mut others = called.err().into_iter().chain(late);
-    match result {
-        Ok(output) if !has_failed && let Some(first) = others.next() => {
+    let first = if has_failed { None } else { others.next() };
+    let ended = match (result, first) {
+        (Ok(output), Some(first)) => {
             let unwanted = catch_unwind(AssertUnwindSafe(|| drop(output)));
-            others.chain(unwanted.err()).for_each(panics::discard);
+            unwanted.err().into_iter().for_each(panics::discard);
             Err(first)
         }
-        result => {
-            others.for_each(panics::discard);
-            result
-        }
-    }
+        (result, _) => result,
+    };
+    others.for_each(panics::discard);
+    ended
 }
 
 /// Ends workers that have had no work yet.
