@@ -113,19 +113,22 @@ fn a_thread_that_wakes_main() {
     thread.unwrap().join().unwrap();
 }
 
-fn a_guest() {
-    block_on(async {
-        let (tx, rx) = channel(0);
-        let handle = Handle::current();
-        let thread = thread::spawn(move || {
-            handle.block_on(async move {
-                thread::sleep(WHILE);
-                tx.send(1).await.unwrap();
-            });
+/// It sends after a while.
+async fn wait_for_a_guest() {
+    let (tx, rx) = channel(0);
+    let handle = Handle::current();
+    let thread = thread::spawn(move || {
+        handle.block_on(async move {
+            thread::sleep(WHILE);
+            tx.send(1).await.unwrap();
         });
-        assert_eq!(rx.recv().await, Some(1));
-        thread.join().unwrap();
     });
+    assert_eq!(rx.recv().await, Some(1));
+    thread.join().unwrap();
+}
+
+fn a_guest() {
+    block_on(wait_for_a_guest());
 }
 
 fn a_goroutine_in_blocking() {
@@ -217,19 +220,7 @@ fn closed() -> Builder {
 }
 
 fn a_closed_world_with_a_guest() {
-    let run = async {
-        let (tx, rx) = channel(0);
-        let handle = Handle::current();
-        let thread = thread::spawn(move || {
-            handle.block_on(async move {
-                thread::sleep(WHILE);
-                tx.send(1).await.unwrap();
-            });
-        });
-        assert_eq!(rx.recv().await, Some(1));
-        thread.join().unwrap();
-    };
-    closed().block_on(run).unwrap();
+    closed().block_on(wait_for_a_guest()).unwrap();
 }
 
 /// It is called on a thread of gorun's.

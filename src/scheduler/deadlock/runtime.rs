@@ -73,6 +73,16 @@ fn others_move(own: &Scheduler) -> bool {
     others().zip(&before).any(may_move) || asleep() != Ok(before)
 }
 
+impl Scheduler {
+    /// Whether anything is on its way to workers that sleep: events, tasks, wakers, requests to the monitor.
+    pub(crate) fn is_in_motion(&self) -> bool {
+        self.workers().any(|worker| worker.parker.has_events())
+            || self.has_any_work_locked()
+            || self.has_left_wakers()
+            || self.threads.requests.has_any()
+    }
+}
+
 impl World for Runtime<'_> {
     fn asleep(&self) -> Result<Sleeps, Doubt> {
         let scheduler = self.scheduler;
@@ -122,15 +132,12 @@ impl World for Runtime<'_> {
         let scheduler = self.scheduler;
         // The sockets before the pollers, which take waiters from them.
         let waits_for_socket = scheduler.reactor().is_some_and(|reactor| reactor.has_waiters());
-        let has_events = scheduler.workers().any(|worker| worker.parker.has_events());
+        let is_in_motion = scheduler.is_in_motion();
         let is_main_woken = !scheduler.main_sleep.sleeps_on(Driver::is_woken);
         let moves = scheduler.phase() != Phase::Running
             || scheduler.main.crashed()
             || is_main_woken
-            || has_events
-            || scheduler.has_any_work_locked()
-            || scheduler.has_left_wakers()
-            || scheduler.threads.requests.has_any();
+            || is_in_motion;
         if moves {
             Some(Doubt::Moves)
         } else if waits_for_socket {

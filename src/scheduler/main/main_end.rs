@@ -44,10 +44,6 @@ impl Scheduler {
 
     fn is_still(&self) -> bool {
         let Ok(before) = self.idle.rest() else { return false };
-        !self.has_any_work_locked()
-            && !self.has_left_wakers()
-            && !self.threads.requests.has_any()
-            && !self.workers().any(|worker| worker.parker.has_events())
-            && self.idle.rest() == Ok(before)
+        !self.is_in_motion() && self.idle.rest() == Ok(before)
     }
 }
