@@ -14,6 +14,8 @@ mod stillness;
 mod thread_hooks;
 #[cfg(feature = "tokio")]
 mod tokio;
+mod trace;
+mod trace_file;
 mod variables;
 
 use std::ffi::OsString;
@@ -39,6 +41,7 @@ use crate::spawn::MAX_UNBOXED;
 use dumps::Dumps;
 use leaks::Leaks;
 use stillness::OnStillness;
+use trace_file::Tracing;
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
 
 /// More than any machine has cores; a larger number is a mistake.
@@ -81,6 +84,7 @@ pub struct Builder {
     hooks: ThreadHooks,
     stillness: OnStillness,
     leaks: Leaks,
+    trace: Tracing,
     #[cfg(feature = "signal")]
     dump_signal: Option<Signal>,
     #[cfg(feature = "tokio")]
@@ -101,6 +105,7 @@ impl Default for Builder {
             hooks: ThreadHooks::default(),
             stillness: OnStillness::default(),
             leaks: Leaks::default(),
+            trace: Tracing::default(),
             #[cfg(feature = "signal")]
             dump_signal: None,
             #[cfg(feature = "tokio")]
@@ -363,13 +368,15 @@ impl Builder {
 
     pub(crate) fn run<F: Future>(mut self, main: F) -> io::Result<F::Output> {
         check_seed()?;
-        let stillness = mem::take(&mut self.stillness).into_settings()?;
+        let (traced_events, trace_file) = mem::take(&mut self.trace).open()?;
+        let stillness = mem::take(&mut self.stillness).into_settings(trace_file.clone())?;
         let stillness_kept = stillness.clone();
-        let main_end = mem::take(&mut self.leaks).into_main_end()?;
+        let main_end = mem::take(&mut self.leaks).into_main_end(trace_file)?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
         #[cfg(feature = "signal")]
         let dump_signals = dumps::signals(self.dump_signal)?;
         let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
+        let config = Config { traced_events, ..config };
         away::while_away(Reason::MayNeedGoroutines, || {
             let scheduler = Scheduler::start(config, stillness)?;
             #[cfg(feature = "signal")]
@@ -439,6 +446,7 @@ impl Builder {
             on_blocked,
             thread_hooks: Box::new(self.hooks),
             tokio,
+            traced_events: None,
         })
     }
 }

@@ -93,6 +93,7 @@ mod system_error;
 pub mod time;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+pub mod trace;
 mod wait_group;
 
 pub use abort_on_drop::AbortOnDrop;

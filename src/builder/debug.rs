@@ -17,6 +17,8 @@ impl fmt::Debug for Builder {
             .field("report_left_behind", &self.reports_left_behind)
             .field("unhandled_panic", &self.unhandled_panic)
             .field("max_threads", &self.max_threads)
+            .field("trace", &self.trace.events)
+            .field("trace_file", &self.trace.file)
             .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
             .field("on_thread_start", &self.hooks.start.as_ref().map(|_| "a function"))
             .field("on_thread_stop", &self.hooks.stop.as_ref().map(|_| "a function"));

@@ -7,6 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::trace_file::TraceFile;
 use super::variables::{DUMP_VARIABLE, ON_PANIC, invalid, variable};
 use crate::dump::Dump;
 use crate::scheduler::main::main_end::MainEnd;
@@ -37,7 +38,7 @@ fn print(dump: &Dump) {
 }
 
 impl Leaks {
-    pub(super) fn into_main_end(self) -> io::Result<Option<MainEnd>> {
+    pub(super) fn into_main_end(self, trace: Option<TraceFile>) -> io::Result<Option<MainEnd>> {
         let prints = match variable(VARIABLE) {
             None => false,
             Some(value) => match value.to_str().map(str::trim) {
@@ -56,10 +57,12 @@ impl Leaks {
         let dumps_on_panic = self.dumps_on_panic || is_asked;
         let returned_failure = self.has_failed;
         let looks = on_exit.is_some() || fails || prints;
-        if !looks && !dumps_on_panic {
+        if !looks && !dumps_on_panic && trace.is_none() {
             return Ok(None);
         }
         let main_end = move |scheduler: &Arc<Scheduler>, has_panicked: bool| {
+            // First, since there will be more events.
+            trace.iter().for_each(|trace| trace.write(scheduler));
             if dumps_on_panic && has_panicked {
                 print(&Dump::of(scheduler));
             }

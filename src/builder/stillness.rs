@@ -9,6 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use super::trace_file::TraceFile;
 use super::variables::{invalid, variable};
 use crate::deadlock::{OnDeadlock, Stall};
 use crate::dump::Dump;
@@ -54,7 +55,11 @@ impl UnwindSafe for OnStall {}
 impl RefUnwindSafe for OnStall {}
 
 impl OnStillness {
-    pub(super) fn into_settings(self) -> io::Result<Option<StillnessSettings>> {
+    /// `trace` is written when nothing moves.
+    pub(super) fn into_settings(
+        self,
+        trace: Option<TraceFile>,
+    ) -> io::Result<Option<StillnessSettings>> {
         let wanted = match variable(VARIABLE) {
             Some(value) => Wanted::parse(&value)?,
             None => Wanted::default(),
@@ -65,6 +70,7 @@ impl OnStillness {
         }
         let (stall_after, on_stall) = self.on_stall.unzip();
         let tell = move |scheduler: &Arc<Scheduler>, Stillness { lasted, kind }: &Stillness| {
+            trace.iter().for_each(|trace| trace.write(scheduler));
             let reason = match kind {
                 Kind::Deadlock => {
                     tell_deadlock(scheduler, on_deadlock);

@@ -19,8 +19,11 @@ use crate::scheduler::goroutine::meta::Meta;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::main::local_futures::LocalFutures;
+use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::tokio_bridge::TokioBridge;
+use crate::scheduler::trace::event::EventKind;
+use crate::scheduler::trace::{Owner, Recorder};
 use crate::scheduler::wait::{ActivityCell, Wait};
 use crate::scheduler::worker::Worker;
 
@@ -53,6 +56,8 @@ pub(crate) struct Context {
     pub(crate) wait: Cell<Option<Wait>>,
     /// How many operations this poll may still begin (`gate.rs`).
     pub(crate) budget: Arc<Budget>,
+    /// Records what happens on this thread, if the runtime does. A guest has none.
+    pub(crate) recorder: Option<Recorder>,
     /// Random choices among the ready cases of a `select!`.
     choices: Cell<Rng>,
 }
@@ -111,6 +116,12 @@ impl Context {
             Role::Worker(worker) => (worker.budget.clone(), scheduler.seed_of(worker.index)),
             Role::Main(_) | Role::Guest => (Arc::new(Budget::new()), fresh_seed()),
         };
+        let owner = match &role {
+            Role::Worker(worker) => Some(Owner::Worker(worker.index)),
+            Role::Main(_) => Some(Owner::Main),
+            Role::Guest => None,
+        };
+        let recorder = owner.and_then(|owner| Some(scheduler.trace.as_ref()?.recorder(owner)));
         Context {
             scheduler,
             role,
@@ -126,6 +137,7 @@ impl Context {
             dropping_at_exit: Cell::new(false),
             wait: Cell::new(None),
             budget,
+            recorder,
             choices: Cell::new(Rng::new(seed)),
         }
     }
@@ -193,6 +205,20 @@ impl Context {
     /// Whether main, a guest, or a goroutine in a nested `block_on` drives a future here.
     pub(crate) fn is_driving(&self) -> bool {
         self.driver_waker.get() != WakerId::NONE
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn record_wake(&self, task: RawTask) {
+        self.record(EventKind::Woken, task, 0);
+    }
+
+    /// Records that this happens here, if the runtime records anything.
+    pub(crate) fn record(&self, kind: EventKind, subject: usize, site: usize) {
+        match &self.recorder {
+            Some(recorder) => recorder.record(kind, subject, site),
+            None => self.scheduler.record(kind, subject, site),
+        }
     }
 
     /// Whether this is a context of the scheduler at `address`.

@@ -27,6 +27,7 @@
 //! | `worker` | the threads that run goroutines: their loop, their start and end |
 //! | `monitor` | the thread that notices workers without progress, and starts others |
 //! | `main` | driving a future on the calling thread; start and exit of a runtime |
+//! | `trace` | what happens on each thread, for who wants to see it |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
 //! only their leaves. `context.rs` tells the running code which runtime it is in, and `entered.rs`
@@ -57,5 +58,6 @@ pub(crate) mod shared;
 pub(crate) mod timers;
 #[cfg_attr(not(feature = "tokio"), path = "no_tokio_bridge.rs")]
 pub(crate) mod tokio_bridge;
+pub(crate) mod trace;
 pub(crate) mod wait;
 pub(crate) mod worker;

@@ -30,6 +30,8 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::reactor::Reactor;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::tokio_bridge::TokioBridge;
+use crate::scheduler::trace::Trace;
+use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::wait::ActivityCell;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
@@ -61,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) on_blocked: Vec<Listener>,
     pub(crate) thread_hooks: Box<ThreadHooks>,
     pub(crate) tokio: Option<TokioBridge>,
+    /// How many events a trace has of each thread, if there is to be one.
+    pub(crate) traced_events: Option<usize>,
 }
 
 /// How many cores the calling thread may use at present: affinity and the quotas of containers
@@ -108,12 +112,14 @@ pub(crate) struct Scheduler {
     /// Threads outside that are in `Handle::block_on`.
     guests: AtomicUsize,
     started: Instant,
+    pub(crate) trace: Option<Arc<Trace>>,
     /// Every random choice derives from this.
     seed: u64,
 }
 
 impl Scheduler {
     pub(super) fn new(config: Config) -> Arc<Self> {
+        let started = clock::now();
         Arc::new(Scheduler {
             main: Arc::new(MainGuard::new(config.unhandled_panic)),
             registry: Registry::new(config.workers),
@@ -131,7 +137,8 @@ impl Scheduler {
             main_sleep: MainSleep::new(),
             overflows: AtomicUsize::new(0),
             guests: AtomicUsize::new(0),
-            started: clock::now(),
+            started,
+            trace: config.traced_events.map(|events| Arc::new(Trace::new(events, started))),
             seed: fresh_seed(),
             config,
         })
@@ -202,6 +209,14 @@ impl Scheduler {
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.phase() != Phase::Running
+    }
+
+    /// Records that this happens on the calling thread, if the runtime records anything. A thread with a
+    /// [`Context`](crate::scheduler::context::Context) has a faster way.
+    pub(crate) fn record(&self, kind: EventKind, subject: usize, site: usize) {
+        if let Some(trace) = &self.trace {
+            trace.record_outside(kind, subject, site);
+        }
     }
 
     /// Counts a thread outside that is in `Handle::block_on`.

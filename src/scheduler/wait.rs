@@ -90,14 +90,11 @@ impl ActivityCell {
     /// `None`: for something that has left no note.
     #[inline]
     pub(crate) fn set_waiting(&self, wait: Option<Wait>) {
-        let word = wait.map_or(ELSEWHERE, |wait| {
-            let address = ptr::from_ref(wait.place).expose_provenance();
-            let distance = address.wrapping_sub(ptr::from_ref(ORIGIN).addr()) as isize;
-            // In one comparison: above `-FAR` and below `FAR`.
-            let is_near = distance.wrapping_add(FAR - 1) as usize <= 2 * FAR as usize - 2;
-            let distance = if is_near { distance } else { -FAR };
-            (distance << SHIFT) as u32 | (wait.operation as u32 + FIRST_OPERATION)
-        });
+        self.set(RawActivity::waiting(wait));
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, RawActivity(word): RawActivity) {
         self.0.store(word, Ordering::Relaxed);
     }
 
@@ -112,6 +109,21 @@ impl ActivityCell {
 pub(crate) struct RawActivity(u32);
 
 impl RawActivity {
+    pub(crate) const RUNNING: Self = RawActivity(RUNNING);
+
+    /// `None`: for something that has left no note.
+    #[inline]
+    pub(crate) fn waiting(wait: Option<Wait>) -> Self {
+        RawActivity(wait.map_or(ELSEWHERE, |wait| {
+            let address = ptr::from_ref(wait.place).expose_provenance();
+            let distance = address.wrapping_sub(ptr::from_ref(ORIGIN).addr()) as isize;
+            // In one comparison: above `-FAR` and below `FAR`.
+            let is_near = distance.wrapping_add(FAR - 1) as usize <= 2 * FAR as usize - 2;
+            let distance = if is_near { distance } else { -FAR };
+            (distance << SHIFT) as u32 | (wait.operation as u32 + FIRST_OPERATION)
+        }))
+    }
+
     pub(crate) fn unpack(self) -> Activity {
         let RawActivity(word) = self;
         match word & KIND {
@@ -131,7 +143,7 @@ fn place(distance: isize) -> Option<&'static Location<'static>> {
         return None;
     }
     let address = ptr::from_ref(ORIGIN).addr().wrapping_add_signed(distance);
-    // SAFETY: `distance` is that of a place which `set_waiting` was given, a reference that is valid for
+    // SAFETY: `distance` is that of a place which `waiting` was given, a reference that is valid for
     // ever and whose provenance it has exposed.
     // Exercised by `soundness::dumps_beside_everything`.
     Some(unsafe { &*ptr::with_exposed_provenance(address) })

@@ -77,6 +77,9 @@ mod select;
 mod primitives;
 #[allow(dead_code)]
 mod sync;
+#[path = "../../src/scheduler/trace/ring.rs"]
+mod trace_ring;
+
 #[path = "../../src/scheduler/timers/timer_queue/mod.rs"]
 #[allow(dead_code)]
 mod timer_queue;
@@ -103,5 +106,6 @@ mod spares;
 mod stranded_single;
 mod thread_requests_model;
 mod timers_model;
+mod trace_model;
 mod wait_group;
 mod withdrawing;

@@ -7,9 +7,13 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use crate::scheduler::context::Context;
+use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::goroutine::task::{self, Spawned};
 use crate::scheduler::queues::injector::thread_shard_number;
+use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, SHARDS, Scheduler};
+use crate::scheduler::trace;
+use crate::scheduler::trace::event::EventKind;
 
 impl Scheduler {
     /// Starts a goroutine. If the runtime is closed, drops the future instead. Before the goroutine
@@ -33,9 +37,20 @@ impl Scheduler {
             return keep(None);
         }
         let (task, spawned) = task::allocate(self, future, spawned_at);
+        if self.trace.is_some() {
+            self.record_spawn(context, task, spawned.meta().site());
+        }
         let kept = keep(Some(spawned));
         self.push_spawned(context, task);
         kept
+    }
+
+    #[cold]
+    fn record_spawn(&self, context: Option<&Context>, task: RawTask, site: &'static SpawnSite) {
+        match context.and_then(|context| context.recorder.as_ref()) {
+            Some(recorder) => recorder.spawned(task, site),
+            None => self.record(EventKind::Spawned, task, trace::address(site)),
+        }
     }
 
     /// Counts a goroutine about to be spawned, unless the runtime is closed.

@@ -64,6 +64,8 @@ use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::trace;
+use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::wait::RawActivity;
 use crate::scheduler::worker::Worker;
 
@@ -199,11 +201,11 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     runnable.metadata().activity.set_queued();
     context::with_inside(|context| match context {
         Some(context) if context.belongs_to(scheduler) => {
-            context.scheduler.push_woken(
-                context,
-                into_raw_task(runnable),
-                info.woken_while_running,
-            );
+            let task = into_raw_task(runnable);
+            if context.scheduler.trace.is_some() {
+                context.record_wake(task);
+            }
+            context.scheduler.push_woken(context, task, info.woken_while_running);
         }
         _ => {
             // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
@@ -212,7 +214,9 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
             unsafe { Arc::increment_strong_count(scheduler) };
             // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
             let scheduler = unsafe { Arc::from_raw(scheduler) };
-            scheduler.inject(into_raw_task(runnable));
+            let task = into_raw_task(runnable);
+            scheduler.record(EventKind::Woken, task, 0);
+            scheduler.inject(task);
         }
     });
 }
@@ -220,9 +224,14 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
 /// Polls a goroutine that a queue gave out. The caller is `worker`.
 ///
 /// `async-task` calls `poll` with a waker and nothing else. So this leaves in the context what the
-/// poll needs.
+/// poll needs. Calls `begin` with the goroutine's site first. Returns whether the goroutine is suspended.
 #[inline]
-pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
+pub(crate) fn run(
+    task: RawTask,
+    context: &Context,
+    worker: &Worker,
+    begin: impl FnOnce(&'static SpawnSite),
+) -> bool {
     let address = ptr::with_exposed_provenance_mut(task);
     let address = NonNull::new(address).expect("queues hold no null");
     // SAFETY: every address in a queue comes from `into_raw_task`, and queues give each out once
@@ -231,6 +240,7 @@ pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     // Exercised by `soundness::queues_under_stealing`.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
     let site = runnable.metadata().site();
+    begin(site);
     worker.begin_poll(site);
     context.polling.set(Some(NonNull::from(runnable.metadata())));
     // `async-task` uses this address as the data of its wakers.
@@ -240,8 +250,9 @@ pub(crate) fn run(task: RawTask, context: &Context, worker: &Worker) {
     context.wait.set(None);
     runnable.metadata().activity.set_running();
     runnable.run();
-    context.polling.set(None);
+    let is_suspended = context.polling.take().is_some();
     worker.end_poll();
+    is_suspended
 }
 
 /// The offset of the metadata from the data pointer of a goroutine's wakers, once there is one. It does not
@@ -302,8 +313,10 @@ impl<F: Future> GoroutineParts<'_, F> {
         meta: &Meta,
         cx: &mut std::task::Context<'_>,
     ) -> Poll<Outcome<F::Output>> {
-        let panicked =
-            |payload| Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at());
+        let panicked = |payload| {
+            record_end(context, meta, EventKind::Panicked);
+            Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at())
+        };
         if is_cancelled(context, meta.state()) {
             return Poll::Ready(self.cancel(context, meta));
         }
@@ -336,6 +349,7 @@ impl<F: Future> GoroutineParts<'_, F> {
     /// Drops the future instead of polling it again.
     #[cold]
     fn cancel(&mut self, context: &Context, meta: &Meta) -> Outcome<F::Output> {
+        record_end(context, meta, EventKind::Cancelled);
         context.dropping_at_exit.set(context.scheduler.is_closing());
         let dropped = self.drop_future();
         context.dropping_at_exit.set(false);
@@ -347,6 +361,13 @@ impl<F: Future> GoroutineParts<'_, F> {
 
     fn drop_future(&mut self) -> std::thread::Result<()> {
         catch_unwind(AssertUnwindSafe(|| self.future.set(None)))
+    }
+}
+
+#[cold]
+fn record_end(context: &Context, meta: &Meta, kind: EventKind) {
+    if context.scheduler.trace.is_some() {
+        context.record(kind, context.waker_data.get().addr(), trace::address(meta.site()));
     }
 }
 

@@ -8,6 +8,7 @@ use crate::scheduler::io::system::System;
 use crate::scheduler::reactor::Token;
 use crate::scheduler::reactor::source::Woken;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::worker::Worker;
 
 impl Scheduler {
@@ -48,6 +49,9 @@ impl Scheduler {
 
     /// Wakes tasks, and leaves wakers that may be user code to workers.
     pub(crate) fn wake_ready(&self, woken: &mut Vec<Woken>) {
+        if !woken.is_empty() {
+            self.record(EventKind::IoReady, woken.len(), 0);
+        }
         for Woken { waker, is_internal } in woken.drain(..) {
             match self.reactor() {
                 Some(reactor) if !is_internal => reactor.leave(waker),

@@ -17,7 +17,8 @@ use crate::scheduler::context::{self, Role, WakerId};
 use crate::scheduler::gate;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::wait::ActivityCell;
+use crate::scheduler::trace::event::EventKind;
+use crate::scheduler::wait::{ActivityCell, RawActivity};
 
 /// After the thread finds that others want its core, it skips spinning before this many sleeps.
 /// Spinning would make it late for its own timers.
@@ -30,7 +31,7 @@ pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,
 ) -> Option<F::Output> {
-    let driver = Driver::new();
+    let driver = Driver::new(context::with_inside(|context| context?.scheduler.trace.clone()));
     let waker = Waker::from(driver.clone());
     let driving = Driving::new(driver, &waker);
     let mut contended = 0;
@@ -60,11 +61,12 @@ pub(crate) fn drive<F: Future>(
             return None;
         }
         driving.wake_due();
-        Driving::begin_poll();
+        driving.begin_poll();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            driving.record(EventKind::DriveCompletes);
             return Some(output);
         }
-        Driving::note_wait();
+        driving.note_wait();
     }
 }
 
@@ -103,7 +105,8 @@ impl Driving {
         }
     }
 
-    fn begin_poll() {
+    fn begin_poll(&self) {
+        self.record(EventKind::DrivePollBegins);
         context::with_inside(|context| {
             if let Some(context) = context {
                 context.budget.refill();
@@ -114,7 +117,8 @@ impl Driving {
     }
 
     /// For reports.
-    fn note_wait() {
+    fn note_wait(&self) {
+        self.record(EventKind::DrivePollEnds);
         context::with_inside(|context| {
             if let Some(context) = context
                 && let Some(driving) = context.driving()
@@ -122,6 +126,22 @@ impl Driving {
                 driving.set_waiting(context.wait.get());
             }
         });
+    }
+
+    fn record(&self, kind: EventKind) {
+        if let Some((scheduler, ..)) = &self.inside
+            && let Some(trace) = &scheduler.trace
+        {
+            let subject = self.driver.address();
+            context::with_inside(|context| {
+                let context = context.expect("it is inside");
+                let activity = RawActivity::waiting(context.wait.get());
+                match &context.recorder {
+                    Some(recorder) => recorder.record_wait(kind, subject, activity),
+                    None => trace.record_wait_outside(kind, subject, 0, activity),
+                }
+            });
+        }
     }
 
     /// Sleeps until the thread is unparked, or until the next deadline.

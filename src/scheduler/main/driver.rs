@@ -8,12 +8,16 @@ use std::thread::{self, Thread};
 
 use crate::primitives::{AtomicBool, Ordering};
 use crate::scheduler::timers::timer_queue::Shard;
+use crate::scheduler::trace::Trace;
+use crate::scheduler::trace::event::EventKind;
 
 pub(crate) struct Driver {
     thread: Thread,
     /// A wake since the last poll began. The thread's park token cannot serve for this, since the
     /// future may park and unpark the thread for purposes of its own.
     woken: AtomicBool,
+    /// Of the runtime that the thread is in, if it records wakes.
+    trace: Option<Arc<Trace>>,
     /// Created with the first timer that the future waits for. `None`: they are in a shared shard.
     pub(crate) timers: OnceLock<Option<Arc<Shard>>>,
 }
@@ -25,12 +29,18 @@ impl Driver {
     }
 
     /// The calling thread, with a first poll to do.
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(trace: Option<Arc<Trace>>) -> Arc<Self> {
         Arc::new(Driver {
             thread: thread::current(),
             woken: AtomicBool::new(true),
+            trace,
             timers: OnceLock::new(),
         })
+    }
+
+    /// How events name it.
+    pub(crate) fn address(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
     }
 
     /// Returns whether there is a poll to do, and clears that.
@@ -53,6 +63,9 @@ impl Wake for Driver {
         // Ordering: Release pairs with the Acquire in `take_wake`: what was done before the wake is
         // seen by the poll it causes.
         if !self.woken.swap(true, Ordering::Release) {
+            if let Some(trace) = &self.trace {
+                trace.record_outside(EventKind::Woken, self.address(), 0);
+            }
             self.thread.unpark();
         }
     }

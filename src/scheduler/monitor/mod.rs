@@ -47,6 +47,7 @@ use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
 use crate::scheduler::monitor::stillness::{Looks, StillnessSettings};
 use crate::scheduler::shared::{MAX_EXIT_WORKERS, Phase, Scheduler, usable_cores};
+use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::worker::Worker;
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.
@@ -73,6 +74,9 @@ const SPARE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The time between two looks at the limits for cores, which cost some tens of microseconds.
 const CPU_LIMITS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The least time between two counts for a trace.
+const COUNTS_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The pause after the system has refused a thread.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
@@ -106,6 +110,8 @@ struct Monitor {
     next_sleep: Duration,
     sampled_last: Instant,
     spares_retired_at: Instant,
+    /// For a trace.
+    counted_at: Instant,
     refused_until: Option<Instant>,
     /// How often somebody had looked for events at the last sample.
     io_looks: usize,
@@ -125,6 +131,7 @@ impl Monitor {
             next_sleep: SHORT_SLEEP,
             sampled_last: now,
             spares_retired_at: now,
+            counted_at: now,
             refused_until: None,
             io_looks: 0,
             scheduler,
@@ -132,6 +139,7 @@ impl Monitor {
     }
 
     fn run(mut self) {
+        self.scheduler.trace.iter().for_each(|trace| trace.note_monitor());
         let mut inspect_at = None;
         loop {
             let look_at = self.looks.as_ref().and_then(Looks::next);
@@ -205,6 +213,7 @@ impl Monitor {
         self.take_sample(now);
         let verdict = self.judge();
         self.note_seen();
+        self.record_counts(now);
         self.act(&verdict, now);
         if verdict.is_quiet {
             return self.announce_sleep(verdict.next_sample);
@@ -262,6 +271,18 @@ impl Monitor {
         }
     }
 
+    fn record_counts(&mut self, now: Instant) {
+        let scheduler = &self.scheduler;
+        if scheduler.trace.is_none() || now - self.counted_at < COUNTS_INTERVAL {
+            return;
+        }
+        self.counted_at = now;
+        let awake = scheduler.idle.counts().allowed - scheduler.idle.counts().asleep;
+        scheduler.record(EventKind::Goroutines, scheduler.num_goroutines(), 0);
+        scheduler.record(EventKind::Queued, scheduler.tasks_waiting(), 0);
+        scheduler.record(EventKind::Awake, awake, 0);
+    }
+
     fn act(&mut self, verdict: &Verdict, now: Instant) {
         let scheduler = self.scheduler.clone();
         let still_neglecting = self.give_a_moment(&verdict.perhaps_neglecting);
@@ -269,6 +290,7 @@ impl Monitor {
             scheduler.share_neglected(index);
         }
         for &index in &verdict.stuck {
+            scheduler.record(EventKind::WrittenOff, index, 0);
             scheduler.write_off(index, self.sample.workers[index].ticks);
         }
         scheduler.request_check_in(&verdict.slow);

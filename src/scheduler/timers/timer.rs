@@ -13,6 +13,7 @@ use crate::scheduler::foreign_wakers;
 use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::timers::timer_queue::{Home, Shard, TimerId};
+use crate::scheduler::trace::event::EventKind;
 
 /// Removes itself when dropped.
 pub(crate) struct Timer {
@@ -113,13 +114,24 @@ impl Drop for Timer {
 impl Scheduler {
     /// Fires due timers that have internal wakers. Returns whether others are due.
     pub(crate) fn wake_internal_due(&self, now: Instant) -> bool {
-        self.timers.take_internal_due(now, |waker| self.wake(waker));
+        self.fire_internal_due(now);
         self.timers.are_foreign_due(now)
+    }
+
+    fn fire_internal_due(&self, now: Instant) {
+        let mut fired = 0;
+        self.timers.take_internal_due(now, |waker| {
+            fired += 1;
+            self.wake(waker);
+        });
+        if fired > 0 {
+            self.record(EventKind::TimersFired, fired, 0);
+        }
     }
 
     /// Fires all due timers. Workers call this, since a foreign waker may block.
     pub(crate) fn wake_due(&self, now: Instant) {
-        self.timers.take_internal_due(now, |waker| self.wake(waker));
+        self.fire_internal_due(now);
         self.timers.take_foreign_due(now, |waker| self.wake(waker));
     }
 

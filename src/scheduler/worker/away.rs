@@ -22,6 +22,7 @@ use crate::scheduler::deadlock::outsiders::Counted;
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::main_guard;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::worker::Worker;
 
 /// A nested `block_on`: drives `future` on the calling thread, inside `scheduler`, whether or not
@@ -86,7 +87,7 @@ pub(crate) fn while_away<R>(reason: Reason, f: impl FnOnce() -> R) -> R {
     context::with(|place| match place {
         Place::Inside(context) => {
             let worker = context.worker();
-            let _away = worker.and_then(|worker| Away::new(&context.scheduler, worker));
+            let _away = worker.and_then(|worker| Away::new(context, worker));
             let _waiting = worker.and_then(|_| NestedWait::new(context, reason));
             f()
         }
@@ -96,7 +97,7 @@ pub(crate) fn while_away<R>(reason: Reason, f: impl FnOnce() -> R) -> R {
 
 /// Keeps a worker marked as blocked, until dropped.
 struct Away<'a> {
-    scheduler: &'a Arc<Scheduler>,
+    context: &'a Context,
     worker: &'a Worker,
     /// The monitor has asked the worker to check in, which it does when it is back.
     must_check_in: bool,
@@ -104,10 +105,12 @@ struct Away<'a> {
 
 impl<'a> Away<'a> {
     /// `None` if the worker is marked as blocked already.
-    fn new(scheduler: &'a Arc<Scheduler>, worker: &'a Worker) -> Option<Self> {
+    fn new(context: &'a Context, worker: &'a Worker) -> Option<Self> {
         if worker.is_blocked() {
             return None;
         }
+        let scheduler = &context.scheduler;
+        context.record(EventKind::BlockingBegins, 0, 0);
         worker.note_blocking();
         scheduler.inject_queue_of(worker);
         let must_check_in = worker.parker.must_check_in();
@@ -115,7 +118,7 @@ impl<'a> Away<'a> {
             scheduler.request_cover();
         }
         scheduler.pass_on_shared_work();
-        Some(Away { scheduler, worker, must_check_in })
+        Some(Away { context, worker, must_check_in })
     }
 }
 
@@ -124,7 +127,8 @@ impl Drop for Away<'_> {
         // Noted first: once the worker is available again, its poll would seem to have lasted all
         // this time.
         self.worker.note_blocking();
-        self.scheduler.idle.unblock(&self.worker.parker, self.must_check_in);
+        self.context.scheduler.idle.unblock(&self.worker.parker, self.must_check_in);
+        self.context.record(EventKind::BlockingEnds, 0, 0);
     }
 }
 

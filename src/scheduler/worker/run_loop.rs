@@ -22,6 +22,9 @@ use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::reactor::Token;
 use crate::scheduler::reactor::source::Woken;
 use crate::scheduler::shared::{Phase, Scheduler};
+use crate::scheduler::trace::Recorder;
+use crate::scheduler::trace::event::EventKind;
+use crate::scheduler::wait::RawActivity;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
 use crate::scheduler::worker::thread_hooks::ThreadHook;
@@ -48,6 +51,7 @@ const SEARCH_ROUNDS: usize = 2;
 pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     worker.set_thread();
     let context = Context::new(scheduler, Role::Worker(worker));
+    context.record(EventKind::ThreadBegins, 0, 0);
     let hooks = &context.scheduler.config.thread_hooks;
     let call = |hook: &Option<ThreadHook>| {
         hook.iter().for_each(|hook| hook.call(&context.scheduler.main));
@@ -62,6 +66,7 @@ pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
     }
     context::end_thread();
     call(&hooks.stop);
+    context.record(EventKind::ThreadEnds, 0, 0);
 }
 
 struct RunLoop<'a> {
@@ -108,7 +113,10 @@ impl<'a> RunLoop<'a> {
     fn run(&mut self) {
         'search: while let Some(mut task) = self.find_task() {
             loop {
-                task::run(task, self.context, self.worker);
+                match &self.context.recorder {
+                    None => _ = task::run(task, self.context, self.worker, |_| {}),
+                    Some(recorder) => self.run_recorded(task, recorder),
+                }
                 if !self.worker.parker.must_check_in() || !self.check_in() {
                     continue 'search;
                 }
@@ -123,6 +131,20 @@ impl<'a> RunLoop<'a> {
             self.scheduler.idle.worker_removed(&self.worker.parker);
             self.scheduler.pass_on_shared_work();
         }
+    }
+
+    /// Runs a task, and records that.
+    #[cold]
+    #[inline(never)]
+    fn run_recorded(&self, task: RawTask, recorder: &Recorder) {
+        let context = self.context;
+        let begin = |site| recorder.poll_begins(task, site);
+        let is_suspended = task::run(task, context, self.worker, begin);
+        let (kind, activity) = match is_suspended {
+            true => (EventKind::PollEnds, RawActivity::waiting(context.wait.get())),
+            false => (EventKind::PollCompletes, RawActivity::RUNNING),
+        };
+        recorder.poll_ends(kind, task, context.site.get(), activity);
     }
 
     /// The next goroutine to run, or `None` when this worker must end. When the runtime ends, the
@@ -154,9 +176,15 @@ impl<'a> RunLoop<'a> {
         self.own_task().or_else(|| self.injected_task())
     }
 
+    /// What follows may take a while: it does not belong to the next poll.
+    fn pause_record(&self) {
+        self.context.recorder.iter().for_each(Recorder::pause);
+    }
+
     /// Searches, and sleeps, until there is a task, or until this worker must end.
     fn search(&mut self, is_excess: bool) -> Option<RawTask> {
         let (scheduler, me) = (self.scheduler, self.context.worker().expect("it is a worker"));
+        self.pause_record();
         let worth = self.steals.end();
         let mut mode = match worth {
             Worth::OneTiny | Worth::ManyTiny(_) if scheduler.idle.others_are_awake() => {
@@ -207,10 +235,12 @@ impl<'a> RunLoop<'a> {
                     continue;
                 }
             }
+            self.context.record(EventKind::SleepBegins, usize::from(token.is_some()), 0);
             let may_go_on = match token {
                 Some(token) => self.sleep_as_poller(me, mode, token),
                 None => scheduler.idle.sleep(me, mode, || self.must_stay_awake()),
             };
+            self.context.record(EventKind::SleepEnds, 0, 0);
             if !may_go_on {
                 self.is_retired = true;
                 return None;
@@ -303,7 +333,9 @@ impl<'a> RunLoop<'a> {
     #[cold]
     fn call_foreign(&self, wake: impl FnOnce(&Scheduler)) {
         self.worker.begin_call();
+        self.context.record(EventKind::CallBegins, 0, 0);
         wake(self.scheduler);
+        self.context.record(EventKind::CallEnds, 0, 0);
         self.worker.end_poll();
     }
 
@@ -339,6 +371,7 @@ impl<'a> RunLoop<'a> {
     /// The turn of what belongs to no worker: the timers, I/O and the injector.
     #[cold]
     fn check_outside(&mut self) -> Option<RawTask> {
+        self.pause_record();
         self.turns.begin_check();
         self.context.injects_woken.set(self.turns.are_taken());
         self.look_in_passing();
@@ -377,6 +410,13 @@ impl<'a> RunLoop<'a> {
     /// A task from the injector, with a batch for the ring if polls are short.
     #[inline]
     fn injected_task(&mut self) -> Option<RawTask> {
+        let task = self.take_injected()?;
+        // It may have been pushed after the last poll here had ended.
+        self.pause_record();
+        Some(task)
+    }
+
+    fn take_injected(&mut self) -> Option<RawTask> {
         if self.turns.are_taken() {
             let injector = &self.scheduler.injector;
             return injector.take_pushed().or_else(|| injector.take_from_rings());
@@ -403,6 +443,7 @@ impl<'a> RunLoop<'a> {
                 if let Some((task, batch)) = victim.ring.steal_into(&self.worker.ring) {
                     self.steals.add(1 + batch);
                     self.worker.note_steal();
+                    self.context.record(EventKind::Stolen, 1 + batch, victim.index);
                     return Some(task);
                 }
                 // A next slot belongs to its worker. At exit thieves take it too, because waiting

@@ -1,0 +1,117 @@
+//! The tracks of threads: what each did, one inside the other.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use super::perfetto::{Flow, Mark, Perfetto, Track};
+use super::recorded::Thread;
+
+/// Where the monitor stands among the tracks, behind all workers.
+const AFTER_WORKERS: u64 = 1 << 20;
+
+/// What a thread does for a while.
+pub(super) struct Slice {
+    pub(super) kind: SliceKind,
+    pub(super) name: String,
+    pub(super) since: u64,
+    /// Whose it is, if it is a poll of a goroutine.
+    pub(super) life: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SliceKind {
+    Poll,
+    Drive,
+    /// Between two polls of what it drives.
+    DriveWait,
+    Sleep,
+    Blocking,
+    Call,
+}
+
+struct Lane {
+    track: Track,
+    open: Vec<Slice>,
+}
+
+pub(super) struct Lanes {
+    process: Track,
+    lanes: HashMap<Thread, Lane>,
+}
+
+impl Lanes {
+    pub(super) fn new(process: Track) -> Self {
+        Lanes { process, lanes: HashMap::new() }
+    }
+
+    pub(super) fn open<W: Write>(
+        &mut self,
+        file: &mut Perfetto<W>,
+        thread: Thread,
+        slice: Slice,
+        flow: Option<Flow>,
+    ) -> io::Result<()> {
+        let lane = self.lane(file, thread)?;
+        file.event(lane.track, slice.since, Mark::Begin(&slice.name), flow, None)?;
+        lane.open.push(slice);
+        Ok(())
+    }
+
+    /// Ends the innermost slice of this kind, and what is inside it. `None`: it began before all events that
+    /// are left.
+    pub(super) fn close<W: Write>(
+        &mut self,
+        file: &mut Perfetto<W>,
+        thread: Thread,
+        kind: SliceKind,
+        at: u64,
+    ) -> io::Result<Option<Slice>> {
+        let lane = self.lane(file, thread)?;
+        let Some(place) = lane.open.iter().rposition(|slice| slice.kind == kind) else {
+            return Ok(None);
+        };
+        for _ in place..lane.open.len() {
+            file.event(lane.track, at, Mark::End, None, None)?;
+        }
+        Ok(lane.open.drain(place..).next())
+    }
+
+    pub(super) fn instant<W: Write>(
+        &mut self,
+        file: &mut Perfetto<W>,
+        thread: Thread,
+        at: u64,
+        name: &str,
+        flow: Option<Flow>,
+        number: Option<(&str, u64)>,
+    ) -> io::Result<()> {
+        let track = self.lane(file, thread)?.track;
+        file.event(track, at, Mark::Instant(name), flow, number)
+    }
+
+    /// Writes the begins of those that have not ended.
+    pub(super) fn write_open<W: Write>(&self, file: &mut Perfetto<W>) -> io::Result<()> {
+        for lane in self.lanes.values() {
+            for slice in &lane.open {
+                file.event(lane.track, slice.since, Mark::Begin(&slice.name), None, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lane<W: Write>(&mut self, file: &mut Perfetto<W>, thread: Thread) -> io::Result<&mut Lane> {
+        if !self.lanes.contains_key(&thread) {
+            let (name, rank) = match thread {
+                Thread::Main => ("main".to_owned(), 1),
+                Thread::Worker(index) => (format!("worker {index}"), 2 + index as u64),
+                Thread::Monitor => ("monitor".to_owned(), AFTER_WORKERS),
+                Thread::Other(number) => (format!("thread {number}"), AFTER_WORKERS + 1),
+            };
+            let track = file.track(self.process, &name, rank)?;
+            self.lanes.insert(thread, Lane { track, open: Vec::new() });
+        }
+        Ok(self.lanes.get_mut(&thread).expect("it is there now"))
+    }
+}

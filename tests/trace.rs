@@ -1,0 +1,349 @@
+//! A trace tells what has happened, and nothing else.
+
+mod common;
+#[path = "trace/file.rs"]
+mod file;
+
+use std::io;
+use std::time::Duration;
+
+use common::watchdog;
+use file::{File, Kind};
+use gorun::trace::TraceSummary;
+use gorun::{
+    Builder, Handle, JoinHandle, blocking, channel, go, num_goroutines, spawn, time, yield_now,
+};
+
+fn written() -> (File, TraceSummary) {
+    written_by(&Handle::current())
+}
+
+fn written_by(handle: &Handle) -> (File, TraceSummary) {
+    let mut bytes = Vec::new();
+    let summary = handle.write_trace(&mut bytes).unwrap();
+    let file = File::parse(&bytes);
+    assert_eq!(file.packets, summary.packets);
+    assert_eq!(file.below("goroutines").count() as u64, summary.goroutines.min(10_000));
+    // Panics if they are not in order, or not inside one another.
+    file.all_slices();
+    (file, summary)
+}
+
+fn traced(workers: usize) -> Builder {
+    Builder::new().worker_threads(workers).trace(1 << 16)
+}
+
+/// Until all goroutines but main have ended, and their polls, too.
+async fn all_ended() {
+    while num_goroutines() > 1 {
+        time::sleep(Duration::from_millis(1)).await;
+    }
+    while Handle::current().metrics().num_idle < Handle::current().metrics().num_workers {
+        time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn each_spawn_poll_and_end_is_there_once() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            for _ in 0..100 {
+                spawn(async {
+                    yield_now().await;
+                    yield_now().await;
+                })
+                .detach();
+            }
+            all_ended().await;
+            let (file, summary) = written();
+            assert_eq!((summary.lost, summary.goroutines), (0, 100));
+            assert_eq!(file.instants("spawn tests/trace.rs:").count(), 100);
+            let tracks: Vec<_> = file.below("goroutines").collect();
+            for track in tracks {
+                let slices = file.slices(track);
+                let names: Vec<_> = slices.iter().map(|slice| &*slice.name).collect();
+                assert_eq!(names, ["queued", "running", "queued", "running", "queued", "running"]);
+                assert!(slices.iter().all(|slice| slice.end.is_some()), "{slices:?}");
+            }
+            let on_workers =
+                (0..workers).flat_map(|n| file.named(&format!("worker {n}")).collect::<Vec<_>>());
+            let polls = on_workers
+                .flat_map(|track| file.slices(track))
+                .filter(|slice| slice.name.starts_with("tests/trace.rs:"));
+            assert_eq!(polls.count(), 300);
+        };
+        traced(workers).block_on(main).unwrap();
+    }
+}
+
+/// The line after that of the caller, as a trace has it.
+#[track_caller]
+fn next_line() -> String {
+    let caller = std::panic::Location::caller();
+    format!("{}:{}:", caller.file(), caller.line() + 1)
+}
+
+#[test]
+fn a_wait_has_its_operation_and_place_and_an_arrow_leads_to_the_poll_after_it() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            let (tx, rx) = channel::<u32>(0);
+            let (place, at) = channel(1);
+            let waits = spawn(async move {
+                place.send(next_line()).await.unwrap();
+                rx.recv().await
+            });
+            let at = at.recv().await.unwrap();
+            until_waiting().await;
+            spawn(async move { tx.send(7).await }).await.unwrap().unwrap();
+            assert_eq!(waits.await.unwrap(), Some(7));
+            all_ended().await;
+            let (file, _) = written();
+            let recv = format!("recv at {at}");
+            let tracks: Vec<_> = file.below("goroutines").collect();
+            let waited = tracks.iter().filter(|track| {
+                let slices = file.slices(**track);
+                let place = slices.iter().position(|slice| slice.name.starts_with(&recv));
+                place.is_some_and(|place| {
+                    slices[place + 1].name == "queued" && slices[place + 2].name == "running"
+                })
+            });
+            assert_eq!(waited.count(), 1, "{recv}");
+            // Each arrow begins at a wake or a spawn, and ends at one poll, not before.
+            let begins = file
+                .events
+                .iter()
+                .filter(|event| event.kind == Kind::Instant && !event.flows.is_empty());
+            let mut arrows = 0;
+            for begin in begins {
+                let ends = file
+                    .events
+                    .iter()
+                    .filter(|event| event.kind == Kind::Begin && event.flows == begin.flows);
+                let ends: Vec<_> = ends.collect();
+                assert!(ends.len() <= 1);
+                for end in ends {
+                    assert!(end.at >= begin.at, "{begin:?} {end:?}");
+                    arrows += 1;
+                }
+            }
+            assert!(arrows >= 4, "{arrows}");
+        };
+        traced(workers).block_on(main).unwrap();
+    }
+}
+
+/// Until a goroutine waits to receive.
+async fn until_waiting() {
+    let waits = || {
+        Handle::current().dump().groups().iter().any(|group| {
+            matches!(group.state, gorun::dump::State::Waiting { operation: "recv", .. })
+        })
+    };
+    while !waits() {
+        time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn blocking_a_nested_block_on_and_a_panic_are_shown_inside_their_poll() {
+    let _watchdog = watchdog();
+    let main = async {
+        let (tx, rx) = channel::<u32>(0);
+        let nested = spawn(async move { gorun::block_on(async move { rx.recv().await }) });
+        spawn(async { blocking(|| std::thread::sleep(Duration::from_millis(2))) }).await.unwrap();
+        tx.send(1).await.unwrap();
+        assert_eq!(nested.await.unwrap(), Some(1));
+        let panics: JoinHandle<()> = spawn(async { panic!("on purpose") });
+        panics.await.unwrap_err();
+        let aborted = spawn(std::future::pending::<()>());
+        aborted.abort();
+        aborted.await.unwrap_err();
+        all_ended().await;
+        let (file, _) = written();
+        let slices = file.all_slices();
+        let inner = |name: &str| {
+            slices.iter().filter(|slice| slice.name == name && slice.depth == 2).count()
+        };
+        assert_eq!(inner("blocking"), 2);
+        assert!(
+            slices.iter().any(|slice| slice.name == "block_on" && slice.depth == 3),
+            "{slices:?}"
+        );
+        assert!(
+            slices
+                .iter()
+                .any(|slice| slice.name.starts_with("recv at tests/trace.rs") && slice.depth == 3)
+        );
+        assert_eq!((file.instants("panic").count(), file.instants("cancelled").count()), (1, 1));
+    };
+    traced(2).block_on(main).unwrap();
+}
+
+#[test]
+fn what_a_goroutine_does_that_holds_its_thread_is_seen_while_it_does() {
+    let _watchdog = watchdog();
+    let main = async {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = channel(1);
+        let holds = spawn(async move {
+            tell.send(()).await.unwrap();
+            released.recv().unwrap();
+        });
+        told.recv().await.unwrap();
+        // The ring of the other worker has been overwritten many times by then.
+        for _ in 0..10_000 {
+            spawn(async {}).await.unwrap();
+        }
+        let (file, summary) = written();
+        assert!(summary.lost > 0);
+        let open: Vec<_> =
+            file.all_slices().into_iter().filter(|slice| slice.end.is_none()).collect();
+        assert!(open.iter().any(|slice| slice.name.starts_with("tests/trace.rs:")), "{open:?}");
+        release.send(()).unwrap();
+        holds.await.unwrap();
+    };
+    Builder::new().worker_threads(2).trace(1 << 10).block_on(main).unwrap();
+}
+
+#[test]
+fn all_events_are_in_the_file_or_counted_as_lost() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            for _ in 0..2_000 {
+                spawn(async {}).await.unwrap();
+            }
+            all_ended().await;
+            written().1
+        };
+        let whole = Builder::new().worker_threads(workers).trace(1 << 15).block_on(main).unwrap();
+        assert_eq!((whole.lost, whole.goroutines), (0, 2_000));
+        // Spawned, polled (twice), and main polled (twice) and woken.
+        assert!(whole.events > 2_000 * 4, "{whole:?}");
+        let main = async {
+            for _ in 0..2_000 {
+                spawn(async {}).await.unwrap();
+            }
+            all_ended().await;
+            written().1
+        };
+        let cut = Builder::new().worker_threads(workers).trace(100).block_on(main).unwrap();
+        assert!(cut.lost > 0 && cut.events <= 127 * (workers as u64 + 6), "{cut:?}");
+        let all = cut.events + cut.lost;
+        assert!(all > 2_000 * 4, "{cut:?}");
+    }
+}
+
+#[test]
+fn a_trace_can_be_written_again_and_again_while_all_goes_on() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            let (stop, stopped) = channel::<u32>(0);
+            for _ in 0..8 {
+                let stopped = stopped.clone();
+                go!(async move {
+                    while stopped.try_recv().is_err_and(|error| error == gorun::TryRecvError::Empty)
+                    {
+                        let (tx, rx) = channel::<u32>(1);
+                        go!(async move { tx.send(1).await.unwrap() });
+                        rx.recv().await;
+                        yield_now().await;
+                    }
+                });
+            }
+            let handle = Handle::current();
+            for _ in 0..20 {
+                let (file, _) = written_by(&handle);
+                assert!(!file.events.is_empty());
+                time::sleep(Duration::from_millis(1)).await;
+            }
+            drop(stop);
+        };
+        Builder::new().worker_threads(workers).trace(1 << 9).block_on(main).unwrap();
+    }
+}
+
+#[test]
+fn timers_and_threads_outside_have_their_place() {
+    let _watchdog = watchdog();
+    let main = async {
+        for _ in 0..100 {
+            spawn(time::sleep(Duration::from_millis(1))).await.unwrap();
+        }
+        let handle = Handle::current();
+        let outside = std::thread::spawn(move || drop(handle.spawn(async {})));
+        outside.join().unwrap();
+        all_ended().await;
+        let (file, _) = written();
+        let timers: u64 = file.instants("timers").map(|event| event.numbers[0].1).sum();
+        assert!(timers >= 1);
+        let spawns = file
+            .instants("spawn")
+            .filter(|event| file.tracks[&event.track].name.starts_with("thread "));
+        assert_eq!(spawns.count(), 1);
+        assert!(file.all_slices().iter().any(|slice| slice.name.starts_with("sleep at ")));
+    };
+    traced(2).block_on(main).unwrap();
+}
+
+#[test]
+fn without_a_trace_there_is_an_error_that_says_what_to_do() {
+    let error = gorun::block_on(async { Handle::current().write_trace(io::sink()) }).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+    assert!(error.to_string().contains("Builder::trace"), "{error}");
+}
+
+#[test]
+fn a_failing_writer_fails_the_call() {
+    struct Full;
+    impl io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let main = async {
+        for _ in 0..1_000 {
+            spawn(async {}).await.unwrap();
+        }
+        Handle::current().write_trace(Full).unwrap_err()
+    };
+    let error = traced(1).block_on(main).unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_file_that_cannot_be_created_is_an_error_at_the_start() {
+    let path = std::env::temp_dir().join("gorun-no-such-folder").join("t.pftrace");
+    let error = Builder::new().trace_file(&path).block_on(async {}).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    assert!(error.to_string().contains("t.pftrace"), "{error}");
+}
+
+#[test]
+fn the_file_is_written_when_main_ends_also_by_a_panic() {
+    let _watchdog = watchdog();
+    for panics in [false, true] {
+        let name = format!("gorun-{}-{panics}.pftrace", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let main = async move {
+            spawn(async {}).await.unwrap();
+            spawn(std::future::pending::<()>()).detach();
+            assert!(!panics, "on purpose");
+        };
+        let builder = Builder::new().trace_file(&path);
+        let ended = std::panic::catch_unwind(|| builder.block_on(main));
+        assert_eq!(ended.is_err(), panics);
+        let file = File::parse(&std::fs::read(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(file.instants("spawn").count(), 2);
+        // It was written before they were cancelled.
+        assert_eq!(file.instants("cancelled").count(), 0);
+    }
+}
