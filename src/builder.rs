@@ -11,6 +11,7 @@ mod leaks;
 mod on_deadlock;
 mod on_exit;
 mod stillness;
+mod thread_counts;
 mod thread_hooks;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -31,7 +32,7 @@ use crate::scheduler::deadlock::runtime::Registered;
 use crate::scheduler::main::exit;
 use crate::scheduler::main::main_guard::UnhandledPanic;
 use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
-use crate::scheduler::shared::{Config, Scheduler, usable_cores};
+use crate::scheduler::shared::{Config, Scheduler};
 use crate::scheduler::worker::away::{self, Reason};
 use crate::scheduler::worker::thread_hooks::ThreadHooks;
 #[cfg(feature = "signal")]
@@ -41,20 +42,12 @@ use crate::spawn::MAX_UNBOXED;
 use dumps::Dumps;
 use leaks::Leaks;
 use stillness::OnStillness;
+use thread_counts::{DEFAULT_MAX_THREADS, ThreadCounts};
 use trace_file::Tracing;
-use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, invalid, variable};
-
-/// More than any machine has cores; a larger number is a mistake.
-const MAX_WORKERS: usize = 4096;
+use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, variable};
 
 /// How long a goroutine may hold its worker before `on_blocked` is called.
 const BLOCKED_AFTER: Duration = Duration::from_millis(100);
-
-/// The default limit for workers and spares together.
-const DEFAULT_MAX_THREADS: usize = 512;
-
-/// The largest number of threads that the scheduler can tell apart.
-const MOST_THREADS: usize = 1 << 15;
 
 /// The settings of a runtime. [`block_on`](Builder::block_on) runs a program with them.
 ///
@@ -398,34 +391,7 @@ impl Builder {
         workers: Option<OsString>,
         blocked: Option<OsString>,
     ) -> io::Result<Config> {
-        let max_threads = self.max_threads.map(NonZeroUsize::get);
-        let follows_cpu_limits = self.workers.is_none() && workers.is_none();
-        let workers = match (self.workers, workers) {
-            (Some(n), _) => in_range(n.get()).ok_or_else(|| {
-                invalid(format!("`worker_threads({n})` is more than {MAX_WORKERS}; use fewer"))
-            })?,
-            (None, Some(value)) => {
-                let parsed = value.to_str().and_then(|text| text.trim().parse().ok());
-                parsed.and_then(in_range).ok_or_else(|| {
-                    invalid(format!(
-                        "the environment variable {WORKERS_VARIABLE} is {value:?}; set it to a \
-                         number from 1 to {MAX_WORKERS}, or unset it for one worker per usable core"
-                    ))
-                })?
-            }
-            (None, None) => usable_cores().min(MAX_WORKERS).min(max_threads.unwrap_or(MAX_WORKERS)),
-        };
-        let max_threads = max_threads.unwrap_or(DEFAULT_MAX_THREADS.max(workers));
-        if max_threads > MOST_THREADS {
-            return Err(invalid(format!(
-                "`max_threads({max_threads})` is more than {MOST_THREADS}; allow fewer"
-            )));
-        }
-        if max_threads < workers {
-            return Err(invalid(format!(
-                "`max_threads({max_threads})` is fewer than the {workers} worker threads; allow more"
-            )));
-        }
+        let threads = ThreadCounts::of(self.workers, workers, self.max_threads)?;
         #[cfg(feature = "tokio")]
         let tokio = self.tokio.map(|tokio| tokio.open(&self.thread_name)).transpose()?;
         #[cfg(not(feature = "tokio"))]
@@ -435,22 +401,18 @@ impl Builder {
         let on_blocked =
             own_listener.into_iter().chain(printer.map(Listener::standard_error)).collect();
         Ok(Config {
-            workers,
-            follows_cpu_limits,
+            workers: threads.workers,
+            follows_cpu_limits: threads.follows_cpu_limits,
             thread_name: self.thread_name,
             stack_size: self.stack_size,
             exit_grace: self.exit_grace,
             reports_left_behind: self.reports_left_behind,
             unhandled_panic: self.unhandled_panic,
-            max_threads,
+            max_threads: threads.most,
             on_blocked,
             thread_hooks: Box::new(self.hooks),
             tokio,
             traced_events: None,
         })
     }
-}
-
-fn in_range(workers: usize) -> Option<usize> {
-    (1..=MAX_WORKERS).contains(&workers).then_some(workers)
 }

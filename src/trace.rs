@@ -1,6 +1,6 @@
 //! What has happened in a runtime, as a picture: who ran where and when, who woke whom, who waited for what.
 //!
-//! [`Builder::trace`] makes a runtime record its last events, and [`Handle::write_trace`] writes them, in the format
+//! [`Builder::trace`](crate::Builder::trace) makes a runtime record its last events, and [`Handle::write_trace`] writes them, in the format
 //! of [Perfetto](https://ui.perfetto.dev), which opens the file in a browser. Nothing is sent anywhere. To see a program
 //! that does not know of this, set an environment variable: `GORUN_TRACE=my.pftrace my-program` writes the file when
 //! main ends, and at a deadlock.
@@ -20,7 +20,7 @@
 //! # Bounds
 //!
 //! Each thread keeps its last events. The picture begins where all threads still have theirs; how many came before
-//! is in the [`TraceSummary`]. So memory is limited by [`Builder::trace`], however long the program runs: this is a
+//! is in the [`TraceSummary`]. So memory is limited by [`Builder::trace`](crate::Builder::trace), however long the program runs: this is a
 //! flight recorder. Times are those of the runtime, in nanoseconds since it began. Of goroutines that are spawned one
 //! after the other up to eight have the same time, that of the first.
 //!
@@ -48,9 +48,6 @@ use crate::handle::Handle;
 use crate::scheduler::shared::Scheduler;
 use recorded::Recorded;
 use timeline::Timeline;
-
-#[cfg(doc)]
-use crate::Builder;
 
 /// What [`Handle::write_trace`] has written.
 ///

@@ -6,16 +6,13 @@ use std::path::PathBuf;
 
 use super::Builder;
 
-#[cfg(doc)]
-use crate::Handle;
-
 /// The fewest and the most events that a thread keeps.
 const LEAST: usize = 1 << 6;
 const MOST: usize = 1 << 28;
 
 impl Builder {
-    /// Makes the runtime record what happens, for [`Handle::write_trace`](crate::Handle::write_trace): of each worker, and of main, the
-    /// last `events`, or a few more. An event takes 32 bytes. See [`trace`](mod@crate::trace) for what is recorded, and
+    /// Makes the runtime record what happens, for [`Handle::write_trace`](crate::Handle::write_trace): of
+    /// each worker, and of main, the last `events`, or a few more. An event takes 32 bytes. See [`trace`](mod@crate::trace) for what is recorded, and
     /// what it costs.
     ///
     /// Go counterpart: `trace.NewFlightRecorder`.

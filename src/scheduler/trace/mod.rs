@@ -186,7 +186,7 @@ impl Recorder {
 
     pub(crate) fn spawned(&self, task: usize, site: &'static SpawnSite) {
         let spawned = self.spawned.get();
-        if spawned % SAME_TIME == 0 {
+        if spawned.is_multiple_of(SAME_TIME) {
             self.spawned_at.set(nanoseconds(self.started));
         }
         let at = self.spawned_at.get();

@@ -5,6 +5,7 @@
 pub(crate) mod away;
 mod helper_threads;
 pub(crate) mod nested_waits;
+mod recorded;
 mod run_loop;
 mod start;
 pub(crate) mod steal_meter;

@@ -24,8 +24,8 @@ use crate::scheduler::reactor::source::Woken;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::trace::Recorder;
 use crate::scheduler::trace::event::EventKind;
-use crate::scheduler::wait::RawActivity;
 use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::recorded::run_recorded;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
 use crate::scheduler::worker::thread_hooks::ThreadHook;
 use crate::scheduler::worker::turns::Turns;
@@ -115,7 +115,7 @@ impl<'a> RunLoop<'a> {
             loop {
                 match &self.context.recorder {
                     None => _ = task::run(task, self.context, self.worker, |_| {}),
-                    Some(recorder) => self.run_recorded(task, recorder),
+                    Some(recorder) => run_recorded(task, self.context, self.worker, recorder),
                 }
                 if !self.worker.parker.must_check_in() || !self.check_in() {
                     continue 'search;
@@ -131,20 +131,6 @@ impl<'a> RunLoop<'a> {
             self.scheduler.idle.worker_removed(&self.worker.parker);
             self.scheduler.pass_on_shared_work();
         }
-    }
-
-    /// Runs a task, and records that.
-    #[cold]
-    #[inline(never)]
-    fn run_recorded(&self, task: RawTask, recorder: &Recorder) {
-        let context = self.context;
-        let begin = |site| recorder.poll_begins(task, site);
-        let is_suspended = task::run(task, context, self.worker, begin);
-        let (kind, activity) = match is_suspended {
-            true => (EventKind::PollEnds, RawActivity::waiting(context.wait.get())),
-            false => (EventKind::PollCompletes, RawActivity::RUNNING),
-        };
-        recorder.poll_ends(kind, task, context.site.get(), activity);
     }
 
     /// The next goroutine to run, or `None` when this worker must end. When the runtime ends, the
