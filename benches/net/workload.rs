@@ -1,5 +1,8 @@
 //! What is asked of the servers.
 
+/// Of each answer by HTTP. No other part of one ends like this.
+pub(crate) const BODY: &[u8] = b"Hello, World!";
+
 /// How a server treats its connections, and what else it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -38,12 +41,21 @@ impl Mode {
         matches!(self, Mode::Asleep | Mode::Computing)
     }
 
+    pub(crate) fn is_http(self) -> bool {
+        self == Mode::Http
+    }
+
     /// What the generator sends.
     pub(crate) fn request(self) -> &'static [u8] {
-        match self {
-            Mode::Http => b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            _ => &[7; 64],
+        match self.is_http() {
+            true => b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            false => &[7; 64],
         }
+    }
+
+    /// What each answer ends with.
+    pub(crate) fn end(self) -> &'static [u8] {
+        if self.is_http() { BODY } else { self.request() }
     }
 }
 
