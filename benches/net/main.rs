@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench net                     # nine rounds of two seconds for each server
 //! cargo bench --bench net -- --help
-//! cargo bench --bench net --features hyper -- http-64 http-256
+//! cargo bench --bench net --features hyper -- http-64 http-256 http-idle
 //! ```
 //!
 //! The servers run one after the other in each round: `mio`, a bare loop over the system's events, is the
@@ -19,6 +19,7 @@
 //! | `asleep` | `echo-64` beside eight goroutines that sleep in the kernel, 50 ms at a time. In Rust they yield in between |
 //! | `computing` | `echo-64` beside eight goroutines that compute. In Rust they yield after each millisecond. Go's do not: it preempts them, after 10 ms |
 //! | `http-64`, `http-256` | a `GET` by HTTP/1.1 on so many connections. `mio` looks for the end of the head alone, and has its answer ready. gorun's, tokio's and smol's servers are those of `hyper`, with the same service; Go's is `net/http`. `axum/gorun` and `axum/tokio` are a `Router` of `axum` with one route, on `gorun::http::serve` and on `axum::serve`; its answers have one header more, the body's type |
+//! | `http-idle` | 10,000 connections of the same servers that have had one answer, and stay open. gorun's limits of time are longer than that takes, and it has none of connections unless one is set. Go returns memory to the system all the time |
 //!
 //! Of each there are the medians of the rounds. `CPU µs` and `sys calls` are what the server takes for a
 //! round trip: the process's time, user's and kernel's, and its system calls, which `perf` counts in a run

@@ -16,10 +16,12 @@ pub(crate) enum Mode {
     Computing,
     /// Each request of HTTP/1.1 gets the same answer.
     Http,
+    /// The same, and what a connection takes meanwhile is measured.
+    HttpIdle,
 }
 
-pub(crate) const MODES: [Mode; 5] =
-    [Mode::Buffered, Mode::Unbuffered, Mode::Asleep, Mode::Computing, Mode::Http];
+pub(crate) const MODES: [Mode; 6] =
+    [Mode::Buffered, Mode::Unbuffered, Mode::Asleep, Mode::Computing, Mode::Http, Mode::HttpIdle];
 
 impl Mode {
     pub(crate) fn name(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Mode {
             Mode::Asleep => "asleep",
             Mode::Computing => "computing",
             Mode::Http => "http",
+            Mode::HttpIdle => "http-idle",
         }
     }
 
@@ -42,7 +45,7 @@ impl Mode {
     }
 
     pub(crate) fn is_http(self) -> bool {
-        self == Mode::Http
+        matches!(self, Mode::Http | Mode::HttpIdle)
     }
 
     /// What the generator sends.
@@ -97,4 +100,6 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("http-64", Mode::Http, Traffic::Echo, 64),
     #[cfg(feature = "hyper")]
     Workload::new("http-256", Mode::Http, Traffic::Echo, 256),
+    #[cfg(feature = "hyper")]
+    Workload::new("http-idle", Mode::HttpIdle, Traffic::Idle, 10_000),
 ];
