@@ -16,19 +16,16 @@ func serve(mode string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err == nil, "listen")
 	fmt.Println(listener.Addr())
-	if mode == "http" {
-		check(false, http.Serve(listener, http.HandlerFunc(answer)).Error())
-	}
 	echo := echoBuffered
 	switch mode {
+	case "http":
+		serveHTTP(listener)
+	case "http-idle":
+		go returnMemory()
+		serveHTTP(listener)
 	case "unbuffered":
 		echo = echoUnbuffered
-		// What only the connecting took is no part of what a connection takes.
-		go func() {
-			for range time.Tick(100 * time.Millisecond) {
-				debug.FreeOSMemory()
-			}
-		}()
+		go returnMemory()
 	case "asleep":
 		for i := 0; i < 8; i++ {
 			go func() {
@@ -47,6 +44,17 @@ func serve(mode string) {
 		check(err == nil, "accept")
 		go echo(connection)
 	}
+}
+
+// returnMemory runs all the time: what only the connecting took is no part of what a connection takes.
+func returnMemory() {
+	for range time.Tick(100 * time.Millisecond) {
+		debug.FreeOSMemory()
+	}
+}
+
+func serveHTTP(listener net.Listener) {
+	check(false, http.Serve(listener, http.HandlerFunc(answer)).Error())
 }
 
 func echoBuffered(connection net.Conn) {

@@ -9,7 +9,6 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Registry, Token};
 use socket2::SockRef;
 
-use crate::servers::BODY;
 use crate::workload::Mode;
 
 /// How many connect before the server has accepted the first: fewer than a listener keeps.
@@ -27,6 +26,8 @@ pub(crate) struct Load {
 struct Exchange {
     request: &'static [u8],
     answer: usize,
+    /// What each answer ends with.
+    end: &'static [u8],
 }
 
 struct Connection {
@@ -57,7 +58,9 @@ impl Load {
             let streams: Vec<_> = (0..some).map(connect).collect();
             streams.iter().for_each(|mut stream| stream.write_all(exchange.request).unwrap());
             for mut stream in streams {
-                stream.read_exact(&mut vec![0; exchange.answer]).unwrap();
+                let mut answer = vec![0; exchange.answer];
+                stream.read_exact(&mut answer).unwrap();
+                assert!(answer.ends_with(exchange.end), "a wrong answer");
                 stream.set_nonblocking(true).unwrap();
                 load.add(TcpStream::from_std(stream));
             }
@@ -125,19 +128,16 @@ impl Load {
 impl Exchange {
     /// Makes one, to see how long the answer is.
     fn learn(address: SocketAddr, mode: Mode) -> Exchange {
-        let request = mode.request();
-        if mode != Mode::Http {
-            return Exchange { request, answer: request.len() };
-        }
+        let (request, end) = (mode.request(), mode.end());
         let mut stream = std::net::TcpStream::connect(address).expect("the server listens");
         stream.write_all(request).unwrap();
         let mut answer = Vec::new();
-        while !answer.ends_with(BODY) {
+        while !answer.ends_with(end) {
             let mut byte = [0];
             stream.read_exact(&mut byte).expect("the server answers");
             answer.push(byte[0]);
         }
-        Exchange { request, answer: answer.len() }
+        Exchange { request, answer: answer.len(), end }
     }
 }
 
@@ -187,12 +187,17 @@ impl Connection {
         loop {
             match self.stream.read(&mut buf) {
                 Ok(0) => panic!("the server has closed a connection"),
-                Ok(read) => self.missing -= read,
+                Ok(read) => {
+                    let missing = self.missing.checked_sub(read);
+                    self.missing = missing.expect("all answers have the same size");
+                    if self.missing == 0 {
+                        // At least the end comes in one piece.
+                        assert!(buf[..read].ends_with(self.exchange.end), "a wrong answer");
+                        return Some(self.began.elapsed());
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(error) => panic!("{error}"),
-            }
-            if self.missing == 0 {
-                return Some(self.began.elapsed());
             }
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench net                     # nine rounds of two seconds for each server
 //! cargo bench --bench net -- --help
-//! cargo bench --bench net --features hyper -- http-64 http-256
+//! cargo bench --bench net --features hyper -- http-64 http-256 http-idle
 //! ```
 //!
 //! The servers run one after the other in each round: `mio`, a bare loop over the system's events, is the
@@ -18,14 +18,15 @@
 //! | `idle` | 10,000 connections that have echoed once, and wait to read. They have no buffer meanwhile, but for the one byte that they read into: not all runtimes can wait without any. Go also returns memory to the system all the time |
 //! | `asleep` | `echo-64` beside eight goroutines that sleep in the kernel, 50 ms at a time. In Rust they yield in between |
 //! | `computing` | `echo-64` beside eight goroutines that compute. In Rust they yield after each millisecond. Go's do not: it preempts them, after 10 ms |
-//! | `http-64`, `http-256` | a `GET` by HTTP/1.1 on so many connections. `mio` looks for the end of the head alone, and has its answer ready. gorun's and tokio's servers are those of `hyper`, with the same service |
+//! | `http-64`, `http-256` | a `GET` by HTTP/1.1 on so many connections. `mio` looks for the end of the head alone, and has its answer ready. gorun's, tokio's and smol's servers are those of `hyper`, with the same service; Go's is `net/http`. `axum/gorun` and `axum/tokio` are a `Router` of `axum` with one route, on `gorun::http::serve` and on `axum::serve`; its answers have one header more, the body's type |
+//! | `http-idle` | 10,000 connections of the same servers that have had one answer, and stay open. gorun's limits of time are longer than that takes, and it has none of connections unless one is set. Go returns memory to the system all the time |
 //!
 //! Of each there are the medians of the rounds. `CPU µs` and `sys calls` are what the server takes for a
 //! round trip: the process's time, user's and kernel's, and its system calls, which `perf` counts in a run
 //! of their own. (Without `perf`, or the right to use it, they are left out.) Beside those that compute there is no
 //! `CPU µs`, since it would be theirs. `bytes` is resident memory for each connection. Below each workload are ratios
-//! of gorun to the others, each the median of the ratios within the rounds: `CPU over the floor` is that of
-//! the processor times less `mio`'s in the same round.
+//! of gorun to the others, and of `axum/gorun` to `axum/tokio`, each the median of the ratios within the rounds:
+//! `CPU over the floor` is that of the processor times less `mio`'s in the same round.
 
 mod child;
 mod generator;
@@ -45,7 +46,7 @@ use child::{Cores, Server};
 use go::Go;
 use options::Options;
 use report::Rounds;
-use servers::{FLOOR, GO};
+use servers::GO;
 use workload::{Mode, Workload};
 
 fn main() {
@@ -83,12 +84,8 @@ fn main() {
 }
 
 fn rounds(options: &Options, workload: &Workload, go: Option<&Go>, cores: Cores) -> Rounds {
-    let can_run = |name: &&str| match *name {
-        FLOOR => !workload.mode.has_others(),
-        GO => go.is_some(),
-        "smol" => workload.mode != Mode::Http,
-        _ => true,
-    };
+    let can_run =
+        |name: &&str| servers::can_serve(name, workload.mode) && (*name != GO || go.is_some());
     let mut servers: Vec<_> = options.servers.iter().copied().filter(can_run).collect();
     let mut rounds = Rounds::new();
     for _ in 0..options.rounds {

@@ -13,9 +13,9 @@ cargo bench --bench net -- [OPTIONS] [NAME ..]
   --rounds N      rounds (default: 9)
   --seconds S     how long each server works in a round (default: 2)
   --connections N of the workloads that are named, instead of their own number
-  --only SERVERS  only these, with commas: mio,gorun,tokio,smol,Go
+  --only SERVERS  only these, with commas: mio,gorun,tokio,smol,Go,axum/gorun,axum/tokio
 
-The rows for HTTP need `--features hyper` before the `--`. Go's rows need a `go` command, on the PATH or named by GO=/path/to/go.
+axum's servers are for HTTP alone. The rows for HTTP need `--features hyper` before the `--`. Go's rows need a `go` command, on the PATH or named by GO=/path/to/go.
 
 Workloads:
 ";

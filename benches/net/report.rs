@@ -1,16 +1,16 @@
-//! The rounds of a workload as text: a line for each server, and one for each that gorun is compared with.
+//! The rounds of a workload as text: a line for each server, and one for each that one on gorun is compared with.
 
 use std::collections::BTreeMap;
 
 use crate::measured::{Figure, Measured};
-use crate::servers::{FLOOR, NAMES, OURS};
+use crate::servers::{AXUM_ON_GORUN, AXUM_ON_TOKIO, FLOOR, NAMES, OURS};
 use crate::workload::Workload;
 
 /// The rounds of each server.
 pub(crate) type Rounds = BTreeMap<&'static str, Vec<Measured>>;
 
 pub(crate) const HEADER: &str = "\
-workload   server  round trips/s   CPU µs  sys calls   p50 µs   p99 µs    bytes";
+workload   server      round trips/s   CPU µs  sys calls   p50 µs   p99 µs    bytes";
 
 const COLUMNS: [(Figure, usize, usize); 6] = [
     (Figure::Rate, 13, 0),
@@ -32,27 +32,36 @@ pub(crate) fn table(workload: &Workload, rounds: &Rounds) -> String {
                 None => format!(" {:>width$}", ""),
             }
         });
-        format!("{:<10} {name:<6}{}", workload.name, columns.concat()).trim_end().to_owned()
+        format!("{:<10} {name:<10}{}", workload.name, columns.concat()).trim_end().to_owned()
     });
-    let peers = servers().filter(|&name| name != OURS && name != FLOOR);
-    let ratios = peers.filter_map(|peer| {
-        let ratios: Vec<_> = ratios(rounds, peer)
+    let pairs = servers().filter_map(|name| Some((counterpart(name)?, name)));
+    let ratios = pairs.filter_map(|(ours, peer)| {
+        let ratios: Vec<_> = ratios(rounds, ours, peer)
             .into_iter()
             .filter_map(|(name, ratio)| Some(format!("{name} {:.2}", ratio?)))
             .collect();
-        (!ratios.is_empty()).then(|| format!("    gorun : {peer:<6} {}", ratios.join(", ")))
+        (!ratios.is_empty()).then(|| format!("    {ours} : {peer:<6} {}", ratios.join(", ")))
     });
     rows.chain(ratios).map(|line| line + "\n").collect()
 }
 
+/// The server on gorun that this one is compared with.
+fn counterpart(peer: &str) -> Option<&'static str> {
+    match peer {
+        FLOOR | OURS | AXUM_ON_GORUN => None,
+        AXUM_ON_TOKIO => Some(AXUM_ON_GORUN),
+        _ => Some(OURS),
+    }
+}
+
 /// Each is the median of the ratios within the rounds.
-fn ratios(rounds: &Rounds, peer: &str) -> [(&'static str, Option<f64>); 7] {
+fn ratios(rounds: &Rounds, ours: &str, peer: &str) -> [(&'static str, Option<f64>); 7] {
     let pair = |figure: Figure, less: &str| {
         let of = |name: &str| {
             let all = rounds.get(name)?.iter().map(|round| round.get(&figure).copied());
             Some(all.collect::<Vec<_>>())
         };
-        let (ours, theirs) = (of(OURS)?, of(peer)?);
+        let (ours, theirs) = (of(ours)?, of(peer)?);
         let base = if less.is_empty() { vec![Some(0.0); ours.len()] } else { of(less)? };
         let rounds = ours.into_iter().zip(theirs).zip(base);
         median(

@@ -16,29 +16,38 @@ use crate::workload::Mode;
 pub(crate) const FLOOR: &str = "mio";
 pub(crate) const OURS: &str = "gorun";
 pub(crate) const TOKIO: &str = "tokio";
+pub(crate) const SMOL: &str = "smol";
 pub(crate) const GO: &str = "Go";
-pub(crate) const NAMES: [&str; 5] = [FLOOR, OURS, TOKIO, "smol", GO];
+pub(crate) const AXUM_ON_GORUN: &str = "axum/gorun";
+pub(crate) const AXUM_ON_TOKIO: &str = "axum/tokio";
+pub(crate) const NAMES: [&str; 7] = [FLOOR, OURS, TOKIO, SMOL, GO, AXUM_ON_GORUN, AXUM_ON_TOKIO];
 
 const ADDRESS: &str = "127.0.0.1:0";
 const BUFFER: usize = 4096;
 
-/// Of each answer by HTTP. No other part of one ends like this.
-pub(crate) const BODY: &[u8] = b"Hello, World!";
-
 /// How many others are beside those that echo, if there are any.
 const OTHERS: usize = 8;
+
+/// Whether there is a server of this name for that.
+pub(crate) fn can_serve(name: &str, mode: Mode) -> bool {
+    match name {
+        FLOOR => !mode.has_others(),
+        AXUM_ON_GORUN | AXUM_ON_TOKIO => mode.is_http(),
+        _ => true,
+    }
+}
 
 /// `Go`'s is in `../go/net.go`.
 pub(crate) fn serve(name: &str, mode: Mode) {
     #[cfg(feature = "hyper")]
-    if mode == Mode::Http {
-        return http::serve(name);
+    if mode.is_http() {
+        return http::serve(name, mode);
     }
     match name {
         FLOOR => bare::serve(mode),
         OURS => goroutines::serve(mode),
         TOKIO => tokio_tasks::serve(mode),
-        "smol" => smol_tasks::serve(mode),
+        SMOL => smol_tasks::serve(mode),
         _ => panic!("no server has the name {name}"),
     }
 }
@@ -57,6 +66,6 @@ fn step(mode: Mode) {
                 (0..1000_u64).for_each(|n| _ = black_box(n));
             }
         }
-        Mode::Buffered | Mode::Unbuffered | Mode::Http => unreachable!("there are no others"),
+        _ => unreachable!("there are no others"),
     }
 }

@@ -1,5 +1,8 @@
 //! What is asked of the servers.
 
+/// Of each answer by HTTP. No other part of one ends like this.
+pub(crate) const BODY: &[u8] = b"Hello, World!";
+
 /// How a server treats its connections, and what else it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -13,10 +16,12 @@ pub(crate) enum Mode {
     Computing,
     /// Each request of HTTP/1.1 gets the same answer.
     Http,
+    /// The same, and what a connection takes meanwhile is measured.
+    HttpIdle,
 }
 
-pub(crate) const MODES: [Mode; 5] =
-    [Mode::Buffered, Mode::Unbuffered, Mode::Asleep, Mode::Computing, Mode::Http];
+pub(crate) const MODES: [Mode; 6] =
+    [Mode::Buffered, Mode::Unbuffered, Mode::Asleep, Mode::Computing, Mode::Http, Mode::HttpIdle];
 
 impl Mode {
     pub(crate) fn name(self) -> &'static str {
@@ -26,6 +31,7 @@ impl Mode {
             Mode::Asleep => "asleep",
             Mode::Computing => "computing",
             Mode::Http => "http",
+            Mode::HttpIdle => "http-idle",
         }
     }
 
@@ -38,12 +44,21 @@ impl Mode {
         matches!(self, Mode::Asleep | Mode::Computing)
     }
 
+    pub(crate) fn is_http(self) -> bool {
+        matches!(self, Mode::Http | Mode::HttpIdle)
+    }
+
     /// What the generator sends.
     pub(crate) fn request(self) -> &'static [u8] {
-        match self {
-            Mode::Http => b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            _ => &[7; 64],
+        match self.is_http() {
+            true => b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            false => &[7; 64],
         }
+    }
+
+    /// What each answer ends with.
+    pub(crate) fn end(self) -> &'static [u8] {
+        if self.is_http() { BODY } else { self.request() }
     }
 }
 
@@ -85,4 +100,6 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("http-64", Mode::Http, Traffic::Echo, 64),
     #[cfg(feature = "hyper")]
     Workload::new("http-256", Mode::Http, Traffic::Echo, 256),
+    #[cfg(feature = "hyper")]
+    Workload::new("http-idle", Mode::HttpIdle, Traffic::Idle, 10_000),
 ];

@@ -47,11 +47,11 @@ fn answer(stream: &mut TcpStream, buf: &mut [u8; BUFFER], mode: Mode) -> bool {
         match stream.read(buf) {
             Ok(0) => return false,
             Ok(read) => {
-                let bytes = match mode {
+                let bytes = match mode.is_http() {
+                    false => &buf[..read],
                     // A request is never in two pieces.
-                    Mode::Http if buf[..read].ends_with(b"\r\n\r\n") => HTTP,
-                    Mode::Http => return false,
-                    _ => &buf[..read],
+                    true if buf[..read].ends_with(b"\r\n\r\n") => HTTP,
+                    true => return false,
                 };
                 if stream.write_all(bytes).is_err() {
                     return false;

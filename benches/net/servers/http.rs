@@ -1,4 +1,7 @@
-//! Servers of HTTP: `hyper` with the same service, on gorun's sockets and on tokio's.
+//! Servers of HTTP: `hyper` with the same service on the sockets of each runtime, and `axum` on two of them.
+
+mod routers;
+mod smol_sockets;
 
 use std::convert::Infallible;
 
@@ -7,14 +10,17 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 
-use super::{ADDRESS, BODY, FLOOR, OURS, TOKIO, announce, bare};
-use crate::workload::Mode;
+use super::{ADDRESS, AXUM_ON_GORUN, AXUM_ON_TOKIO, FLOOR, OURS, SMOL, TOKIO, announce, bare};
+use crate::workload::{BODY, Mode};
 
-pub(super) fn serve(name: &str) {
+pub(super) fn serve(name: &str, mode: Mode) {
     match name {
-        FLOOR => bare::serve(Mode::Http),
+        FLOOR => bare::serve(mode),
         OURS => on_gorun(),
         TOKIO => on_tokio(),
+        SMOL => smol_sockets::serve(),
+        AXUM_ON_GORUN => routers::on_gorun(),
+        AXUM_ON_TOKIO => routers::on_tokio(),
         _ => panic!("{name} has no server of HTTP here"),
     }
 }
@@ -23,6 +29,7 @@ async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallibl
     Ok(Response::new(Full::new(Bytes::from_static(BODY))))
 }
 
+/// It has no limit of connections by itself, and limits of time that no workload reaches.
 fn on_gorun() {
     gorun::block_on(async {
         let listener = gorun::net::TcpListener::bind(ADDRESS).await.unwrap();
