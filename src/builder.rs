@@ -10,6 +10,7 @@ mod dumps;
 mod leaks;
 mod on_deadlock;
 mod on_exit;
+mod report;
 mod stillness;
 mod thread_counts;
 mod thread_hooks;
@@ -43,7 +44,7 @@ use dumps::Dumps;
 use leaks::Leaks;
 use stillness::OnStillness;
 use thread_counts::{DEFAULT_MAX_THREADS, ThreadCounts};
-use trace_file::Tracing;
+use trace_file::{TraceFile, Tracing};
 use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, variable};
 
 /// How long a goroutine may hold its worker before `on_blocked` is called.
@@ -335,9 +336,10 @@ impl Builder {
     ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or is more than
     ///   [`max_threads`](Self::max_threads); or `max_threads` is more than 32,768; or the
     ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_DUMP`,
-    ///   `GORUN_DEADLOCK` or `GORUN_LEAKS` has none of its values; or `GORUN_SEED`, the seed of all
+    ///   `GORUN_DEADLOCK` or `GORUN_LEAKS` has none of its values; or [`trace_file`](Self::trace_file), or `GORUN_TRACE`,
+    ///   is neither a file nor a folder; or `GORUN_SEED`, the seed of all
     ///   random choices, is not a number.
-    /// - The system's error, if it refuses a thread. The threads that were already started have
+    /// - The system's error, if it refuses that file, or a thread. The threads that were already started have
     ///   ended.
     ///
     /// # Panics
@@ -364,7 +366,7 @@ impl Builder {
         let (traced_events, trace_file) = mem::take(&mut self.trace).open()?;
         let stillness = mem::take(&mut self.stillness).into_settings(trace_file.clone())?;
         let stillness_kept = stillness.clone();
-        let main_end = mem::take(&mut self.leaks).into_main_end(trace_file)?;
+        let main_end = mem::take(&mut self.leaks).into_main_end(trace_file.clone())?;
         let workers = if self.workers.is_none() { variable(WORKERS_VARIABLE) } else { None };
         #[cfg(feature = "signal")]
         let dump_signals = dumps::signals(self.dump_signal)?;
@@ -379,6 +381,7 @@ impl Builder {
             let registered = Registered::new(&scheduler);
             let ended = exit::run_main(&scheduler, main_end.as_ref(), main);
             registered.end(&scheduler);
+            trace_file.iter().for_each(TraceFile::write_kept);
             ended.or_else(|payload| {
                 drop(scheduler);
                 resume_unwind(payload)

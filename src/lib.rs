@@ -41,6 +41,7 @@
 //! | give a value to all that a future calls | [`task_local!`], [`local`] |
 //! | handle panics that no code observes | [`UnhandledPanic`] |
 //! | count goroutines, see what they wait for | [`num_goroutines`], [`Handle::dump`] |
+//! | see what happens, and when | [`trace`], [`Handle::metrics`] |
 
 #![deny(unsafe_code)]
 

@@ -1,39 +1,46 @@
 //! What has happened in a runtime, as a picture: who ran where and when, who woke whom, who waited for what.
 //!
-//! [`Builder::trace`](crate::Builder::trace) makes a runtime record its last events, and [`Handle::write_trace`] writes them, in the format
-//! of [Perfetto](https://ui.perfetto.dev), which opens the file in a browser. Nothing is sent anywhere. To see a program
-//! that does not know of this, set an environment variable: `GORUN_TRACE=my.pftrace my-program` writes the file when
-//! main ends, and at a deadlock.
+//! [`Builder::trace`](crate::Builder::trace) makes a runtime record its last events, and [`Handle::write_trace`] writes
+//! them, in the format of [Perfetto](https://ui.perfetto.dev), which opens the file in a browser. Nothing is sent
+//! anywhere. To see a program that does not know of this, set an environment variable:
+//! `GORUN_TRACE=my.pftrace my-program` writes what there was when main ended, or at a deadlock
+//! ([`Builder::trace_file`](crate::Builder::trace_file)).
 //!
 //! # What is on the picture
 //!
 //! | track | what it shows |
 //! |---|---|
-//! | main, each worker | each poll, named after the place where the goroutine was spawned; in it what it spawned and woke, and whether it blocks its thread. Between polls sleeps, timers that have fired, sockets that became ready, goroutines stolen from another worker |
+//! | each worker | each poll, named after the place where the goroutine was spawned; in it what it spawned and woke, `blocking` and `block_on`. Between polls sleeps, timers that have fired, sockets that became ready, goroutines stolen from another worker |
+//! | main | when it ran, and what it waited for. What it drives by [`spawn_local`](crate::spawn_local()) is a part of it |
 //! | monitor, other threads | what they spawned and woke; workers that the monitor has found stuck |
-//! | goroutines | for each goroutine when it ran, when it was queued for a worker, and what it waited for, with the place of the `.await`. Ten thousand have a track |
+//! | goroutines | for each that began or ended to do something: when it ran, when it was queued for a worker, and what it waited for, with the place of the `.await`. Ten thousand have a track |
 //! | counts | goroutines, those that wait for a worker, workers that are awake; every 10 ms while something moves |
 //!
 //! An arrow leads from a wake or a spawn to the poll that it caused. A goroutine that is woken while it runs seems to
 //! wake itself at the end of that poll: that is when its worker notices.
 //!
+//! By the feature `tracing` the spans and events of that crate are bars and marks as well: see `Layer`.
+//!
 //! # Bounds
 //!
-//! Each thread keeps its last events. The picture begins where all threads still have theirs; how many came before
-//! is in the [`TraceSummary`]. So memory is limited by [`Builder::trace`](crate::Builder::trace), however long the program runs: this is a
-//! flight recorder. Times are those of the runtime, in nanoseconds since it began. Of goroutines that are spawned one
-//! after the other up to eight have the same time, that of the first.
+//! Each thread keeps its last events. The picture begins where all threads still have theirs, and ends when it was
+//! asked for; how many events came before is in the [`TraceSummary`]. A poll, or whatever else goes on since before
+//! the begin, is there from when it began, if that is still known. So memory is limited by
+//! [`Builder::trace`](crate::Builder::trace), however long the program runs: this is a flight recorder. Times are
+//! nanoseconds since the runtime began.
 //!
 //! # Costs
 //!
-//! An event takes some nanoseconds, and the clock, which is read about twice for a poll, some thirty. `docs/benchmarks.md`
-//! has figures. Without a trace goroutines pay nothing.
+//! An event takes some nanoseconds, and the clock, which is read two or three times for a poll, some thirty.
+//! `docs/benchmarks.md` has figures. Without a trace goroutines pay a branch for each poll, spawn and wake.
 //!
 //! Go counterpart: package `runtime/trace`, and its `FlightRecorder`.
 
 #![forbid(unsafe_code)]
 
 mod lanes;
+#[cfg(feature = "tracing")]
+mod layer;
 mod lives;
 mod perfetto;
 mod protobuf;
@@ -44,9 +51,12 @@ mod timeline;
 
 use std::io::{self, BufWriter, Write};
 
+#[cfg(feature = "tracing")]
+pub use layer::Layer;
+
 use crate::handle::Handle;
 use crate::scheduler::shared::Scheduler;
-use recorded::Recorded;
+pub(crate) use recorded::Recorded;
 use timeline::Timeline;
 
 /// What [`Handle::write_trace`] has written.
@@ -85,11 +95,11 @@ impl Handle {
     /// # Examples
     ///
     /// ```
-    /// use gorun::{Builder, Handle, blocking, go};
+    /// use gorun::{Builder, Handle, spawn};
     ///
     /// Builder::new().trace(1 << 10).block_on(async {
     ///     for n in 0..10 {
-    ///         go!(async move { n * n }).await.unwrap();
+    ///         spawn(async move { n * n }).await.unwrap();
     ///     }
     ///     let mut file = Vec::new(); // or a `std::fs::File`
     ///     let summary = Handle::current().write_trace(&mut file).unwrap();
@@ -103,13 +113,21 @@ impl Handle {
 }
 
 pub(crate) fn write(scheduler: &Scheduler, out: impl Write) -> io::Result<TraceSummary> {
-    let trace = scheduler.trace.as_ref().ok_or_else(|| {
+    let recorded = recorded(scheduler).ok_or_else(|| {
         let advice = "this runtime records no trace; set `Builder::trace`, or `GORUN_TRACE=file`";
         io::Error::new(io::ErrorKind::Unsupported, advice)
     })?;
-    let recorded = Recorded::of(trace);
+    write_recorded(&recorded, out)
+}
+
+/// What the runtime has recorded, if it does record.
+pub(crate) fn recorded(scheduler: &Scheduler) -> Option<Recorded> {
+    scheduler.trace.as_deref().map(Recorded::of)
+}
+
+pub(crate) fn write_recorded(recorded: &Recorded, out: impl Write) -> io::Result<TraceSummary> {
     let mut timeline = Timeline::new(BufWriter::new(out))?;
-    timeline.write(&recorded)?;
+    timeline.write(recorded)?;
     let goroutines = timeline.goroutines();
     let packets = timeline.finish()?;
     let events = recorded.complete().len() as u64;

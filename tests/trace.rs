@@ -326,6 +326,23 @@ fn a_file_that_cannot_be_created_is_an_error_at_the_start() {
     assert!(error.to_string().contains("t.pftrace"), "{error}");
 }
 
+/// As the tests of a harness may all be told.
+#[test]
+fn in_a_folder_each_runtime_has_a_file_of_its_own() {
+    let _watchdog = watchdog();
+    let folder = std::env::temp_dir().join(format!("gorun-{}-traces", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    for _ in 0..2 {
+        Builder::new().trace_file(&folder).block_on(async {}).unwrap();
+    }
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+    let names: Vec<_> = files.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(names.len(), 2);
+    let own = "in_a_folder_each_runtime_has_a_file_of_its_own-";
+    assert!(names.iter().all(|name| name.starts_with(own)), "{names:?}");
+}
+
 #[test]
 fn the_file_is_written_when_main_ends_also_by_a_panic() {
     let _watchdog = watchdog();
@@ -346,4 +363,174 @@ fn the_file_is_written_when_main_ends_also_by_a_panic() {
         // It was written before they were cancelled.
         assert_eq!(file.instants("cancelled").count(), 0);
     }
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn spans_are_bars_inside_the_poll_where_they_are_entered() {
+    use tracing::Instrument;
+    use tracing::instrument::WithSubscriber;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let _watchdog = watchdog();
+    let subscriber =
+        std::sync::Arc::new(tracing_subscriber::registry().with(gorun::trace::Layer::new()));
+    let main = async {
+        let work = async {
+            let work = async {
+                tracing::info!(name: "noted", "with a text that is left out");
+                yield_now().await;
+            };
+            work.instrument(tracing::info_span!("outer")).await;
+        }
+        .with_subscriber(subscriber);
+        spawn(work).await.unwrap();
+        all_ended().await;
+        let (file, _) = written();
+        let spans = file.all_slices().into_iter().filter(|slice| slice.name == "outer");
+        // One for each poll, and perhaps one in which it is dropped.
+        let spans: Vec<_> = spans.collect();
+        assert!((2..=3).contains(&spans.len()), "{spans:?}");
+        assert!(spans.iter().all(|span| span.depth == 2 && span.end.is_some()), "{spans:?}");
+        assert_eq!(file.instants("noted").count(), 1);
+    };
+    traced(2).block_on(main).unwrap();
+}
+
+/// Its events overwrite the begin of its poll.
+#[test]
+fn a_poll_that_wakes_without_end_has_a_bar() {
+    let _watchdog = watchdog();
+    let main = async {
+        let (tx, rx) = channel::<u32>(1);
+        let busy = spawn(async move {
+            for _ in 0..5_000 {
+                spawn(async {}).detach();
+            }
+            let (file, summary) = written();
+            assert!(summary.lost > 0);
+            let slices = file.all_slices();
+            let open = slices.iter().filter(|slice| slice.end.is_none() && slice.depth == 1);
+            let names: Vec<_> = open.map(|slice| &*slice.name).collect();
+            // On its worker, and on its own track.
+            assert!(names.iter().any(|name| name.starts_with("tests/trace.rs")), "{names:?}");
+            assert!(names.contains(&"running"), "{names:?}");
+            drop(tx);
+        });
+        busy.await.unwrap();
+        assert_eq!(rx.recv().await, None);
+    };
+    Builder::new().worker_threads(1).trace(1 << 8).block_on(main).unwrap();
+}
+
+/// Two workers pass it on: one begins its next poll before the other has recorded the end of the last.
+#[test]
+fn a_goroutine_that_goes_from_worker_to_worker_runs_or_is_queued_and_never_waits() {
+    let _watchdog = watchdog();
+    for workers in [2, 16] {
+        let main = async {
+            let yielding = || async {
+                for _ in 0..500 {
+                    yield_now().await;
+                }
+            };
+            let all: Vec<_> = (0..8).map(|_| spawn(yielding())).collect();
+            for one in all {
+                one.await.unwrap();
+            }
+            let (file, summary) = written();
+            assert_eq!((summary.lost, summary.goroutines), (0, 8));
+            for track in file.below("goroutines") {
+                let slices = file.slices(track);
+                let is_known = |name: &str| name == "running" || name == "queued";
+                assert!(slices.iter().all(|slice| is_known(&slice.name)), "{slices:?}");
+            }
+        };
+        traced(workers).block_on(main).unwrap();
+    }
+}
+
+#[test]
+fn a_block_on_that_panics_has_an_end() {
+    let _watchdog = watchdog();
+    let main = async {
+        let handle = Handle::current();
+        let threads = std::thread::spawn(move || {
+            for _ in 0..3 {
+                let call = || {
+                    handle.block_on(async {
+                        yield_now().await;
+                        panic!("on purpose")
+                    })
+                };
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
+            }
+        });
+        blocking(|| threads.join().unwrap());
+        let (file, _) = written();
+        let slices = file.all_slices();
+        let guests: Vec<_> = slices.iter().filter(|slice| slice.name == "block_on").collect();
+        // Each was polled twice.
+        assert_eq!(guests.len(), 6, "{guests:?}");
+        assert!(guests.iter().all(|guest| guest.depth == 1 && guest.end.is_some()), "{guests:?}");
+    };
+    traced(1).block_on(main).unwrap();
+}
+
+/// As without a trace: it is only reported, since main has ended.
+#[test]
+fn a_trace_does_not_change_how_a_program_ends() {
+    use std::task::Poll;
+
+    let _watchdog = watchdog();
+    let path = std::env::temp_dir().join(format!("gorun-{}-ends.pftrace", std::process::id()));
+    for _ in 0..20 {
+        let (tx, rx) = channel::<u32>(0);
+        let mut panics = Some(async move {
+            while tx.send(1).await.is_ok() {}
+            panic!("on purpose");
+        });
+        // It has the receiver until it is dropped, and that is when main has ended.
+        let main = std::future::poll_fn(move |_| {
+            assert_eq!(rx.len(), 0);
+            panics.take().into_iter().for_each(|panics| spawn(panics).detach());
+            Poll::Ready(())
+        });
+        Builder::new().trace_file(&path).block_on(main).unwrap();
+    }
+    File::parse(&std::fs::read(&path).unwrap());
+    std::fs::remove_file(path).unwrap();
+}
+
+/// A device for one: it would be replaced.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused() {
+    let error = Builder::new().trace_file("/dev/null").block_on(async {}).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("/dev/null"), "{error}");
+}
+
+/// Wakers of main and of a `block_on` outlive them.
+#[test]
+fn a_late_wake_of_who_is_gone_moves_nobody() {
+    use std::task::Poll;
+
+    let _watchdog = watchdog();
+    let main = async {
+        let kept = std::sync::Mutex::new(Vec::new());
+        for _ in 0..50 {
+            let once = std::future::poll_fn(|cx| {
+                kept.lock().unwrap().push(cx.waker().clone());
+                Poll::Ready(())
+            });
+            gorun::block_on(once);
+            kept.lock().unwrap().iter().for_each(|waker| waker.wake_by_ref());
+            spawn(async {}).await.unwrap();
+        }
+        all_ended().await;
+        let (_, summary) = written();
+        assert_eq!((summary.goroutines, summary.lost), (50, 0));
+    };
+    traced(1).block_on(main).unwrap();
 }

@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
+use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::report::print;
 use super::trace_file::TraceFile;
 use super::variables::{DUMP_VARIABLE, ON_PANIC, invalid, variable};
 use crate::dump::Dump;
@@ -31,11 +32,6 @@ pub(super) struct OnExit(pub(super) Arc<dyn Fn(&Dump) + Send + Sync>);
 /// A panic in it ends the program; it answers for any state it leaves behind.
 impl UnwindSafe for OnExit {}
 impl RefUnwindSafe for OnExit {}
-
-/// In one piece. Nobody is there to be told of a failure.
-fn print(dump: &Dump) {
-    let _ = io::stderr().write_all(dump.to_string().as_bytes());
-}
 
 impl Leaks {
     pub(super) fn into_main_end(self, trace: Option<TraceFile>) -> io::Result<Option<MainEnd>> {
@@ -62,9 +58,9 @@ impl Leaks {
         }
         let main_end = move |scheduler: &Arc<Scheduler>, has_panicked: bool| {
             // First, since there will be more events.
-            trace.iter().for_each(|trace| trace.write(scheduler));
+            trace.iter().for_each(|trace| trace.keep(scheduler));
             if dumps_on_panic && has_panicked {
-                print(&Dump::of(scheduler));
+                print(&Dump::of(scheduler).to_string());
             }
             let has_failed = || has_panicked || returned_failure.load(Ordering::Relaxed);
             if !looks {
@@ -73,7 +69,7 @@ impl Leaks {
             scheduler.settle();
             let left = Dump::of(scheduler);
             if prints && left.num_goroutines() > 0 {
-                print(&left);
+                print(&left.to_string());
             }
             on_exit.iter().for_each(|OnExit(f)| f(&left));
             let has_failed = has_failed();
@@ -85,6 +81,6 @@ impl Leaks {
             }
             has_failed
         };
-        Ok(Some(MainEnd(Arc::new(main_end))))
+        Ok(Some(MainEnd { call: Arc::new(main_end), settles: looks }))
     }
 }

@@ -3,12 +3,12 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::report::{print, print_meanwhile};
 use super::trace_file::TraceFile;
 use super::variables::{invalid, variable};
 use crate::deadlock::{OnDeadlock, Stall};
@@ -21,9 +21,6 @@ const VARIABLE: &str = "GORUN_DEADLOCK";
 
 /// The least time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long a panic waits for its report.
-const PRINT_TIMEOUT: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub(super) struct OnStillness {
@@ -70,7 +67,6 @@ impl OnStillness {
         }
         let (stall_after, on_stall) = self.on_stall.unzip();
         let tell = move |scheduler: &Arc<Scheduler>, Stillness { lasted, kind }: &Stillness| {
-            trace.iter().for_each(|trace| trace.write(scheduler));
             let reason = match kind {
                 Kind::Deadlock => {
                     tell_deadlock(scheduler, on_deadlock);
@@ -84,6 +80,10 @@ impl OnStillness {
                     ));
                 }
             };
+            // A panic ends main, and then it is written anyway.
+            if on_deadlock != OnDeadlock::Panic || !matches!(kind, Kind::Deadlock) {
+                trace.iter().for_each(|trace| trace.write(scheduler));
+            }
             if let Some(OnStall(f)) = &on_stall {
                 f(&Stall { lasted: *lasted, reason, dump: Dump::of(scheduler) });
             }
@@ -123,23 +123,6 @@ fn tell_deadlock(scheduler: &Scheduler, policy: OnDeadlock) {
             }
         }
     }
-}
-
-/// Prints it, but does not wait for that for long: main may hold the lock of standard error.
-fn print_meanwhile(text: String) {
-    let (tell, told) = mpsc::channel();
-    let print = move || {
-        print(&text);
-        let _ = tell.send(());
-    };
-    if thread::Builder::new().name("gorun-report".to_owned()).spawn(print).is_ok() {
-        let _ = told.recv_timeout(PRINT_TIMEOUT);
-    }
-}
-
-/// In one piece. Nobody is there to be told of a failure.
-fn print(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// What the environment variable says.

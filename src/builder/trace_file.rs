@@ -2,14 +2,18 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fs::{self, File};
+use std::io;
+use std::path::{self, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::{process, thread};
 
+use super::report;
 use super::variables::variable;
+use crate::primitives::lock;
 use crate::scheduler::shared::Scheduler;
-use crate::trace;
+use crate::trace::{self, Recorded, TraceSummary};
 
 const VARIABLE: &str = "GORUN_TRACE";
 
@@ -24,10 +28,14 @@ pub(super) struct Tracing {
 }
 
 #[derive(Clone)]
-pub(super) struct TraceFile {
-    path: Arc<PathBuf>,
+pub(super) struct TraceFile(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
     /// The environment has asked for it.
     is_told: bool,
+    /// What there was when main ended.
+    kept: Mutex<Option<Recorded>>,
 }
 
 impl Tracing {
@@ -38,27 +46,60 @@ impl Tracing {
             (None, Some(path)) => (PathBuf::from(path), true),
             (None, None) => return Ok((self.events, None)),
         };
-        // Now, since it would be too late when main has ended.
-        if let Err(error) = File::create(&path) {
-            let source = if is_told {
-                format!("the environment variable {VARIABLE}")
-            } else {
-                "`trace_file`".to_owned()
-            };
-            return Err(io::Error::new(
-                error.kind(),
-                format!("{source} is {path:?}, which cannot be created: {error}"),
-            ));
+        let source =
+            if is_told { "the environment variable `GORUN_TRACE`" } else { "`trace_file`" };
+        let refused = |error: io::Error| {
+            let text = format!("{source} is {path:?}, which cannot be created: {error}");
+            io::Error::new(error.kind(), text)
+        };
+        // The program may go to another folder.
+        let absolute = path::absolute(&path).map_err(refused)?;
+        let path = if absolute.is_dir() { absolute.join(own_name()) } else { absolute.clone() };
+        if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+            let text =
+                format!("{source} is {path:?}, which is neither a file nor a folder; name one");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        Ok((self.events.or(Some(CAPACITY)), Some(TraceFile { path: Arc::new(path), is_told })))
+        let file = TraceFile(Arc::new(Inner { path, is_told, kept: Mutex::new(None) }));
+        // Now, since it would be too late when main has ended.
+        let part = file.part();
+        File::create(&part).and_then(|_| fs::remove_file(&part)).map_err(refused)?;
+        Ok((self.events.or(Some(CAPACITY)), Some(file)))
     }
 }
 
+fn next_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The name of a file that no other runtime has, and that says whose it is: a test has its name from its thread.
+fn own_name() -> String {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
+    format!("{name}-{}-{}.pftrace", process::id(), next_number())
+}
+
 impl TraceFile {
+    /// Writes what there is now.
     pub(super) fn write(&self, scheduler: &Scheduler) {
-        let path = &self.path;
-        let text = match File::create(&**path).and_then(|file| trace::write(scheduler, file)) {
-            Ok(written) if self.is_told => format!(
+        trace::recorded(scheduler).iter().for_each(|recorded| self.write_recorded(recorded));
+    }
+
+    /// Keeps what there is now, for `write_kept`.
+    pub(super) fn keep(&self, scheduler: &Scheduler) {
+        *lock(&self.0.kept) = trace::recorded(scheduler);
+    }
+
+    pub(super) fn write_kept(&self) {
+        let kept = lock(&self.0.kept).take();
+        kept.iter().for_each(|recorded| self.write_recorded(recorded));
+    }
+
+    fn write_recorded(&self, recorded: &Recorded) {
+        let path = &self.0.path;
+        let text = match self.replace(recorded) {
+            Ok(written) if self.0.is_told => format!(
                 "gorun: {} has {} events of {} goroutines ({} came before); open it at https://ui.perfetto.dev\n",
                 path.display(),
                 written.events,
@@ -68,7 +109,24 @@ impl TraceFile {
             Ok(_) => return,
             Err(error) => format!("gorun: the trace cannot be written to {path:?}: {error}\n"),
         };
-        // Nobody is there to be told of a failure.
-        let _ = io::stderr().write_all(text.as_bytes());
+        report::print_meanwhile(text);
+    }
+
+    /// The file is there as a whole or not at all, also if two write it at the same time.
+    fn replace(&self, recorded: &Recorded) -> io::Result<TraceSummary> {
+        let part = self.part();
+        let written = File::create(&part).and_then(|file| trace::write_recorded(recorded, file));
+        let written = written.and_then(|written| {
+            fs::rename(&part, &self.0.path)?;
+            Ok(written)
+        });
+        written.inspect_err(|_| _ = fs::remove_file(&part))
+    }
+
+    /// A name of its own beside the file.
+    fn part(&self) -> PathBuf {
+        let mut name = self.0.path.clone().into_os_string();
+        name.push(format!(".{}-{}", process::id(), next_number()));
+        PathBuf::from(name)
     }
 }

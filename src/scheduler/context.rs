@@ -22,8 +22,9 @@ use crate::scheduler::main::local_futures::LocalFutures;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::tokio_bridge::TokioBridge;
+use crate::scheduler::trace::Owner;
 use crate::scheduler::trace::event::EventKind;
-use crate::scheduler::trace::{Owner, Recorder};
+use crate::scheduler::trace::recorder::Recorder;
 use crate::scheduler::wait::{ActivityCell, Wait};
 use crate::scheduler::worker::Worker;
 
@@ -260,6 +261,16 @@ pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
         // `soundness::contexts_nested_and_unwound`.
         Place::Inside(unsafe { &*current })
     })
+}
+
+/// Records that this happens on the calling thread, if `scheduler` records anything.
+pub(crate) fn record(scheduler: &Scheduler, kind: EventKind, subject: usize) {
+    if scheduler.trace.is_some() {
+        with_inside(|context| match context {
+            Some(context) if context.belongs_to(scheduler) => context.record(kind, subject, 0),
+            _ => scheduler.record(kind, subject, 0),
+        });
+    }
 }
 
 /// Calls `f`, which drops the result of the goroutine spawned at `spawned_at`: a panic in a

@@ -7,7 +7,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
 use std::fs;
 use std::time::Duration;
 
@@ -23,18 +22,6 @@ impl OsThreadId {
             if cfg!(target_os = "linux") { fs::read_link("/proc/thread-self").ok() } else { None };
         let name = link.as_deref().and_then(|link| link.file_name()?.to_str());
         OsThreadId(name.and_then(|name| name.parse().ok()).unwrap_or(0))
-    }
-
-    /// The calling thread's, which is asked for once.
-    pub(crate) fn of_this_thread() -> Self {
-        thread_local! {
-            static NUMBER: Cell<Option<OsThreadId>> = const { Cell::new(None) };
-        }
-        NUMBER.get().unwrap_or_else(|| {
-            let number = Self::current();
-            NUMBER.set(Some(number));
-            number
-        })
     }
 
     /// Whether the thread waits in the kernel, for a lock, a file, or time to pass.

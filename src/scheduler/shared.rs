@@ -32,7 +32,7 @@ use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::tokio_bridge::TokioBridge;
 use crate::scheduler::trace::Trace;
 use crate::scheduler::trace::event::EventKind;
-use crate::scheduler::wait::ActivityCell;
+use crate::scheduler::wait::{ActivityCell, RawActivity};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::worker::nested_waits::NestedWaits;
 use crate::scheduler::worker::thread_hooks::ThreadHooks;
@@ -215,7 +215,7 @@ impl Scheduler {
     /// [`Context`](crate::scheduler::context::Context) has a faster way.
     pub(crate) fn record(&self, kind: EventKind, subject: usize, site: usize) {
         if let Some(trace) = &self.trace {
-            trace.record_outside(kind, subject, site);
+            trace.record_outside(kind, subject, site, RawActivity::RUNNING);
         }
     }
 

@@ -16,8 +16,15 @@ pub(super) struct Slice {
     pub(super) kind: SliceKind,
     pub(super) name: String,
     pub(super) since: u64,
-    /// Whose it is, if it is a poll of a goroutine.
-    pub(super) life: Option<u64>,
+    /// If it is a poll of a goroutine, which one.
+    pub(super) poll: Option<Poll>,
+}
+
+/// A poll: the number of the life that it belongs to, and its own in that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Poll {
+    pub(super) life: u64,
+    pub(super) number: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +36,7 @@ pub(super) enum SliceKind {
     Sleep,
     Blocking,
     Call,
+    Span,
 }
 
 struct Lane {
@@ -59,19 +67,17 @@ impl Lanes {
         Ok(())
     }
 
-    /// Ends the innermost slice of this kind, and what is inside it. `None`: it began before all events that
-    /// are left.
+    /// Ends the innermost slice that is so, and what is inside it. `None`: it began before all events that are
+    /// left.
     pub(super) fn close<W: Write>(
         &mut self,
         file: &mut Perfetto<W>,
         thread: Thread,
-        kind: SliceKind,
+        is_so: impl Fn(&Slice) -> bool,
         at: u64,
     ) -> io::Result<Option<Slice>> {
         let lane = self.lane(file, thread)?;
-        let Some(place) = lane.open.iter().rposition(|slice| slice.kind == kind) else {
-            return Ok(None);
-        };
+        let Some(place) = lane.open.iter().rposition(is_so) else { return Ok(None) };
         for _ in place..lane.open.len() {
             file.event(lane.track, at, Mark::End, None, None)?;
         }
@@ -89,6 +95,12 @@ impl Lanes {
     ) -> io::Result<()> {
         let track = self.lane(file, thread)?.track;
         file.event(track, at, Mark::Instant(name), flow, number)
+    }
+
+    /// Whether the thread does that at present.
+    pub(super) fn has_open(&self, thread: Thread, kind: SliceKind) -> bool {
+        let lane = self.lanes.get(&thread);
+        lane.is_some_and(|lane| lane.open.iter().any(|slice| slice.kind == kind))
     }
 
     /// Writes the begins of those that have not ended.

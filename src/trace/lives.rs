@@ -10,6 +10,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 
+use super::lanes::Poll;
 use super::perfetto::{Flow, Mark, Perfetto, Track};
 use super::sites::Sites;
 use crate::scheduler::trace::event::Event;
@@ -25,6 +26,8 @@ pub(super) struct Life {
     track: Option<Track>,
     is_written: bool,
     pub(super) is_running: bool,
+    /// How many polls it has had.
+    pub(super) polls: u64,
     pub(super) was_woken: bool,
     /// From its last wake.
     pub(super) flow: Option<Flow>,
@@ -52,6 +55,10 @@ impl Lives {
         event: &Event,
         flow: Flow,
     ) -> io::Result<()> {
+        // A driver that had this address is gone. Its waker may be left, and have been called.
+        if self.by_address.get(&event.subject).is_some_and(|line| line[0].site == 0) {
+            self.by_address.remove(&event.subject);
+        }
         let mut life = self.born(event.site);
         life.flow = Some(flow);
         self.written += life.change(file, sites, self.parent, self.written, event.at, "queued")?;
@@ -69,10 +76,10 @@ impl Lives {
         line.front_mut().expect("somebody is there now")
     }
 
-    /// Whether that is the one with this number.
-    pub(super) fn is(&self, event: &Event, number: u64) -> bool {
-        let line = self.by_address.get(&event.subject);
-        line.and_then(VecDeque::front).is_some_and(|life| life.number == number)
+    /// Whether that poll is the last of whom is there.
+    pub(super) fn is_last(&self, event: &Event, poll: Poll) -> bool {
+        let first = self.by_address.get(&event.subject).and_then(VecDeque::front);
+        first.is_some_and(|life| life.number == poll.life && life.polls == poll.number)
     }
 
     /// Before a poll: if the first in the line is in one, that is over.
@@ -88,10 +95,19 @@ impl Lives {
         }
     }
 
-    /// Forgets those of whom it is not known whether they have ended.
-    pub(super) fn keep_running(&mut self) {
+    /// The file begins. Forgets those of whom it is not known whether they have ended.
+    pub(super) fn begin<W: Write>(
+        &mut self,
+        file: &mut Perfetto<W>,
+        sites: &mut Sites,
+        at: u64,
+    ) -> io::Result<()> {
         self.by_address.values_mut().for_each(|line| line.retain(|life| life.is_running));
         self.by_address.retain(|_, line| !line.is_empty());
+        for life in self.by_address.values_mut().flatten() {
+            self.written += life.change(file, sites, self.parent, self.written, at, "running")?;
+        }
+        Ok(())
     }
 
     /// What the goroutine does from now on.
@@ -131,6 +147,7 @@ impl Lives {
             track: None,
             is_written: false,
             is_running: false,
+            polls: 0,
             was_woken: false,
             flow: None,
         }

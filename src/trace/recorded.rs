@@ -13,7 +13,7 @@ pub(super) enum Thread {
     Main,
     Worker(usize),
     Monitor,
-    /// The system's number of it.
+    /// Any other, with its number.
     Other(u32),
 }
 
@@ -28,19 +28,34 @@ impl Thread {
     }
 }
 
-/// All events that are left. They are complete from the latest moment on before which some thread has lost any.
-pub(super) struct Recorded {
+/// So often the rings are read, if threads overwrite theirs meanwhile.
+const TRIES: usize = 4;
+
+/// All events that are left, up to the moment at which somebody asked for them. They are complete from the latest
+/// moment on before which some thread has lost any.
+pub(crate) struct Recorded {
     events: Vec<(Thread, Event)>,
-    /// How many there are before that moment.
+    /// Where they become complete.
+    begin: u64,
+    /// How many there are before that.
     incomplete: usize,
     overwritten: u64,
 }
 
 impl Recorded {
-    pub(super) fn of(trace: &Trace) -> Self {
-        let rings = trace.read();
-        let is_cut = rings.iter().filter(|(_, kept)| kept.lost > 0);
-        let begin = is_cut.filter_map(|(_, kept)| Some(kept.events.first()?.at)).max().unwrap_or(0);
+    pub(crate) fn of(trace: &Trace) -> Self {
+        let mut tries = 1;
+        let (rings, begin) = loop {
+            let (rings, end) = trace.read();
+            let cut = rings.iter().filter(|(_, kept)| kept.lost > 0);
+            let begin =
+                cut.map(|(_, kept)| kept.events.first().map_or(end, |event| event.at)).max();
+            let begin = begin.unwrap_or(0);
+            if begin < end || tries == TRIES {
+                break (rings, begin);
+            }
+            tries += 1;
+        };
         let overwritten = rings.iter().map(|(_, kept)| kept.lost).sum();
         let mut others = HashMap::new();
         let mut events = Vec::new();
@@ -56,11 +71,16 @@ impl Recorded {
                 (thread, event)
             }));
         }
-        // Those of a thread stay in their order.
-        events.sort_by_key(|(_, event)| event.at);
+        // Those of a thread stay in their order. At the same time, somebody is woken before he is polled.
+        let is_wake = |kind| matches!(kind, EventKind::Spawned | EventKind::Woken);
+        events.sort_by_key(|(_, event)| (event.at, !is_wake(event.kind)));
         find_sites(&mut events);
         let incomplete = events.partition_point(|(_, event)| event.at < begin);
-        Recorded { events, incomplete, overwritten }
+        Recorded { events, begin, incomplete, overwritten }
+    }
+
+    pub(super) fn begin(&self) -> u64 {
+        self.begin
     }
 
     pub(super) fn incomplete(&self) -> &[(Thread, Event)] {

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::panic::Location;
 
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
+use crate::scheduler::trace::names;
 use crate::scheduler::wait::{Activity, RawActivity};
 
-/// The names of spawn sites, by their addresses.
+/// The names of spawn sites and of spans, by their addresses.
 #[derive(Default)]
 pub(super) struct Sites(HashMap<usize, String>);
 
@@ -17,6 +18,13 @@ impl Sites {
         self.0.entry(address).or_insert_with(|| {
             SpawnSite::at(address).map_or_else(|| "?".to_owned(), |site| place(site.spawned_at))
         })
+    }
+
+    /// What the program calls what is at `address`.
+    pub(super) fn given(&mut self, address: usize) -> &str {
+        self.0
+            .entry(address)
+            .or_insert_with(|| names::get(address).unwrap_or_else(|| "?".to_owned()))
     }
 }
 

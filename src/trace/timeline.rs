@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use super::lanes::{Lanes, Slice, SliceKind};
+use super::lanes::{Lanes, Poll, Slice, SliceKind};
 use super::lives::Lives;
 use super::perfetto::{Flow, Mark, Perfetto, Track};
 use super::recorded::{Recorded, Thread};
@@ -31,6 +31,7 @@ pub(super) struct Timeline<W> {
     counts: HashMap<&'static str, Track>,
     sites: Sites,
     flows: u64,
+    begin: u64,
 }
 
 impl<W: Write> Timeline<W> {
@@ -47,6 +48,7 @@ impl<W: Write> Timeline<W> {
             counts: HashMap::new(),
             sites: Sites::default(),
             flows: 0,
+            begin: 0,
         })
     }
 
@@ -56,7 +58,8 @@ impl<W: Write> Timeline<W> {
             self.add(*thread, event)?;
         }
         self.file.is_muted = false;
-        self.lives.keep_running();
+        self.begin = recorded.begin();
+        self.lives.begin(&mut self.file, &mut self.sites, self.begin)?;
         self.lanes.write_open(&mut self.file)?;
         for (thread, event) in recorded.complete() {
             self.add(*thread, event)?;
@@ -79,6 +82,10 @@ impl<W: Write> Timeline<W> {
             EventKind::Spawned => self.spawned(thread, event),
             EventKind::Woken => self.woken(thread, event),
             EventKind::PollBegins => self.poll_begins(thread, event),
+            EventKind::PollGoesOn => match self.lanes.has_open(thread, SliceKind::Poll) {
+                true => Ok(()),
+                false => self.poll_begins(thread, event),
+            },
             EventKind::PollEnds => self.poll_ends(thread, event),
             EventKind::PollCompletes => self.poll_completes(thread, event),
             EventKind::Panicked => self.instant(thread, event, "panic", None),
@@ -86,17 +93,26 @@ impl<W: Write> Timeline<W> {
             EventKind::DrivePollBegins => {
                 self.close(thread, SliceKind::DriveWait, event)?;
                 let flow = self.lives.of(event).flow.take();
-                let name = if thread == Thread::Main { "main" } else { "block_on" };
+                let is_inner = self.lanes.has_open(thread, SliceKind::Drive);
+                let is_main = thread == Thread::Main && !is_inner;
+                let name = if is_main { "main" } else { "block_on" };
                 self.open(thread, SliceKind::Drive, event, name, flow)
             }
+            EventKind::DriveGoesOn => match self.lanes.has_open(thread, SliceKind::Drive) {
+                true => Ok(()),
+                false => self.open(thread, SliceKind::Drive, event, "block_on", None),
+            },
             EventKind::DrivePollEnds => {
                 self.close(thread, SliceKind::Drive, event)?;
                 let name = sites::wait(event.activity);
                 self.open(thread, SliceKind::DriveWait, event, &name, None)
             }
-            EventKind::DriveCompletes => {
+            EventKind::DriveEnds => {
                 self.lives.end(&mut self.file, event)?;
-                self.close(thread, SliceKind::Drive, event)
+                let is_so =
+                    |slice: &Slice| matches!(slice.kind, SliceKind::Drive | SliceKind::DriveWait);
+                self.lanes.close(&mut self.file, thread, is_so, event.at)?;
+                Ok(())
             }
             EventKind::SleepBegins => {
                 let name = if event.subject == 1 { "sleep, as the poller" } else { "sleep" };
@@ -115,6 +131,20 @@ impl<W: Write> Timeline<W> {
             EventKind::WrittenOff => self.instant(thread, event, "stuck", Some("worker")),
             EventKind::ThreadBegins => self.instant(thread, event, "thread begins", None),
             EventKind::ThreadEnds => self.instant(thread, event, "thread ends", None),
+            EventKind::SpanBegins => {
+                let name = self.sites.given(event.subject).to_owned();
+                self.open(thread, SliceKind::Span, event, &name, None)
+            }
+            EventKind::SpanEnds => {
+                let name = self.sites.given(event.subject);
+                let is_so = |slice: &Slice| slice.kind == SliceKind::Span && slice.name == name;
+                self.lanes.close(&mut self.file, thread, is_so, event.at)?;
+                Ok(())
+            }
+            EventKind::Noted => {
+                let name = self.sites.given(event.subject).to_owned();
+                self.instant(thread, event, &name, None)
+            }
             EventKind::Goroutines => self.count("number of goroutines", event),
             EventKind::Queued => self.count("goroutines that wait for a worker", event),
             EventKind::Awake => self.count("workers awake", event),
@@ -141,10 +171,12 @@ impl<W: Write> Timeline<W> {
         self.lives.end_former(&mut self.file, event)?;
         let life = self.lives.of(event);
         (life.is_running, life.was_woken) = (true, false);
-        let (flow, number) = (life.flow.take(), life.number);
+        life.polls += 1;
+        let flow = life.flow.take();
+        let poll = Some(Poll { life: life.number, number: life.polls });
         self.change(event, "running")?;
         let name = self.sites.name(event.site).to_owned();
-        let slice = Slice { kind: SliceKind::Poll, name, since: event.at, life: Some(number) };
+        let slice = Slice { kind: SliceKind::Poll, name, since: event.at, poll };
         self.lanes.open(&mut self.file, thread, slice, flow)
     }
 
@@ -167,11 +199,13 @@ impl<W: Write> Timeline<W> {
         }
     }
 
-    /// Returns whether it was that of the goroutine that is at the address now.
+    /// Returns whether it was the last one of the goroutine that is at the address now. Another worker may
+    /// have begun the next one before this end is recorded.
     fn close_poll(&mut self, thread: Thread, event: &Event) -> io::Result<bool> {
-        let closed = self.lanes.close(&mut self.file, thread, SliceKind::Poll, event.at)?;
-        let number = closed.and_then(|slice| slice.life);
-        Ok(number.is_none_or(|number| self.lives.is(event, number)))
+        let is_so = |slice: &Slice| slice.kind == SliceKind::Poll;
+        let closed = self.lanes.close(&mut self.file, thread, is_so, event.at)?;
+        let poll = closed.and_then(|slice| slice.poll);
+        Ok(poll.is_none_or(|poll| self.lives.is_last(event, poll)))
     }
 
     /// An arrow begins at what a thread does.
@@ -198,12 +232,12 @@ impl<W: Write> Timeline<W> {
         name: &str,
         flow: Option<Flow>,
     ) -> io::Result<()> {
-        let slice = Slice { kind, name: name.to_owned(), since: event.at, life: None };
+        let slice = Slice { kind, name: name.to_owned(), since: event.at, poll: None };
         self.lanes.open(&mut self.file, thread, slice, flow)
     }
 
     fn close(&mut self, thread: Thread, kind: SliceKind, event: &Event) -> io::Result<()> {
-        self.lanes.close(&mut self.file, thread, kind, event.at)?;
+        self.lanes.close(&mut self.file, thread, |slice| slice.kind == kind, event.at)?;
         Ok(())
     }
 

@@ -78,6 +78,7 @@ mod primitives;
 #[allow(dead_code)]
 mod sync;
 #[path = "../../src/scheduler/trace/ring.rs"]
+#[allow(dead_code)]
 mod trace_ring;
 
 #[path = "../../src/scheduler/timers/timer_queue/mod.rs"]

@@ -12,7 +12,6 @@ use crate::scheduler::goroutine::task::{self, Spawned};
 use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::{Phase, SHARDS, Scheduler};
-use crate::scheduler::trace;
 use crate::scheduler::trace::event::EventKind;
 
 impl Scheduler {
@@ -48,8 +47,8 @@ impl Scheduler {
     #[cold]
     fn record_spawn(&self, context: Option<&Context>, task: RawTask, site: &'static SpawnSite) {
         match context.and_then(|context| context.recorder.as_ref()) {
-            Some(recorder) => recorder.spawned(task, site),
-            None => self.record(EventKind::Spawned, task, trace::address(site)),
+            Some(recorder) => recorder.record(EventKind::Spawned, task, site.address()),
+            None => self.record(EventKind::Spawned, task, site.address()),
         }
     }
 

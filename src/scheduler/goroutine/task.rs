@@ -64,7 +64,6 @@ use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::trace;
 use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::wait::RawActivity;
 use crate::scheduler::worker::Worker;
@@ -367,7 +366,7 @@ impl<F: Future> GoroutineParts<'_, F> {
 #[cold]
 fn record_end(context: &Context, meta: &Meta, kind: EventKind) {
     if context.scheduler.trace.is_some() {
-        context.record(kind, context.waker_data.get().addr(), trace::address(meta.site()));
+        context.record(kind, context.waker_data.get().addr(), meta.site().address());
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) struct IdleSummary {
 /// How many workers do what.
 pub(crate) struct Counts {
     pub(crate) allowed: usize,
+    pub(crate) awake: usize,
     pub(crate) asleep: usize,
     pub(crate) away: usize,
     pub(crate) spares: usize,
@@ -168,6 +169,7 @@ impl<W: AsRef<Parker>> Idle<W> {
         let lists = lock(&self.lists);
         Counts {
             allowed: lists.allowed,
+            awake: lists.awake,
             asleep: lists.sleepers.len(),
             away: lists.blocked + lists.written_off,
             spares: lists.spares.len(),

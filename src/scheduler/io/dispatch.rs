@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::scheduler::context;
 use crate::scheduler::io::system::System;
 use crate::scheduler::reactor::Token;
 use crate::scheduler::reactor::source::Woken;
@@ -50,7 +51,7 @@ impl Scheduler {
     /// Wakes tasks, and leaves wakers that may be user code to workers.
     pub(crate) fn wake_ready(&self, woken: &mut Vec<Woken>) {
         if !woken.is_empty() {
-            self.record(EventKind::IoReady, woken.len(), 0);
+            context::record(self, EventKind::IoReady, woken.len());
         }
         for Woken { waker, is_internal } in woken.drain(..) {
             match self.reactor() {

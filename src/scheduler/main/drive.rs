@@ -31,7 +31,7 @@ pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,
 ) -> Option<F::Output> {
-    let driver = Driver::new(context::with_inside(|context| context?.scheduler.trace.clone()));
+    let driver = Driver::new(record_wake());
     let waker = Waker::from(driver.clone());
     let driving = Driving::new(driver, &waker);
     let mut contended = 0;
@@ -63,11 +63,25 @@ pub(crate) fn drive<F: Future>(
         driving.wake_due();
         driving.begin_poll();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            driving.record(EventKind::DriveCompletes);
             return Some(output);
         }
         driving.note_wait();
     }
+}
+
+/// How the wakes of a future are recorded that the calling thread drives.
+fn record_wake() -> Option<Box<dyn Fn(usize) + Send + Sync>> {
+    context::with_inside(|context| {
+        let scheduler = &context?.scheduler;
+        scheduler.trace.as_ref()?;
+        // A waker may be kept for ever.
+        let scheduler = Arc::downgrade(scheduler);
+        Some(Box::new(move |address| {
+            if let Some(scheduler) = scheduler.upgrade() {
+                context::record(&scheduler, EventKind::Woken, address);
+            }
+        }) as Box<dyn Fn(usize) + Send + Sync>)
+    })
 }
 
 /// The calling thread while it drives a future. Dropping it ends that.
@@ -137,8 +151,8 @@ impl Driving {
                 let context = context.expect("it is inside");
                 let activity = RawActivity::waiting(context.wait.get());
                 match &context.recorder {
-                    Some(recorder) => recorder.record_wait(kind, subject, activity),
-                    None => trace.record_wait_outside(kind, subject, 0, activity),
+                    Some(recorder) => recorder.drive(kind, subject, activity),
+                    None => trace.record_outside(kind, subject, 0, activity),
                 }
             });
         }
@@ -175,6 +189,7 @@ impl Driving {
 impl Drop for Driving {
     fn drop(&mut self) {
         gate::set_probing(self.outer_probes);
+        self.record(EventKind::DriveEnds);
         let Some((scheduler, former, former_waker)) = self.inside.take() else { return };
         context::with_inside(|context| {
             let context = context.expect("it was there before");

@@ -8,16 +8,17 @@ use std::thread::{self, Thread};
 
 use crate::primitives::{AtomicBool, Ordering};
 use crate::scheduler::timers::timer_queue::Shard;
-use crate::scheduler::trace::Trace;
-use crate::scheduler::trace::event::EventKind;
+
+/// Called with the address of the driver that is woken.
+type RecordWake = Box<dyn Fn(usize) + Send + Sync>;
 
 pub(crate) struct Driver {
     thread: Thread,
     /// A wake since the last poll began. The thread's park token cannot serve for this, since the
     /// future may park and unpark the thread for purposes of its own.
     woken: AtomicBool,
-    /// Of the runtime that the thread is in, if it records wakes.
-    trace: Option<Arc<Trace>>,
+    /// Records wakes, if the runtime of the thread records anything.
+    record_wake: Option<RecordWake>,
     /// Created with the first timer that the future waits for. `None`: they are in a shared shard.
     pub(crate) timers: OnceLock<Option<Arc<Shard>>>,
 }
@@ -29,11 +30,11 @@ impl Driver {
     }
 
     /// The calling thread, with a first poll to do.
-    pub(crate) fn new(trace: Option<Arc<Trace>>) -> Arc<Self> {
+    pub(crate) fn new(record_wake: Option<RecordWake>) -> Arc<Self> {
         Arc::new(Driver {
             thread: thread::current(),
             woken: AtomicBool::new(true),
-            trace,
+            record_wake,
             timers: OnceLock::new(),
         })
     }
@@ -62,10 +63,13 @@ impl Wake for Driver {
     fn wake_by_ref(self: &Arc<Self>) {
         // Ordering: Release pairs with the Acquire in `take_wake`: what was done before the wake is
         // seen by the poll it causes.
+        // Before the wake, which this thread may find at once. Two at the same time may both record it.
+        if let Some(record_wake) = &self.record_wake
+            && !self.is_woken()
+        {
+            record_wake(self.address());
+        }
         if !self.woken.swap(true, Ordering::Release) {
-            if let Some(trace) = &self.trace {
-                trace.record_outside(EventKind::Woken, self.address(), 0);
-            }
             self.thread.unpark();
         }
     }

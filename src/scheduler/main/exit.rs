@@ -75,7 +75,7 @@ pub(crate) fn run_main<F: Future>(
 ) -> thread::Result<F::Output> {
     let context = Context::new(scheduler.clone(), Role::Main(LocalFutures::default()));
     let result = main_guard::run_as_main(&scheduler.main, || {
-        context.enter(|| drive_main(&context, main, main_end.is_some()))
+        context.enter(|| drive_main(&context, main, main_end.is_some_and(|end| end.settles)))
     });
     let result = match main_end {
         Some(main_end) => look_who_is_left(&context, main_end, result),
@@ -102,7 +102,7 @@ pub(crate) fn run_main<F: Future>(
 /// Calls what the program has for that. If it panics, that is main's panic, unless there is one.
 fn look_who_is_left<T>(
     context: &Context,
-    MainEnd(call): &MainEnd,
+    MainEnd { call, .. }: &MainEnd,
     result: thread::Result<T>,
 ) -> thread::Result<T> {
     let has_panicked = result.is_err();

@@ -23,7 +23,11 @@ const NAP: Duration = Duration::from_micros(500);
 /// It is called on main's thread, and learns whether main has panicked. It says whether main has failed, and may
 /// panic, too.
 #[derive(Clone)]
-pub(crate) struct MainEnd(pub(crate) Arc<Call>);
+pub(crate) struct MainEnd {
+    pub(crate) call: Arc<Call>,
+    /// Goroutines go on meanwhile as they did before: what becomes of them is main's failure.
+    pub(crate) settles: bool,
+}
 
 type Call = dyn Fn(&Arc<Scheduler>, bool) -> bool + Send + Sync;
 

@@ -277,10 +277,9 @@ impl Monitor {
             return;
         }
         self.counted_at = now;
-        let awake = scheduler.idle.counts().allowed - scheduler.idle.counts().asleep;
         scheduler.record(EventKind::Goroutines, scheduler.num_goroutines(), 0);
         scheduler.record(EventKind::Queued, scheduler.tasks_waiting(), 0);
-        scheduler.record(EventKind::Awake, awake, 0);
+        scheduler.record(EventKind::Awake, scheduler.idle.counts().awake, 0);
     }
 
     fn act(&mut self, verdict: &Verdict, now: Instant) {

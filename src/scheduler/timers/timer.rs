@@ -125,7 +125,7 @@ impl Scheduler {
             self.wake(waker);
         });
         if fired > 0 {
-            self.record(EventKind::TimersFired, fired, 0);
+            context::record(self, EventKind::TimersFired, fired);
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Event {
     pub(crate) site: usize,
     /// What it waits for from now on.
     pub(crate) activity: RawActivity,
-    /// The system's number of the thread that this happened on, if it has no ring of its own.
+    /// The number of the thread that this happened on, if it has no ring of its own.
     pub(crate) thread: u32,
 }
 
@@ -32,6 +32,8 @@ pub(crate) enum EventKind {
     /// Likewise, the subject, a goroutine or a driver, is woken.
     Woken,
     PollBegins,
+    /// The same poll, once more, when much has happened in it.
+    PollGoesOn,
     /// The subject waits.
     PollEnds,
     /// The subject ends.
@@ -42,8 +44,10 @@ pub(crate) enum EventKind {
     Cancelled,
     /// The thread begins to drive the subject, a future of main's or of a `block_on`.
     DrivePollBegins,
+    DriveGoesOn,
     DrivePollEnds,
-    DriveCompletes,
+    /// It is done with, in a poll or between two.
+    DriveEnds,
     /// The worker has nothing to do. The subject is 1 if it is the poller.
     SleepBegins,
     SleepEnds,
@@ -64,6 +68,11 @@ pub(crate) enum EventKind {
     /// A thread begins to be this worker.
     ThreadBegins,
     ThreadEnds,
+    /// A span of the program begins: the subject is the address of its name (`names.rs`).
+    SpanBegins,
+    SpanEnds,
+    /// The program notes the subject, the address of a name.
+    Noted,
     /// Counts of the moment, which the monitor takes: goroutines,
     Goroutines,
     /// those that wait for a worker,
@@ -73,17 +82,19 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [EventKind; 25] = [
+    const ALL: [EventKind; 30] = [
         EventKind::Spawned,
         EventKind::Woken,
         EventKind::PollBegins,
+        EventKind::PollGoesOn,
         EventKind::PollEnds,
         EventKind::PollCompletes,
         EventKind::Panicked,
         EventKind::Cancelled,
         EventKind::DrivePollBegins,
+        EventKind::DriveGoesOn,
         EventKind::DrivePollEnds,
-        EventKind::DriveCompletes,
+        EventKind::DriveEnds,
         EventKind::SleepBegins,
         EventKind::SleepEnds,
         EventKind::BlockingBegins,
@@ -96,6 +107,9 @@ impl EventKind {
         EventKind::WrittenOff,
         EventKind::ThreadBegins,
         EventKind::ThreadEnds,
+        EventKind::SpanBegins,
+        EventKind::SpanEnds,
+        EventKind::Noted,
         EventKind::Goroutines,
         EventKind::Queued,
         EventKind::Awake,

@@ -53,6 +53,10 @@ impl<S: Slot> Ring<S> {
         Ring { slots: (0..capacity).map(|_| S::empty()).collect(), next: AtomicU64::new(0) }
     }
 
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
     /// For one thread at a time.
     #[inline]
     pub(crate) fn push(&self, event: S::Event) {

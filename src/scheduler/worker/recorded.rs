@@ -5,8 +5,8 @@
 use crate::scheduler::context::Context;
 use crate::scheduler::goroutine::task;
 use crate::scheduler::queues::run_queue::RawTask;
-use crate::scheduler::trace::Recorder;
 use crate::scheduler::trace::event::EventKind;
+use crate::scheduler::trace::recorder::Recorder;
 use crate::scheduler::wait::RawActivity;
 use crate::scheduler::worker::Worker;
 

@@ -1,0 +1,100 @@
+//! Who records the events of one thread.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::event::{Event, EventKind, EventSlot};
+use super::ring::Ring;
+use super::since_start::SinceStart;
+use crate::scheduler::goroutine::spawn_site::SpawnSite;
+use crate::scheduler::wait::RawActivity;
+
+pub(crate) type EventRing = Ring<EventSlot>;
+
+/// A long poll is noted again after so many events in it, as a part of the ring: otherwise they would overwrite
+/// its begin.
+const GOES_ON_AFTER: usize = 4;
+
+pub(crate) struct Recorder {
+    ring: Arc<EventRing>,
+    time: SinceStart,
+    /// When a poll has ended here, unless something else came after it.
+    last_end: Cell<Option<u64>>,
+    /// What is polled here, and its site.
+    polled: Cell<Option<(EventKind, usize, usize)>>,
+    /// How many events there have been since that was noted.
+    since: Cell<usize>,
+}
+
+impl Recorder {
+    pub(super) fn new(ring: Arc<EventRing>, time: SinceStart) -> Self {
+        Recorder {
+            ring,
+            time,
+            last_end: Cell::new(None),
+            polled: Cell::new(None),
+            since: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn record(&self, kind: EventKind, subject: usize, site: usize) {
+        self.push(kind, self.time.now(), subject, site, RawActivity::RUNNING);
+    }
+
+    #[inline]
+    pub(crate) fn poll_begins(&self, task: usize, site: &'static SpawnSite) {
+        let at = self.last_end.take().unwrap_or_else(|| self.time.now());
+        let site = site.address();
+        self.push(EventKind::PollBegins, at, task, site, RawActivity::RUNNING);
+        self.polled.set(Some((EventKind::PollGoesOn, task, site)));
+        self.since.set(0);
+    }
+
+    #[inline]
+    pub(crate) fn poll_ends(
+        &self,
+        kind: EventKind,
+        task: usize,
+        site: Option<&'static SpawnSite>,
+        activity: RawActivity,
+    ) {
+        let at = self.time.now();
+        self.polled.set(None);
+        self.push(kind, at, task, site.map_or(0, SpawnSite::address), activity);
+        self.last_end.set(Some(at));
+    }
+
+    /// Something comes between two polls that may take a while.
+    pub(crate) fn pause(&self) {
+        self.last_end.set(None);
+    }
+
+    /// What this thread drives, `subject`, begins or ends a poll.
+    pub(crate) fn drive(&self, kind: EventKind, subject: usize, activity: RawActivity) {
+        let is_begin = kind == EventKind::DrivePollBegins;
+        self.polled.set(is_begin.then_some((EventKind::DriveGoesOn, subject, 0)));
+        self.push(kind, self.time.now(), subject, 0, activity);
+        self.since.set(0);
+    }
+
+    #[inline]
+    fn push(&self, kind: EventKind, at: u64, subject: usize, site: usize, activity: RawActivity) {
+        self.last_end.set(None);
+        self.since.set(self.since.get() + 1);
+        self.ring.push(Event { kind, at, subject, site, activity, thread: 0 });
+        if self.since.get() > self.ring.capacity() / GOES_ON_AFTER {
+            self.note_again(at);
+        }
+    }
+
+    #[cold]
+    fn note_again(&self, at: u64) {
+        self.since.set(0);
+        if let Some((kind, subject, site)) = self.polled.get() {
+            let activity = RawActivity::RUNNING;
+            self.ring.push(Event { kind, at, subject, site, activity, thread: 0 });
+        }
+    }
+}
