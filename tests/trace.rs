@@ -477,6 +477,17 @@ fn a_block_on_that_panics_has_an_end() {
     traced(1).block_on(main).unwrap();
 }
 
+/// Spawns it at the first poll, and is ready when it has ended.
+fn spawn_later(
+    future: impl Future<Output = ()> + Send + 'static,
+) -> impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<()> {
+    let (mut future, mut handle) = (Some(future), None);
+    move |cx| {
+        let spawned = handle.get_or_insert_with(|| spawn(future.take().unwrap()));
+        std::pin::Pin::new(spawned).poll(cx).map(Result::unwrap)
+    }
+}
+
 /// As without a trace: it is only reported, since main has ended.
 #[test]
 fn a_trace_does_not_change_how_a_program_ends() {
@@ -484,19 +495,26 @@ fn a_trace_does_not_change_how_a_program_ends() {
 
     let _watchdog = watchdog();
     let path = std::env::temp_dir().join(format!("gorun-{}-ends.pftrace", std::process::id()));
-    for _ in 0..20 {
+    for _ in 0..3 {
         let (tx, rx) = channel::<u32>(0);
+        // So many events that it takes a while to keep them.
+        let mut first = spawn_later(async {
+            for _ in 0..40_000 {
+                yield_now().await;
+            }
+        });
         let mut panics = Some(async move {
             while tx.send(1).await.is_ok() {}
             panic!("on purpose");
         });
         // It has the receiver until it is dropped, and that is when main has ended.
-        let main = std::future::poll_fn(move |_| {
+        let main = std::future::poll_fn(move |cx| {
+            std::task::ready!(first(cx));
             assert_eq!(rx.len(), 0);
             panics.take().into_iter().for_each(|panics| spawn(panics).detach());
             Poll::Ready(())
         });
-        Builder::new().trace_file(&path).block_on(main).unwrap();
+        Builder::new().trace(1 << 18).trace_file(&path).block_on(main).unwrap();
     }
     File::parse(&std::fs::read(&path).unwrap());
     std::fs::remove_file(path).unwrap();
