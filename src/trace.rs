@@ -31,8 +31,8 @@
 //!
 //! # Costs
 //!
-//! An event takes some nanoseconds, and the clock, which is read two or three times for a poll, some thirty.
-//! `docs/benchmarks.md` has figures. Without a trace goroutines pay a branch for each poll, spawn and wake.
+//! An event takes some nanoseconds, and its time some more; where the processor has no counter that the system uses as
+//! its clock, thirty. `docs/benchmarks.md` has figures. Without a trace goroutines pay a branch for each poll, spawn and wake.
 //!
 //! Go counterpart: package `runtime/trace`, and its `FlightRecorder`.
 

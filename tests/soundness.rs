@@ -582,3 +582,21 @@ fn dumps_beside_everything() {
     });
     assert!(looker.join().unwrap() <= 4);
 }
+
+#[test]
+fn events_of_all_threads() {
+    let main = async {
+        let (tx, rx) = channel::<u32>(1);
+        let handle = gorun::Handle::current();
+        let outside = std::thread::spawn(move || {
+            handle.spawn(async move { tx.send(1).await }).detach();
+            handle.block_on(async { yield_now().await });
+            handle.write_trace(Vec::new()).unwrap()
+        });
+        assert_eq!(rx.recv().await, Some(1));
+        gorun::blocking(|| outside.join().unwrap());
+        gorun::Handle::current().write_trace(Vec::new()).unwrap()
+    };
+    let written = gorun::Builder::new().worker_threads(2).trace(64).block_on(main).unwrap();
+    assert!(written.events + written.lost > 5, "{written:?}");
+}

@@ -11,7 +11,7 @@ use crate::scheduler::wait::{ActivityCell, RawActivity};
 #[derive(Clone, Copy)]
 pub(crate) struct Event {
     pub(crate) kind: EventKind,
-    /// In nanoseconds since the runtime began.
+    /// Since the runtime began: in ticks, in a ring, and in nanoseconds for whoever reads them.
     pub(crate) at: u64,
     /// The address of a goroutine, or of a driver: it is the same one as long as it lives. Or a number.
     pub(crate) subject: usize,

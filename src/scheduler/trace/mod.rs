@@ -5,8 +5,8 @@
 //! other threads, which wake and spawn, share some rings, each behind a lock. So memory is bounded, and what is
 //! overwritten is counted. Whoever wants to see a trace reads the rings while they are written.
 //!
-//! An event has a time, and to read the clock costs more than all else (30 ns here). So a poll that follows
-//! another one at once begins when that has ended.
+//! An event has a time (`ticks.rs`), and to read that costs more than all else. So a poll that follows another one at
+//! once begins when that has ended.
 //!
 //! # What a reader sees
 //!
@@ -24,19 +24,17 @@
 //! - One ring for all: its end would be the busiest line of the program.
 //! - An event for a whole poll, at its end: of a goroutine that does not give its thread back, which is what one
 //!   looks for, there would be none.
-//! - The time of the first for goroutines that are spawned in a row: a tenth less of `skynet`, but whoever computes
-//!   between two spawns would be told that they wait.
-//! - The processor's own counter as the clock: half as expensive, but not in safe code, and not in step with
-//!   the times that users have.
+//! - The time of the first for goroutines that are spawned in a row: whoever computes between two spawns would be
+//!   told that they wait.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub(crate) mod event;
 #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
 pub(crate) mod names;
 pub(crate) mod recorder;
 pub(crate) mod ring;
-pub(crate) mod since_start;
+pub(crate) mod ticks;
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -46,7 +44,7 @@ use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::trace::event::{Event, EventKind};
 use crate::scheduler::trace::recorder::{EventRing, Recorder};
 use crate::scheduler::trace::ring::{Kept, Ring};
-use crate::scheduler::trace::since_start::SinceStart;
+use crate::scheduler::trace::ticks::Ticks;
 use crate::scheduler::wait::RawActivity;
 
 /// How many rings there are for threads that have none of their own.
@@ -64,7 +62,7 @@ pub(crate) enum Owner {
 
 /// The rings of a runtime.
 pub(crate) struct Trace {
-    time: SinceStart,
+    time: Ticks,
     capacity: usize,
     known: Mutex<Vec<Known>>,
     outside: [Mutex<EventRing>; OUTSIDE],
@@ -83,7 +81,7 @@ impl Trace {
     /// Each ring has room for `capacity` events, a power of two.
     pub(crate) fn new(capacity: usize, started: Instant) -> Self {
         Trace {
-            time: SinceStart(started),
+            time: Ticks::new(started),
             capacity,
             known: Mutex::new(Vec::new()),
             outside: std::array::from_fn(|_| Mutex::new(Ring::new(capacity))),
@@ -124,16 +122,20 @@ impl Trace {
         ring.push(Event { kind, at, subject, site, activity, thread: thread_number() });
     }
 
-    /// What is in the rings, up to the time that comes with it.
+    /// What is in the rings, up to the time that comes with it, in nanoseconds since the start.
     pub(crate) fn read(&self) -> (Vec<(Owner, Kept<Event>)>, u64) {
-        let end = self.time.now();
+        let end = self.time.ordered();
         let known = lock(&self.known).clone();
         let own = known.iter().filter_map(|known| Some((known.owner, known.ring.as_ref()?.read())));
         // Threads that go on outside meanwhile wait for as long as it takes to copy a ring.
         let outside = self.outside.iter().map(|ring| (Owner::Outside, lock(ring).read()));
         let mut rings: Vec<_> = own.chain(outside).collect();
-        rings.iter_mut().for_each(|(_, kept)| kept.events.retain(|event| event.at <= end));
-        (rings, end)
+        let to_nanoseconds = self.time.to_nanoseconds();
+        for (_, kept) in &mut rings {
+            kept.events.retain(|event| event.at <= end);
+            kept.events.iter_mut().for_each(|event| event.at = to_nanoseconds(event.at));
+        }
+        (rings, to_nanoseconds(end))
     }
 
     /// Whose thread has this number.

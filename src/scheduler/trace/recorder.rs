@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::event::{Event, EventKind, EventSlot};
 use super::ring::Ring;
-use super::since_start::SinceStart;
+use super::ticks::Ticks;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::wait::RawActivity;
 
@@ -19,7 +19,7 @@ const GOES_ON_AFTER: usize = 4;
 
 pub(crate) struct Recorder {
     ring: Arc<EventRing>,
-    time: SinceStart,
+    time: Ticks,
     /// When a poll has ended here, unless something else came after it.
     last_end: Cell<Option<u64>>,
     /// What is polled here, and its site.
@@ -29,7 +29,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(ring: Arc<EventRing>, time: SinceStart) -> Self {
+    pub(super) fn new(ring: Arc<EventRing>, time: Ticks) -> Self {
         Recorder {
             ring,
             time,
@@ -45,7 +45,7 @@ impl Recorder {
 
     #[inline]
     pub(crate) fn poll_begins(&self, task: usize, site: &'static SpawnSite) {
-        let at = self.last_end.take().unwrap_or_else(|| self.time.now());
+        let at = self.last_end.take().unwrap_or_else(|| self.time.ordered());
         let site = site.address();
         self.push(EventKind::PollBegins, at, task, site, RawActivity::RUNNING);
         self.polled.set(Some((EventKind::PollGoesOn, task, site)));
@@ -75,7 +75,7 @@ impl Recorder {
     pub(crate) fn drive(&self, kind: EventKind, subject: usize, activity: RawActivity) {
         let is_begin = kind == EventKind::DrivePollBegins;
         self.polled.set(is_begin.then_some((EventKind::DriveGoesOn, subject, 0)));
-        self.push(kind, self.time.now(), subject, 0, activity);
+        self.push(kind, self.time.ordered(), subject, 0, activity);
         self.since.set(0);
     }
 
