@@ -16,8 +16,8 @@
 //! The slots are made of atomics, so all this is safe code, and a reader costs the writer nothing but the
 //! cache lines it looks at. Modelled in `tests/models/trace_model.rs`.
 //!
-//! Rejected: `concurrent-queue`, bounded, with forced pushes: two read-modify-writes for each event, and a
-//! reader takes the events away (`docs/benchmarks.md` has the figures).
+//! Rejected: `concurrent-queue`, bounded, with forced pushes: 21 ns for an event instead of one, and a reader takes
+//! the events away (`docs/benchmarks.md`).
 
 #![forbid(unsafe_code)]
 
