@@ -19,7 +19,9 @@
 //! An arrow leads from a wake or a spawn to the poll that it caused. A goroutine that is woken while it runs seems to
 //! wake itself at the end of that poll: that is when its worker notices.
 //!
-//! By the feature `tracing` the spans and events of that crate are bars and marks as well: see `Layer`.
+//! By the feature `tracing` the spans and events of that crate are bars and marks as well: see `Layer`. With that feature
+//! each goroutine is also in a span of its own, of the level and target `gorun=trace`, which says where it was spawned, for
+//! other subscribers.
 //!
 //! # Bounds
 //!

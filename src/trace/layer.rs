@@ -5,9 +5,9 @@
 use std::fmt;
 use std::ptr;
 
-use tracing_core::span::Id;
-use tracing_core::subscriber::{Interest, Subscriber};
-use tracing_core::{Event, Metadata};
+use tracing::span::Id;
+use tracing::subscriber::{Interest, Subscriber};
+use tracing::{Event, Metadata};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -21,6 +21,8 @@ use crate::scheduler::trace::names;
 /// A span is a bar inside the poll, or inside main, where it is entered, with its name. An event is a mark with its name, which
 /// has file and line. Fields are left out, since the recorder makes no texts while the program runs. What
 /// happens on threads that belong to no runtime, and in runtimes without a [trace](mod@crate::trace), is left out as well.
+///
+/// The spans that gorun has around goroutines for other subscribers, `gorun=trace`, are left out: a poll is a bar anyway.
 ///
 /// `tokio-console` needs a subscriber that runs tokio's runtime for itself, and events that tokio alone sends: it shows nothing
 /// of gorun.
@@ -90,6 +92,9 @@ where
 }
 
 fn record(kind: EventKind, metadata: &'static Metadata<'static>) {
+    if metadata.target() == "gorun" {
+        return;
+    }
     context::with_inside(|context| {
         if let Some(context) = context {
             context.record(kind, address(metadata), 0);

@@ -5,6 +5,8 @@ pub(crate) mod meta;
 pub(crate) mod outcome;
 mod push;
 pub(crate) mod registry;
+#[cfg_attr(not(feature = "tracing"), path = "no_span.rs")]
+mod span;
 mod spawn;
 pub(crate) mod spawn_site;
 pub(crate) mod task;

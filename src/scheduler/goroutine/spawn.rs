@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use crate::scheduler::context::Context;
+use crate::scheduler::goroutine::span;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::goroutine::task::{self, Spawned};
 use crate::scheduler::queues::injector::thread_shard_number;
@@ -35,7 +36,7 @@ impl Scheduler {
             }
             return keep(None);
         }
-        let (task, spawned) = task::allocate(self, future, spawned_at);
+        let (task, spawned) = task::allocate(self, span::around(future, spawned_at), spawned_at);
         if self.trace.is_some() {
             self.record_spawn(context, task, spawned.meta().site());
         }
