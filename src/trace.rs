@@ -12,7 +12,7 @@
 //! |---|---|
 //! | each worker | each poll, named after the place where the goroutine was spawned; in it what it spawned and woke, `blocking` and `block_on`. Between polls sleeps, timers that have fired, sockets that became ready, goroutines stolen from another worker |
 //! | main | when it ran, and what it waited for. What it drives by [`spawn_local`](crate::spawn_local()) is a part of it |
-//! | monitor, other threads | what they spawned and woke; workers that the monitor has found stuck |
+//! | monitor, other threads | what they spawned and woke, `block_on`; workers that the monitor has found stuck |
 //! | goroutines | for each that began or ended to do something: when it ran, when it was queued for a worker, and what it waited for, with the place of the `.await`. Ten thousand have a track |
 //! | counts | goroutines, those that wait for a worker, workers that are awake; every 10 ms while something moves |
 //!

@@ -4,6 +4,7 @@ mod common;
 #[path = "trace/file.rs"]
 mod file;
 
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
@@ -26,7 +27,31 @@ fn written_by(handle: &Handle) -> (File, TraceSummary) {
     assert_eq!(file.below("goroutines").count() as u64, summary.goroutines.min(10_000));
     // Panics if they are not in order, or not inside one another.
     file.all_slices();
+    if summary.lost == 0 {
+        assert_each_poll_has_a_reason(&file);
+    }
     (file, summary)
+}
+
+/// A goroutine runs because it was queued, and an arrow leads to each of its polls from something before it.
+fn assert_each_poll_has_a_reason(file: &File) {
+    for slices in file.slices_below("goroutines") {
+        for (before, slice) in slices.iter().zip(slices.iter().skip(1)) {
+            let is_running = slice.name == "running";
+            assert_eq!(is_running, before.name == "queued", "{before:?} {slice:?}");
+        }
+        assert_eq!(slices[0].name, "queued", "{slices:?}");
+    }
+    let begins: HashMap<_, _> = file
+        .events
+        .iter()
+        .filter(|event| event.kind == Kind::Instant)
+        .flat_map(|event| event.flows.iter().map(|flow| (*flow, event.at)))
+        .collect();
+    for poll in file.polls() {
+        let [arrow] = poll.flows[..] else { panic!("no arrow leads to it: {poll:?}") };
+        assert!(begins[&arrow] <= poll.at, "{poll:?}");
+    }
 }
 
 fn traced(workers: usize) -> Builder {
@@ -66,12 +91,7 @@ fn each_spawn_poll_and_end_is_there_once() {
                 assert_eq!(names, ["queued", "running", "queued", "running", "queued", "running"]);
                 assert!(slices.iter().all(|slice| slice.end.is_some()), "{slices:?}");
             }
-            let on_workers =
-                (0..workers).flat_map(|n| file.named(&format!("worker {n}")).collect::<Vec<_>>());
-            let polls = on_workers
-                .flat_map(|track| file.slices(track))
-                .filter(|slice| slice.name.starts_with("tests/trace.rs:"));
-            assert_eq!(polls.count(), 300);
+            assert_eq!(file.polls().count(), 300);
         };
         traced(workers).block_on(main).unwrap();
     }
@@ -257,8 +277,7 @@ fn a_trace_can_be_written_again_and_again_while_all_goes_on() {
             }
             let handle = Handle::current();
             for _ in 0..20 {
-                let (file, _) = written_by(&handle);
-                assert!(!file.events.is_empty());
+                written_by(&handle);
                 time::sleep(Duration::from_millis(1)).await;
             }
             drop(stop);
@@ -611,4 +630,54 @@ fn a_goroutine_is_in_a_span_that_says_where_it_was_spawned() {
     let [new, event, close] = &seen[..] else { panic!("{seen:?}") };
     assert!(new.starts_with(&format!("new {place}")), "{new} {place}");
     assert_eq!((&**event, &**close), ("event in goroutine", "close"));
+}
+
+/// Their rings are written anew while others are read.
+#[test]
+fn there_is_something_in_the_picture_however_busy_all_are() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async move {
+            let (stop, stopped) = channel::<u32>(0);
+            for _ in 0..2 * workers {
+                let stopped = stopped.clone();
+                go!(async move {
+                    while stopped.try_recv() == Err(gorun::TryRecvError::Empty) {
+                        yield_now().await;
+                    }
+                });
+            }
+            let handle = Handle::current();
+            for _ in 0..10 {
+                time::sleep(Duration::from_millis(1)).await;
+                let (_, summary) = written_by(&handle);
+                assert!(summary.events > 0, "{summary:?}");
+            }
+            drop(stop);
+        };
+        Builder::new().worker_threads(workers).trace(1 << 10).block_on(main).unwrap();
+    }
+}
+
+/// Then it is again what its worker does.
+#[test]
+fn a_long_poll_that_has_called_block_on_has_a_bar() {
+    let _watchdog = watchdog();
+    let main = async {
+        let busy = spawn(async {
+            gorun::block_on(yield_now());
+            for _ in 0..2_000 {
+                spawn(async {}).detach();
+            }
+            written()
+        });
+        let (file, summary) = busy.await.unwrap();
+        assert!(summary.lost > 0);
+        let slices = file.all_slices();
+        let open = slices.iter().filter(|slice| slice.end.is_none());
+        let names: Vec<_> = open.map(|slice| &*slice.name).collect();
+        assert!(names.iter().any(|name| name.starts_with("tests/trace.rs")), "{names:?}");
+        assert!(!names.contains(&"block_on"), "{names:?}");
+    };
+    Builder::new().worker_threads(1).trace(1 << 8).block_on(main).unwrap();
 }

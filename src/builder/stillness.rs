@@ -110,7 +110,7 @@ fn tell_deadlock(scheduler: &Scheduler, policy: OnDeadlock) {
     };
     match policy {
         OnDeadlock::Ignore => {}
-        OnDeadlock::Report => print(&report(
+        OnDeadlock::Report => print_meanwhile(report(
             "the program goes on waiting. To end it instead, set `GORUN_DEADLOCK=panic`, or \
              `Builder::on_deadlock`",
         )),

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{self, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
 use std::{process, thread};
 
 use super::report;
@@ -36,6 +37,8 @@ struct Inner {
     is_told: bool,
     /// What there was when main ended.
     kept: Mutex<Option<Recorded>>,
+    /// Whether that has been written. One after the other writes.
+    is_final: Mutex<bool>,
 }
 
 impl Tracing {
@@ -60,7 +63,12 @@ impl Tracing {
                 format!("{source} is {path:?}, which is neither a file nor a folder; name one");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        let file = TraceFile(Arc::new(Inner { path, is_told, kept: Mutex::new(None) }));
+        let file = TraceFile(Arc::new(Inner {
+            path,
+            is_told,
+            kept: Mutex::new(None),
+            is_final: Mutex::new(false),
+        }));
         // Now, since it would be too late when main has ended.
         let part = file.part();
         File::create(&part).and_then(|_| fs::remove_file(&part)).map_err(refused)?;
@@ -77,13 +85,17 @@ fn next_number() -> usize {
 fn own_name() -> String {
     let thread = thread::current();
     let name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
-    format!("{name}-{}-{}.pftrace", process::id(), next_number())
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{name}-{}-{}-{}.pftrace", since_1970.as_secs(), process::id(), next_number())
 }
 
 impl TraceFile {
     /// Writes what there is now.
     pub(super) fn write(&self, scheduler: &Scheduler) {
-        trace::recorded(scheduler).iter().for_each(|recorded| self.write_recorded(recorded));
+        let is_final = lock(&self.0.is_final);
+        if !*is_final {
+            trace::recorded(scheduler).iter().for_each(|recorded| self.write_recorded(recorded));
+        }
     }
 
     /// Keeps what there is now, for `write_kept`.
@@ -92,6 +104,8 @@ impl TraceFile {
     }
 
     pub(super) fn write_kept(&self) {
+        let mut is_final = lock(&self.0.is_final);
+        *is_final = true;
         let kept = lock(&self.0.kept).take();
         kept.iter().for_each(|recorded| self.write_recorded(recorded));
     }

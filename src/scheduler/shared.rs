@@ -138,7 +138,7 @@ impl Scheduler {
             overflows: AtomicUsize::new(0),
             guests: AtomicUsize::new(0),
             started,
-            trace: config.traced_events.map(|events| Arc::new(Trace::new(events, started))),
+            trace: config.traced_events.map(|events| Arc::new(Trace::new(events))),
             seed: fresh_seed(),
             config,
         })

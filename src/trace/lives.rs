@@ -1,9 +1,9 @@
 //! The tracks of goroutines: what each did from its first event to its last.
 //!
 //! An event names a goroutine by its address, which another one may have when that has ended. Times do not quite
-//! separate the two: the allocation is free a moment before the end of the last poll is recorded, and several
-//! spawns may share the time of the first. So the lives of an address are in a line. The first ends when the poll
-//! completes that had begun for it, or when a poll begins and it is in one already.
+//! separate the two: the allocation is free a moment before the end of the last poll is recorded. So the lives of an
+//! address are in a line. The first ends when the poll completes that had begun for it, or when a poll begins and
+//! it is in one already.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ const MOST_TRACKS: u64 = 10_000;
 /// A goroutine, or a driver, which has no site and no track.
 pub(super) struct Life {
     pub(super) number: u64,
-    site: usize,
+    pub(super) site: usize,
     /// From the first change on that is written, if there are not too many.
     track: Option<Track>,
     is_written: bool,

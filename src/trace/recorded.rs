@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use crate::scheduler::trace::event::{Event, EventKind};
+use crate::scheduler::trace::ring::Kept;
 use crate::scheduler::trace::{Owner, Trace};
 
 /// A thread, in the order in which a file shows them.
@@ -28,8 +30,8 @@ impl Thread {
     }
 }
 
-/// So often the rings are read, if threads overwrite theirs meanwhile.
-const TRIES: usize = 4;
+/// If threads overwrite their rings while these are read: at least this part of each is.
+const LEAST_PART: usize = 64;
 
 /// All events that are left, up to the moment at which somebody asked for them. They are complete from the latest
 /// moment on before which some thread has lost any.
@@ -44,36 +46,21 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     pub(crate) fn of(trace: &Trace) -> Self {
-        let mut tries = 1;
-        let (rings, begin) = loop {
-            let (rings, end) = trace.read();
+        let mut part = 1;
+        let (mut rings, begin) = loop {
+            let (rings, end) = trace.read(part);
             let cut = rings.iter().filter(|(_, kept)| kept.lost > 0);
             let begin =
                 cut.map(|(_, kept)| kept.events.first().map_or(end, |event| event.at)).max();
             let begin = begin.unwrap_or(0);
-            if begin < end || tries == TRIES {
+            if begin < end || part == LEAST_PART {
                 break (rings, begin);
             }
-            tries += 1;
+            part *= 2;
         };
         let overwritten = rings.iter().map(|(_, kept)| kept.lost).sum();
-        let mut others = HashMap::new();
-        let mut events = Vec::new();
-        for (owner, kept) in rings {
-            events.extend(kept.events.into_iter().map(|event| {
-                let number = event.thread;
-                let thread = match owner {
-                    Owner::Outside => *others
-                        .entry(number)
-                        .or_insert_with(|| Thread::of(trace.owner_of(number), number)),
-                    owner => Thread::of(owner, 0),
-                };
-                (thread, event)
-            }));
-        }
-        // Those of a thread stay in their order. At the same time, somebody is woken before he is polled.
-        let is_wake = |kind| matches!(kind, EventKind::Spawned | EventKind::Woken);
-        events.sort_by_key(|(_, event)| (event.at, !is_wake(event.kind)));
+        rings.iter_mut().for_each(|(owner, kept)| add_first_poll(*owner, kept));
+        let mut events = merged(rings, trace);
         find_sites(&mut events);
         let incomplete = events.partition_point(|(_, event)| event.at < begin);
         Recorded { events, begin, incomplete, overwritten }
@@ -97,14 +84,73 @@ impl Recorded {
     }
 }
 
-/// Who wakes a goroutine does not know where that was spawned. The poll after it does.
+/// The polls of a ring, if the begin of the first one is lost, begin with the ring: one that goes on is what one looks for.
+fn add_first_poll(owner: Owner, kept: &mut Kept<Event>) {
+    let is_poll = |kind| match owner {
+        Owner::Main => matches!(
+            kind,
+            EventKind::DrivePollBegins | EventKind::DriveGoesOn | EventKind::DrivePollEnds
+        ),
+        _ => matches!(
+            kind,
+            EventKind::PollBegins
+                | EventKind::PollGoesOn
+                | EventKind::PollEnds
+                | EventKind::PollCompletes
+        ),
+    };
+    let first = kept.events.iter().find(|event| is_poll(event.kind)).copied();
+    let Some(first) = first.filter(|_| kept.lost > 0) else { return };
+    let kind = match first.kind {
+        EventKind::PollBegins | EventKind::DrivePollBegins => return,
+        EventKind::DriveGoesOn | EventKind::DrivePollEnds => EventKind::DriveGoesOn,
+        _ => EventKind::PollGoesOn,
+    };
+    let at = kept.events[0].at;
+    kept.events.insert(0, Event { kind, at, ..first });
+}
+
+/// The events of all rings by time, those of each in its order. At the same time, somebody is woken before he is
+/// polled on another thread.
+fn merged(rings: Vec<(Owner, Kept<Event>)>, trace: &Trace) -> Vec<(Thread, Event)> {
+    let is_wake = |kind| matches!(kind, EventKind::Spawned | EventKind::Woken);
+    let key = |event: &Event, ring: usize| Reverse((event.at, !is_wake(event.kind), ring));
+    let mut others = HashMap::new();
+    let mut thread_of = |owner, number| match owner {
+        Owner::Outside => {
+            *others.entry(number).or_insert_with(|| Thread::of(trace.owner_of(number), number))
+        }
+        owner => Thread::of(owner, 0),
+    };
+    let mut rings: Vec<_> = rings
+        .into_iter()
+        .map(|(owner, kept)| (owner, kept.events.into_iter().peekable()))
+        .collect();
+    let mut heads = BinaryHeap::new();
+    for (ring, (_, events)) in rings.iter_mut().enumerate() {
+        heads.extend(events.peek().map(|event| key(event, ring)));
+    }
+    let mut all = Vec::new();
+    while let Some(Reverse((_, _, ring))) = heads.pop() {
+        let (owner, events) = &mut rings[ring];
+        let event = events.next().expect("it is among the heads");
+        all.push((thread_of(*owner, event.thread), event));
+        heads.extend(events.peek().map(|event| key(event, ring)));
+    }
+    all
+}
+
+/// Who wakes a goroutine does not know where that was spawned. What comes after it does.
 fn find_sites(events: &mut [(Thread, Event)]) {
     let mut sites = HashMap::new();
     for (_, event) in events.iter_mut().rev() {
         match event.kind {
-            EventKind::PollBegins => _ = sites.insert(event.subject, event.site),
             EventKind::Woken => event.site = sites.get(&event.subject).copied().unwrap_or(0),
             EventKind::Spawned => _ = sites.remove(&event.subject),
+            EventKind::PollBegins
+            | EventKind::PollGoesOn
+            | EventKind::PollEnds
+            | EventKind::PollCompletes => _ = sites.insert(event.subject, event.site),
             _ => {}
         }
     }

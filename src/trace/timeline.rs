@@ -93,14 +93,11 @@ impl<W: Write> Timeline<W> {
             EventKind::DrivePollBegins => {
                 self.close(thread, SliceKind::DriveWait, event)?;
                 let flow = self.lives.of(event).flow.take();
-                let is_inner = self.lanes.has_open(thread, SliceKind::Drive);
-                let is_main = thread == Thread::Main && !is_inner;
-                let name = if is_main { "main" } else { "block_on" };
-                self.open(thread, SliceKind::Drive, event, name, flow)
+                self.open_drive(thread, event, flow)
             }
             EventKind::DriveGoesOn => match self.lanes.has_open(thread, SliceKind::Drive) {
                 true => Ok(()),
-                false => self.open(thread, SliceKind::Drive, event, "block_on", None),
+                false => self.open_drive(thread, event, None),
             },
             EventKind::DrivePollEnds => {
                 self.close(thread, SliceKind::Drive, event)?;
@@ -145,6 +142,7 @@ impl<W: Write> Timeline<W> {
                 let name = self.sites.given(event.subject).to_owned();
                 self.instant(thread, event, &name, None)
             }
+            EventKind::Clock => Ok(()),
             EventKind::Goroutines => self.count("number of goroutines", event),
             EventKind::Queued => self.count("goroutines that wait for a worker", event),
             EventKind::Awake => self.count("workers awake", event),
@@ -169,6 +167,12 @@ impl<W: Write> Timeline<W> {
 
     fn poll_begins(&mut self, thread: Thread, event: &Event) -> io::Result<()> {
         self.lives.end_former(&mut self.file, event)?;
+        let life = self.lives.of(event);
+        life.site = event.site;
+        if life.is_running && life.was_woken {
+            // The end of its last poll comes later, from another worker.
+            self.change(event, "queued")?;
+        }
         let life = self.lives.of(event);
         (life.is_running, life.was_woken) = (true, false);
         life.polls += 1;
@@ -218,6 +222,13 @@ impl<W: Write> Timeline<W> {
         };
         self.lanes.instant(&mut self.file, thread, event.at, &name, Some(flow), None)?;
         Ok(flow)
+    }
+
+    fn open_drive(&mut self, thread: Thread, event: &Event, flow: Option<Flow>) -> io::Result<()> {
+        let is_inner = self.lanes.has_open(thread, SliceKind::Drive);
+        let is_main = thread == Thread::Main && !is_inner;
+        let name = if is_main { "main" } else { "block_on" };
+        self.open(thread, SliceKind::Drive, event, name, flow)
     }
 
     fn change(&mut self, event: &Event, name: &str) -> io::Result<()> {

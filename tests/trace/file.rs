@@ -123,6 +123,24 @@ impl File {
         slices(self.events.iter().filter(|event| event.track == track))
     }
 
+    /// Those of each track below that with this name.
+    pub(crate) fn slices_below<'a>(&'a self, name: &'a str) -> Vec<Vec<Slice>> {
+        let mut by_track: HashMap<u64, Vec<&Event>> =
+            self.below(name).map(|track| (track, Vec::new())).collect();
+        for event in &self.events {
+            by_track.entry(event.track).and_modify(|events| events.push(event));
+        }
+        by_track.into_values().map(slices).collect()
+    }
+
+    /// The begins of polls of goroutines that this test has spawned, on workers.
+    pub(crate) fn polls(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(|event| {
+            let is_on_worker = self.tracks[&event.track].name.starts_with("worker ");
+            is_on_worker && event.kind == Kind::Begin && event.name.starts_with("tests/trace.rs:")
+        })
+    }
+
     pub(crate) fn all_slices(&self) -> Vec<Slice> {
         let mut by_track = HashMap::<u64, Vec<&Event>>::new();
         self.events.iter().for_each(|event| by_track.entry(event.track).or_default().push(event));

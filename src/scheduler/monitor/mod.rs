@@ -277,6 +277,7 @@ impl Monitor {
             return;
         }
         self.counted_at = now;
+        scheduler.trace.iter().for_each(|trace| trace.note_clocks());
         scheduler.record(EventKind::Goroutines, scheduler.num_goroutines(), 0);
         scheduler.record(EventKind::Queued, scheduler.tasks_waiting(), 0);
         scheduler.record(EventKind::Awake, scheduler.idle.counts().awake, 0);

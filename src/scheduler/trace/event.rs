@@ -73,6 +73,8 @@ pub(crate) enum EventKind {
     SpanEnds,
     /// The program notes the subject, the address of a name.
     Noted,
+    /// How the two clocks stand: the subject is the time in nanoseconds.
+    Clock,
     /// Counts of the moment, which the monitor takes: goroutines,
     Goroutines,
     /// those that wait for a worker,
@@ -82,7 +84,7 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [EventKind; 30] = [
+    const ALL: [EventKind; 31] = [
         EventKind::Spawned,
         EventKind::Woken,
         EventKind::PollBegins,
@@ -110,6 +112,7 @@ impl EventKind {
         EventKind::SpanBegins,
         EventKind::SpanEnds,
         EventKind::Noted,
+        EventKind::Clock,
         EventKind::Goroutines,
         EventKind::Queued,
         EventKind::Awake,

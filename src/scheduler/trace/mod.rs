@@ -5,15 +5,14 @@
 //! other threads, which wake and spawn, share some rings, each behind a lock. So memory is bounded, and what is
 //! overwritten is counted. Whoever wants to see a trace reads the rings while they are written.
 //!
-//! An event has a time (`ticks.rs`), and to read that costs more than all else. So a poll that follows another one at
-//! once begins when that has ended.
+//! An event has a time (`ticks.rs`). A poll that follows another one at once begins when that has ended.
 //!
 //! # What a reader sees
 //!
-//! It reads one ring after the other, up to the moment at which it began (`Trace::read`). The rings go back to
-//! different times. From the latest of these on all that has happened until that moment is there, and the rest is
-//! left out. If a ring has been written anew from end to end while others were read, nothing is left, and it
-//! reads all of them again.
+//! It notes how many events each ring has, and then copies one ring after the other up to there (`Trace::read`). The
+//! rings go back to different times. From the latest of these on all that has happened until the copy began is there,
+//! and the rest is left out. If a ring has been written anew from end to end while others were copied, nothing is
+//! left. Then it copies again, of each ring the newer half, then a quarter, and so on, which takes less time.
 //!
 //! # What it costs
 //!
@@ -37,7 +36,6 @@ pub(crate) mod ring;
 pub(crate) mod ticks;
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use crate::primitives::lock;
 use crate::scheduler::queues::injector::thread_shard_number;
@@ -65,7 +63,14 @@ pub(crate) struct Trace {
     time: Ticks,
     capacity: usize,
     known: Mutex<Vec<Known>>,
-    outside: [Mutex<EventRing>; OUTSIDE],
+    outside: [Outside; OUTSIDE],
+}
+
+/// A ring of several threads.
+struct Outside {
+    ring: EventRing,
+    /// Held by who writes.
+    turn: Mutex<()>,
 }
 
 /// A thread of the runtime's.
@@ -79,12 +84,15 @@ struct Known {
 
 impl Trace {
     /// Each ring has room for `capacity` events, a power of two.
-    pub(crate) fn new(capacity: usize, started: Instant) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Trace {
-            time: Ticks::new(started),
+            time: Ticks::new(),
             capacity,
             known: Mutex::new(Vec::new()),
-            outside: std::array::from_fn(|_| Mutex::new(Ring::new(capacity))),
+            outside: std::array::from_fn(|_| Outside {
+                ring: Ring::new(capacity),
+                turn: Mutex::new(()),
+            }),
         }
     }
 
@@ -107,6 +115,12 @@ impl Trace {
         lock(&self.known).push(Known { owner: Owner::Monitor, thread, ring: None });
     }
 
+    /// Notes how the two clocks stand, now and then.
+    pub(crate) fn note_clocks(&self) {
+        let nanoseconds = self.time.nanoseconds() as usize;
+        self.record_outside(EventKind::Clock, nanoseconds, 0, RawActivity::RUNNING);
+    }
+
     /// For a thread that is neither a worker nor main.
     #[cold]
     pub(crate) fn record_outside(
@@ -116,21 +130,33 @@ impl Trace {
         site: usize,
         activity: RawActivity,
     ) {
-        let ring = lock(&self.outside[thread_shard_number() % OUTSIDE]);
+        let outside = &self.outside[thread_shard_number() % OUTSIDE];
+        let _turn = lock(&outside.turn);
         // With the lock, so that a ring's times are in order.
-        let at = self.time.now();
-        ring.push(Event { kind, at, subject, site, activity, thread: thread_number() });
+        let at = self.time.ordered();
+        outside.ring.push(Event { kind, at, subject, site, activity, thread: thread_number() });
     }
 
-    /// What is in the rings, up to the time that comes with it, in nanoseconds since the start.
-    pub(crate) fn read(&self) -> (Vec<(Owner, Kept<Event>)>, u64) {
-        let end = self.time.ordered();
+    /// What is in the rings, or in the newest part of each, up to the time that comes with it, in nanoseconds since
+    /// the start.
+    pub(crate) fn read(&self, part: usize) -> (Vec<(Owner, Kept<Event>)>, u64) {
+        let most = self.capacity / part;
         let known = lock(&self.known).clone();
-        let own = known.iter().filter_map(|known| Some((known.owner, known.ring.as_ref()?.read())));
-        // Threads that go on outside meanwhile wait for as long as it takes to copy a ring.
-        let outside = self.outside.iter().map(|ring| (Owner::Outside, lock(ring).read()));
-        let mut rings: Vec<_> = own.chain(outside).collect();
-        let to_nanoseconds = self.time.to_nanoseconds();
+        let own = known.iter().filter_map(|known| Some((known.owner, &**known.ring.as_ref()?)));
+        let outside = self.outside.iter().map(|outside| (Owner::Outside, &outside.ring));
+        let rings: Vec<_> = own.chain(outside).collect();
+        let end = self.time.ordered();
+        // First all counts, which is done at once: what is copied then may be overwritten meanwhile.
+        let counts: Vec<_> = rings.iter().map(|(_, ring)| ring.count()).collect();
+        let mut rings: Vec<_> = rings
+            .into_iter()
+            .zip(counts)
+            .map(|((owner, ring), count)| (owner, ring.read(count, most)))
+            .collect();
+        let pairs = rings.iter().flat_map(|(_, kept)| &kept.events);
+        let pairs = pairs.filter(|event| event.kind == EventKind::Clock);
+        let pairs: Vec<_> = pairs.map(|event| (event.at, event.subject as u64)).collect();
+        let to_nanoseconds = self.time.to_nanoseconds(pairs);
         for (_, kept) in &mut rings {
             kept.events.retain(|event| event.at <= end);
             kept.events.iter_mut().for_each(|event| event.at = to_nanoseconds(event.at));

@@ -22,7 +22,7 @@ pub(crate) struct Recorder {
     time: Ticks,
     /// When a poll has ended here, unless something else came after it.
     last_end: Cell<Option<u64>>,
-    /// What is polled here, and its site.
+    /// What is polled here, and its site: of several, inside one another, the outermost.
     polled: Cell<Option<(EventKind, usize, usize)>>,
     /// How many events there have been since that was noted.
     since: Cell<usize>,
@@ -73,10 +73,15 @@ impl Recorder {
 
     /// What this thread drives, `subject`, begins or ends a poll.
     pub(crate) fn drive(&self, kind: EventKind, subject: usize, activity: RawActivity) {
-        let is_begin = kind == EventKind::DrivePollBegins;
-        self.polled.set(is_begin.then_some((EventKind::DriveGoesOn, subject, 0)));
+        let outermost = self.polled.get();
+        if outermost.is_some_and(|polled| polled.1 == subject) {
+            self.polled.set(None);
+        }
         self.push(kind, self.time.ordered(), subject, 0, activity);
-        self.since.set(0);
+        if kind == EventKind::DrivePollBegins && outermost.is_none() {
+            self.polled.set(Some((EventKind::DriveGoesOn, subject, 0)));
+            self.since.set(0);
+        }
     }
 
     #[inline]

@@ -5,7 +5,7 @@
 //! One thread writes, and any may read meanwhile, without a lock. Event `n` lies in slot `n % capacity`.
 //!
 //! - The writer stores the event in its slot, in several words, and then `next = n + 1`.
-//! - A reader loads `next`, then all slots, then `next` again. If that is `m` then, event `m` may have been on
+//! - A reader loads `next` (`count`), then slots, then `next` again. If that is `m` then, event `m` may have been on
 //!   its way into its slot, where event `m - capacity` was. So the reader discards that one, and all before it.
 //!
 //! Nothing torn is kept: a reader that has seen a word of event `m` sees `next >= m` afterwards, because the
@@ -69,9 +69,14 @@ impl<S: Slot> Ring<S> {
         self.next.store(next + 1, Ordering::Release);
     }
 
-    pub(crate) fn read(&self) -> Kept<S::Event> {
-        let end = self.next.load(Ordering::Acquire);
-        let begin = end.saturating_sub(self.slots.len() as u64);
+    /// How many events there have been.
+    pub(crate) fn count(&self) -> u64 {
+        self.next.load(Ordering::Acquire)
+    }
+
+    /// The last of the first `end` events, at most so many. There have been that many already.
+    pub(crate) fn read(&self, end: u64, most: usize) -> Kept<S::Event> {
+        let begin = end.saturating_sub(most.min(self.slots.len()) as u64);
         let mut events: Vec<_> = (begin..end).map(|n| self.slot(n).load()).collect();
         // Ordering: Acquire pairs with the Release fence in `push`.
         fence(Ordering::Acquire);

@@ -3,7 +3,10 @@
 //! To read the counter takes a few nanoseconds, as the processor goes on meanwhile, and the clock some thirty.
 //! `skynet` takes 1.4 to 1.5 times as long with a trace by the clock as without, and 1.1 by the counter.
 //!
-//! Linux has checked that the counters of all cores agree and never stop, if it uses them for its own clock.
+//! Linux has checked that the counters of all cores agree and never stop, if it uses them for its own clock. While the
+//! machine sleeps the two may differ. So the monitor notes now and then how they stand, and what is between two notes
+//! is converted by these. On a machine where the counter starts anew after a sleep, what was recorded before
+//! is in disorder.
 //!
 //! # Order
 //!
@@ -12,7 +15,7 @@
 //! reads it before the push, and stores are never seen before what precedes them.
 //!
 //! Rejected: the crates `quanta` and `minstant`, which calibrate the counter when they start, with threads or for
-//! tens of milliseconds. Here the two clocks are compared when somebody reads a trace.
+//! tens of milliseconds.
 
 #![allow(unsafe_code)]
 
@@ -32,14 +35,16 @@ pub(crate) struct Ticks {
 const SHIFT: u32 = 2;
 
 impl Ticks {
-    pub(crate) fn new(started: Instant) -> Self {
-        Ticks { started, first: is_usable().then(counter) }
+    /// They begin now.
+    pub(crate) fn new() -> Self {
+        let is_usable = is_usable();
+        Ticks { started: clock::now(), first: is_usable.then(counter) }
     }
 
     #[inline]
     pub(crate) fn now(self) -> u64 {
         match self.first {
-            Some(first) => counter().wrapping_sub(first) >> SHIFT,
+            Some(first) => counter().saturating_sub(first) >> SHIFT,
             None => self.nanoseconds(),
         }
     }
@@ -52,17 +57,26 @@ impl Ticks {
         self.now()
     }
 
-    /// What ticks are in nanoseconds, by what both clocks say now.
-    pub(crate) fn to_nanoseconds(self) -> impl Fn(u64) -> u64 {
-        let (nanoseconds, ticks) = (self.nanoseconds(), self.ordered().max(1));
+    /// What ticks are in nanoseconds, by what both clocks said at some times, which are given, and say now.
+    pub(crate) fn to_nanoseconds(self, mut pairs: Vec<(u64, u64)>) -> impl Fn(u64) -> u64 {
+        pairs.push((0, 0));
+        pairs.push((self.ordered(), self.nanoseconds()));
+        pairs.sort_unstable();
+        pairs.dedup_by_key(|(ticks, _)| *ticks);
         let is_counter = self.first.is_some();
-        move |at| match is_counter {
-            true => (u128::from(at) * u128::from(nanoseconds) / u128::from(ticks)) as u64,
-            false => at,
+        move |at| {
+            if !is_counter {
+                return at;
+            }
+            let after = pairs.partition_point(|(ticks, _)| *ticks <= at).clamp(1, pairs.len() - 1);
+            let ((ticks, nanoseconds), (next_ticks, next)) = (pairs[after - 1], pairs[after]);
+            let passed = u128::from(next.saturating_sub(nanoseconds));
+            let part = u128::from(at - ticks) * passed / u128::from(next_ticks - ticks);
+            nanoseconds + part as u64
         }
     }
 
-    fn nanoseconds(self) -> u64 {
+    pub(crate) fn nanoseconds(self) -> u64 {
         clock::now().saturating_duration_since(self.started).as_nanos() as u64
     }
 }
@@ -100,36 +114,51 @@ fn wait_for_loads() {}
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
     use super::*;
+    use crate::primitives::lock_backoff;
 
     /// Both kinds of ticks, where there are both.
     fn kinds() -> [Ticks; 2] {
-        let started = clock::now();
-        [Ticks::new(started), Ticks { started, first: None }]
+        [Ticks::new(), Ticks { started: clock::now(), first: None }]
     }
 
+    /// By a word that both spin on, as fast as cores can.
     #[test]
-    fn a_message_comes_after_it_was_sent() {
+    fn what_was_sent_comes_after_it_was_sent() {
+        const ROUNDS: u64 = 20_000;
         for ticks in kinds() {
-            let (there, from_here) = channel::<u64>();
-            let (back, from_there) = channel::<u64>();
-            let other = thread::spawn(move || {
-                for sent in from_here {
-                    let received = ticks.ordered();
-                    assert!(received >= sent, "{received} {sent}");
-                    back.send(ticks.now()).unwrap();
+            let (there, back) = (AtomicU64::new(0), AtomicU64::new(0));
+            let spin = |word: &AtomicU64, last: u64| {
+                let mut turn = 0;
+                loop {
+                    match word.load(Ordering::Acquire) {
+                        new if new != last => return new,
+                        _ => lock_backoff(turn),
+                    }
+                    turn += 1;
+                }
+            };
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let mut last = 0;
+                    for _ in 0..ROUNDS {
+                        last = spin(&there, last);
+                        let received = ticks.ordered();
+                        assert!(received + 1 >= last, "{received} {last}");
+                        back.store(last, Ordering::Release);
+                    }
+                });
+                for _ in 0..ROUNDS {
+                    let sent = (ticks.now() + 1).max(there.load(Ordering::Relaxed) + 1);
+                    there.store(sent, Ordering::Release);
+                    while back.load(Ordering::Acquire) != sent {
+                        thread::yield_now();
+                    }
                 }
             });
-            for _ in 0..10_000 {
-                there.send(ticks.now()).unwrap();
-                let sent = from_there.recv().unwrap();
-                assert!(ticks.ordered() >= sent);
-            }
-            drop(there);
-            other.join().unwrap();
         }
     }
 
@@ -139,10 +168,19 @@ mod tests {
             let (before, started) = (ticks.now(), clock::now());
             while started.elapsed().as_millis() < 20 {}
             let (after, passed) = (ticks.now(), started.elapsed().as_nanos() as f64);
-            let to_nanoseconds = ticks.to_nanoseconds();
+            let to_nanoseconds = ticks.to_nanoseconds(Vec::new());
             let counted = (to_nanoseconds(after) - to_nanoseconds(before)) as f64;
             // The thread may have lost its core between two reads.
             assert!((0.5..2.0).contains(&(counted / passed)), "{counted} {passed}");
         }
+    }
+
+    /// The counter has gone on for a thousand ticks, and the clock has not.
+    #[test]
+    fn time_that_a_machine_has_slept_does_not_count() {
+        let ticks = Ticks { started: clock::now(), first: Some(0) };
+        let to_nanoseconds = ticks.to_nanoseconds(vec![(1_000, 500), (2_000, 500), (3_000, 1_000)]);
+        let times = [0, 500, 1_000, 1_700, 2_000, 2_500].map(to_nanoseconds);
+        assert_eq!(times, [0, 250, 500, 500, 500, 750]);
     }
 }
