@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{child, is_child, stderr};
+use common::{child, is_child, stderr, watchdog};
 use gorun::dump::Dump;
-use gorun::{Builder, OnDeadlock, channel, go, spawn, time};
+use gorun::{Builder, OnDeadlock, channel, go, spawn, time, yield_now};
 
 fn with_report() -> (Builder, mpsc::Receiver<Dump>) {
     let (tell, told) = mpsc::channel();
@@ -58,6 +58,37 @@ fn what_main_lets_end_is_not_left() {
             builder.worker_threads(workers).block_on(main).unwrap();
             let left = told.recv().unwrap();
             assert_eq!(left.num_goroutines(), 0, "{left}");
+        }
+    }
+}
+
+/// The system knows, but no worker may have had a core yet to ask it.
+#[cfg(unix)]
+#[test]
+fn one_whose_socket_main_has_closed_is_not_left_and_one_that_waits_for_an_open_one_is() {
+    use gorun::net::UnixStream;
+
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        for _ in 0..100 {
+            let (builder, report) = with_report();
+            let start = std::time::Instant::now();
+            let open = builder
+                .worker_threads(workers)
+                .block_on(async {
+                    let (near, far) = UnixStream::pair().unwrap();
+                    let (other, open) = UnixStream::pair().unwrap();
+                    go!(async move { near.read(&mut [0]).await.unwrap() });
+                    go!(async move { other.read(&mut [0]).await.unwrap() });
+                    yield_now().await;
+                    drop(far);
+                    open
+                })
+                .unwrap();
+            let left = report.recv().unwrap();
+            assert_eq!(left.num_goroutines(), 1, "{left}");
+            assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+            drop(open);
         }
     }
 }

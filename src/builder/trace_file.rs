@@ -4,10 +4,9 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{self, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 use std::{process, thread};
 
 use super::report;
@@ -57,7 +56,7 @@ impl Tracing {
         };
         // The program may go to another folder.
         let absolute = path::absolute(&path).map_err(refused)?;
-        let path = if absolute.is_dir() { absolute.join(own_name()) } else { absolute.clone() };
+        let path = if absolute.is_dir() { own_file(&absolute) } else { absolute.clone() };
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
             let text =
                 format!("{source} is {path:?}, which is neither a file nor a folder; name one");
@@ -81,12 +80,17 @@ fn next_number() -> usize {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The name of a file that no other runtime has, and that says whose it is: a test has its name from its thread.
-fn own_name() -> String {
+/// A file in the folder that no other runtime has, and that says whose it is: a test has its name from its thread.
+fn own_file(folder: &Path) -> PathBuf {
     let thread = thread::current();
     let name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{name}-{}-{}-{}.pftrace", since_1970.as_secs(), process::id(), next_number())
+    loop {
+        let path = folder.join(format!("{name}-{}-{}.pftrace", process::id(), next_number()));
+        // An earlier process may have had the same number.
+        if !path.exists() {
+            return path;
+        }
+    }
 }
 
 impl TraceFile {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::primitives::{AtomicUsize, Ordering};
+use crate::primitives::{AtomicBool, AtomicUsize, Ordering};
 use crate::rng::{fresh_seed, mix};
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
@@ -109,6 +109,8 @@ pub(crate) struct Scheduler {
     pub(crate) main_sleep: MainSleep<Driver>,
     /// How often a worker's ring was full.
     overflows: AtomicUsize,
+    /// Workers leave it to main to ask the system for events.
+    pub(super) only_main_looks: AtomicBool,
     /// Threads outside that are in `Handle::block_on`.
     guests: AtomicUsize,
     started: Instant,
@@ -136,6 +138,7 @@ impl Scheduler {
             main_activity: ActivityCell::new(),
             main_sleep: MainSleep::new(),
             overflows: AtomicUsize::new(0),
+            only_main_looks: AtomicBool::new(false),
             guests: AtomicUsize::new(0),
             started,
             trace: config.traced_events.map(|events| Arc::new(Trace::new(events))),

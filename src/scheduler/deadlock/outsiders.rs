@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
 use std::fs;
+use std::sync::OnceLock;
 
 use super::doubt::Doubt;
-use crate::primitives::{AtomicBool, AtomicU64, Ordering};
+use crate::primitives::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Signals whose handlers wake nobody: std's, which report a stack overflow, and glibc's own two.
 const HARMLESS: [u32; 4] = [SIGBUS, SIGSEGV, 32, 33];
@@ -22,6 +24,12 @@ static QUIET: Count = Count::new();
 /// Threads of gorun that may wake somebody at any time: they wait for something outside, or call users'
 /// code.
 static MAY_WAKE: Count = Count::new();
+
+/// The process that these threads are of. A fork has the counts, and not the threads.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// What to call when a thread has ended that might have woken somebody.
+static TELL: OnceLock<fn()> = OnceLock::new();
 
 /// Signals that only cause a dump, as bits, the lowest for the first.
 static CAUSE_DUMPS: AtomicU64 = AtomicU64::new(0);
@@ -45,34 +53,76 @@ impl Count {
 }
 
 /// Counts a thread until it is dropped.
-pub(crate) struct Counted(&'static Count);
+pub(crate) struct Counted {
+    count: &'static Count,
+    process: u32,
+    tells: bool,
+}
 
 impl Counted {
-    fn new(count: &'static Count) -> Self {
+    fn new(count: &'static Count, tells: bool) -> Self {
+        let process = note_process();
         count.0.fetch_add(CHANGE + 1, Ordering::SeqCst);
-        Counted(count)
+        Counted { count, process, tells }
     }
 
     /// The calling thread wakes nobody. It drops this before it ends.
     #[cfg(any(feature = "io", feature = "signal"))]
     pub(crate) fn quiet() -> Self {
-        Counted::new(&QUIET)
+        Counted::new(&QUIET, false)
     }
 
-    /// A thread, which may be about to start, may wake somebody until it drops this.
+    /// A thread, which may be about to start, may wake somebody until it drops this. Then perhaps only it spoke
+    /// against a deadlock.
     pub(crate) fn may_wake() -> Self {
-        Counted::new(&MAY_WAKE)
+        Counted::new(&MAY_WAKE, true)
+    }
+
+    /// The same for a thread that says itself when it is done.
+    pub(crate) fn guest() -> Self {
+        Counted::new(&MAY_WAKE, false)
+    }
+
+    /// Until the calling thread ends, which has used no thread-local so far: their destructors may wake somebody, too
+    /// (`threads.rs` says why it is the last of them).
+    pub(crate) fn until_thread_ends(self) {
+        thread_local! {
+            static HELD: RefCell<Option<Counted>> = const { RefCell::new(None) };
+        }
+        HELD.set(Some(self));
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.0.fetch_add(CHANGE - 1, Ordering::SeqCst);
+        if self.process != note_process() {
+            return;
+        }
+        self.count.0.fetch_add(CHANGE - 1, Ordering::SeqCst);
+        if let Some(tell) = TELL.get().filter(|_| self.tells) {
+            tell();
+        }
     }
+}
+
+/// Sets what is called when a thread has ended that might have woken somebody.
+pub(crate) fn tell_of_ends(tell: fn()) {
+    TELL.get_or_init(|| tell);
+}
+
+/// The process's number. In a fork the counts begin anew.
+fn note_process() -> u32 {
+    let process = std::process::id();
+    let before = PROCESS.swap(process, Ordering::SeqCst);
+    if before != 0 && before != process {
+        [&QUIET, &MAY_WAKE].into_iter().for_each(|count| count.0.store(0, Ordering::SeqCst));
+    }
+    process
 }
 
 /// Whether a thread of gorun may wake somebody.
 pub(crate) fn is_expected() -> bool {
+    note_process();
     MAY_WAKE.number() > 0
 }
 
@@ -93,6 +143,7 @@ pub(crate) fn program_listens() -> bool {
 /// A thread or a signal handler that may act in this process, where `own` threads are known to sleep or to
 /// ask.
 pub(crate) fn stranger(own: usize) -> Option<Doubt> {
+    note_process();
     let quiet = QUIET.0.load(Ordering::SeqCst);
     let Some(Status { threads, handled }) = status() else { return Some(Doubt::System) };
     if QUIET.0.load(Ordering::SeqCst) != quiet {

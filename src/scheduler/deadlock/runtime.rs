@@ -13,6 +13,7 @@ use crate::primitives::{Mutex, lock};
 use crate::scheduler::idle::rest::{Rest, Unrest};
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::shared::{Phase, Scheduler};
+use crate::scheduler::worker::threads::workers_of_process;
 
 pub(crate) struct Runtime<'a> {
     pub(crate) scheduler: &'a Scheduler,
@@ -37,6 +38,7 @@ pub(crate) struct Registered(Weak<Scheduler>);
 
 impl Registered {
     pub(crate) fn new(scheduler: &Arc<Scheduler>) -> Self {
+        outsiders::tell_of_ends(note_end);
         let scheduler = Arc::downgrade(scheduler);
         lock(&RUNTIMES).push(scheduler.clone());
         Registered(scheduler)
@@ -56,6 +58,12 @@ impl Drop for Registered {
     }
 }
 
+/// Somebody has ended who might have woken a goroutine: perhaps only he spoke against a deadlock.
+fn note_end() {
+    let runtimes: Vec<_> = lock(&RUNTIMES).iter().filter_map(Weak::upgrade).collect();
+    runtimes.iter().for_each(|runtime| runtime.idle.note_main_sleep());
+}
+
 /// Whether another runtime moves, or may. All of them at one moment: they may wake each other.
 fn others_move(own: &Scheduler) -> bool {
     // Under the lock, so that none is dropped here.
@@ -63,6 +71,11 @@ fn others_move(own: &Scheduler) -> bool {
     let others = runtimes.iter().filter(|other| !ptr::eq(other.as_ptr(), own));
     let may_act = |other: &Arc<Scheduler>| other.phase() != Phase::Ended || other.live() > 0;
     let others: Vec<_> = others.filter_map(Weak::upgrade).filter(may_act).collect();
+    // Threads of runtimes that have ended may still run hooks, and destructors of thread-locals.
+    let of_these = others.iter().map(|other| other.threads.slots_taken()).sum::<usize>();
+    if workers_of_process() > own.threads.slots_taken() + of_these {
+        return true;
+    }
     let others = || others.iter().map(|scheduler| Runtime { scheduler, who: Who::Own });
     let asleep = || others().map(|other| other.asleep()).collect::<Result<Vec<_>, _>>();
     let Ok(before) = asleep() else { return true };

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::primitives::Ordering;
 use crate::scheduler::context;
 use crate::scheduler::io::system::System;
 use crate::scheduler::reactor::Token;
@@ -46,6 +47,12 @@ impl Scheduler {
     pub(crate) fn try_io_token(&self) -> Option<Token<'_, System, Worker>> {
         let reactor = self.reactor()?;
         if reactor.has_sources() { reactor.try_token(&self.idle) } else { None }
+    }
+
+    /// The same for a worker that goes to sleep.
+    pub(crate) fn try_poller_token(&self) -> Option<Token<'_, System, Worker>> {
+        // What main has closed is news, when it ends (`main_end.rs`).
+        if self.only_main_looks.load(Ordering::SeqCst) { None } else { self.try_io_token() }
     }
 
     /// Wakes tasks, and leaves wakers that may be user code to workers.

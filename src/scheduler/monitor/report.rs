@@ -122,7 +122,7 @@ impl Reports {
         let due = self.due.clone();
         let may_wake = Counted::may_wake();
         let tell_all = move || {
-            let _may_wake = may_wake;
+            may_wake.until_thread_ends();
             due.iter().for_each(tell);
         };
         let started = thread::Builder::new().name("gorun-report".to_owned()).spawn(tell_all);

@@ -268,12 +268,11 @@ impl Looks {
         // It may call the user's code, or end main, which may wake somebody.
         let may_wake = Counted::may_wake();
         let told = move || {
+            // Perhaps only this will have spoken against a deadlock.
+            may_wake.until_thread_ends();
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| tell(&scheduler, &stillness))) {
                 panics::discard(payload);
             }
-            drop(may_wake);
-            // Perhaps only this spoke against a deadlock.
-            scheduler.idle.note_main_sleep();
         };
         if thread::Builder::new().name("gorun-report".to_owned()).spawn(told).is_err() {
             self.still = None;

@@ -57,7 +57,7 @@ struct Guest<'a> {
 impl<'a> Guest<'a> {
     fn new(scheduler: &'a Scheduler) -> Self {
         scheduler.add_guest();
-        Guest { scheduler, _may_wake: Counted::may_wake() }
+        Guest { scheduler, _may_wake: Counted::guest() }
     }
 }
 

@@ -31,7 +31,7 @@ impl ThreadRequests {
         let wake_elsewhere = {
             let wakers = wakers.clone();
             move || {
-                let _may_wake = may_wake;
+                may_wake.until_thread_ends();
                 wake_all(mem::take(&mut *lock(&wakers)));
             }
         };

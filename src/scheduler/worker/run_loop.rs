@@ -210,7 +210,7 @@ impl<'a> RunLoop<'a> {
                 // Perhaps this worker ran the last goroutine that exit waits for.
                 scheduler.main.unpark();
             }
-            let token = scheduler.try_io_token();
+            let token = scheduler.try_poller_token();
             if mode == Mode::Searching && token.is_none() {
                 if let Some(pause) = pause {
                     yield_for(pause);

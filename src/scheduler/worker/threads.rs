@@ -76,6 +76,13 @@ enum Slot {
     Ended(thread::JoinHandle<()>),
 }
 
+/// How many threads of workers there are in the process, of all runtimes, also while one ends.
+static WORKERS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+pub(crate) fn workers_of_process() -> usize {
+    WORKERS.load(Ordering::SeqCst)
+}
+
 impl Threads {
     pub(crate) fn new() -> Self {
         Threads {
@@ -114,6 +121,7 @@ impl Threads {
             state.slots.push(Slot::Free);
         }
         state.slots[index] = Slot::Starting;
+        WORKERS.fetch_add(1, Ordering::SeqCst);
         state.alive += 1;
         self.note_slots_in_use(&state);
         Ok(occupied)
@@ -220,6 +228,9 @@ impl Threads {
     fn end(&self, index: Option<usize>, next_slot: impl FnOnce(Slot, bool) -> Slot) {
         let mut state = lock(&self.state);
         state.alive -= 1;
+        if index.is_some() {
+            WORKERS.fetch_sub(1, Ordering::SeqCst);
+        }
         let ending = state.ending;
         if let Some(slot) = index.and_then(|index| state.slots.get_mut(index)) {
             *slot = next_slot(std::mem::replace(slot, Slot::Free), ending);
