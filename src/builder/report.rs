@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -18,11 +18,17 @@ pub(super) fn print(text: &str) {
 /// Prints it, but does not wait for that for long: main, or a goroutine, may hold the lock of standard error.
 pub(super) fn print_meanwhile(text: String) {
     let (tell, told) = mpsc::channel();
-    let print = move || {
-        print(&text);
-        let _ = tell.send(());
+    let text = Arc::new(text);
+    let print_there = {
+        let text = text.clone();
+        move || {
+            print(&text);
+            let _ = tell.send(());
+        }
     };
-    if thread::Builder::new().name("gorun-report".to_owned()).spawn(print).is_ok() {
-        let _ = told.recv_timeout(TIMEOUT);
+    match thread::Builder::new().name("gorun-report".to_owned()).spawn(print_there) {
+        Ok(_) => _ = told.recv_timeout(TIMEOUT),
+        // Rather late than never.
+        Err(_) => print(&text),
     }
 }

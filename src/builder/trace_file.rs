@@ -4,14 +4,14 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{self, Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::{self, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::{process, thread};
 
 use super::report;
 use super::variables::variable;
 use crate::primitives::lock;
+use crate::rng::fresh_seed;
 use crate::scheduler::shared::Scheduler;
 use crate::trace::{self, Recorded, TraceSummary};
 
@@ -56,7 +56,7 @@ impl Tracing {
         };
         // The program may go to another folder.
         let absolute = path::absolute(&path).map_err(refused)?;
-        let path = if absolute.is_dir() { own_file(&absolute) } else { absolute.clone() };
+        let path = if absolute.is_dir() { absolute.join(own_name()) } else { absolute.clone() };
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
             let text =
                 format!("{source} is {path:?}, which is neither a file nor a folder; name one");
@@ -75,22 +75,16 @@ impl Tracing {
     }
 }
 
-fn next_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// A file in the folder that no other runtime has, and that says whose it is: a test has its name from its thread.
-fn own_file(folder: &Path) -> PathBuf {
+/// The name of a file that no other runtime has, and that says whose it is: a test has its name from its thread.
+fn own_name() -> String {
     let thread = thread::current();
     let name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
-    loop {
-        let path = folder.join(format!("{name}-{}-{}.pftrace", process::id(), next_number()));
-        // An earlier process may have had the same number.
-        if !path.exists() {
-            return path;
-        }
-    }
+    format!("{name}-{}.pftrace", unique())
+}
+
+/// Programs in several containers may have the same number.
+fn unique() -> String {
+    format!("{}-{:08x}", process::id(), fresh_seed() as u32)
 }
 
 impl TraceFile {
@@ -144,7 +138,7 @@ impl TraceFile {
     /// A name of its own beside the file.
     fn part(&self) -> PathBuf {
         let mut name = self.0.path.clone().into_os_string();
-        name.push(format!(".{}-{}", process::id(), next_number()));
+        name.push(format!(".{}", unique()));
         PathBuf::from(name)
     }
 }

@@ -97,7 +97,7 @@ impl Running {
         let thread = thread::Builder::new().name("gorun-child".to_owned()).stack_size(STACK_SIZE);
         let may_wake = Counted::may_wake();
         let started = thread.spawn(move || {
-            let _may_wake = may_wake;
+            may_wake.until_thread_ends();
             this.end(this.child.wait());
         });
         started.map(drop).map_err(|error| {

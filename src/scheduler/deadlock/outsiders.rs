@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::hint;
 use std::sync::OnceLock;
 
 use super::doubt::Doubt;
@@ -27,6 +28,9 @@ static MAY_WAKE: Count = Count::new();
 
 /// The process that these threads are of. A fork has the counts, and not the threads.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// In place of that, while the counts are set back.
+const RESETTING: u32 = u32::MAX;
 
 /// What to call when a thread has ended that might have woken somebody.
 static TELL: OnceLock<fn()> = OnceLock::new();
@@ -113,11 +117,20 @@ pub(crate) fn tell_of_ends(tell: fn()) {
 /// The process's number. In a fork the counts begin anew.
 fn note_process() -> u32 {
     let process = std::process::id();
-    let before = PROCESS.swap(process, Ordering::SeqCst);
-    if before != 0 && before != process {
-        [&QUIET, &MAY_WAKE].into_iter().for_each(|count| count.0.store(0, Ordering::SeqCst));
+    loop {
+        let (success, failure) = (Ordering::SeqCst, Ordering::SeqCst);
+        match PROCESS.load(Ordering::SeqCst) {
+            known if known == process => return process,
+            // Another thread sets the counts back.
+            RESETTING => hint::spin_loop(),
+            before if PROCESS.compare_exchange(before, RESETTING, success, failure).is_ok() => {
+                let counts = [&QUIET, &MAY_WAKE];
+                counts.into_iter().for_each(|count| count.0.store(0, Ordering::SeqCst));
+                PROCESS.store(process, Ordering::SeqCst);
+            }
+            _ => {}
+        }
     }
-    process
 }
 
 /// Whether a thread of gorun may wake somebody.

@@ -60,8 +60,9 @@ impl Drop for Registered {
 
 /// Somebody has ended who might have woken a goroutine: perhaps only he spoke against a deadlock.
 fn note_end() {
-    let runtimes: Vec<_> = lock(&RUNTIMES).iter().filter_map(Weak::upgrade).collect();
-    runtimes.iter().for_each(|runtime| runtime.idle.note_main_sleep());
+    // Under the lock, so that none is dropped here.
+    let runtimes = lock(&RUNTIMES);
+    runtimes.iter().filter_map(Weak::upgrade).for_each(|one| one.idle.note_main_sleep());
 }
 
 /// Whether another runtime moves, or may. All of them at one moment: they may wake each other.

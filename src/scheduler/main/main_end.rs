@@ -13,7 +13,7 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::primitives::Ordering;
@@ -67,14 +67,14 @@ impl Scheduler {
         let start = clock::now();
         // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
         let moves = || self.live() > 0 && !self.is_still() || self.workers_in_poll() > 0;
-        while (moves() || self.has_news()) && start.elapsed() < LONGEST {
+        while (moves() || self.live() > 0 && self.has_news(start)) && start.elapsed() < LONGEST {
             thread::park_timeout(NAP);
         }
     }
 
-    /// Whether a timer is due, the system has events, or goroutines have been polled since somebody began to ask for
-    /// that.
-    fn has_news(&self) -> bool {
+    /// Whether a timer is due, the system has events, or goroutines have been polled since main began to ask for
+    /// that. All this began at `start`.
+    fn has_news(&self, start: Instant) -> bool {
         if self.timers.are_due(clock::now()) {
             return true;
         }
@@ -85,7 +85,6 @@ impl Scheduler {
         let before = polls();
         let events = self.look_at_io_now();
         // Who was woken for this falls asleep again.
-        let start = clock::now();
         while !self.is_still() && start.elapsed() < LONGEST {
             thread::park_timeout(NAP);
         }

@@ -228,13 +228,14 @@ impl Threads {
     fn end(&self, index: Option<usize>, next_slot: impl FnOnce(Slot, bool) -> Slot) {
         let mut state = lock(&self.state);
         state.alive -= 1;
-        if index.is_some() {
-            WORKERS.fetch_sub(1, Ordering::SeqCst);
-        }
         let ending = state.ending;
         if let Some(slot) = index.and_then(|index| state.slots.get_mut(index)) {
             *slot = next_slot(std::mem::replace(slot, Slot::Free), ending);
             self.note_slots_in_use(&state);
+        }
+        // After the slot: meanwhile there seems to be one thread more, not less.
+        if index.is_some() {
+            WORKERS.fetch_sub(1, Ordering::SeqCst);
         }
         drop(state);
         self.changed.notify_all();
