@@ -1,5 +1,6 @@
 //! Runs a model, and tasks for models to hand around.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
@@ -37,6 +38,29 @@ pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync
     let name = std::thread::current().name().unwrap_or("").to_owned();
     let executions = executions.load(Ordering::Relaxed);
     println!("{name}: {executions} executions in {:.1?}", start.elapsed());
+}
+
+/// One of two values that lie beside each other. Their addresses are in the same order in each execution, and code
+/// may go by that, as a `select!` does when it locks channels: loom runs the same schedule again and again.
+pub(crate) struct Neighbour<T>(Arc<[T; 2]>, usize);
+
+pub(crate) fn neighbours<T>(first: T, second: T) -> (Neighbour<T>, Neighbour<T>) {
+    let both = Arc::new([first, second]);
+    (Neighbour(both.clone(), 0), Neighbour(both, 1))
+}
+
+impl<T> Clone for Neighbour<T> {
+    fn clone(&self) -> Self {
+        Neighbour(self.0.clone(), self.1)
+    }
+}
+
+impl<T> Deref for Neighbour<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0[self.1]
+    }
 }
 
 /// Polls until it is ready, and blocks in between. Loom finds a wake that does not come.

@@ -18,7 +18,7 @@ use crate::chan::core::Core;
 use crate::chan::recv::{Recv, try_recv};
 use crate::chan::send::{Send, SendFrom, try_send};
 use crate::channels::{block_on, poll_once};
-use crate::explore::explore;
+use crate::explore::{explore, neighbours};
 use crate::select::case_kinds::{OtherFuture, kind};
 use crate::select::cases::{And, Choice, Nil};
 use crate::select::future::{try_once, wait};
@@ -45,7 +45,7 @@ fn either<T>(choice: Choice<Choice<std::convert::Infallible, T>, T>) -> (usize, 
 #[test]
 fn facing_selects_meet_once() {
     explore(Some(3), || {
-        let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+        let (a, b) = neighbours(Core::new(0), Core::new(0));
         let sender = thread::spawn({
             let (a, b) = (a.clone(), b.clone());
             move || {
@@ -67,7 +67,7 @@ fn facing_selects_meet_once() {
 #[test]
 fn two_partners_come_to_one_select() {
     explore(Some(3), || {
-        let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+        let (a, b) = neighbours(Core::new(0), Core::new(0));
         let partners: Vec<_> = [(&a, 1), (&b, 2)]
             .map(|(core, value)| {
                 let core = core.clone();
@@ -91,7 +91,7 @@ fn two_partners_come_to_one_select() {
 #[test]
 fn a_sender_and_a_select_do_not_miss_each_other() {
     explore(Some(4), || {
-        let (a, b) = (Arc::new(Core::<u32>::new(0)), Arc::new(Core::new(0)));
+        let (a, b) = neighbours(Core::<u32>::new(0), Core::new(0));
         let sender = thread::spawn({
             let b = b.clone();
             move || block_on(Send::new(&b, 7)).unwrap()
@@ -105,7 +105,7 @@ fn a_sender_and_a_select_do_not_miss_each_other() {
 #[test]
 fn close_ends_a_select() {
     explore(Some(3), || {
-        let (a, b) = (Arc::new(Core::<u32>::new(0)), Arc::new(Core::<u32>::new(0)));
+        let (a, b) = neighbours(Core::<u32>::new(0), Core::<u32>::new(0));
         let closer = thread::spawn({
             let b = b.clone();
             move || b.close()
@@ -186,7 +186,7 @@ fn a_select_that_was_busy_is_still_in_the_queue() {
 fn a_decided_select_that_is_passed_over_costs_nobody_his_place() {
     for is_polled_again in [true, false] {
         explore(Some(3), move || {
-            let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+            let (a, b) = neighbours(Core::new(0), Core::new(0));
             let mut select = Box::pin(wait(two!(Recv::new(&a), Recv::new(&b))));
             let mut cx = Context::from_waker(Waker::noop());
             assert!(select.as_mut().poll(&mut cx).is_pending());
@@ -221,7 +221,7 @@ fn a_decided_select_that_is_passed_over_costs_nobody_his_place() {
 #[test]
 fn a_send_that_is_passed_over_gives_its_value_back() {
     explore(Some(3), || {
-        let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+        let (a, b) = neighbours(Core::new(0), Core::new(0));
         let mut kept = Some(2);
         let mut select = Box::pin(wait(two!(Send::new(&a, 1), SendFrom::new(&b, &mut kept))));
         let mut cx = Context::from_waker(Waker::noop());
@@ -252,7 +252,7 @@ fn a_send_that_is_passed_over_gives_its_value_back() {
 #[test]
 fn default_sees_all_channels_at_one_moment() {
     explore(Some(3), || {
-        let (a, b) = (Arc::new(Core::new(1)), Arc::new(Core::new(1)));
+        let (a, b) = neighbours(Core::new(1), Core::new(1));
         try_send(&a, 1).unwrap();
         let looker = thread::spawn({
             let (a, b) = (a.clone(), b.clone());

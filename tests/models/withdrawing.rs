@@ -17,7 +17,7 @@ use crate::chan::core::Core;
 use crate::chan::recv::{Recv, try_recv};
 use crate::chan::send::{Send, try_send};
 use crate::channels::block_on;
-use crate::explore::explore;
+use crate::explore::{explore, neighbours};
 use crate::scheduler::gate;
 use crate::select::case_kinds::kind;
 use crate::select::cases::{And, Nil};
@@ -75,7 +75,7 @@ fn a_receive_that_has_elapsed_has_taken_nothing() {
 #[test]
 fn a_select_that_has_elapsed_has_not_happened() {
     explore(Some(2), || {
-        let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+        let (a, b) = neighbours(Core::new(0), Core::new(0));
         let receiver = thread::spawn({
             let (a, b) = (a.clone(), b.clone());
             move || try_recv(&a).ok().or_else(|| try_recv(&b).ok())
@@ -94,7 +94,7 @@ fn a_select_that_has_elapsed_has_not_happened() {
 #[test]
 fn what_has_withdrawn_and_is_kept_waits_anew() {
     explore(Some(2), || {
-        let (a, b) = (Arc::new(Core::new(0)), Arc::new(Core::new(0)));
+        let (a, b) = neighbours(Core::new(0), Core::new(0));
         let receiver = thread::spawn({
             let (a, b) = (a.clone(), b.clone());
             move || (block_on(Recv::new(&a)), block_on(Recv::new(&b)))
