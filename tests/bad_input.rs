@@ -134,6 +134,16 @@ fn no_threads_are_refused_at_the_callers_line() {
 }
 
 #[test]
+fn a_trace_of_no_event_and_one_of_too_many_are_refused_at_the_callers_line() {
+    let _watchdog = watchdog();
+    let seen = panic_of(|| Builder::new().trace(0)); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+    says(&seen.message, &["trace(0)", "between 1 and", "65536"]);
+    let seen = panic_of(|| Builder::new().trace(1 << 25)); // this line
+    assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
+}
+
+#[test]
 fn fewer_threads_than_workers_and_more_than_can_be_told_apart_are_an_error() {
     let _watchdog = watchdog();
     let error_of = |builder: Builder| {
