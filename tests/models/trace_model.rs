@@ -43,7 +43,7 @@ fn check(ring: &Ring<Words>) -> usize {
 
 #[test]
 fn a_reader_keeps_whole_events_in_their_order() {
-    explore(quick_or_full(3, None), || {
+    explore(quick_or_full(3, Some(5)), || {
         let ring = Arc::new(Ring::<Words>::new(2));
         ring.push((1, 1));
         let reader = thread::spawn({
