@@ -132,6 +132,5 @@ pub(crate) fn write_recorded(recorded: &Recorded, out: impl Write) -> io::Result
     timeline.write(recorded)?;
     let goroutines = timeline.goroutines();
     let packets = timeline.finish()?;
-    let events = recorded.complete().len() as u64;
-    Ok(TraceSummary { events, lost: recorded.lost(), goroutines, packets })
+    Ok(TraceSummary { events: recorded.len(), lost: recorded.lost(), goroutines, packets })
 }

@@ -78,6 +78,13 @@ impl Recorded {
         &self.events[self.incomplete..]
     }
 
+    /// How many complete ones there are, without those that say again what is known.
+    pub(super) fn len(&self) -> u64 {
+        let is_again = |kind| matches!(kind, EventKind::PollGoesOn | EventKind::DriveGoesOn);
+        let first = self.complete().iter().filter(|(_, event)| !is_again(event.kind));
+        first.count() as u64
+    }
+
     /// How many came before the complete ones.
     pub(super) fn lost(&self) -> u64 {
         self.overwritten + self.incomplete as u64

@@ -142,7 +142,7 @@ impl<W: Write> Timeline<W> {
                 let name = self.sites.given(event.subject).to_owned();
                 self.instant(thread, event, &name, None)
             }
-            EventKind::Clock => Ok(()),
+            EventKind::Clock => unreachable!("it is not passed on"),
             EventKind::Goroutines => self.count("number of goroutines", event),
             EventKind::Queued => self.count("goroutines that wait for a worker", event),
             EventKind::Awake => self.count("workers awake", event),

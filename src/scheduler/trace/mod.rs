@@ -158,7 +158,7 @@ impl Trace {
         let pairs: Vec<_> = pairs.map(|event| (event.at, event.subject as u64)).collect();
         let to_nanoseconds = self.time.to_nanoseconds(pairs);
         for (_, kept) in &mut rings {
-            kept.events.retain(|event| event.at <= end);
+            kept.events.retain(|event| event.at <= end && event.kind != EventKind::Clock);
             kept.events.iter_mut().for_each(|event| event.at = to_nanoseconds(event.at));
         }
         (rings, to_nanoseconds(end))
