@@ -364,6 +364,7 @@ impl Builder {
     pub(crate) fn run<F: Future>(mut self, main: F) -> io::Result<F::Output> {
         check_seed()?;
         let (traced_events, trace_file) = mem::take(&mut self.trace).open()?;
+        self.trace.events = traced_events;
         let stillness = mem::take(&mut self.stillness).into_settings(trace_file.clone())?;
         let stillness_kept = stillness.clone();
         let main_end = mem::take(&mut self.leaks).into_main_end(trace_file.clone())?;
@@ -371,7 +372,6 @@ impl Builder {
         #[cfg(feature = "signal")]
         let dump_signals = dumps::signals(self.dump_signal)?;
         let config = self.into_config(workers, variable(BLOCKED_VARIABLE))?;
-        let config = Config { traced_events, ..config };
         away::while_away(Reason::MayNeedGoroutines, || {
             let scheduler = Scheduler::start(config, stillness)?;
             #[cfg(feature = "signal")]
@@ -415,7 +415,7 @@ impl Builder {
             on_blocked,
             thread_hooks: Box::new(self.hooks),
             tokio,
-            traced_events: None,
+            traced_events: self.trace.events,
         })
     }
 }

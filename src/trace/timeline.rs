@@ -31,7 +31,6 @@ pub(super) struct Timeline<W> {
     counts: HashMap<&'static str, Track>,
     sites: Sites,
     flows: u64,
-    begin: u64,
 }
 
 impl<W: Write> Timeline<W> {
@@ -48,7 +47,6 @@ impl<W: Write> Timeline<W> {
             counts: HashMap::new(),
             sites: Sites::default(),
             flows: 0,
-            begin: 0,
         })
     }
 
@@ -58,8 +56,7 @@ impl<W: Write> Timeline<W> {
             self.add(*thread, event)?;
         }
         self.file.is_muted = false;
-        self.begin = recorded.begin();
-        self.lives.begin(&mut self.file, &mut self.sites, self.begin)?;
+        self.lives.begin(&mut self.file, &mut self.sites, recorded.begin())?;
         self.lanes.write_open(&mut self.file)?;
         for (thread, event) in recorded.complete() {
             self.add(*thread, event)?;

@@ -47,8 +47,8 @@ impl Scheduler {
 
     #[cold]
     fn record_spawn(&self, context: Option<&Context>, task: RawTask, site: &'static SpawnSite) {
-        match context.and_then(|context| context.recorder.as_ref()) {
-            Some(recorder) => recorder.record(EventKind::Spawned, task, site.address()),
+        match context {
+            Some(context) => context.record(EventKind::Spawned, task, site.address()),
             None => self.record(EventKind::Spawned, task, site.address()),
         }
     }

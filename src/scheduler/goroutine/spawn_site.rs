@@ -70,13 +70,14 @@ impl SpawnSite {
         self.waker.get().is_some_and(|kind| ptr::eq(kind.vtable, waker.vtable()))
     }
 
+    #[inline]
     pub(crate) fn address(&'static self) -> usize {
         ptr::from_ref(self).addr()
     }
 
     /// The site with this address, if there is one.
     pub(crate) fn at(address: usize) -> Option<&'static SpawnSite> {
-        lock(&SITES).values().copied().find(|site| ptr::from_ref(*site).addr() == address)
+        lock(&SITES).values().copied().find(|site| site.address() == address)
     }
 
     #[cold]

@@ -115,7 +115,7 @@ impl Worker {
     pub(crate) fn begin_poll(&self, site: &'static SpawnSite) {
         // Ordering: Release pairs with the Acquire in `spawn_site`: a thread that reads this site
         // sees that the previous poll has ended.
-        self.site.store(std::ptr::from_ref(site).addr(), Ordering::Release);
+        self.site.store(site.address(), Ordering::Release);
         self.advance(1);
     }
 
