@@ -121,8 +121,12 @@ fn make(due: Instant, period: Option<Duration>) -> (Arc<Alarm>, Receiver<Instant
     let (sender, receiver) = channel(1);
     let alarm = Arc::new(Alarm { armed: Mutex::new(None) });
     sender.wake_when_closed(Waker::from(alarm.clone()));
-    alarm.arm(Armed { timer: Some(timer), due, period, notice: None, sender });
-    alarm.fire_if_due();
+    let mut armed = Armed { timer: Some(timer), due, period, notice: None, sender };
+    // Not once it is armed: a worker could be firing it while the caller looks into the channel.
+    if armed.is_due() {
+        armed.fire(clock::now(), &alarm);
+    }
+    alarm.arm(armed);
     (alarm, receiver)
 }
 
