@@ -123,6 +123,7 @@ impl Driving {
         self.record(EventKind::DrivePollBegins);
         context::with_inside(|context| {
             if let Some(context) = context {
+                context.approach_sample(context::SLEEP);
                 context.budget.refill();
                 context.wait.set(None);
                 context.driving().into_iter().for_each(ActivityCell::set_running);
@@ -138,6 +139,9 @@ impl Driving {
                 && let Some(driving) = context.driving()
             {
                 driving.set_waiting(context.wait.get());
+                if let (true, Some(diagnostics)) = (self.is_main, &context.scheduler.diagnostics) {
+                    diagnostics.note_main_wait();
+                }
             }
         });
     }
