@@ -14,7 +14,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -30,8 +29,9 @@ pub(crate) const BUCKETS: usize = 25;
 const FIRST: u64 = 1 << 10;
 
 pub(crate) struct Latencies {
-    /// When goroutines that have not been polled since became runnable, by their address.
-    marked: Mutex<HashMap<RawTask, Instant>>,
+    /// The goroutines that are marked, and since when they can run. They are few: of those that are queued one of a
+    /// thousand or so.
+    marked: Mutex<Vec<(RawTask, Instant)>>,
     counts: [AtomicU64; BUCKETS],
     nanoseconds: AtomicU64,
 }
@@ -47,14 +47,17 @@ impl Latencies {
 
     /// The goroutine at this address can run from now on.
     pub(crate) fn begin(&self, task: RawTask) {
-        lock(&self.marked).insert(task, clock::now());
+        lock(&self.marked).push((task, clock::now()));
     }
 
     /// It runs.
     pub(crate) fn end(&self, task: RawTask) {
-        let began = lock(&self.marked).remove(&task);
-        if let Some(began) = began {
-            self.count(clock::now().saturating_duration_since(began));
+        let now = clock::now();
+        let mut marked = lock(&self.marked);
+        if let Some(place) = marked.iter().position(|&(found, _)| found == task) {
+            let (_, began) = marked.swap_remove(place);
+            drop(marked);
+            self.count(now.saturating_duration_since(began));
         }
     }
 

@@ -200,10 +200,10 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     runnable.metadata().activity.set_queued();
     context::with_inside(|context| match context {
         Some(context) if context.belongs_to(scheduler) => {
-            if context.sees_queued.get() {
-                see_woken(context, &runnable);
-            }
-            let task = into_raw_task(runnable);
+            let task = match context.sees_queued.get() {
+                false => into_raw_task(runnable),
+                true => see_woken(context, runnable),
+            };
             context.scheduler.push_woken(context, task, info.woken_while_running);
         }
         _ => {
@@ -222,11 +222,12 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
 
 #[cold]
 #[inline(never)]
-fn see_woken(context: &Context, runnable: &Runnable<Meta>) {
+fn see_woken(context: &Context, runnable: Runnable<Meta>) -> RawTask {
     let meta = runnable.metadata();
     let offset = METADATA_OFFSET.get().expect("a goroutine has been allocated");
-    let task: RawTask = ptr::from_ref(meta).addr() - offset;
+    let task = ptr::from_ref(meta).addr() - offset;
     context.see_queued(EventKind::Woken, task, 0, meta);
+    into_raw_task(runnable)
 }
 
 /// Polls a goroutine that a queue gave out. The caller is `worker`.
