@@ -52,6 +52,8 @@ mod idle;
 mod live_count;
 #[path = "../../src/scheduler/main/main_sleep.rs"]
 mod main_sleep;
+#[path = "../../src/scheduler/diagnostics/record.rs"]
+mod orphan_record;
 #[path = "../../src/scheduler/queues/mod.rs"]
 #[allow(dead_code)]
 mod queues;
@@ -99,6 +101,7 @@ mod lock_model;
 mod lost_wakeup;
 mod missed_at_exit;
 mod oneshot;
+mod orphans;
 mod permits;
 mod reactor_model;
 mod ring;

@@ -57,7 +57,7 @@ impl Record {
 
     /// The goroutine's poll with this number, one more than the last, begins.
     pub(crate) fn begin_poll(&self, poll: u64) {
-        self.word.store(poll << 1, Ordering::Relaxed);
+        self.word.swap(poll << 1, Ordering::Relaxed);
         // Ordering: pairs with the fences in `look`.
         fence(Ordering::Release);
     }
