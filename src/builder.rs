@@ -46,7 +46,9 @@ use leaks::Leaks;
 use stillness::OnStillness;
 use thread_counts::{DEFAULT_MAX_THREADS, ThreadCounts};
 use trace_file::{TraceFile, Tracing};
-use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, variable};
+use variables::{
+    BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, diagnostics_are_full, variable,
+};
 
 /// How long a goroutine may hold its worker before `on_blocked` is called.
 const BLOCKED_AFTER: Duration = Duration::from_millis(100);
@@ -419,7 +421,7 @@ impl Builder {
             thread_hooks: Box::new(self.hooks),
             tokio,
             traced_events: self.trace.events,
-            has_full_diagnostics: diagnostics::are_full(self.full_diagnostics)?,
+            has_full_diagnostics: diagnostics_are_full(self.full_diagnostics)?,
         })
     }
 }
