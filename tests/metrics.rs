@@ -133,7 +133,6 @@ fn a_queue_that_is_full_overflows_and_others_steal_from_one_that_is_not() {
     Builder::new().worker_threads(2).block_on(main).unwrap();
 }
 
-/// Each of some may have been measured alone; in one thousand polls there is at least one.
 #[test]
 fn latencies_are_sampled_while_goroutines_come_to_run_again_and_again() {
     let _watchdog = watchdog();
