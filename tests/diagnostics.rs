@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use gorun::dump::{Dump, Group, State};
-use gorun::{Builder, Handle, JoinSet, OnDeadlock, channel, go, spawn, yield_now};
+use gorun::{Builder, Handle, JoinSet, Stall, channel, go, spawn, yield_now};
 
 const WORKERS: [usize; 3] = [1, 2, 16];
 
@@ -403,26 +403,46 @@ fn who_is_left_is_reported_with_its_age_and_as_an_orphan() {
 #[test]
 fn a_deadlock_is_reported_with_ages() {
     let _watchdog = watchdog();
-    if is_child() {
-        // `GORUN_DIAGNOSTICS` says the rest.
+    for workers in WORKERS {
+        let (end, ended) = futures::channel::oneshot::channel();
+        let (end, (tell, told)) = (Mutex::new(Some(end)), mpsc::channel());
+        let on_stall = move |stall: &Stall| {
+            tell.send(stall.to_string()).unwrap();
+            let end = end.lock().unwrap().take();
+            end.into_iter().for_each(|end| end.send(()).unwrap());
+        };
         let main = async {
             let (tx, rx) = channel::<u32>(0);
             let other = tx.clone();
             spawn(async move { _ = other.send(1).await }).detach();
-            pending::<()>().await;
+            ended.await.unwrap();
             drop((tx, rx));
         };
-        _ = Builder::new().assume_closed().on_deadlock(OnDeadlock::Panic).block_on(main);
+        builder(workers).on_stall(Duration::from_millis(20), on_stall).block_on(main).unwrap();
+        let stall = told.recv().unwrap();
+        assert!(stall.contains("main [waits for a future that is not gorun's, "), "{stall}");
+        assert!(stall.contains("1 goroutine [send, "), "{stall}");
+    }
+}
+
+#[test]
+fn the_environment_asks_for_it() {
+    let _watchdog = watchdog();
+    if is_child() {
+        let main = async {
+            let (tx, rx) = channel::<u32>(0);
+            spawn(async move { _ = rx.recv().await }).detach();
+            dump_that(|dump| waiting(dump) == 1).await;
+            tx
+        };
+        drop(Builder::new().block_on(main).unwrap());
         return;
     }
-    let full = [("GORUN_DIAGNOSTICS", "full")];
-    let told = stderr(&child("a_deadlock_is_reported_with_ages", &full, ""));
-    assert!(told.contains("gorun: deadlock: "), "{told}");
-    assert!(told.contains("main [waits for a future that is not gorun's, "), "{told}");
-    assert!(told.contains("1 goroutine [send, "), "{told}");
-    let off = [("GORUN_DIAGNOSTICS", "off")];
-    let told = stderr(&child("a_deadlock_is_reported_with_ages", &off, ""));
-    assert!(told.contains("1 goroutine [send] at "), "{told}");
+    for (value, shown) in [("full", "1 goroutine [recv, "), (" off ", "1 goroutine [recv] at ")] {
+        let variables = [("GORUN_DIAGNOSTICS", value), ("GORUN_LEAKS", "1")];
+        let told = stderr(&child("the_environment_asks_for_it", &variables, ""));
+        assert!(told.contains(shown), "{value}: {told}");
+    }
 }
 
 #[test]
