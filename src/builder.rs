@@ -416,6 +416,7 @@ impl Builder {
             thread_hooks: Box::new(self.hooks),
             tokio,
             traced_events: self.trace.events,
+            simulated: None,
         })
     }
 }

@@ -41,6 +41,7 @@
 //! | give a value to all that a future calls | [`task_local!`], [`local`] |
 //! | handle panics that no code observes | [`UnhandledPanic`] |
 //! | count goroutines, see what they wait for | [`num_goroutines`], [`Handle::dump`] |
+//! | try many schedules of a test, and replay one | [`sim`] |
 //! | see what happens, and when | [`trace`], [`Handle::metrics`] |
 
 #![deny(unsafe_code)]
@@ -86,6 +87,7 @@ mod scheduler;
 mod select;
 #[cfg(feature = "signal")]
 pub mod signal;
+pub mod sim;
 mod spawn;
 mod spawn_local;
 pub mod sync;

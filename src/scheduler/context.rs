@@ -310,6 +310,9 @@ pub(crate) fn is_own_waker(waker: &Waker) -> bool {
 pub(crate) fn random_below(bound: usize) -> usize {
     with_inside(|context| match context {
         Some(context) => {
+            if let Some(simulation) = context.scheduler.simulation() {
+                return simulation.below(bound);
+            }
             let mut rng = context.choices.get();
             let number = rng.below(bound);
             context.choices.set(rng);

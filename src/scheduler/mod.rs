@@ -28,6 +28,7 @@
 //! | `monitor` | the thread that notices workers without progress, and starts others |
 //! | `main` | driving a future on the calling thread; start and exit of a runtime |
 //! | `trace` | what happens on each thread, for who wants to see it |
+//! | `simulation` | in place of workers and monitor: one thread, and a seed that decides who runs |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
 //! only their leaves. `context.rs` tells the running code which runtime it is in, and `entered.rs`
@@ -55,6 +56,7 @@ mod queues;
 #[cfg_attr(not(feature = "net"), allow(dead_code))]
 pub(crate) mod reactor;
 pub(crate) mod shared;
+pub(crate) mod simulation;
 pub(crate) mod timers;
 #[cfg_attr(not(feature = "tokio"), path = "no_tokio_bridge.rs")]
 pub(crate) mod tokio_bridge;

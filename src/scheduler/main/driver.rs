@@ -10,7 +10,7 @@ use crate::primitives::{AtomicBool, Ordering};
 use crate::scheduler::timers::timer_queue::Shard;
 
 /// Called with the address of the driver that is woken.
-type RecordWake = Box<dyn Fn(usize) + Send + Sync>;
+pub(super) type RecordWake = Box<dyn Fn(usize) + Send + Sync>;
 
 pub(crate) struct Driver {
     thread: Thread,

@@ -48,6 +48,9 @@ pub enum UnhandledPanic {
     Ignore,
 }
 
+/// The panic that ends a simulation which does not go on. It is nobody's: nothing is printed.
+pub(crate) struct GivenUp;
+
 pub(crate) struct MainGuard {
     policy: UnhandledPanic,
     thread: Thread,
@@ -89,6 +92,10 @@ impl MainGuard {
     ) {
         if self.policy == UnhandledPanic::Ignore {
             return discard(payload);
+        }
+        if payload.is::<GivenUp>() {
+            self.crash(payload);
+            return;
         }
         let (consequence, surplus) = self.crash(payload);
         report(spawned_at, consequence);
