@@ -11,6 +11,7 @@ mod leaks;
 mod on_deadlock;
 mod on_exit;
 mod report;
+mod simulated;
 mod stillness;
 mod thread_counts;
 mod thread_hooks;
@@ -362,6 +363,9 @@ impl Builder {
     }
 
     pub(crate) fn run<F: Future>(mut self, main: F) -> io::Result<F::Output> {
+        if let Some(simulation) = simulated::surrounding()? {
+            return simulated::run(self, simulation, main);
+        }
         check_seed()?;
         let (traced_events, trace_file) = mem::take(&mut self.trace).open()?;
         self.trace.events = traced_events;

@@ -125,6 +125,9 @@ pub use scheduler::main::main_guard::UnhandledPanic;
 pub use scheduler::monitor::report::Blocked;
 #[doc(hidden)]
 pub use select::dispatch as __select;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub use sim::__simulate;
 pub use spawn::{num_goroutines, spawn, yield_now};
 pub use spawn_local::{LocalJoinHandle, spawn_local};
 pub use wait_group::{Wait, WaitGroup};

@@ -84,12 +84,15 @@ mod one_run;
 mod plans;
 mod random;
 mod shrink;
+mod watchdog;
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::builder::Builder;
 use crate::clock;
 use crate::rng;
 use crate::scheduler::context;
@@ -130,6 +133,7 @@ pub struct Sim {
     start_at: Option<Instant>,
     allows_threads: bool,
     allows_leaks: bool,
+    watchdog: Duration,
     replay: Option<Plan>,
 }
 
@@ -144,6 +148,7 @@ impl Default for Sim {
             start_at: None,
             allows_threads: false,
             allows_leaks: false,
+            watchdog: Duration::from_secs(30),
             replay: None,
         }
     }
@@ -207,6 +212,14 @@ impl Sim {
         self
     }
 
+    /// How long a step may take, in real time. The default is 30 s. After up to twice as long the process is aborted, with
+    /// a report: the goroutine that runs waits for something that the simulation does not see, mostly a lock of `std`
+    /// that another goroutine holds across an await.
+    pub fn watchdog(mut self, limit: Duration) -> Self {
+        self.watchdog = limit;
+        self
+    }
+
     /// Runs only this schedule: what [`Failure::replay`] says, and a report. The environment variable `GORUN_REPLAY`
     /// wins.
     ///
@@ -265,13 +278,68 @@ impl Sim {
     /// ```
     #[track_caller]
     pub fn run<M: Future>(self, main: impl Fn() -> M) -> Result<Explored, Failure> {
-        let is_inside = context::with_inside(|context| context.is_some());
+        self.run_program(|| Builder::new().block_on(async { drop(main().await) }))
+    }
+
+    /// Runs a function that starts a runtime itself, such as the program's `main`, or a test with
+    /// [`block_on`](crate::block_on()) in it, under each schedule. [`check`](Self::check) for programs.
+    ///
+    /// Each [`Builder::block_on`](crate::Builder::block_on) on the calling thread is simulated, one after the
+    /// other. Of the builder's settings only those count that say what becomes of panics, and of goroutines that
+    /// are left.
+    ///
+    /// # Panics
+    ///
+    /// As [`check`](Self::check).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sim::Sim;
+    ///
+    /// fn program() {
+    ///     gorun::block_on(async {
+    ///         assert_eq!(gorun::spawn(async { 42 }).await.unwrap(), 42);
+    ///     });
+    /// }
+    ///
+    /// Sim::new().schedules(100).check_program(program);
+    /// ```
+    #[track_caller]
+    pub fn check_program<T>(self, program: impl Fn() -> T) -> Explored {
+        match self.run_program(program) {
+            Ok(explored) => explored,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// Runs such a function under each schedule, up to the first that fails.
+    ///
+    /// # Errors
+    ///
+    /// The failure of that schedule.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sim::Sim;
+    ///
+    /// let failure = Sim::new().run_program(|| gorun::block_on(async { panic!("no") })).unwrap_err();
+    /// assert!(failure.to_string().contains("a panic at"));
+    /// ```
+    #[track_caller]
+    pub fn run_program<T>(self, program: impl Fn() -> T) -> Result<Explored, Failure> {
+        let is_inside = context::with_inside(|context| context.is_some()) || clock::is_simulated();
         assert!(
             !is_inside,
-            "a simulation was started inside a runtime, whose thread it would block; start it in an ordinary \
-             function"
+            "a simulation was started inside a runtime or a simulation, whose thread it would block; start it \
+             in an ordinary function"
         );
-        explore::explore(&self, &main)
+        explore::explore(&self, &program)
     }
 
     fn settings(&self) -> Settings {
@@ -280,6 +348,7 @@ impl Sim {
             step_limit: self.step_limit,
             jitter: self.jitter,
             allows_threads: self.allows_threads,
+            allows_leaks: self.allows_leaks,
             is_threaded: false,
         }
     }
@@ -296,7 +365,9 @@ impl Sim {
     fn number_of_schedules(&self) -> u64 {
         let asked = variable(SCHEDULES_VARIABLE).map(|text| {
             text.trim().parse().unwrap_or_else(|_| {
-                panic!("the environment variable {SCHEDULES_VARIABLE} is {text:?}; set it to a number")
+                panic!(
+                    "the environment variable {SCHEDULES_VARIABLE} is {text:?}; set it to a number"
+                )
             })
         });
         asked.or(self.schedules).unwrap_or(1000)
@@ -313,6 +384,28 @@ impl Sim {
     }
 }
 
+/// What `#[gorun::test]` expands to with `schedules`. `is_failure` says so of what the test returns. Not public
+/// API.
+#[doc(hidden)]
+#[track_caller]
+pub fn __simulate<T>(
+    schedules: u64,
+    pct: Option<usize>,
+    program: impl Fn() -> T,
+    is_failure: impl Fn(&T) -> bool,
+) -> T {
+    let strategy = pct.map_or(Strategy::Random, |changes| Strategy::Pct { changes });
+    let last = RefCell::new(None);
+    let sim = Sim::new().schedules(schedules).strategy(strategy);
+    sim.check_program(|| {
+        let output = program();
+        let has_failed = is_failure(&output);
+        last.replace(Some(output));
+        assert!(!has_failed, "the test has returned an error");
+    });
+    last.take().expect("there was a schedule")
+}
+
 fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
     Some(value.to_string_lossy().into_owned())
@@ -321,7 +414,9 @@ fn variable(name: &str) -> Option<String> {
 #[track_caller]
 fn plan_of(text: &str, source: &str) -> Plan {
     plans::read(text).unwrap_or_else(|| {
-        panic!("{source} has {text:?}, and that is no schedule; copy it from the report of a failure")
+        panic!(
+            "{source} has {text:?}, and that is no schedule; copy it from the report of a failure"
+        )
     })
 }
 
@@ -334,7 +429,10 @@ fn default_start() -> Instant {
 #[track_caller]
 fn with_simulation<R>(what: &str, f: impl FnOnce(&Simulation) -> R) -> R {
     context::with_inside(|context| {
-        match context.and_then(|context| context.scheduler.simulation()).filter(|_| clock::is_simulated()) {
+        match context
+            .and_then(|context| context.scheduler.simulation())
+            .filter(|_| clock::is_simulated())
+        {
             Some(simulation) => f(simulation),
             None => panic!("`{what}` was called outside of a simulation; `Sim::check` runs one"),
         }

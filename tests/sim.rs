@@ -74,3 +74,15 @@ fn nested() {
     });
     println!("{explored:?}");
 }
+
+#[gorun::test(schedules = 100, pct = 3)]
+async fn attribute() {
+    let (tx, rx) = channel(0);
+    gorun::go!(async move { tx.send(1).await.unwrap() });
+    assert_eq!(rx.recv().await, Some(1));
+}
+
+#[gorun::test(schedules = 100)]
+async fn attribute_with_result() -> Result<(), gorun::JoinError> {
+    spawn(async {}).await
+}

@@ -2,13 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::future::Future;
-
 use super::Sim;
 use super::failure::{Cause, Failure};
 use super::one_run::{Compared, Ran, run};
 use super::plans::{self, Plans};
 use super::shrink::shrink;
+use super::watchdog::Watchdog;
 use crate::scheduler::simulation::Settings;
 use crate::scheduler::simulation::choices::Plan;
 
@@ -31,26 +30,23 @@ pub struct Explored {
 /// A program, as often as it is run.
 struct Program<'a, P> {
     settings: Settings,
-    allows_leaks: bool,
-    make_main: &'a P,
+    call: &'a P,
+    watchdog: Watchdog,
 }
 
-impl<P: Fn() -> M, M: Future> Program<'_, P> {
+impl<P: Fn() -> T, T> Program<'_, P> {
     fn run(&mut self, plan: &Plan, compared: Compared) -> Ran {
-        let run_once = |compared| {
-            run(&self.settings, plan.clone(), compared, self.allows_leaks, self.make_main)
-        };
         let expected = match &compared {
             Compared::With(hashes) => Compared::With(hashes.clone()),
             Compared::Kept => Compared::Kept,
             Compared::No => Compared::No,
         };
-        let ran = run_once(compared);
+        let ran = run(&self.settings, plan.clone(), compared, &self.watchdog, self.call);
         if !ran.needs_threads {
             return ran;
         }
         self.settings.is_threaded = true;
-        run(&self.settings, plan.clone(), expected, self.allows_leaks, self.make_main)
+        run(&self.settings, plan.clone(), expected, &self.watchdog, self.call)
     }
 
     /// Runs `plan` twice, and says where the second run differs.
@@ -67,9 +63,9 @@ impl<P: Fn() -> M, M: Future> Program<'_, P> {
     }
 }
 
-pub(super) fn explore<P: Fn() -> M, M: Future>(sim: &Sim, make_main: &P) -> Result<Explored, Failure> {
-    let settings = sim.settings();
-    let mut program = Program { settings, allows_leaks: sim.allows_leaks, make_main };
+pub(super) fn explore<T>(sim: &Sim, call: &impl Fn() -> T) -> Result<Explored, Failure> {
+    let watchdog = Watchdog::start(sim.watchdog);
+    let mut program = Program { settings: sim.settings(), call, watchdog };
     if let Some(plan) = sim.plan_to_replay() {
         let ran = program.run_twice(&plan).unwrap_or_else(|differs| differs);
         let explored = Explored { schedules: 1, steps: ran.steps, fingerprint: ran.hash };
@@ -109,8 +105,8 @@ pub(super) fn explore<P: Fn() -> M, M: Future>(sim: &Sim, make_main: &P) -> Resu
 const MOST_SWITCHES: usize = 400;
 
 /// Runs a schedule that has failed again, and then shorter ones.
-fn confirm<P: Fn() -> M, M: Future>(
-    program: &mut Program<'_, P>,
+fn confirm<T>(
+    program: &mut Program<'_, impl Fn() -> T>,
     failed: Ran,
     plan: &Plan,
     place: Option<(u64, u64)>,
@@ -122,7 +118,9 @@ fn confirm<P: Fn() -> M, M: Future>(
         Ok(again) => again,
         Err(differs) => return failure(differs, place, plans::write(plan), None),
     };
-    let Some(cause) = failed.cause.clone() else { return failure(again, place, plans::write(plan), None) };
+    let Some(cause) = failed.cause.clone() else {
+        return failure(again, place, plans::write(plan), None);
+    };
     if again.hash != failed.hash || again.cause.as_ref() != Some(&cause) {
         // Not in this run, but in the one before: nobody knows where.
         let ran = Ran { cause: Some(Cause::Differs { step: None }), ..again };

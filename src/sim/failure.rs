@@ -38,13 +38,27 @@ pub struct Failure {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    Panic { message: String, place: Option<String> },
-    Deadlock { dump: String },
-    StepLimit { dump: String },
-    Leak { dump: String },
-    Outside { thread: String, action: &'static str },
+    Panic {
+        message: String,
+        place: Option<String>,
+    },
+    Deadlock {
+        dump: String,
+    },
+    StepLimit {
+        dump: String,
+    },
+    Leak {
+        dump: String,
+    },
+    Outside {
+        thread: String,
+        action: &'static str,
+    },
     /// The same decisions led to other steps: at this one for the first time, if it is known.
-    Differs { step: Option<u64> },
+    Differs {
+        step: Option<u64>,
+    },
 }
 
 impl Cause {
@@ -54,7 +68,9 @@ impl Cause {
             (Cause::Panic { message, place }, Cause::Panic { message: its, place: at }) => {
                 place == at && (place.is_some() || message == its)
             }
-            (Cause::Outside { thread, .. }, Cause::Outside { thread: other, .. }) => thread == other,
+            (Cause::Outside { thread, .. }, Cause::Outside { thread: other, .. }) => {
+                thread == other
+            }
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
@@ -90,7 +106,9 @@ impl fmt::Display for Failure {
             f.write_str("its last steps, each with the time:\n")?;
             self.last.iter().try_for_each(|step| writeln!(f, "{step}"))?;
         }
-        if let Cause::Deadlock { dump } | Cause::StepLimit { dump } | Cause::Leak { dump } = &self.cause {
+        if let Cause::Deadlock { dump } | Cause::StepLimit { dump } | Cause::Leak { dump } =
+            &self.cause
+        {
             writeln!(f, "what all did then:\n{}", dump.trim_end())?;
         }
         if let Some((switches, decisions)) = self.switches {

@@ -25,7 +25,8 @@ pub(super) fn shrink(mut script: Vec<u32>, mut fails: impl FnMut(&[u32]) -> bool
         let mut at = 0;
         loop {
             let set: Vec<_> = (0..script.len()).filter(|&index| script[index] != 0).collect();
-            let Some(chunk) = set.get(at..(at + size).min(set.len())).filter(|chunk| !chunk.is_empty())
+            let Some(chunk) =
+                set.get(at..(at + size).min(set.len())).filter(|chunk| !chunk.is_empty())
             else {
                 break;
             };

@@ -133,8 +133,15 @@ impl Driving {
             Some((context.scheduler.clone(), former, former_waker))
         });
         let outer_probes = gate::set_probing(false);
-        let mut driving =
-            Driving { driver, inside, is_main, budget, outer_probes, outer_number: None, given_way: Cell::new(0) };
+        let mut driving = Driving {
+            driver,
+            inside,
+            is_main,
+            budget,
+            outer_probes,
+            outer_number: None,
+            given_way: Cell::new(0),
+        };
         let begin = |simulation: &Arc<Simulation>| simulation.begin_drive(driving.driver.address());
         driving.outer_number = driving.simulation().map(begin);
         driving

@@ -63,8 +63,15 @@ enum Decide {
     Random(u32),
     Priorities(Priorities),
     RoundRobin,
-    Path { path: Vec<Branch>, depth: usize, at: usize },
-    Script { script: Vec<u32>, at: usize },
+    Path {
+        path: Vec<Branch>,
+        depth: usize,
+        at: usize,
+    },
+    Script {
+        script: Vec<u32>,
+        at: usize,
+    },
 }
 
 /// Who runs is who can, and has the highest priority.

@@ -57,6 +57,7 @@ pub(crate) mod panic_hook;
 pub(crate) mod run;
 pub(crate) mod steps;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
@@ -86,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) jitter: Duration,
     /// Threads outside may act.
     pub(crate) allows_threads: bool,
+    /// Goroutines may be left when main has ended.
+    pub(crate) allows_leaks: bool,
     /// Goroutines have threads of their own.
     pub(crate) is_threaded: bool,
 }
@@ -97,12 +100,26 @@ pub(crate) enum Trouble {
     Deadlock(String),
     /// The same.
     StepLimit(String),
+    Leak(String),
     /// A thread outside has acted.
-    Outside { thread: String, action: &'static str },
+    Outside {
+        thread: String,
+        action: &'static str,
+    },
     /// A goroutine is in a nested `block_on`.
     NeedsThreads,
     /// The run before, with the same decisions, did not take this step.
     Differs,
+}
+
+thread_local! {
+    /// What the calling thread runs.
+    static CURRENT: RefCell<Option<Arc<Simulation>>> = const { RefCell::new(None) };
+}
+
+/// The simulation that the calling thread runs, outside of goroutines that have threads of their own.
+pub(crate) fn current() -> Option<Arc<Simulation>> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
 pub(crate) struct Simulation {
@@ -133,6 +150,8 @@ struct State {
     threads: Vec<thread::JoinHandle<()>>,
     /// Where main's thread waits until nobody can run.
     rests_at: Option<Arc<Baton>>,
+    /// A runtime of the program runs.
+    has_runtime: bool,
 }
 
 /// Somebody who can run.
@@ -208,9 +227,36 @@ impl Simulation {
                 spares: Vec::new(),
                 threads: Vec::new(),
                 rests_at: None,
+                has_runtime: false,
             }),
             outside_acted: Condvar::new(),
         })
+    }
+
+    /// Calls `f`, in which the calling thread runs this simulation: its clock is the simulation's, and the
+    /// runtimes that it starts are simulated, one after the other.
+    pub(crate) fn enter<R>(self: &Arc<Self>, f: impl FnOnce() -> R) -> R {
+        struct Leave(Option<Arc<Simulation>>, Option<Instant>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+                clock::simulate(self.1);
+            }
+        }
+        let _watched = panic_hook::watch(self.panics.clone());
+        let _leave = Leave(CURRENT.replace(Some(self.clone())), clock::simulate(Some(self.now())));
+        f()
+    }
+
+    /// A runtime begins, unless another one has not ended. Its main runs.
+    pub(crate) fn begin_runtime(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.running = Number::MAIN;
+        !mem::replace(&mut state.has_runtime, true)
+    }
+
+    pub(crate) fn end_runtime(&self) {
+        lock(&self.state).has_runtime = false;
     }
 
     // Making somebody runnable.
@@ -350,7 +396,8 @@ impl Simulation {
         let mut state = lock(&self.state);
         self.note_drive(&mut state, address, Stop::Ended, polled);
         state.drivers.retain(|drive| drive.address != address);
-        let is_other = |entry: &Entry| !matches!(entry.what, Runnable::Driver(other) if other == address);
+        let is_other =
+            |entry: &Entry| !matches!(entry.what, Runnable::Driver(other) if other == address);
         state.runnable.retain(is_other);
         state.running = before;
     }
@@ -485,10 +532,23 @@ impl Simulation {
         threads.into_iter().for_each(|thread| _ = thread.join());
     }
 
-    // Afterwards.
+    // Looks.
+
+    /// How many steps there were.
+    pub(crate) fn steps(&self) -> u64 {
+        lock(&self.state).steps.count()
+    }
+
+    /// Who runs.
+    pub(crate) fn running(&self) -> Number {
+        lock(&self.state).running
+    }
 
     /// What the run has left: why it ended early, its steps, its decisions.
-    pub(crate) fn inspect<R>(&self, f: impl FnOnce(Option<&Trouble>, &mut Steps, &Choices) -> R) -> R {
+    pub(crate) fn inspect<R>(
+        &self,
+        f: impl FnOnce(Option<&Trouble>, &mut Steps, &Choices) -> R,
+    ) -> R {
         let state = &mut *lock(&self.state);
         f(state.trouble.as_ref(), &mut state.steps, &state.choices)
     }

@@ -47,15 +47,16 @@ impl Drop for Watched {
 }
 
 fn note(info: &PanicHookInfo<'_>) -> bool {
-    WATCHED.try_with(|watched| {
-        let watched = watched.borrow();
-        let Some(panics) = &*watched else { return false };
-        let text = info.payload().downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| info.payload().downcast_ref::<String>().cloned());
-        let message = text.unwrap_or_default();
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        lock(&panics.0).push((message, place));
-        true
-    })
-    .unwrap_or(false)
+    WATCHED
+        .try_with(|watched| {
+            let watched = watched.borrow();
+            let Some(panics) = &*watched else { return false };
+            let text = info.payload().downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| info.payload().downcast_ref::<String>().cloned());
+            let message = text.unwrap_or_default();
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            lock(&panics.0).push((message, place));
+            true
+        })
+        .unwrap_or(false)
 }

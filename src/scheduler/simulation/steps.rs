@@ -88,7 +88,9 @@ impl Step {
             Stop::GaveWay => 1,
             Stop::Yielded => 2,
             Stop::Waits(None) => 3,
-            Stop::Waits(Some(wait)) => 4 + wait.operation as u64 + (u64::from(wait.place.line()) << 16),
+            Stop::Waits(Some(wait)) => {
+                4 + wait.operation as u64 + (u64::from(wait.place.line()) << 16)
+            }
         };
         let who = u64::from(self.who.0) << 32 | u64::from(self.woken_by.0);
         let counts = u64::from(self.operations) << 32 | u64::from(self.runnable);
