@@ -27,7 +27,6 @@ pub enum Strategy {
     /// operations, which are drawn, the one that runs gets the lowest priority. It finds bugs that need few
     /// changes, but at the right moments, in programs with many steps. After Burckhardt and others, "A
     /// Randomized Scheduler with Probabilistic Guarantees of Finding Bugs".
-    #[non_exhaustive]
     Pct {
         /// How many changes of priorities there are: one less than the depth of the bugs that it finds.
         changes: usize,
@@ -36,7 +35,6 @@ pub enum Strategy {
     RoundRobin,
     /// All schedules, for small programs: all that differ in the first `depth` decisions. Each operation is
     /// a place to switch.
-    #[non_exhaustive]
     Exhaustive {
         /// How many decisions are tried in each way. The others are first come, first served.
         depth: usize,
