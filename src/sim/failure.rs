@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -104,19 +105,26 @@ impl fmt::Display for Failure {
         writeln!(f, "  {}", self.cause)?;
         if !self.last.is_empty() {
             f.write_str("its last steps, each with the time:\n")?;
-            self.last.iter().try_for_each(|step| writeln!(f, "{step}"))?;
+        }
+        let mut shown = HashSet::new();
+        for step in &self.last {
+            let has_place = shown.insert(step.who);
+            step.print(f, has_place)?;
         }
         if let Cause::Deadlock { dump } | Cause::StepLimit { dump } | Cause::Leak { dump } =
             &self.cause
         {
             writeln!(f, "what all did then:\n{}", dump.trim_end())?;
         }
-        if let Some((switches, decisions)) = self.switches {
-            writeln!(
+        match self.switches {
+            None => {}
+            Some((0, _)) => {
+                f.write_str("it fails also first come, first served, without any switch\n")?
+            }
+            Some((few, all)) => writeln!(
                 f,
-                "it fails with {switches} of its {decisions} decisions; with the others it was first come, \
-                 first served"
-            )?;
+                "of its {all} decisions {few} matter; all others are first come, first served"
+            )?,
         }
         let thread = std::thread::current();
         let test = thread.name().filter(|name| *name != "main").unwrap_or("");

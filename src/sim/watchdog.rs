@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -63,7 +62,7 @@ fn report(simulation: &Simulation, plan: &Plan, limit: Duration, test: &str) -> 
          limit.\nthe steps before:\n",
         simulation.running(),
     );
-    simulation.inspect(|_, steps, _| steps.last().for_each(|step| _ = writeln!(text, "{step}")));
+    simulation.inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true)));
     eprintln!("{text}to replay it: GORUN_REPLAY={} cargo test {test}", plans::write(plan));
     std::process::abort();
 }

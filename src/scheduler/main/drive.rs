@@ -16,7 +16,7 @@ use crate::backoff::{SpinOutcome, spin_until};
 use crate::clock;
 use crate::scheduler::context::{self, Role, WakerId};
 use crate::scheduler::gate;
-use crate::scheduler::main::driver::{Driver, RecordWake};
+use crate::scheduler::main::driver::{Driver, Listener};
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::Simulation;
 use crate::scheduler::simulation::run::{Waiting, polled_here};
@@ -35,7 +35,7 @@ pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,
 ) -> Option<F::Output> {
-    let driver = Driver::new(record_wake());
+    let driver = Driver::new(listener());
     let waker = Waker::from(driver.clone());
     let driving = Driving::new(driver, &waker);
     let mut contended = 0;
@@ -80,26 +80,28 @@ pub(crate) fn drive<F: Future>(
     }
 }
 
-/// How the wakes of a future are recorded that the calling thread drives.
-fn record_wake() -> Option<RecordWake> {
+/// Who is told of the wakes of a future that the calling thread drives.
+fn listener() -> Option<Listener> {
     context::with_inside(|context| {
         let scheduler = &context?.scheduler;
-        if scheduler.simulation().is_some() && clock::is_simulated() {
-            let scheduler = Arc::downgrade(scheduler);
-            return Some(Box::new(move |address| {
-                let scheduler = scheduler.upgrade();
+        let is_simulated = scheduler.simulation().is_some() && clock::is_simulated();
+        if !is_simulated && scheduler.trace.is_none() {
+            return None;
+        }
+        // A waker may be kept for ever.
+        let weak = Arc::downgrade(scheduler);
+        if is_simulated {
+            return Some(Listener::After(Box::new(move |address| {
+                let scheduler = weak.upgrade();
                 let simulation = scheduler.as_ref().and_then(|scheduler| scheduler.simulation());
                 simulation.into_iter().for_each(|simulation| simulation.wake_driver(address));
-            }) as RecordWake);
+            })));
         }
-        scheduler.trace.as_ref()?;
-        // A waker may be kept for ever.
-        let scheduler = Arc::downgrade(scheduler);
-        Some(Box::new(move |address| {
-            if let Some(scheduler) = scheduler.upgrade() {
+        Some(Listener::Before(Box::new(move |address| {
+            if let Some(scheduler) = weak.upgrade() {
                 context::record(&scheduler, EventKind::Woken, address);
             }
-        }) as RecordWake)
+        })))
     })
 }
 

@@ -186,8 +186,7 @@ fn poll_local_futures(context: &Context, futures: &LocalFutures) {
 /// Waits until no goroutine is alive. `false`: some still are, and do not reach their next await.
 fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
     if scheduler.simulation().is_some() {
-        run::run_to_rest(scheduler);
-        run::end(scheduler);
+        run::cancel_all(scheduler);
         scheduler.enter_phase(Phase::Closed);
         return scheduler.live() == 0;
     }

@@ -70,6 +70,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::primitives::{Condvar, Mutex, MutexGuard, lock};
 use crate::rng::mix;
+use crate::scheduler::budget::FULL;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::wait::Wait;
 use baton::{Baton, Signal};
@@ -152,6 +153,8 @@ struct State {
     rests_at: Option<Arc<Baton>>,
     /// A runtime of the program runs.
     has_runtime: bool,
+    /// Its main has ended, and its goroutines are cancelled: in turn, and that is no part of the run.
+    is_closing: bool,
 }
 
 /// Somebody who can run.
@@ -228,6 +231,7 @@ impl Simulation {
                 threads: Vec::new(),
                 rests_at: None,
                 has_runtime: false,
+                is_closing: false,
             }),
             outside_acted: Condvar::new(),
         })
@@ -252,7 +256,13 @@ impl Simulation {
     pub(crate) fn begin_runtime(&self) -> bool {
         let mut state = lock(&self.state);
         state.running = Number::MAIN;
+        state.is_closing = false;
         !mem::replace(&mut state.has_runtime, true)
+    }
+
+    /// Main has ended.
+    pub(crate) fn close(&self) {
+        lock(&self.state).is_closing = true;
     }
 
     pub(crate) fn end_runtime(&self) {
@@ -315,14 +325,14 @@ impl Simulation {
         if state.runnable.is_empty() {
             return None;
         }
-        let index = state.choices.next(&state.runnable);
+        let index = if state.is_closing { 0 } else { state.choices.next(&state.runnable) };
         let runnable = state.runnable.len() as u32;
         let entry = state.runnable.remove(index)?;
         state.running = entry.number;
         match entry.what {
             Runnable::Task(task) => {
                 let (number, woken_by) = (entry.number, entry.woken_by);
-                let budget = state.choices.budget();
+                let budget = if state.is_closing { FULL } else { state.choices.budget() };
                 Some(Turn::Task(Planned { task, number, woken_by, runnable, budget }))
             }
             Runnable::Driver(address) => {
@@ -564,6 +574,9 @@ impl State {
     }
 
     fn note(&mut self, step: Step) {
+        if self.is_closing || self.trouble.is_some() {
+            return;
+        }
         self.choices.note_poll(step.who, step.operations, matches!(step.stop, Stop::Yielded));
         if self.steps.push(step) {
             self.trouble.get_or_insert(Trouble::Differs);

@@ -182,9 +182,11 @@ pub(crate) fn run_to_rest(scheduler: &Arc<Scheduler>) {
     simulation.end_rest();
 }
 
-/// Ends nested calls of `block_on`, when the goroutines in them are to be dropped; and then the threads.
-pub(crate) fn end(scheduler: &Arc<Scheduler>) {
+/// Cancels goroutines when main has ended. Those in a nested `block_on` are unwound.
+pub(crate) fn cancel_all(scheduler: &Arc<Scheduler>) {
     let simulation = simulation_of(scheduler);
+    simulation.close();
+    run_to_rest(scheduler);
     while let Some(waiting) = simulation.take_waiting() {
         let own = simulation.rest_at();
         waiting.pass(Signal::Go);

@@ -99,22 +99,23 @@ impl Step {
     }
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>10}  {}", format!("{:?}", self.at), self.who)?;
-        if let Some(place) = self.spawned_at {
-            write!(f, " (spawned at {place})")?;
+impl Step {
+    /// A line of a report.
+    pub(crate) fn print(&self, to: &mut impl fmt::Write, with_place: bool) -> fmt::Result {
+        write!(to, "{:>10}  {}", format!("{:?}", self.at), self.who)?;
+        if let Some(place) = self.spawned_at.filter(|_| with_place) {
+            write!(to, " (spawned at {place})")?;
         }
         if self.woken_by != self.who {
-            write!(f, ", woken by {},", self.woken_by)?;
+            write!(to, ", woken by {},", self.woken_by)?;
         }
         match self.stop {
-            Stop::Ended => f.write_str(" ends"),
-            Stop::GaveWay => f.write_str(" gives way"),
-            Stop::Yielded => f.write_str(" yields"),
-            Stop::Waits(None) => f.write_str(" waits for a future that is not gorun's"),
+            Stop::Ended => writeln!(to, " ends"),
+            Stop::GaveWay => writeln!(to, " gives way"),
+            Stop::Yielded => writeln!(to, " yields"),
+            Stop::Waits(None) => writeln!(to, " waits for a future that is not gorun's"),
             Stop::Waits(Some(wait)) => {
-                write!(f, " waits [{}] at {}", wait.operation.name(), wait.place)
+                writeln!(to, " waits [{}] at {}", wait.operation.name(), wait.place)
             }
         }
     }
