@@ -11,6 +11,7 @@ thread_local! {
 }
 
 /// The present, on the monotonic clock, or in the simulation that the calling thread runs.
+#[inline]
 pub(crate) fn now() -> Instant {
     SIMULATED.get().unwrap_or_else(Instant::now)
 }
@@ -21,6 +22,7 @@ pub(crate) fn simulate(now: Option<Instant>) -> Option<Instant> {
 }
 
 /// Whether the calling thread runs a simulation.
+#[inline]
 pub(crate) fn is_simulated() -> bool {
     SIMULATED.get().is_some()
 }

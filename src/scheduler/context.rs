@@ -59,7 +59,7 @@ pub(crate) struct Context {
     pub(crate) budget: Arc<Budget>,
     /// Records what happens on this thread, if the runtime does. A guest has none.
     pub(crate) recorder: Option<Recorder>,
-    /// Random choices among the ready cases of a `select!`.
+    /// Random choices among the ready cases of a `select!`. In a simulation those are not drawn here.
     choices: Cell<Rng>,
 }
 
@@ -123,6 +123,10 @@ impl Context {
             Role::Guest => None,
         };
         let recorder = owner.and_then(|owner| Some(scheduler.trace.as_ref()?.recorder(owner)));
+        let choices = match scheduler.simulation() {
+            Some(_) => Rng::ABSENT,
+            None => Rng::new(seed),
+        };
         Context {
             scheduler,
             role,
@@ -139,7 +143,7 @@ impl Context {
             wait: Cell::new(None),
             budget,
             recorder,
-            choices: Cell::new(Rng::new(seed)),
+            choices: Cell::new(choices),
         }
     }
 
@@ -305,15 +309,20 @@ pub(crate) fn is_own_waker(waker: &Waker) -> bool {
     with_inside(|context| context.is_some_and(|context| context.is_own_waker(waker)))
 }
 
+#[cold]
+fn drawn_by_simulation(context: &Context, bound: usize) -> usize {
+    context.scheduler.simulation().map_or(0, |simulation| simulation.below(bound))
+}
+
 /// A random number below `bound`, which must not be zero.
 #[inline]
 pub(crate) fn random_below(bound: usize) -> usize {
     with_inside(|context| match context {
         Some(context) => {
-            if let Some(simulation) = context.scheduler.simulation() {
-                return simulation.below(bound);
-            }
             let mut rng = context.choices.get();
+            if rng.is_absent() {
+                return drawn_by_simulation(context, bound);
+            }
             let number = rng.below(bound);
             context.choices.set(rng);
             number

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -63,6 +64,9 @@ fn report(simulation: &Simulation, plan: &Plan, limit: Duration, test: &str) -> 
         simulation.running(),
     );
     simulation.inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true)));
-    eprintln!("{text}to replay it: GORUN_REPLAY={} cargo test {test}", plans::write(plan));
+    // Not by `eprintln`, of which a harness would show nothing.
+    let plan = plans::write(plan);
+    let text = format!("{text}to replay it: GORUN_REPLAY={plan} cargo test {test}\n");
+    _ = io::stderr().write_all(text.as_bytes());
     std::process::abort();
 }

@@ -41,13 +41,6 @@ pub(crate) fn drive<F: Future>(
     let mut contended = 0;
     loop {
         while !driving.driver.take_wake() {
-            if let Some(waiting) = driving.in_simulation() {
-                waiting.await_turn(driving.driver.is_woken(), &interrupted);
-                if interrupted() {
-                    return None;
-                }
-                continue;
-            }
             // First: this may call user code, which may park this thread, and so consume the park
             // token of a wake or an interruption.
             driving.wake_due();
@@ -77,6 +70,10 @@ pub(crate) fn drive<F: Future>(
             return Some(output);
         }
         driving.note_wait();
+        if let Some(waiting) = driving.in_simulation() {
+            // Then it is woken, or interrupted.
+            waiting.await_turn(driving.driver.is_woken(), &interrupted);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::thread::Thread;
 
+use crate::clock;
 use crate::panics::{Payload, discard};
 use crate::primitives::{AtomicBool, Mutex, Ordering, lock};
 
@@ -98,7 +99,10 @@ impl MainGuard {
             return;
         }
         let (consequence, surplus) = self.crash(payload);
-        report(spawned_at, consequence);
+        // The report of a simulation says more, and of one run alone.
+        if !clock::is_simulated() {
+            report(spawned_at, consequence);
+        }
         surplus.into_iter().for_each(discard);
     }
 

@@ -19,7 +19,7 @@ pub(crate) enum Plan {
     /// Each decision by chance.
     Random { seed: u64 },
     /// Priorities by chance, and `changes` changes of them, at operations by chance, of so many (PCT:
-    /// Burckhardt, Kothari, Musuvathi, Nagarakatte, 2010).
+    /// Burckhardt, Kothari, Musuvathi, Nagarakatte, 2010). Who yields draws another one.
     Priorities { seed: u64, changes: usize, operations: u64 },
     /// First come, first served.
     RoundRobin,
@@ -202,12 +202,14 @@ impl Choices {
     pub(super) fn note_poll(&mut self, number: Number, operations: u32, yielded: bool) {
         self.operations += u64::from(operations);
         if let Decide::Priorities(priorities) = &mut self.decide {
-            let mut is_lowered = yielded;
+            let mut is_lowered = false;
             while priorities.changes_at.pop_if(|at| *at <= self.operations).is_some() {
                 is_lowered = true;
             }
             if is_lowered {
                 priorities.lower(number);
+            } else if yielded {
+                priorities.draw(number, &mut self.rng);
             }
         }
     }
@@ -216,9 +218,16 @@ impl Choices {
 impl Priorities {
     fn of(&mut self, number: Number, rng: &mut Rng) -> u64 {
         while self.of.len() <= number.0 as usize {
-            self.of.push((1 << 32) + rng.below(1 << 31) as u64);
+            self.of.push(drawn(rng));
         }
         self.of[number.0 as usize]
+    }
+
+    /// Another priority. So whoever yields in a loop lets all others run in the end.
+    fn draw(&mut self, number: Number, rng: &mut Rng) {
+        if let Some(priority) = self.of.get_mut(number.0 as usize) {
+            *priority = drawn(rng);
+        }
     }
 
     fn lower(&mut self, number: Number) {
@@ -227,4 +236,9 @@ impl Priorities {
             *priority = self.lowest;
         }
     }
+}
+
+/// More than that of anyone who was lowered.
+fn drawn(rng: &mut Rng) -> u64 {
+    (1 << 32) + rng.below(1 << 31) as u64
 }

@@ -521,6 +521,10 @@ impl Simulation {
         lock(&self.state).rests_at = None;
     }
 
+    fn is_resting(&self) -> bool {
+        lock(&self.state).rests_at.is_some()
+    }
+
     fn where_main_waits(&self) -> Arc<Baton> {
         let state = lock(&self.state);
         let mains = state.drivers.iter().filter(|drive| drive.number == Number::MAIN);

@@ -126,7 +126,7 @@ fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
     let simulation = simulation_of(scheduler);
     let describe = || scheduler.describe();
     loop {
-        if scheduler.phase() != Phase::Running {
+        if scheduler.phase() != Phase::Running || simulation.is_resting() {
             return simulation.next_turn();
         }
         if simulation.trouble(describe) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::rng::mix;
 use crate::scheduler::simulation::Polled;
-use crate::scheduler::wait::Wait;
+use crate::scheduler::wait::{Wait, is_users};
 
 /// Which goroutine, in the order of their first steps. Main is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,7 +115,11 @@ impl Step {
             Stop::Yielded => writeln!(to, " yields"),
             Stop::Waits(None) => writeln!(to, " waits for a future that is not gorun's"),
             Stop::Waits(Some(wait)) => {
-                writeln!(to, " waits [{}] at {}", wait.operation.name(), wait.place)
+                write!(to, " waits [{}]", wait.operation.name())?;
+                if is_users(wait.place) {
+                    write!(to, " at {}", wait.place)?;
+                }
+                writeln!(to)
             }
         }
     }
