@@ -12,6 +12,7 @@ mod leaks;
 mod on_deadlock;
 mod on_exit;
 mod report;
+mod simulated;
 mod stillness;
 mod thread_counts;
 mod thread_hooks;
@@ -367,6 +368,9 @@ impl Builder {
     }
 
     pub(crate) fn run<F: Future>(mut self, main: F) -> io::Result<F::Output> {
+        if let Some(simulation) = simulated::surrounding()? {
+            return simulated::run(self, simulation, main);
+        }
         check_seed()?;
         let (traced_events, trace_file) = mem::take(&mut self.trace).open()?;
         self.trace.events = traced_events;
@@ -422,6 +426,7 @@ impl Builder {
             tokio,
             traced_events: self.trace.events,
             has_full_diagnostics: diagnostics_are_full(self.full_diagnostics)?,
+            simulated: None,
         })
     }
 }

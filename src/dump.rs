@@ -33,7 +33,7 @@ use crate::duration::roughly;
 use crate::handle::Handle;
 use crate::scheduler::census::{PollState, WorkerState};
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::wait::Activity;
+use crate::scheduler::wait::{Activity, is_users};
 
 /// So many groups a printed dump has at most.
 const MOST_GROUPS: usize = 100;
@@ -242,15 +242,6 @@ impl From<Activity> for State {
             }
         }
     }
-}
-
-/// Whether a place is in neither gorun nor `std`, where it says nothing to users.
-fn is_users(place: &Location<'_>) -> bool {
-    // Where gorun is not built as a dependency, this may be `src/`, as of the user's files.
-    let own = file!().strip_suffix("dump.rs").filter(|own| own.matches(['/', '\\']).count() > 1);
-    let std = ["/rustc/", "library/"].iter().any(|start| place.file().starts_with(start));
-    !std && !place.file().contains("/lib/rustlib/src/rust/library/")
-        && own.is_none_or(|own| !place.file().starts_with(own))
 }
 
 impl From<WorkerState> for WorkerDump {

@@ -41,6 +41,7 @@
 //! | give a value to all that a future calls | [`task_local!`], [`local`] |
 //! | handle panics that no code observes | [`UnhandledPanic`] |
 //! | count goroutines, see what they wait for | [`num_goroutines`], [`Handle::dump`] |
+//! | try many schedules of a test, and replay one | [`sim`] |
 //! | see what happens, and when | [`trace`], [`Handle::metrics`] |
 
 #![deny(unsafe_code)]
@@ -86,6 +87,7 @@ mod scheduler;
 mod select;
 #[cfg(feature = "signal")]
 pub mod signal;
+pub mod sim;
 mod spawn;
 mod spawn_local;
 pub mod sync;
@@ -123,6 +125,9 @@ pub use scheduler::main::main_guard::UnhandledPanic;
 pub use scheduler::monitor::report::Blocked;
 #[doc(hidden)]
 pub use select::dispatch as __select;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub use sim::__simulate;
 pub use spawn::{num_goroutines, spawn, yield_now};
 pub use spawn_local::{LocalJoinHandle, spawn_local};
 pub use wait_group::{Wait, WaitGroup};

@@ -46,6 +46,14 @@ pub(crate) fn mix(number: u64) -> u64 {
 pub(crate) struct Rng(u64);
 
 impl Rng {
+    /// Draws nothing: others do so for whoever has this.
+    pub(crate) const ABSENT: Self = Rng(0);
+
+    #[inline]
+    pub(crate) fn is_absent(self) -> bool {
+        self.0 == 0
+    }
+
     /// Equal seeds give equal choices.
     pub(crate) fn new(seed: u64) -> Self {
         // Avoid zero, which the generator would never leave.

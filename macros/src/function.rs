@@ -74,7 +74,17 @@ impl Function {
         arguments.extend(call([name.into()], TokenStream::new()));
         arguments.extend(code(","));
         arguments.extend(is_failure(settings));
-        run.extend(call(settings.path("__run"), arguments));
+        let once = call(settings.path("__run"), arguments);
+        run.extend(match settings.schedules() {
+            None => once,
+            Some(mut arguments) => {
+                arguments.extend(code(", ||"));
+                arguments.extend(once);
+                arguments.extend(code(","));
+                arguments.extend(is_failure(settings));
+                call(settings.path("__simulate"), arguments)
+            }
+        });
         let mut run = Group::new(Delimiter::Brace, run);
         run.set_span(body.span());
         before.into_iter().chain(signature).chain([run.into()]).collect()

@@ -24,6 +24,13 @@ const TIMEOUT: &str = "timeout";
 /// Whether a test may leave goroutines.
 const LEAKS: &str = "leaks";
 
+/// How often a test is simulated, and with how many changes of priorities.
+const SCHEDULES: &str = "schedules";
+const PCT: &str = "pct";
+
+/// Settings of tests alone.
+const OF_TEST: [&str; 3] = [LEAKS, SCHEDULES, PCT];
+
 /// The path of gorun, for those who have renamed it.
 const CRATE: &str = "crate";
 
@@ -48,9 +55,13 @@ impl Settings {
             let text = name.to_string();
             let is_of_test = attribute == "test";
             let of_all = [TIMEOUT, CRATE].contains(&&*text) || OF_BUILDER.contains(&&*text);
-            if !(of_all || is_of_test && text == LEAKS) {
+            if !(of_all || is_of_test && OF_TEST.contains(&&*text)) {
                 let known = OF_BUILDER.join(", ");
-                let of_test = if is_of_test { ", leaks" } else { "" };
+                let of_test = if is_of_test {
+                    OF_TEST.map(|name| [", ", name].concat()).concat()
+                } else {
+                    String::new()
+                };
                 let message =
                     format!("no setting `{text}`: there are {known}, timeout{of_test}, crate");
                 return Err(Error::new(name.span(), message));
@@ -77,6 +88,13 @@ impl Settings {
                 return Err(Error::new(value[0].span(), "`leaks = \"allow\"`, or nothing"));
             }
             all.push(Setting { name, value });
+        }
+        let pct = all.iter().find(|setting| setting.name.to_string() == PCT);
+        if let Some(pct) = pct
+            && !all.iter().any(|setting| setting.name.to_string() == SCHEDULES)
+        {
+            let message = "`pct` is how schedules are chosen: add `schedules = ..`";
+            return Err(Error::new(pct.name.span(), message));
         }
         Ok(Settings { all, is_of_test: attribute == "test" })
     }
@@ -106,6 +124,18 @@ impl Settings {
             Some(limit) => call(code("::core::option::Option::Some"), limit),
             None => code("::core::option::Option::None"),
         }
+    }
+
+    /// How many schedules a test wants, and an `Option` of how many changes of priorities.
+    pub(crate) fn schedules(&self) -> Option<TokenStream> {
+        let mut schedules = self.value_of(SCHEDULES)?;
+        let pct = match self.value_of(PCT) {
+            Some(changes) => call(code("::core::option::Option::Some"), changes),
+            None => code("::core::option::Option::None"),
+        };
+        schedules.extend(code(","));
+        schedules.extend(pct);
+        Some(schedules)
     }
 
     /// `::gorun::what`

@@ -69,7 +69,7 @@ pub(crate) struct Context {
     until_sample: Cell<u32>,
     /// With full diagnostics: the poll that ends here is pending, and has this number.
     pub(crate) pending: Cell<Option<(Arc<Record>, u64)>>,
-    /// Random choices among the ready cases of a `select!`.
+    /// Random choices among the ready cases of a `select!`. In a simulation those are not drawn here.
     choices: Cell<Rng>,
 }
 
@@ -139,6 +139,10 @@ impl Context {
             Role::Guest => None,
         };
         let recorder = owner.and_then(|owner| Some(scheduler.trace.as_ref()?.recorder(owner)));
+        let choices = match scheduler.simulation() {
+            Some(_) => Rng::ABSENT,
+            None => Rng::new(seed),
+        };
         let sees = scheduler.sees;
         // A guest comes and goes, perhaps often.
         let samples = !matches!(role, Role::Guest);
@@ -163,7 +167,7 @@ impl Context {
             wants_sample: Cell::new(samples),
             until_sample: Cell::new(SAMPLE_AFTER),
             pending: Cell::new(None),
-            choices: Cell::new(Rng::new(seed)),
+            choices: Cell::new(choices),
         }
     }
 
@@ -250,6 +254,16 @@ impl Context {
     pub(crate) fn end_sample(&self, meta: &Meta) {
         meta.unmark();
         self.scheduler.latencies.end(self.waker_data.get().addr());
+    }
+
+    /// The poll that ran here has ended. `is_queued`: somebody has woken the goroutine meanwhile.
+    #[inline]
+    pub(crate) fn end_pending(&self, is_queued: bool) {
+        if let Some((record, poll)) = self.pending.take()
+            && !is_queued
+        {
+            record.begin_wait(poll);
+        }
     }
 
     /// Something happens here that is rare, so much nearer to the next sample.
@@ -386,12 +400,20 @@ pub(crate) fn note_pending(record: &Arc<Record>, poll: u64) {
     });
 }
 
+#[cold]
+fn drawn_by_simulation(context: &Context, bound: usize) -> usize {
+    context.scheduler.simulation().map_or(0, |simulation| simulation.below(bound))
+}
+
 /// A random number below `bound`, which must not be zero.
 #[inline]
 pub(crate) fn random_below(bound: usize) -> usize {
     with_inside(|context| match context {
         Some(context) => {
             let mut rng = context.choices.get();
+            if rng.is_absent() {
+                return drawn_by_simulation(context, bound);
+            }
             let number = rng.below(bound);
             context.choices.set(rng);
             number

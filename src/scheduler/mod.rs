@@ -29,6 +29,7 @@
 //! | `main` | driving a future on the calling thread; start and exit of a runtime |
 //! | `trace` | what happens on each thread, for who wants to see it |
 //! | `diagnostics` | since when each goroutine waits, and whether anybody can wake it |
+//! | `simulation` | in place of workers and monitor: one thread, and a seed that decides who runs |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
 //! only their leaves. `context.rs` tells the running code which runtime it is in, and `entered.rs`
@@ -58,6 +59,7 @@ mod queues;
 #[cfg_attr(not(feature = "net"), allow(dead_code))]
 pub(crate) mod reactor;
 pub(crate) mod shared;
+pub(crate) mod simulation;
 pub(crate) mod timers;
 #[cfg_attr(not(feature = "tokio"), path = "no_tokio_bridge.rs")]
 pub(crate) mod tokio_bridge;

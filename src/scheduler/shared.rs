@@ -30,6 +30,7 @@ use crate::scheduler::monitor::report::Listener;
 use crate::scheduler::queues::injector::{Injector, Taken};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::reactor::Reactor;
+use crate::scheduler::simulation::Simulation;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::tokio_bridge::TokioBridge;
 use crate::scheduler::trace::Trace;
@@ -68,6 +69,13 @@ pub(crate) struct Config {
     /// How many events a trace has of each thread, if there is to be one.
     pub(crate) traced_events: Option<usize>,
     pub(crate) has_full_diagnostics: bool,
+    pub(crate) simulated: Option<Simulated>,
+}
+
+/// A simulation, and what a report says of its goroutines.
+pub(crate) struct Simulated {
+    pub(crate) simulation: Arc<Simulation>,
+    pub(crate) describe: fn(&Scheduler) -> String,
 }
 
 /// How many cores the calling thread may use at present: affinity and the quotas of containers
@@ -155,6 +163,17 @@ impl Scheduler {
             seed: fresh_seed(),
             config,
         })
+    }
+
+    #[inline]
+    pub(crate) fn simulation(&self) -> Option<&Arc<Simulation>> {
+        self.config.simulated.as_ref().map(|simulated| &simulated.simulation)
+    }
+
+    /// What all do, for a report of a simulation.
+    pub(super) fn describe(&self) -> String {
+        let simulated = self.config.simulated.as_ref();
+        simulated.map_or_else(String::new, |simulated| (simulated.describe)(self))
     }
 
     /// Milliseconds since the start. They wrap after seven weeks.
@@ -266,6 +285,9 @@ impl Scheduler {
 
     /// Pushes to the injector, and wakes a worker if that is needed. Any thread may call this.
     pub(super) fn inject(&self, task: RawTask) {
+        if let Some(simulation) = self.simulation() {
+            return simulation.push(task);
+        }
         self.injector.push(task);
         self.idle.notify();
     }

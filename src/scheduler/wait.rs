@@ -143,6 +143,17 @@ impl RawActivity {
     }
 }
 
+/// Whether a place is in neither gorun nor `std`, where it says nothing to users.
+pub(crate) fn is_users(place: &Location<'_>) -> bool {
+    // Where gorun is not built as a dependency, this may be `src/`, as of the user's files.
+    let own = file!()
+        .strip_suffix("scheduler/wait.rs")
+        .filter(|own| own.matches(['/', '\\']).count() > 1);
+    let std = ["/rustc/", "library/"].iter().any(|start| place.file().starts_with(start));
+    !std && !place.file().contains("/lib/rustlib/src/rust/library/")
+        && own.is_none_or(|own| !place.file().starts_with(own))
+}
+
 fn place(distance: isize) -> Option<&'static Location<'static>> {
     if distance == -FAR {
         return None;

@@ -7,6 +7,7 @@ mod processes;
 mod random;
 mod resources;
 mod scale;
+mod simulated;
 mod stress;
 mod waiting;
 
@@ -16,6 +17,7 @@ pub(crate) use processes::*;
 pub(crate) use random::*;
 pub(crate) use resources::*;
 pub(crate) use scale::*;
+pub(crate) use simulated::*;
 pub(crate) use stress::*;
 pub(crate) use waiting::*;
 

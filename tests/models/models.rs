@@ -36,6 +36,7 @@ mod alert;
 #[allow(unreachable_pub)]
 mod chan_lock;
 #[path = "../../src/clock.rs"]
+#[allow(dead_code)]
 mod clock;
 #[path = "../../src/wait_group/counter.rs"]
 mod counter;

@@ -79,7 +79,7 @@ impl Diagnostics {
 
     /// Nanoseconds since the start.
     pub(crate) fn now(&self) -> u64 {
-        self.started.elapsed().as_nanos() as u64
+        clock::now().saturating_duration_since(self.started).as_nanos() as u64
     }
 
     fn shard(&self, address: usize) -> &Mutex<HashMap<usize, Suspended>> {

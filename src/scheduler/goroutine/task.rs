@@ -233,7 +233,7 @@ fn see_woken(context: &Context, runnable: Runnable<Meta>) -> RawTask {
 /// Polls a goroutine that a queue gave out. The caller is `worker`.
 ///
 /// `async-task` calls `poll` with a waker and nothing else. So this leaves in the context what the
-/// poll needs. Calls `begin` with the goroutine's site first.
+/// poll needs. Calls `begin` with the goroutine's site first, which may set another budget.
 #[inline]
 pub(crate) fn run(
     task: RawTask,
@@ -249,13 +249,13 @@ pub(crate) fn run(
     // Exercised by `soundness::queues_under_stealing`.
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
     let site = runnable.metadata().site();
+    context.budget.refill();
     begin(site);
     worker.begin_poll(site);
     context.polling.set(Some(NonNull::from(runnable.metadata())));
     // `async-task` uses this address as the data of its wakers.
     context.waker_data.set(address.as_ptr());
     context.site.set(Some(site));
-    context.budget.refill();
     context.wait.set(None);
     runnable.metadata().activity.set_running();
     let is_queued = runnable.run();

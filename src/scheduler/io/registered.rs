@@ -52,6 +52,13 @@ impl<S: event::Source> Registered<S> {
     }
 
     fn with(scheduler: Arc<Scheduler>, mut socket: S) -> io::Result<Self> {
+        if scheduler.simulation().is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "a simulation has no sockets: what the system does could not be repeated. Connect goroutines \
+                 by `io::duplex` instead",
+            ));
+        }
         let reactor = scheduler.start_reactor()?;
         let source = Arc::new(Source::new());
         let key = reactor.add(source.clone(), &scheduler.idle).ok_or_else(ended)?;

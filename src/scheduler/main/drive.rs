@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +16,11 @@ use crate::backoff::{SpinOutcome, spin_until};
 use crate::clock;
 use crate::scheduler::context::{self, Role, WakerId};
 use crate::scheduler::gate;
-use crate::scheduler::main::driver::Driver;
+use crate::scheduler::main::driver::{Driver, Listener};
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::simulation::Simulation;
+use crate::scheduler::simulation::run::{Waiting, polled_here};
+use crate::scheduler::simulation::steps::Number;
 use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::wait::{ActivityCell, RawActivity};
 
@@ -31,7 +35,7 @@ pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
     interrupted: impl Fn() -> bool,
 ) -> Option<F::Output> {
-    let driver = Driver::new(record_wake());
+    let driver = Driver::new(listener());
     let waker = Waker::from(driver.clone());
     let driving = Driving::new(driver, &waker);
     let mut contended = 0;
@@ -66,21 +70,35 @@ pub(crate) fn drive<F: Future>(
             return Some(output);
         }
         driving.note_wait();
+        if let Some(waiting) = driving.in_simulation() {
+            // Then it is woken, or interrupted.
+            waiting.await_turn(driving.driver.is_woken(), &interrupted);
+        }
     }
 }
 
-/// How the wakes of a future are recorded that the calling thread drives.
-fn record_wake() -> Option<Box<dyn Fn(usize) + Send + Sync>> {
+/// Who is told of the wakes of a future that the calling thread drives.
+fn listener() -> Option<Listener> {
     context::with_inside(|context| {
         let scheduler = &context?.scheduler;
-        scheduler.trace.as_ref()?;
+        let is_simulated = scheduler.simulation().is_some() && clock::is_simulated();
+        if !is_simulated && scheduler.trace.is_none() {
+            return None;
+        }
         // A waker may be kept for ever.
-        let scheduler = Arc::downgrade(scheduler);
-        Some(Box::new(move |address| {
-            if let Some(scheduler) = scheduler.upgrade() {
+        let weak = Arc::downgrade(scheduler);
+        if is_simulated {
+            return Some(Listener::After(Box::new(move |address| {
+                let scheduler = weak.upgrade();
+                let simulation = scheduler.as_ref().and_then(|scheduler| scheduler.simulation());
+                simulation.into_iter().for_each(|simulation| simulation.wake_driver(address));
+            })));
+        }
+        Some(Listener::Before(Box::new(move |address| {
+            if let Some(scheduler) = weak.upgrade() {
                 context::record(&scheduler, EventKind::Woken, address);
             }
-        }) as Box<dyn Fn(usize) + Send + Sync>)
+        })))
     })
 }
 
@@ -95,6 +113,10 @@ struct Driving {
     budget: u32,
     /// Whether the outer poll only probes. A driver waits.
     outer_probes: bool,
+    /// Who ran before, in a simulation.
+    outer_number: Option<Number>,
+    /// How many operations had given way when the last poll began.
+    given_way: Cell<u64>,
 }
 
 impl Driving {
@@ -109,7 +131,33 @@ impl Driving {
             is_main = matches!(context.role, Role::Main(_));
             Some((context.scheduler.clone(), former, former_waker))
         });
-        Driving { driver, inside, is_main, budget, outer_probes: gate::set_probing(false) }
+        let outer_probes = gate::set_probing(false);
+        let mut driving = Driving {
+            driver,
+            inside,
+            is_main,
+            budget,
+            outer_probes,
+            outer_number: None,
+            given_way: Cell::new(0),
+        };
+        let begin = |simulation: &Arc<Simulation>| simulation.begin_drive(driving.driver.address());
+        driving.outer_number = driving.simulation().map(begin);
+        driving
+    }
+
+    /// The simulation that the calling thread runs, if it does.
+    fn simulation(&self) -> Option<&Arc<Simulation>> {
+        let (scheduler, ..) = self.inside.as_ref()?;
+        scheduler.simulation().filter(|_| clock::is_simulated())
+    }
+
+    /// For a thread of a simulation: what waits for its turn.
+    fn in_simulation(&self) -> Option<Waiting<'_>> {
+        let (scheduler, ..) = self.inside.as_ref()?;
+        let address = self.driver.address();
+        let (simulation, given_way) = (self.simulation()?, self.given_way.get());
+        Some(Waiting { scheduler, simulation, address, given_way })
     }
 
     /// Fires the future's due timers.
@@ -125,6 +173,10 @@ impl Driving {
             if let Some(context) = context {
                 context.approach_sample(context::SLEEP);
                 context.budget.refill();
+                if let Some(simulation) = self.simulation() {
+                    context.budget.set(simulation.driver_budget(self.driver.address()));
+                    self.given_way.set(gate::times_given_way());
+                }
                 context.wait.set(None);
                 context.driving().into_iter().for_each(ActivityCell::set_running);
             }
@@ -194,6 +246,10 @@ impl Drop for Driving {
     fn drop(&mut self) {
         gate::set_probing(self.outer_probes);
         self.record(EventKind::DriveEnds);
+        if let (Some(simulation), Some(number)) = (self.simulation(), self.outer_number) {
+            let polled = polled_here(self.given_way.get(), false);
+            simulation.end_drive(self.driver.address(), number, &polled);
+        }
         let Some((scheduler, former, former_waker)) = self.inside.take() else { return };
         context::with_inside(|context| {
             let context = context.expect("it was there before");

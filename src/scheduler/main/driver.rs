@@ -9,16 +9,23 @@ use std::thread::{self, Thread};
 use crate::primitives::{AtomicBool, Ordering};
 use crate::scheduler::timers::timer_queue::Shard;
 
-/// Called with the address of the driver that is woken.
-type RecordWake = Box<dyn Fn(usize) + Send + Sync>;
+/// Called with the address of the driver that is woken, for the first time since its poll began.
+pub(super) type Call = Box<dyn Fn(usize) + Send + Sync>;
+
+/// Who is told of wakes, beside the thread.
+pub(super) enum Listener {
+    /// Before the wake, so that a trace has it before the poll that it causes.
+    Before(Call),
+    /// After the wake, so that the poll finds it.
+    After(Call),
+}
 
 pub(crate) struct Driver {
     thread: Thread,
     /// A wake since the last poll began. The thread's park token cannot serve for this, since the
     /// future may park and unpark the thread for purposes of its own.
     woken: AtomicBool,
-    /// Records wakes, if the runtime of the thread records anything.
-    record_wake: Option<RecordWake>,
+    listener: Option<Listener>,
     /// Created with the first timer that the future waits for. `None`: they are in a shared shard.
     pub(crate) timers: OnceLock<Option<Arc<Shard>>>,
 }
@@ -30,11 +37,11 @@ impl Driver {
     }
 
     /// The calling thread, with a first poll to do.
-    pub(crate) fn new(record_wake: Option<RecordWake>) -> Arc<Self> {
+    pub(super) fn new(listener: Option<Listener>) -> Arc<Self> {
         Arc::new(Driver {
             thread: thread::current(),
             woken: AtomicBool::new(true),
-            record_wake,
+            listener,
             timers: OnceLock::new(),
         })
     }
@@ -63,14 +70,17 @@ impl Wake for Driver {
     fn wake_by_ref(self: &Arc<Self>) {
         // Ordering: Release pairs with the Acquire in `take_wake`: what was done before the wake is
         // seen by the poll it causes.
-        // Before the wake, which this thread may find at once. Two at the same time may both record it.
-        if let Some(record_wake) = &self.record_wake
+        // Two wakes at the same time may both be told.
+        if let Some(Listener::Before(call)) = &self.listener
             && !self.is_woken()
         {
-            record_wake(self.address());
+            call(self.address());
         }
         if !self.woken.swap(true, Ordering::Release) {
             self.thread.unpark();
+            if let Some(Listener::After(call)) = &self.listener {
+                call(self.address());
+            }
         }
     }
 }

@@ -62,6 +62,7 @@ use crate::scheduler::main::local_futures::LocalFutures;
 use crate::scheduler::main::main_end::MainEnd;
 use crate::scheduler::main::{left_behind, main_guard};
 use crate::scheduler::shared::{Phase, Scheduler};
+use crate::scheduler::simulation::run;
 use crate::scheduler::worker::Worker;
 
 /// A worker that has run on a core for this long without ending its poll makes no progress.
@@ -184,6 +185,11 @@ fn poll_local_futures(context: &Context, futures: &LocalFutures) {
 
 /// Waits until no goroutine is alive. `false`: some still are, and do not reach their next await.
 fn wait_for_goroutines(scheduler: &Arc<Scheduler>) -> bool {
+    if scheduler.simulation().is_some() {
+        run::cancel_all(scheduler);
+        scheduler.enter_phase(Phase::Closed);
+        return scheduler.live() == 0;
+    }
     let mut grace = Grace::new(scheduler.config.exit_grace);
     let mut core_times = Vec::new();
     let mut slept = Duration::ZERO;

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::primitives::Ordering;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::simulation::run;
 
 /// How long it waits for those that go on, or block their threads.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -63,7 +64,10 @@ impl RefUnwindSafe for MainEnd {}
 
 impl Scheduler {
     /// For main's thread: waits until nothing moves, but not long.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn settle(self: &Arc<Self>) {
+        if self.simulation().is_some() {
+            return run::run_to_rest(self);
+        }
         let start = clock::now();
         // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
         let moves = || self.live() > 0 && !self.is_still() || self.workers_in_poll() > 0;

@@ -16,6 +16,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::thread::Thread;
 
+use crate::clock;
 use crate::panics::{Payload, discard};
 use crate::primitives::{AtomicBool, Mutex, Ordering, lock};
 
@@ -47,6 +48,9 @@ pub enum UnhandledPanic {
     /// The panic is dropped. The panic hook has reported it, as it reports every panic.
     Ignore,
 }
+
+/// The panic that ends a simulation which does not go on. It is nobody's: nothing is printed.
+pub(crate) struct GivenUp;
 
 pub(crate) struct MainGuard {
     policy: UnhandledPanic,
@@ -90,8 +94,15 @@ impl MainGuard {
         if self.policy == UnhandledPanic::Ignore {
             return discard(payload);
         }
+        if payload.is::<GivenUp>() {
+            self.crash(payload);
+            return;
+        }
         let (consequence, surplus) = self.crash(payload);
-        report(spawned_at, consequence);
+        // The report of a simulation says more, and of one run alone.
+        if !clock::is_simulated() {
+            report(spawned_at, consequence);
+        }
         surplus.into_iter().for_each(discard);
     }
 

@@ -12,6 +12,12 @@ use crate::scheduler::monitor::stillness::StillnessSettings;
 use crate::scheduler::shared::{Config, Scheduler};
 
 impl Scheduler {
+    /// Creates a scheduler for a simulation. Goroutines are polled without worker threads; that these count
+    /// as blocked makes whatever is woken go where the simulation finds it.
+    pub(crate) fn start_simulated(config: Config) -> Arc<Self> {
+        Scheduler::new(config)
+    }
+
     /// Creates a scheduler, and starts its workers. The calling thread becomes main's.
     pub(crate) fn start(
         config: Config,

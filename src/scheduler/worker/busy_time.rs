@@ -33,13 +33,14 @@ impl BusyTime {
     pub(crate) fn end(&self) {
         let mut stretches = lock(&self.0);
         if let Some(since) = stretches.since.take() {
-            stretches.ended += since.elapsed();
+            stretches.ended += clock::now().saturating_duration_since(since);
         }
     }
 
     pub(crate) fn get(&self) -> Duration {
         let stretches = lock(&self.0);
-        stretches.ended + stretches.since.map_or(Duration::ZERO, |since| since.elapsed())
+        let present = |since| clock::now().saturating_duration_since(since);
+        stretches.ended + stretches.since.map_or(Duration::ZERO, present)
     }
 }
 

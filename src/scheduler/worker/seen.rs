@@ -18,11 +18,7 @@ pub(super) fn run_seen(task: RawTask, context: &Context, worker: &Worker) {
         recorder.into_iter().for_each(|recorder| recorder.poll_begins(task, site));
     });
     // Not before: only now is it known whether somebody has woken it meanwhile.
-    if let Some((record, poll)) = context.pending.take()
-        && !polled.is_queued
-    {
-        record.begin_wait(poll);
-    }
+    context.end_pending(polled.is_queued);
     let Some(recorder) = recorder else { return };
     let (kind, activity) = match polled.is_suspended {
         true => (EventKind::PollEnds, RawActivity::waiting(context.wait.get())),

@@ -172,6 +172,12 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         })
     }
 
+    /// The earliest deadline in the shared shards.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        let earliest = earliest_of(self.shared_maps());
+        (earliest != NEVER).then(|| self.start + Duration::from_nanos(earliest))
+    }
+
     /// The number of pending timers.
     pub(crate) fn len(&self) -> usize {
         let drivers = lock(&self.drivers).shards.clone();

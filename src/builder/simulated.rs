@@ -1,0 +1,96 @@
+//! A runtime in a simulation.
+
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Builder;
+use crate::clock;
+use crate::dump::Dump;
+use crate::scheduler::main::exit;
+use crate::scheduler::main::main_end::MainEnd;
+use crate::scheduler::shared::{Config, Scheduler, Simulated};
+use crate::scheduler::simulation::{self, Simulation, Trouble};
+
+/// How many goroutines may be in a nested `block_on`.
+const MOST_THREADS: usize = 512;
+
+/// The simulation that a runtime belongs to which the calling thread starts, if there is one.
+pub(super) fn surrounding() -> io::Result<Option<Arc<Simulation>>> {
+    if !clock::is_simulated() {
+        return Ok(None);
+    }
+    match simulation::current().filter(|simulation| simulation.begin_runtime()) {
+        Some(simulation) => Ok(Some(simulation)),
+        None => Err(io::Error::other(
+            "a simulation has one runtime at a time, and this would be another one, inside a goroutine or inside \
+             main: use `spawn`, or `gorun::block_on` to wait here",
+        )),
+    }
+}
+
+/// Runs main in a runtime of `simulation`.
+pub(super) fn run<F: Future>(
+    mut builder: Builder,
+    simulation: Arc<Simulation>,
+    main: F,
+) -> io::Result<F::Output> {
+    struct End(Arc<Simulation>);
+    impl Drop for End {
+        fn drop(&mut self) {
+            self.0.end_runtime();
+        }
+    }
+    let end = End(simulation);
+    let of_program = mem::take(&mut builder.leaks).into_main_end(None)?;
+    let main_end = main_end(end.0.clone(), of_program);
+    let scheduler = Scheduler::start_simulated(config(builder, end.0.clone()));
+    let ended = exit::run_main(&scheduler, Some(&main_end), main);
+    ended.or_else(|payload| resume_unwind(payload))
+}
+
+fn config(builder: Builder, simulation: Arc<Simulation>) -> Config {
+    Config {
+        workers: 1,
+        follows_cpu_limits: false,
+        thread_name: builder.thread_name,
+        stack_size: builder.stack_size,
+        exit_grace: Duration::ZERO,
+        unhandled_panic: builder.unhandled_panic,
+        reports_left_behind: false,
+        max_threads: MOST_THREADS,
+        on_blocked: Vec::new(),
+        thread_hooks: Box::default(),
+        tokio: None,
+        traced_events: None,
+        has_full_diagnostics: builder.full_diagnostics.unwrap_or(false),
+        simulated: Some(Simulated {
+            simulation,
+            describe: |scheduler| Dump::of(scheduler).to_string(),
+        }),
+    }
+}
+
+/// What the program wants when main ends, and a look who is left.
+fn main_end(simulation: Arc<Simulation>, of_program: Option<MainEnd>) -> MainEnd {
+    let allows_leaks = simulation.settings.allows_leaks;
+    let settles = !allows_leaks || of_program.as_ref().is_some_and(|end| end.settles);
+    let call = move |scheduler: &Arc<Scheduler>, has_panicked: bool| {
+        let of_program = of_program.as_ref().map(|end| (end.call)(scheduler, has_panicked));
+        let has_failed = of_program.unwrap_or(has_panicked);
+        if !allows_leaks && !has_failed {
+            scheduler.settle();
+            let left = Dump::of(scheduler);
+            if left.num_goroutines() > 0 {
+                simulation.note_trouble(Trouble::Leak(left.to_string()));
+            }
+        }
+        has_failed
+    };
+    MainEnd { call: Arc::new(call), settles }
+}

@@ -1,0 +1,496 @@
+//! Simulated runs of a program: a seed decides who runs when, and time moves only when nothing else can.
+//!
+//! A bug that needs a certain order shows by luck, and then not again. [`Sim::check`] runs a test, or a whole
+//! program, under a thousand orders in a moment. It fails with the schedule that fails: shortened, with its last
+//! steps, and with a line that replays it.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use gorun::sim::Sim;
+//! use gorun::{WaitGroup, yield_now};
+//!
+//! let failure = Sim::new().schedules(1000).run(|| async {
+//!     let count = Arc::new(AtomicU32::new(0));
+//!     let group = WaitGroup::new();
+//!     for _ in 0..2 {
+//!         let count = count.clone();
+//!         group.go(async move {
+//!             let before = count.load(Ordering::SeqCst);
+//!             yield_now().await;
+//!             count.store(before + 1, Ordering::SeqCst);
+//!         });
+//!     }
+//!     group.wait().await;
+//!     assert_eq!(count.load(Ordering::SeqCst), 2, "an update is lost");
+//! });
+//! println!("{}", failure.unwrap_err());
+//! ```
+//!
+//! The program is the one that runs otherwise, without any change: no other types, no `cfg`, no feature.
+//!
+//! # What a seed decides
+//!
+//! - Who runs next, of all that can, main among them.
+//! - Where a goroutine is interrupted. An ordinary run may do that at any operation of gorun's, so that others
+//!   get a turn, and so may this one. It can do it nowhere else.
+//! - What `select!` takes, if several cases are ready.
+//! - In which order timers ring that are due at the same time; and with [`Sim::jitter`], how late.
+//!
+//! # Time
+//!
+//! [`time::now`](crate::time::now) and everything in [`time`](crate::time) follow the simulation's clock. It
+//! moves when nobody can run, and then to the next deadline. So a program that sleeps for a year ends at once,
+//! and what does not sleep takes no time. `std::time::Instant::now` and `Instant::elapsed` tell the real time:
+//! write `time::now() - start`. To forbid them, put into `clippy.toml`:
+//!
+//! ```toml
+//! disallowed-methods = ["std::time::Instant::now", "std::time::Instant::elapsed", "std::thread::sleep"]
+//! ```
+//!
+//! While anybody runs, time stands still. So a loop that yields until a deadline has passed does not end;
+//! [`Sim::step_limit`] ends it.
+//!
+//! # What fails
+//!
+//! - A panic of main, and one of a goroutine that no code observes, as in any run.
+//! - A **deadlock**: all wait, and no timer is set. It is certain, since nobody else acts.
+//! - A **leak**: goroutines that are left when main has ended and nobody can run any more.
+//! - A run that reaches the limit of steps.
+//! - A **thread outside** that wakes a goroutine or spawns one. The run could not be repeated;
+//!   [`Sim::allow_threads`] allows it.
+//! - A run that **cannot be repeated**: the first schedule runs twice, and so does one that fails. If the
+//!   second run takes another step, something else decides what the program does. A `HashMap` has another
+//!   order each time, unless it is made with [`RandomState`].
+//!
+//! # Replaying
+//!
+//! The report ends with `GORUN_REPLAY=.. cargo test ..`, which runs this one schedule again. So does
+//! [`Sim::replay`]. `GORUN_SCHEDULES=10000` runs so many schedules instead of those that the test asks for, and
+//! `GORUN_SEED=7` other ones. Otherwise the seed is always the same, so that a test that passes goes on passing.
+//!
+//! # What is real
+//!
+//! Files and processes are real, and take real time. [`blocking`](crate::blocking) calls its function in place.
+//! Sockets are refused. A panic is not printed while schedules are tried; the report has its message and place.
+//!
+//! Go counterpart: `testing/synctest`, which has its own time, and one order.
+
+#![forbid(unsafe_code)]
+
+mod explore;
+mod failure;
+mod one_run;
+mod plans;
+mod random;
+mod shrink;
+mod watchdog;
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::builder::Builder;
+use crate::clock;
+use crate::rng;
+use crate::scheduler::context;
+use crate::scheduler::simulation::choices::Plan;
+use crate::scheduler::simulation::{Settings, Simulation};
+pub use explore::Explored;
+pub use failure::Failure;
+pub use plans::Strategy;
+pub use random::{RandomState, Rng, rng};
+
+const SCHEDULES_VARIABLE: &str = "GORUN_SCHEDULES";
+const REPLAY_VARIABLE: &str = "GORUN_REPLAY";
+
+/// How a program is simulated: [`check`](Sim::check) does it. See the [module](self).
+///
+/// Go counterpart: `synctest.Test`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use gorun::sim::{self, Sim};
+/// use gorun::time;
+///
+/// Sim::new().schedules(100).check(|| async {
+///     time::sleep(Duration::from_secs(365 * 24 * 3600)).await;
+///     assert_eq!(sim::elapsed(), Duration::from_secs(365 * 24 * 3600));
+/// });
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing until `check` or `run` is called on it"]
+pub struct Sim {
+    seed: Option<u64>,
+    schedules: Option<u64>,
+    strategy: Strategy,
+    step_limit: u64,
+    jitter: Duration,
+    start_at: Option<Instant>,
+    allows_threads: bool,
+    allows_leaks: bool,
+    watchdog: Duration,
+    replay: Option<Plan>,
+}
+
+impl Default for Sim {
+    fn default() -> Self {
+        Sim {
+            seed: None,
+            schedules: None,
+            strategy: Strategy::Random,
+            step_limit: 1_000_000,
+            jitter: Duration::ZERO,
+            start_at: None,
+            allows_threads: false,
+            allows_leaks: false,
+            watchdog: Duration::from_secs(30),
+            replay: None,
+        }
+    }
+}
+
+impl Sim {
+    /// A thousand random schedules.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the random choices begin. The default is the environment variable `GORUN_SEED`, or zero.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// How many schedules to try. The default is 1000, and the environment variable `GORUN_SCHEDULES` wins.
+    pub fn schedules(mut self, schedules: u64) -> Self {
+        self.schedules = Some(schedules);
+        self
+    }
+
+    /// How schedules are chosen. The default is [`Strategy::Random`].
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// After how many steps a run has failed. The default is a million. A step is a poll of a goroutine or of main.
+    pub fn step_limit(mut self, steps: u64) -> Self {
+        self.step_limit = steps;
+        self
+    }
+
+    /// How late timers may be: the clock moves to a deadline, or up to so much beyond it, by chance. The default is
+    /// zero: they are exact.
+    pub fn jitter(mut self, most: Duration) -> Self {
+        self.jitter = most;
+        self
+    }
+
+    /// What [`time::now`](crate::time::now) is when a run begins. The default is the moment of the first simulation in
+    /// the process.
+    pub fn start_at(mut self, start: Instant) -> Self {
+        self.start_at = Some(start);
+        self
+    }
+
+    /// Threads outside may wake goroutines and spawn them. Then a run cannot be repeated, and none is. When nobody can
+    /// run, the simulation waits 20 ms for such a thread before it reports a deadlock; it does not wait before it moves
+    /// the clock.
+    pub fn allow_threads(mut self) -> Self {
+        self.allows_threads = true;
+        self
+    }
+
+    /// Goroutines that are left when main has ended are no failure. They are cancelled, as in any run.
+    pub fn allow_leaks(mut self) -> Self {
+        self.allows_leaks = true;
+        self
+    }
+
+    /// How long a step may take, in real time. The default is 30 s. After up to twice as long the process is aborted, with
+    /// a report: the goroutine that runs waits for something that the simulation does not see, mostly a lock of `std`
+    /// that another goroutine holds across an await.
+    pub fn watchdog(mut self, limit: Duration) -> Self {
+        self.watchdog = limit;
+        self
+    }
+
+    /// Runs only this schedule: what [`Failure::replay`] says, and a report. The environment variable `GORUN_REPLAY`
+    /// wins.
+    ///
+    /// # Panics
+    ///
+    /// If that is no schedule.
+    #[track_caller]
+    pub fn replay(mut self, schedule: &str) -> Self {
+        self.replay = Some(plan_of(schedule, "`Sim::replay`"));
+        self
+    }
+
+    /// Runs the program under each schedule. `main` makes a new main each time.
+    ///
+    /// # Panics
+    ///
+    /// With a report, if a schedule fails. And as [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{channel, spawn};
+    /// use gorun::sim::Sim;
+    ///
+    /// Sim::new().schedules(100).check(|| async {
+    ///     let (tx, rx) = channel(0);
+    ///     spawn(async move { tx.send(1).await }).detach();
+    ///     assert_eq!(rx.recv().await, Some(1));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn check<M: Future>(self, main: impl Fn() -> M) -> Explored {
+        match self.run(main) {
+            Ok(explored) => explored,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// Runs the program under each schedule, up to the first that fails.
+    ///
+    /// # Errors
+    ///
+    /// The failure of that schedule.
+    ///
+    /// # Panics
+    ///
+    /// Inside a runtime or a simulation: it blocks the thread. If an environment variable has no value that it can have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sim::{Sim, Strategy};
+    ///
+    /// let sim = Sim::new().strategy(Strategy::RoundRobin);
+    /// assert_eq!(sim.run(|| async {}).unwrap().schedules, 1);
+    /// ```
+    #[track_caller]
+    pub fn run<M: Future>(self, main: impl Fn() -> M) -> Result<Explored, Failure> {
+        self.run_program(|| Builder::new().block_on(async { drop(main().await) }))
+    }
+
+    /// Runs a function that starts a runtime itself, such as the program's `main`, or a test with
+    /// [`block_on`](crate::block_on()) in it, under each schedule. [`check`](Self::check) for programs.
+    ///
+    /// Each [`Builder::block_on`](crate::Builder::block_on) on the calling thread is simulated, one after the
+    /// other. Of the builder's settings only those count that say what becomes of panics, and of goroutines that
+    /// are left.
+    ///
+    /// # Panics
+    ///
+    /// As [`check`](Self::check).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sim::Sim;
+    ///
+    /// fn program() {
+    ///     gorun::block_on(async {
+    ///         assert_eq!(gorun::spawn(async { 42 }).await.unwrap(), 42);
+    ///     });
+    /// }
+    ///
+    /// Sim::new().schedules(100).check_program(program);
+    /// ```
+    #[track_caller]
+    pub fn check_program<T>(self, program: impl Fn() -> T) -> Explored {
+        match self.run_program(program) {
+            Ok(explored) => explored,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// Runs such a function under each schedule, up to the first that fails.
+    ///
+    /// # Errors
+    ///
+    /// The failure of that schedule.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::sim::Sim;
+    ///
+    /// let failure = Sim::new().run_program(|| gorun::block_on(async { panic!("no") })).unwrap_err();
+    /// assert!(failure.to_string().contains("a panic at"));
+    /// ```
+    #[track_caller]
+    pub fn run_program<T>(self, program: impl Fn() -> T) -> Result<Explored, Failure> {
+        let is_inside = context::with_inside(|context| context.is_some()) || clock::is_simulated();
+        assert!(
+            !is_inside,
+            "a simulation was started inside a runtime or a simulation, whose thread it would block; start it \
+             in an ordinary function"
+        );
+        explore::explore(&self, &program)
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            start: self.start_at.unwrap_or_else(default_start),
+            step_limit: self.step_limit,
+            jitter: self.jitter,
+            allows_threads: self.allows_threads,
+            allows_leaks: self.allows_leaks,
+            is_threaded: false,
+        }
+    }
+
+    #[track_caller]
+    fn plan_to_replay(&self) -> Option<Plan> {
+        match variable(REPLAY_VARIABLE) {
+            Some(text) => Some(plan_of(&text, "the environment variable GORUN_REPLAY")),
+            None => self.replay.clone(),
+        }
+    }
+
+    #[track_caller]
+    fn number_of_schedules(&self) -> u64 {
+        let asked = variable(SCHEDULES_VARIABLE).map(|text| {
+            text.trim().parse().unwrap_or_else(|_| {
+                panic!(
+                    "the environment variable {SCHEDULES_VARIABLE} is {text:?}; set it to a number"
+                )
+            })
+        });
+        asked.or(self.schedules).unwrap_or(1000)
+    }
+
+    #[track_caller]
+    fn base_seed(&self) -> u64 {
+        let asked = rng::requested_seed().map(|seed| {
+            seed.unwrap_or_else(|value| {
+                panic!("the environment variable GORUN_SEED is {value:?}; set it to a number")
+            })
+        });
+        self.seed.or(asked).unwrap_or(0)
+    }
+}
+
+/// What `#[gorun::test]` expands to with `schedules`. `is_failure` says so of what the test returns. Not public
+/// API.
+#[doc(hidden)]
+#[track_caller]
+pub fn __simulate<T>(
+    schedules: u64,
+    pct: Option<usize>,
+    program: impl Fn() -> T,
+    is_failure: impl Fn(&T) -> bool,
+) -> T {
+    let strategy = pct.map_or(Strategy::Random, |changes| Strategy::Pct { changes });
+    let last = RefCell::new(None);
+    let sim = Sim::new().schedules(schedules).strategy(strategy);
+    sim.check_program(|| {
+        let output = program();
+        let has_failed = is_failure(&output);
+        last.replace(Some(output));
+        assert!(!has_failed, "the test has returned an error");
+    });
+    last.take().expect("there was a schedule")
+}
+
+fn variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    Some(value.to_string_lossy().into_owned())
+}
+
+#[track_caller]
+fn plan_of(text: &str, source: &str) -> Plan {
+    plans::read(text).unwrap_or_else(|| {
+        panic!(
+            "{source} has {text:?}, and that is no schedule; copy it from the report of a failure"
+        )
+    })
+}
+
+fn default_start() -> Instant {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    *START
+}
+
+/// Calls `f` with the simulation that the calling code is in.
+#[track_caller]
+fn with_simulation<R>(what: &str, f: impl FnOnce(&Simulation) -> R) -> R {
+    context::with_inside(|context| {
+        match context
+            .and_then(|context| context.scheduler.simulation())
+            .filter(|_| clock::is_simulated())
+        {
+            Some(simulation) => f(simulation),
+            None => panic!("`{what}` was called outside of a simulation; `Sim::check` runs one"),
+        }
+    })
+}
+
+/// Waits until all others wait: until nobody can run, and only time could go on. The clock stands still.
+///
+/// If several wait for that, all of them go on.
+///
+/// **Cancellation**: dropping the future has no effect on others.
+///
+/// Go counterpart: `synctest.Wait`.
+///
+/// # Panics
+///
+/// Outside of a simulation.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::sim::{self, Sim};
+/// use gorun::{channel, go};
+///
+/// Sim::new().schedules(100).check(|| async {
+///     let (tx, rx) = channel(8);
+///     go!(async move { for n in 0..3 { tx.send(n).await.unwrap() } });
+///     sim::settle().await;
+///     assert_eq!(rx.len(), 3);
+/// });
+/// ```
+#[track_caller]
+pub fn settle() -> impl Future<Output = ()> + Send {
+    // Now, for the caller's location.
+    let _: &Location<'_> = Location::caller();
+    with_simulation("sim::settle", |_| ());
+    let mut has_asked = false;
+    poll_fn(move |cx| {
+        if std::mem::replace(&mut has_asked, true) {
+            return Poll::Ready(());
+        }
+        with_simulation("sim::settle", |simulation| simulation.settle(cx.waker()));
+        Poll::Pending
+    })
+}
+
+/// How much time has passed in this run.
+///
+/// Go counterpart: `time.Since`, inside `synctest.Test`.
+///
+/// # Panics
+///
+/// Outside of a simulation.
+///
+/// # Examples
+///
+/// See [`Sim`].
+#[track_caller]
+pub fn elapsed() -> Duration {
+    with_simulation("sim::elapsed", |simulation| clock::now() - simulation.settings.start)
+}
