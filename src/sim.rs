@@ -286,7 +286,7 @@ impl Sim {
     ///
     /// Each [`Builder::block_on`](crate::Builder::block_on) on the calling thread is simulated, one after the
     /// other. Of the builder's settings only those count that say what becomes of panics, and of goroutines that
-    /// are left.
+    /// are left, and [`full_diagnostics`](crate::Builder::full_diagnostics).
     ///
     /// # Panics
     ///

@@ -497,3 +497,38 @@ fn a_trace_beside_it_names_the_goroutines_as_ever() {
     };
     builder(2).trace(1000).block_on(main).unwrap();
 }
+
+/// Between any two steps, and with the simulation's time.
+#[test]
+fn in_a_simulation_who_forgets_its_waker_is_an_orphan_and_nobody_else() {
+    let _watchdog = watchdog();
+    let program = || {
+        run_full(1, async {
+            let _lost = spawn(pending::<()>()).abort_on_drop();
+            let _sleeps = spawn(gorun::time::sleep(HOUR)).abort_on_drop();
+            let mut set = JoinSet::new();
+            for _ in 0..3 {
+                set.spawn(async {
+                    for _ in 0..3 {
+                        suspend_with(|cx| {
+                            let waker = cx.waker().clone();
+                            waker.wake();
+                        })
+                        .await;
+                        let dump = Handle::current().dump();
+                        assert!(orphans(&dump) <= 1, "{dump}");
+                    }
+                });
+            }
+            while let Some(ended) = set.join_next().await {
+                ended.unwrap();
+            }
+            gorun::time::sleep(Duration::from_secs(120)).await;
+            let text = Handle::current().dump().to_string();
+            assert!(text.contains("[waits for a future that is not gorun's, 2m]"), "{text}");
+            assert!(text.contains("1 goroutine [sleep, 2m]"), "{text}");
+            assert!(text.matches("; nobody can wake it").count() == 1, "{text}");
+        });
+    };
+    gorun::sim::Sim::new().schedules(scaled(1000, 200) as u64).check_program(program);
+}
