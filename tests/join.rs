@@ -906,3 +906,143 @@ fn no_completion_is_lost_in_a_race_with_the_poll_that_registers_the_awaiter() {
         });
     }
 }
+
+// TRIAL
+#[test]
+fn trial() {
+    let Ok(only) = std::env::var("ONLY") else { return };
+    for (name, test) in [
+        (
+            "a_goroutine_whose_handle_is_dropped_runs_on",
+            a_goroutine_whose_handle_is_dropped_runs_on as fn(),
+        ),
+        (
+            "a_handle_dropped_in_the_middle_of_awaiting_it_lets_the_goroutine_run_on",
+            a_handle_dropped_in_the_middle_of_awaiting_it_lets_the_goroutine_run_on as fn(),
+        ),
+        (
+            "an_output_nobody_takes_is_dropped_once_and_a_taken_one_not_at_all",
+            an_output_nobody_takes_is_dropped_once_and_a_taken_one_not_at_all as fn(),
+        ),
+        (
+            "abort_before_the_first_poll_drops_the_future_unpolled",
+            abort_before_the_first_poll_drops_the_future_unpolled as fn(),
+        ),
+        ("abort_while_parked_drops_the_future", abort_while_parked_drops_the_future as fn()),
+        (
+            "abort_of_goroutines_of_many_types_spawned_at_one_place_drops_each",
+            abort_of_goroutines_of_many_types_spawned_at_one_place_drops_each as fn(),
+        ),
+        (
+            "abort_of_a_goroutine_that_runs_takes_effect_at_its_next_await",
+            abort_of_a_goroutine_that_runs_takes_effect_at_its_next_await as fn(),
+        ),
+        (
+            "a_goroutine_that_completes_before_its_next_await_is_not_cancelled",
+            a_goroutine_that_completes_before_its_next_await_is_not_cancelled as fn(),
+        ),
+        ("a_goroutine_may_abort_itself", a_goroutine_may_abort_itself as fn()),
+        (
+            "abort_twice_and_from_the_destructor_drops_once",
+            abort_twice_and_from_the_destructor_drops_once as fn(),
+        ),
+        ("abort_after_completion_changes_nothing", abort_after_completion_changes_nothing as fn()),
+        (
+            "abort_in_a_race_with_wakes_and_completion_drops_exactly_once",
+            abort_in_a_race_with_wakes_and_completion_drops_exactly_once as fn(),
+        ),
+        (
+            "a_handle_resolves_only_after_the_futures_destructors_have_run",
+            a_handle_resolves_only_after_the_futures_destructors_have_run as fn(),
+        ),
+        (
+            "is_finished_says_no_while_it_runs_or_waits_and_yes_ever_after",
+            is_finished_says_no_while_it_runs_or_waits_and_yes_ever_after as fn(),
+        ),
+        (
+            "any_executor_and_any_thread_can_await_a_handle",
+            any_executor_and_any_thread_can_await_a_handle as fn(),
+        ),
+        (
+            "the_last_waker_a_handle_was_polled_with_is_the_one_that_is_woken",
+            the_last_waker_a_handle_was_polled_with_is_the_one_that_is_woken as fn(),
+        ),
+        (
+            "a_handle_can_be_awaited_after_its_runtime_has_ended",
+            a_handle_can_be_awaited_after_its_runtime_has_ended as fn(),
+        ),
+        (
+            "a_handle_of_a_spawn_after_the_end_says_cancelled_and_answers_everything",
+            a_handle_of_a_spawn_after_the_end_says_cancelled_and_answers_everything as fn(),
+        ),
+        (
+            "a_goroutine_that_awaits_another_runtimes_handle_is_dropped_at_its_own_exit",
+            a_goroutine_that_awaits_another_runtimes_handle_is_dropped_at_its_own_exit as fn(),
+        ),
+        (
+            "a_result_can_be_moved_through_many_goroutines",
+            a_result_can_be_moved_through_many_goroutines as fn(),
+        ),
+        (
+            "a_handle_polled_after_its_result_panics_at_the_callers_line",
+            a_handle_polled_after_its_result_panics_at_the_callers_line as fn(),
+        ),
+        (
+            "a_handle_awaited_after_its_result_panics_with_what_to_do",
+            a_handle_awaited_after_its_result_panics_with_what_to_do as fn(),
+        ),
+        (
+            "a_join_error_says_which_goroutine_and_why",
+            a_join_error_says_which_goroutine_and_why as fn(),
+        ),
+        (
+            "a_payload_that_is_no_text_is_said_to_be_a_panic_all_the_same",
+            a_payload_that_is_no_text_is_said_to_be_a_panic_all_the_same as fn(),
+        ),
+        (
+            "the_payload_comes_out_of_a_panic_and_the_error_out_of_a_cancellation",
+            the_payload_comes_out_of_a_panic_and_the_error_out_of_a_cancellation as fn(),
+        ),
+        (
+            "each_clone_of_an_error_gives_the_text_of_the_panic",
+            each_clone_of_an_error_gives_the_text_of_the_panic as fn(),
+        ),
+        (
+            "a_payload_that_cannot_be_copied_goes_to_one_clone",
+            a_payload_that_cannot_be_copied_goes_to_one_clone as fn(),
+        ),
+        (
+            "a_payload_nobody_takes_is_dropped_with_the_last_clone",
+            a_payload_nobody_takes_is_dropped_with_the_last_clone as fn(),
+        ),
+        (
+            "a_handle_that_aborts_ends_its_goroutine_when_it_is_dropped_at_any_moment",
+            a_handle_that_aborts_ends_its_goroutine_when_it_is_dropped_at_any_moment as fn(),
+        ),
+        (
+            "a_handle_that_aborts_gives_the_result_and_can_become_a_plain_one",
+            a_handle_that_aborts_gives_the_result_and_can_become_a_plain_one as fn(),
+        ),
+        (
+            "a_future_that_is_dropped_takes_the_goroutine_it_awaits_along",
+            a_future_that_is_dropped_takes_the_goroutine_it_awaits_along as fn(),
+        ),
+        (
+            "a_panic_behind_a_handle_that_aborts_and_was_dropped_is_unhandled",
+            a_panic_behind_a_handle_that_aborts_and_was_dropped_is_unhandled as fn(),
+        ),
+        ("handles_can_be_debugged_in_every_state", handles_can_be_debugged_in_every_state as fn()),
+        (
+            "an_abort_handle_does_not_keep_the_goroutine_alive",
+            an_abort_handle_does_not_keep_the_goroutine_alive as fn(),
+        ),
+        (
+            "no_completion_is_lost_in_a_race_with_the_poll_that_registers_the_awaiter",
+            no_completion_is_lost_in_a_race_with_the_poll_that_registers_the_awaiter as fn(),
+        ),
+    ] {
+        if name == only {
+            crate::common::under_schedules(name, test);
+        }
+    }
+}

@@ -1057,3 +1057,153 @@ fn a_waker_that_panics_when_its_set_goes_is_an_unhandled_panic_and_no_panic_of_t
         assert!(gone.load(SeqCst), "the panic came out of the set that was {how}");
     }
 }
+
+// TRIAL
+#[test]
+fn trial() {
+    let Ok(only) = std::env::var("ONLY") else { return };
+    for (name, test) in [
+        (
+            "results_come_in_the_order_of_completion",
+            results_come_in_the_order_of_completion as fn(),
+        ),
+        (
+            "the_order_of_completion_is_kept_until_somebody_asks",
+            the_order_of_completion_is_kept_until_somebody_asks as fn(),
+        ),
+        ("an_empty_set_has_nothing_to_wait_for", an_empty_set_has_nothing_to_wait_for as fn()),
+        (
+            "try_join_next_gives_what_has_completed_and_nothing_else",
+            try_join_next_gives_what_has_completed_and_nothing_else as fn(),
+        ),
+        (
+            "a_join_next_dropped_at_any_moment_loses_no_result",
+            a_join_next_dropped_at_any_moment_loses_no_result as fn(),
+        ),
+        ("a_join_next_dropped_forgets_its_waker", a_join_next_dropped_forgets_its_waker as fn()),
+        (
+            "a_completion_wakes_the_last_who_waited_once",
+            a_completion_wakes_the_last_who_waited_once as fn(),
+        ),
+        (
+            "a_completion_costs_the_same_however_many_there_are",
+            a_completion_costs_the_same_however_many_there_are as fn(),
+        ),
+        ("join_all_gives_every_value", join_all_gives_every_value as fn()),
+        (
+            "join_all_panics_with_the_first_panic_and_aborts_the_others",
+            join_all_panics_with_the_first_panic_and_aborts_the_others as fn(),
+        ),
+        (
+            "join_all_says_that_it_cannot_give_the_value_of_a_cancelled_one",
+            join_all_says_that_it_cannot_give_the_value_of_a_cancelled_one as fn(),
+        ),
+        (
+            "every_goroutine_of_a_busy_set_is_joined_once",
+            every_goroutine_of_a_busy_set_is_joined_once as fn(),
+        ),
+        (
+            "a_panic_is_observed_by_join_next_with_the_place_of_the_spawn",
+            a_panic_is_observed_by_join_next_with_the_place_of_the_spawn as fn(),
+        ),
+        (
+            "a_panic_that_nobody_takes_from_the_set_is_unhandled",
+            a_panic_that_nobody_takes_from_the_set_is_unhandled as fn(),
+        ),
+        (
+            "panics_that_nobody_takes_are_ignored_where_that_is_wanted",
+            panics_that_nobody_takes_are_ignored_where_that_is_wanted as fn(),
+        ),
+        (
+            "a_result_that_nobody_takes_is_dropped_and_its_panic_is_its_goroutines",
+            a_result_that_nobody_takes_is_dropped_and_its_panic_is_its_goroutines as fn(),
+        ),
+        ("dropping_the_set_aborts_all", dropping_the_set_aborts_all as fn()),
+        (
+            "shutdown_waits_until_every_future_has_been_dropped",
+            shutdown_waits_until_every_future_has_been_dropped as fn(),
+        ),
+        (
+            "abort_all_leaves_the_results_to_be_taken",
+            abort_all_leaves_the_results_to_be_taken as fn(),
+        ),
+        (
+            "detached_goroutines_run_on_and_their_news_disturb_nobody",
+            detached_goroutines_run_on_and_their_news_disturb_nobody as fn(),
+        ),
+        (
+            "a_set_is_joined_on_any_executor_and_after_the_runtime_has_ended",
+            a_set_is_joined_on_any_executor_and_after_the_runtime_has_ended as fn(),
+        ),
+        (
+            "a_goroutine_left_behind_counts_as_cancelled",
+            a_goroutine_left_behind_counts_as_cancelled as fn(),
+        ),
+        (
+            "a_set_of_several_runtimes_is_told_of_each_that_leaves_goroutines_behind",
+            a_set_of_several_runtimes_is_told_of_each_that_leaves_goroutines_behind as fn(),
+        ),
+        (
+            "who_only_looks_at_a_set_is_told_that_a_goroutine_was_left_behind",
+            who_only_looks_at_a_set_is_told_that_a_goroutine_was_left_behind as fn(),
+        ),
+        (
+            "sets_come_and_go_while_runtimes_leave_goroutines_behind",
+            sets_come_and_go_while_runtimes_leave_goroutines_behind as fn(),
+        ),
+        (
+            "spawn_while_the_runtime_is_closing_adds_a_cancelled_one",
+            spawn_while_the_runtime_is_closing_adds_a_cancelled_one as fn(),
+        ),
+        (
+            "spawn_outside_a_runtime_panics_at_its_line_and_adds_nothing",
+            spawn_outside_a_runtime_panics_at_its_line_and_adds_nothing as fn(),
+        ),
+        ("a_set_inside_a_goroutine_ends_with_it", a_set_inside_a_goroutine_ends_with_it as fn()),
+        (
+            "a_set_may_be_filled_and_emptied_again_and_again",
+            a_set_may_be_filled_and_emptied_again_and_again as fn(),
+        ),
+        (
+            "a_set_can_be_debugged_while_its_goroutines_run",
+            a_set_can_be_debugged_while_its_goroutines_run as fn(),
+        ),
+        (
+            "a_set_is_a_stream_that_ends_when_it_is_empty_and_can_be_filled_again",
+            a_set_is_a_stream_that_ends_when_it_is_empty_and_can_be_filled_again as fn(),
+        ),
+        (
+            "a_stream_gives_results_in_the_order_of_completion_and_panics_as_errors",
+            a_stream_gives_results_in_the_order_of_completion_and_panics_as_errors as fn(),
+        ),
+        (
+            "a_streams_next_that_is_dropped_at_any_moment_loses_no_result",
+            a_streams_next_that_is_dropped_at_any_moment_loses_no_result as fn(),
+        ),
+        (
+            "a_set_that_is_dropped_or_emptied_forgets_the_waker_of_its_stream",
+            a_set_that_is_dropped_or_emptied_forgets_the_waker_of_its_stream as fn(),
+        ),
+        (
+            "goroutines_that_extend_a_set_were_spawned_at_the_callers_line",
+            goroutines_that_extend_a_set_were_spawned_at_the_callers_line as fn(),
+        ),
+        (
+            "a_set_collects_futures_only_inside_a_runtime",
+            a_set_collects_futures_only_inside_a_runtime as fn(),
+        ),
+        (
+            "a_set_has_goroutines_of_several_runtimes_and_is_filled_from_anywhere",
+            a_set_has_goroutines_of_several_runtimes_and_is_filled_from_anywhere as fn(),
+        ),
+        (
+            "a_waker_that_panics_when_its_set_goes_is_an_unhandled_panic_and_no_panic_of_the_set",
+            a_waker_that_panics_when_its_set_goes_is_an_unhandled_panic_and_no_panic_of_the_set
+                as fn(),
+        ),
+    ] {
+        if name == only {
+            crate::common::under_schedules(name, test);
+        }
+    }
+}

@@ -824,3 +824,44 @@ fn a_group_is_not_poisoned_by_a_panic_while_it_is_used() {
     group.done();
     assert!(poll_once(&mut group.wait()));
 }
+
+// TRIAL
+#[test]
+fn trial() {
+    let Ok(only) = std::env::var("ONLY") else { return };
+    for (name, test) in [
+        ("nobody_passes_a_barrier_too_soon_or_stays_behind_it_however_often_it_is_used", nobody_passes_a_barrier_too_soon_or_stays_behind_it_however_often_it_is_used as fn()),
+        ("one_done_too_many_panics_at_its_line_and_leaves_the_group_usable", one_done_too_many_panics_at_its_line_and_leaves_the_group_usable as fn()),
+        ("a_wait_ends_when_the_last_one_is_done_and_not_before", a_wait_ends_when_the_last_one_is_done_and_not_before as fn()),
+        ("what_a_counted_goroutine_did_is_seen_after_the_wait", what_a_counted_goroutine_did_is_seen_after_the_wait as fn()),
+        ("main_that_only_looks_is_told_of_zero_after_a_goroutine_has_panicked", main_that_only_looks_is_told_of_zero_after_a_goroutine_has_panicked as fn()),
+        ("main_does_not_get_past_a_wait_for_a_goroutine_that_panics", main_does_not_get_past_a_wait_for_a_goroutine_that_panics as fn()),
+        ("a_counted_goroutine_that_panics_ends_the_process_and_is_reported_once", a_counted_goroutine_that_panics_ends_the_process_and_is_reported_once as fn()),
+        ("a_zero_shorter_than_a_poll_completes_those_who_waited_and_only_them", a_zero_shorter_than_a_poll_completes_those_who_waited_and_only_them as fn()),
+        ("a_wait_begins_with_its_first_poll", a_wait_begins_with_its_first_poll as fn()),
+        ("too_large_a_count_panics_at_the_line_of_add_and_changes_nothing", too_large_a_count_panics_at_the_line_of_add_and_changes_nothing as fn()),
+        ("a_waiter_dropped_forgets_its_waker_and_disturbs_nobody", a_waiter_dropped_forgets_its_waker_and_disturbs_nobody as fn()),
+        ("of_the_wakers_of_one_waiter_the_last_is_woken", of_the_wakers_of_one_waiter_the_last_is_woken as fn()),
+        ("a_waker_may_use_the_group", a_waker_may_use_the_group as fn()),
+        ("a_wakers_destructor_may_use_the_group", a_wakers_destructor_may_use_the_group as fn()),
+        ("a_waker_that_panics_does_not_keep_the_others_from_being_woken", a_waker_that_panics_does_not_keep_the_others_from_being_woken as fn()),
+        ("main_goroutines_and_foreign_executors_wait_at_once", main_goroutines_and_foreign_executors_wait_at_once as fn()),
+        ("rounds_in_a_race_of_threads_end_each_with_one_short_zero", rounds_in_a_race_of_threads_end_each_with_one_short_zero as fn()),
+        ("a_goroutine_is_counted_before_it_is_spawned_and_is_gone_when_the_wait_ends", a_goroutine_is_counted_before_it_is_spawned_and_is_gone_when_the_wait_ends as fn()),
+        ("go_outside_a_runtime_panics_as_spawn_does_and_counts_nothing", go_outside_a_runtime_panics_as_spawn_does_and_counts_nothing as fn()),
+        ("a_destructor_that_panics_in_go_outside_a_runtime_neither_hides_the_error_nor_is_left_counted", a_destructor_that_panics_in_go_outside_a_runtime_neither_hides_the_error_nor_is_left_counted as fn()),
+        ("a_wait_can_be_debugged_before_and_after_the_zero", a_wait_can_be_debugged_before_and_after_the_zero as fn()),
+        ("ignored_panics_of_polls_and_destructors_count_down", ignored_panics_of_polls_and_destructors_count_down as fn()),
+        ("main_does_not_get_past_a_wait_for_a_goroutine_whose_destructor_panics", main_does_not_get_past_a_wait_for_a_goroutine_whose_destructor_panics as fn()),
+        ("of_two_panics_of_a_counted_goroutine_the_first_wins", of_two_panics_of_a_counted_goroutine_the_first_wins as fn()),
+        ("a_wait_of_main_in_a_foreign_executor_ends", a_wait_of_main_in_a_foreign_executor_ends as fn()),
+        ("goroutines_cancelled_by_exit_count_down_and_the_group_outlives_the_runtime", goroutines_cancelled_by_exit_count_down_and_the_group_outlives_the_runtime as fn()),
+        ("go_while_the_runtime_is_closing_drops_the_future_and_counts_down", go_while_the_runtime_is_closing_drops_the_future_and_counts_down as fn()),
+        ("a_goroutine_somebody_else_has_counted_down_panics_when_it_counts_itself", a_goroutine_somebody_else_has_counted_down_panics_when_it_counts_itself as fn()),
+        ("a_tree_of_counted_goroutines_is_waited_for_as_a_whole", a_tree_of_counted_goroutines_is_waited_for_as_a_whole as fn()),
+        ("waits_that_are_dropped_at_any_moment_lose_nothing_for_others", waits_that_are_dropped_at_any_moment_lose_nothing_for_others as fn()),
+        ("a_group_is_not_poisoned_by_a_panic_while_it_is_used", a_group_is_not_poisoned_by_a_panic_while_it_is_used as fn()),
+    ] {
+        if name == only { crate::common::under_schedules(name, test); }
+    }
+}
