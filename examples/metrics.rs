@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::io::BufReader;
 use futures::{AsyncBufReadExt, AsyncWriteExt, StreamExt};
 use gorun::net::{TcpListener, TcpStream};
-use gorun::{Handle, Metrics, go, time};
+use gorun::{Handle, Histogram, Metrics, go, time};
 
 #[gorun::main]
 async fn main() -> io::Result<()> {
@@ -67,5 +67,23 @@ fn prometheus(metrics: &Metrics) -> String {
     let gauges = gauges.map(|(name, value)| (name, "gauge", value as u64));
     let counters = counters.map(|(name, value)| (name, "counter", value));
     let line = |(name, kind, value)| format!("# TYPE gorun_{name} {kind}\ngorun_{name} {value}\n");
-    gauges.into_iter().chain(counters).map(line).collect()
+    let busy = metrics.busy.as_secs_f64();
+    let busy = format!(
+        "# TYPE gorun_worker_busy_seconds_total counter\ngorun_worker_busy_seconds_total {busy}\n"
+    );
+    let numbers: String = gauges.into_iter().chain(counters).map(line).collect();
+    numbers + &busy + &histogram("schedule_duration_seconds", &metrics.schedule_latencies)
+}
+
+/// Prometheus counts in each bucket all that took no longer.
+fn histogram(name: &str, histogram: &Histogram) -> String {
+    let mut text = format!("# TYPE gorun_{name} histogram\n");
+    let mut sum = 0;
+    for (limit, count) in histogram.buckets() {
+        sum += count;
+        let limit = limit.map_or("+Inf".to_owned(), |limit| limit.as_secs_f64().to_string());
+        text += &format!("gorun_{name}_bucket{{le=\"{limit}\"}} {sum}\n");
+    }
+    let total = histogram.sum().as_secs_f64();
+    text + &format!("gorun_{name}_sum {total}\ngorun_{name}_count {sum}\n")
 }

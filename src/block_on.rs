@@ -45,8 +45,8 @@ use crate::time::timeout;
 /// - With the first panic of a goroutine that no code can observe: see
 ///   [`UnhandledPanic`](crate::UnhandledPanic). `main` is then dropped at its next await.
 /// - When the environment variable `GORUN_WORKER_THREADS` is not a number from 1 to 4096, when
-///   `GORUN_BLOCKED` is not a duration, `GORUN_SEED` not a number, or `GORUN_DEADLOCK` or `GORUN_LEAKS`
-///   none of their values, or when the system refuses a thread. [`Builder::block_on`] returns these as errors.
+///   `GORUN_BLOCKED` is not a duration, `GORUN_SEED` not a number, or `GORUN_DEADLOCK`, `GORUN_LEAKS` or
+///   `GORUN_DIAGNOSTICS` none of their values, or when the system refuses a thread. [`Builder::block_on`] returns these as errors.
 ///
 /// # Examples
 ///

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod debug;
+mod diagnostics;
 #[cfg(feature = "signal")]
 mod dump_on_signal;
 #[cfg(feature = "signal")]
@@ -46,7 +47,9 @@ use leaks::Leaks;
 use stillness::OnStillness;
 use thread_counts::{DEFAULT_MAX_THREADS, ThreadCounts};
 use trace_file::{TraceFile, Tracing};
-use variables::{BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, variable};
+use variables::{
+    BLOCKED_VARIABLE, WORKERS_VARIABLE, blocked_after, check_seed, diagnostics_are_full, variable,
+};
 
 /// How long a goroutine may hold its worker before `on_blocked` is called.
 const BLOCKED_AFTER: Duration = Duration::from_millis(100);
@@ -80,6 +83,7 @@ pub struct Builder {
     stillness: OnStillness,
     leaks: Leaks,
     trace: Tracing,
+    full_diagnostics: Option<bool>,
     #[cfg(feature = "signal")]
     dump_signal: Option<Signal>,
     #[cfg(feature = "tokio")]
@@ -101,6 +105,7 @@ impl Default for Builder {
             stillness: OnStillness::default(),
             leaks: Leaks::default(),
             trace: Tracing::default(),
+            full_diagnostics: None,
             #[cfg(feature = "signal")]
             dump_signal: None,
             #[cfg(feature = "tokio")]
@@ -337,7 +342,7 @@ impl Builder {
     ///   `GORUN_WORKER_THREADS`, is not between 1 and 4096, or is more than
     ///   [`max_threads`](Self::max_threads); or `max_threads` is more than 32,768; or the
     ///   environment variable `GORUN_BLOCKED` is not a duration; or `GORUN_DUMP`,
-    ///   `GORUN_DEADLOCK` or `GORUN_LEAKS` has none of its values; or [`trace_file`](Self::trace_file), or `GORUN_TRACE`,
+    ///   `GORUN_DEADLOCK`, `GORUN_LEAKS` or `GORUN_DIAGNOSTICS` has none of its values; or [`trace_file`](Self::trace_file), or `GORUN_TRACE`,
     ///   is neither a file nor a folder; or `GORUN_SEED`, the seed of all
     ///   random choices, is not a number.
     /// - The system's error, if it refuses that file, or a thread. The threads that were already started have
@@ -420,6 +425,7 @@ impl Builder {
             thread_hooks: Box::new(self.hooks),
             tokio,
             traced_events: self.trace.events,
+            has_full_diagnostics: diagnostics_are_full(self.full_diagnostics)?,
             simulated: None,
         })
     }

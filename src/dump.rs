@@ -24,10 +24,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::duration::roughly;
 use crate::handle::Handle;
 use crate::scheduler::census::{PollState, WorkerState};
 use crate::scheduler::shared::Scheduler;
@@ -42,6 +44,9 @@ const MOST_GROUPS: usize = 100;
 /// were spawned at one place and wait at one place, the largest first, and one for each worker. It prints a
 /// hundred groups at most, and how many there are beyond.
 ///
+/// With [full diagnostics](crate::Builder::full_diagnostics) it also says for how long they have been waiting, with
+/// those first that have waited longest, and which of them nobody can wake.
+///
 /// Go counterpart: the stacks that a program prints on `SIGQUIT`, and `runtime.Stack`.
 ///
 /// # Examples
@@ -50,6 +55,7 @@ const MOST_GROUPS: usize = 100;
 #[derive(Clone, Debug)]
 pub struct Dump {
     main: Option<State>,
+    main_waited: Option<Duration>,
     groups: Vec<Group>,
     new: usize,
     is_ending: bool,
@@ -66,6 +72,14 @@ pub struct Group {
     pub spawned_at: &'static Location<'static>,
     /// What each of them does.
     pub state: State,
+    /// For how long the one has been waiting that has waited longest: since its last poll. `None`: they do not wait,
+    /// or nobody knows, as without [full diagnostics](crate::Builder::full_diagnostics).
+    pub longest: Option<Duration>,
+    /// How many of them nobody can wake: what they wait for has kept no waker of theirs. Each of them is dropped
+    /// when it is aborted or when main has ended, and does nothing until then. This is certain, but of those that do
+    /// not count here others may wait in vain, too: somebody has a waker, and does not use it. 0
+    /// without [full diagnostics](crate::Builder::full_diagnostics).
+    pub orphans: usize,
 }
 
 /// What a goroutine, or main, does.
@@ -139,16 +153,21 @@ impl Handle {
 impl Dump {
     pub(crate) fn of(scheduler: &Scheduler) -> Dump {
         let census = scheduler.census();
-        let groups = census.counts.into_iter().map(|((spawned_at, activity), count)| Group {
-            count,
+        let groups = census.tallies.into_iter().map(|((spawned_at, activity), tally)| Group {
+            count: tally.count,
             spawned_at,
             state: State::from(activity),
+            longest: tally.longest,
+            orphans: tally.orphans,
         });
         let mut groups: Vec<_> = groups.collect();
-        groups
-            .sort_by_key(|group| (usize::MAX - group.count, group.spawned_at, group.state.place()));
+        groups.sort_by_key(|group| {
+            let rank = (Reverse(group.longest), Reverse(group.count));
+            (rank, group.spawned_at, group.state.place())
+        });
         Dump {
             main: census.main.map(State::from),
+            main_waited: census.main_waited,
             groups,
             new: census.new,
             is_ending: census.is_ending,
@@ -161,8 +180,26 @@ impl Dump {
         self.main
     }
 
-    /// The goroutines that have been suspended at some time, the largest group first. Those that have
-    /// not are in [`num_new`](Self::num_new).
+    /// For how long main has been waiting. `None`: it does not, or nobody knows, as without [full
+    /// diagnostics](crate::Builder::full_diagnostics).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gorun::{Builder, Handle};
+    ///
+    /// let main = async { Handle::current().dump().main_waited() };
+    /// // It runs.
+    /// assert_eq!(Builder::new().full_diagnostics(true).block_on(main)?, None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn main_waited(&self) -> Option<Duration> {
+        self.main_waited
+    }
+
+    /// The goroutines that have been suspended at some time: the largest group first, or, with [full
+    /// diagnostics](crate::Builder::full_diagnostics), the one that has waited longest. Those that have not been
+    /// suspended are in [`num_new`](Self::num_new).
     pub fn groups(&self) -> &[Group] {
         &self.groups
     }
@@ -223,22 +260,42 @@ fn goroutines(count: usize) -> String {
     format!("{count} goroutine{}", if count == 1 { "" } else { "s" })
 }
 
+impl State {
+    /// With how long that has lasted.
+    fn write(self, f: &mut fmt::Formatter<'_>, waited: Option<Duration>) -> fmt::Result {
+        let what = match self {
+            State::Queued => "queued",
+            State::Running => "running",
+            State::WaitingElsewhere => "waits for a future that is not gorun's",
+            State::Waiting { operation, .. } => operation,
+        };
+        let waited = waited.map_or(String::new(), |waited| format!(", {}", roughly(waited)));
+        write!(f, "[{what}{waited}]")?;
+        match self.place() {
+            Some(at) => write!(f, " at {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            State::Queued => f.write_str("[queued]"),
-            State::Running => f.write_str("[running]"),
-            State::WaitingElsewhere => f.write_str("[waits for a future that is not gorun's]"),
-            State::Waiting { operation, at: None } => write!(f, "[{operation}]"),
-            State::Waiting { operation, at: Some(at) } => write!(f, "[{operation}] at {at}"),
-        }
+        self.write(f, None)
     }
 }
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Group { count, spawned_at, state } = self;
-        write!(f, "{} {state}, spawned at {spawned_at}", goroutines(*count))
+        let &Group { count, spawned_at, state, longest, orphans } = self;
+        write!(f, "{} ", goroutines(count))?;
+        state.write(f, longest)?;
+        write!(f, ", spawned at {spawned_at}")?;
+        match orphans {
+            0 => Ok(()),
+            1 if count == 1 => f.write_str("; nobody can wake it"),
+            _ if orphans == count => f.write_str("; nobody can wake them"),
+            _ => write!(f, "; nobody can wake {orphans} of them"),
+        }
     }
 }
 
@@ -265,13 +322,17 @@ impl fmt::Display for Dump {
         let among = if self.main.is_some() { ", main among them" } else { "; main has ended" };
         writeln!(f, "gorun: {}{among}", goroutines(self.num_goroutines()))?;
         if let Some(main) = self.main {
-            writeln!(f, "main {main}")?;
+            f.write_str("main ")?;
+            main.write(f, self.main_waited)?;
+            writeln!(f)?;
         }
         let (shown, others) = self.groups.split_at(self.groups.len().min(MOST_GROUPS));
         shown.iter().try_for_each(|group| writeln!(f, "{group}"))?;
         if !others.is_empty() {
             let count: usize = others.iter().map(|group| group.count).sum();
-            writeln!(f, "and {count} goroutines in {} smaller groups", others.len())?;
+            let which =
+                if shown.iter().any(|group| group.longest.is_some()) { "other" } else { "smaller" };
+            writeln!(f, "and {count} goroutines in {} {which} groups", others.len())?;
         }
         if self.new > 0 {
             let which = match self.is_ending {

@@ -120,7 +120,7 @@ pub use handle::Handle;
 pub use join_error::JoinError;
 pub use join_handle::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
-pub use metrics::Metrics;
+pub use metrics::{Histogram, Metrics};
 pub use scheduler::main::main_guard::UnhandledPanic;
 pub use scheduler::monitor::report::Blocked;
 #[doc(hidden)]

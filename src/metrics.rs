@@ -2,7 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+mod histogram;
+
+use std::time::Duration;
+
 use crate::handle::Handle;
+
+pub use histogram::Histogram;
 
 /// Numbers about a runtime at a moment: [`Handle::metrics`] takes them.
 ///
@@ -10,11 +16,12 @@ use crate::handle::Handle;
 /// difference between two moments. They are not of the very same moment: goroutines go on meanwhile. Each is
 /// taken where the runtime has it anyway, so that goroutines pay nothing for them.
 ///
-/// What to watch: `num_queued`, as work that waits for a worker; `num_away`, as threads that goroutines
-/// block; `num_goroutines`, which should not grow for ever.
+/// What to watch: `num_queued`, as work that waits for a worker, and `schedule_latencies`, for how long; `num_away`,
+/// as threads that goroutines block; `num_goroutines`, which should not grow for ever. `busy`, between two
+/// moments, divided by the time between them and by `num_workers`, is how busy the workers are.
 ///
 /// Go counterpart: package `runtime/metrics`. `num_goroutines` is its `/sched/goroutines:goroutines`,
-/// `num_workers` its `/sched/gomaxprocs:threads`.
+/// `num_workers` its `/sched/gomaxprocs:threads`, and `schedule_latencies` its `/sched/latencies:seconds`.
 ///
 /// # Examples
 ///
@@ -63,6 +70,14 @@ pub struct Metrics {
     pub overflows: u64,
     /// How often the monitor has found that a goroutine blocks its worker without notice.
     pub written_off: u64,
+    /// For how long the workers' threads have been awake, all of them together: since they started, less the time in
+    /// which they slept because there was nothing to do. That they search for work counts, and so does a
+    /// goroutine that blocks its thread; another thread stands in for that one, whose time counts as well.
+    pub busy: Duration,
+    /// For how long goroutines that could run, since they were spawned or woken, had to wait until a worker polled
+    /// them: samples. Each worker takes one of about a thousand polls, and of eight sleeps, and main's thread one of
+    /// eight polls: the next goroutine that is spawned or woken there. What other threads spawn and wake is not in it.
+    pub schedule_latencies: Histogram,
 }
 
 impl Handle {
@@ -94,6 +109,8 @@ impl Handle {
             sleeps: counts.sleeps,
             overflows: scheduler.overflows(),
             written_off: counts.times_written_off,
+            busy: scheduler.workers_ever().map(|worker| worker.busy.get()).sum(),
+            schedule_latencies: Histogram::of(&scheduler.latencies),
         }
     }
 }

@@ -132,3 +132,137 @@ fn a_queue_that_is_full_overflows_and_others_steal_from_one_that_is_not() {
     };
     Builder::new().worker_threads(2).block_on(main).unwrap();
 }
+
+#[test]
+fn latencies_are_sampled_while_goroutines_come_to_run_again_and_again() {
+    let _watchdog = watchdog();
+    const YIELDS: u64 = 50_000;
+    for workers in [1, 2, 16] {
+        let main = async {
+            spawn(async {
+                for _ in 0..YIELDS {
+                    yield_now().await;
+                }
+            })
+            .await
+            .unwrap();
+            let latencies = now().schedule_latencies;
+            assert!(latencies.count() >= YIELDS / 61 / 16 - 1, "{latencies:?}");
+            assert!(latencies.count() < YIELDS, "{latencies:?}");
+            let sum: u64 = latencies.buckets().map(|(_, count)| count).sum();
+            assert_eq!(sum, latencies.count());
+            assert!(latencies.sum() > Duration::ZERO);
+        };
+        Builder::new().worker_threads(workers).block_on(main).unwrap();
+    }
+}
+
+/// Of the first goroutine that is spawned or woken on a worker the latency is known.
+#[test]
+fn a_latency_is_as_long_as_what_runs_before() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let before = Duration::from_millis(5);
+        let main = async {
+            let all: Vec<_> = (0..2 * workers)
+                .map(|_| {
+                    spawn(async move {
+                        let next: Vec<_> = (0..4).map(|_| spawn(async {})).collect();
+                        common::compute_for(before);
+                        for one in next {
+                            one.await.unwrap();
+                        }
+                    })
+                })
+                .collect();
+            for one in all {
+                one.await.unwrap();
+            }
+            now().schedule_latencies
+        };
+        // Nobody takes over from them.
+        let builder = Builder::new().worker_threads(workers).max_threads(workers);
+        let latencies = builder.block_on(main).unwrap();
+        let long: u64 = latencies
+            .buckets()
+            .filter(|(limit, _)| limit.is_none_or(|limit| limit >= before))
+            .map(|(_, count)| count)
+            .sum();
+        assert!(workers > 1 || long > 0, "{latencies:?}");
+        assert!(latencies.count() > 0, "{latencies:?}");
+    }
+}
+
+/// Its place in memory is another one's then, which was not sampled.
+#[test]
+fn who_is_aborted_in_a_queue_is_sampled_once() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            for _ in 0..100 {
+                let aborted = spawn(async {});
+                aborted.abort();
+                _ = aborted.await;
+                spawn(async {}).await.unwrap();
+            }
+            let metrics = now();
+            assert!(metrics.schedule_latencies.count() <= metrics.polls, "{metrics:?}");
+        };
+        Builder::new().worker_threads(workers).block_on(main).unwrap();
+    }
+}
+
+#[test]
+fn a_worker_is_busy_while_it_computes_and_not_while_it_sleeps() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            let long = Duration::from_millis(20);
+            let before = now().busy;
+            spawn(async move { common::compute_for(long) }).await.unwrap();
+            assert!(now().busy - before >= long);
+            // As long as it takes them; then none of them wakes up for a while.
+            let all_sleep = async || until(|metrics| metrics.num_idle == workers).await;
+            loop {
+                let before = all_sleep().await;
+                let start = std::time::Instant::now();
+                std::thread::sleep(long);
+                let after = now();
+                if after.num_idle == workers && after.sleeps == before.sleeps {
+                    assert_eq!(after.busy, before.busy, "{:?}", start.elapsed());
+                    break;
+                }
+            }
+        };
+        Builder::new().worker_threads(workers).block_on(main).unwrap();
+    }
+}
+
+/// Also those of workers that blocked, and of the threads that stood in for them.
+#[test]
+fn busy_time_never_falls() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            let runtime = Handle::current();
+            let (stop, stopped) = std::sync::mpsc::channel::<()>();
+            let looks = std::thread::spawn(move || {
+                let mut last = Duration::ZERO;
+                while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                    let busy = runtime.metrics().busy;
+                    assert!(busy >= last, "{busy:?} after {last:?}");
+                    last = busy;
+                }
+            });
+            for _ in 0..100 {
+                let blocked =
+                    spawn(async { blocking(|| std::thread::sleep(Duration::from_micros(50))) });
+                spawn(yield_now()).await.unwrap();
+                blocked.await.unwrap();
+            }
+            drop(stop);
+            blocking(|| looks.join().unwrap());
+        };
+        Builder::new().worker_threads(workers).block_on(main).unwrap();
+    }
+}

@@ -19,6 +19,7 @@ impl fmt::Debug for Builder {
             .field("max_threads", &self.max_threads)
             .field("trace", &self.trace.events)
             .field("trace_file", &self.trace.file)
+            .field("full_diagnostics", &self.full_diagnostics)
             .field("on_blocked", &self.on_blocked.as_ref().map(|_| "a function"))
             .field("on_thread_start", &self.hooks.start.as_ref().map(|_| "a function"))
             .field("on_thread_stop", &self.hooks.stop.as_ref().map(|_| "a function"));

@@ -68,6 +68,7 @@ fn config(builder: Builder, simulation: Arc<Simulation>) -> Config {
         thread_hooks: Box::default(),
         tokio: None,
         traced_events: None,
+        has_full_diagnostics: builder.full_diagnostics.unwrap_or(false),
         simulated: Some(Simulated {
             simulation,
             describe: |scheduler| Dump::of(scheduler).to_string(),

@@ -16,6 +16,9 @@ pub(super) const WORKERS_VARIABLE: &str = "GORUN_WORKER_THREADS";
 /// this.
 pub(super) const BLOCKED_VARIABLE: &str = "GORUN_BLOCKED";
 
+/// The environment variable that asks for full diagnostics.
+const DIAGNOSTICS_VARIABLE: &str = "GORUN_DIAGNOSTICS";
+
 /// The environment variable that asks for dumps: at a signal, or
 pub(super) const DUMP_VARIABLE: &str = "GORUN_DUMP";
 
@@ -47,6 +50,22 @@ pub(super) fn blocked_after(value: &OsStr) -> io::Result<Duration> {
              100ms or 1.5s, or unset it for no reports"
         ))
     })
+}
+
+/// As the program says, or else the environment.
+pub(super) fn diagnostics_are_full(setting: Option<bool>) -> io::Result<bool> {
+    if let Some(full) = setting {
+        return Ok(full);
+    }
+    let Some(value) = variable(DIAGNOSTICS_VARIABLE) else { return Ok(false) };
+    match value.to_str().map(str::trim) {
+        Some("full") => Ok(true),
+        Some("off") => Ok(false),
+        _ => Err(invalid(format!(
+            "the environment variable {DIAGNOSTICS_VARIABLE} is {value:?}; set it to full, for dumps that say for how long \
+             each goroutine has been waiting and which ones nobody can wake, or to off, or unset it"
+        ))),
+    }
 }
 
 pub(super) fn invalid(message: String) -> io::Error {

@@ -10,24 +10,38 @@
 use std::collections::HashMap;
 use std::panic::Location;
 use std::ptr;
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::clock;
+use crate::scheduler::diagnostics::Waited;
 use crate::scheduler::goroutine::task;
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::wait::Activity;
+use crate::scheduler::wait::{Activity, RawActivity};
 use crate::scheduler::worker::Worker;
 
 pub(crate) struct Census {
     /// `None`: it has ended.
     pub(crate) main: Option<Activity>,
-    /// How many do that and were spawned there, of the goroutines that have been suspended before.
-    pub(crate) counts: HashMap<(&'static Location<'static>, Activity), usize>,
+    /// For how long it has been waiting, if that is known.
+    pub(crate) main_waited: Option<Duration>,
+    /// The goroutines that do that and were spawned there, of those that have been suspended before.
+    pub(crate) tallies: HashMap<(&'static Location<'static>, Activity), Tally>,
     /// How many have never been suspended: they are in queues, or in their first poll. While the runtime
     /// ends, all that are left.
     pub(crate) new: usize,
     pub(crate) is_ending: bool,
     pub(crate) workers: Vec<WorkerState>,
+}
+
+/// Goroutines of one kind.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) count: usize,
+    /// For how long the one has been waiting that has waited longest. Only with full diagnostics, as the next.
+    pub(crate) longest: Option<Duration>,
+    /// How many nobody can wake.
+    pub(crate) orphans: usize,
 }
 
 pub(crate) struct WorkerState {
@@ -49,6 +63,16 @@ pub(crate) struct PollState {
 /// So often a count that others change is taken anew, and so often what a worker does.
 const TRIES: usize = 16;
 
+impl Tally {
+    fn with(self, other: Tally) -> Tally {
+        Tally {
+            count: self.count + other.count,
+            longest: self.longest.max(other.longest),
+            orphans: self.orphans + other.orphans,
+        }
+    }
+}
+
 impl Scheduler {
     pub(crate) fn census(&self) -> Census {
         let suspended = self.registry.len();
@@ -58,19 +82,39 @@ impl Scheduler {
         self.registry.visit(|entry| {
             let (spawned_at, activity) = task::inspect(entry);
             let key = (ptr::from_ref(spawned_at).addr(), activity);
-            raw.entry(key).or_insert((spawned_at, 0)).1 += 1;
+            let tally = &mut raw.entry(key).or_insert((spawned_at, Tally::default())).1;
+            let waited = match activity.is_wait() {
+                true => self.waited(entry),
+                false => None,
+            };
+            *tally = tally.with(Tally {
+                count: 1,
+                longest: waited.map(|waited| waited.waited),
+                orphans: waited.is_some_and(|waited| waited.is_orphaned).into(),
+            });
         });
-        let mut counts = HashMap::new();
-        for ((_, activity), (spawned_at, count)) in raw {
-            *counts.entry((spawned_at, activity.unpack())).or_insert(0) += count;
+        let mut tallies = HashMap::new();
+        for ((_, activity), (spawned_at, some)) in raw {
+            let tally: &mut Tally = tallies.entry((spawned_at, activity.unpack())).or_default();
+            *tally = tally.with(some);
         }
+        let main = (!self.main.is_main_done()).then(|| self.main_activity.get());
+        let diagnostics = self.diagnostics.as_ref();
+        let main_waits = main.is_some_and(RawActivity::is_wait);
         Census {
-            main: (!self.main.is_main_done()).then(|| self.main_activity.get().unpack()),
-            counts,
+            main: main.map(RawActivity::unpack),
+            main_waited: diagnostics.filter(|_| main_waits).map(|known| known.main_waited()),
+            tallies,
             new,
             is_ending: suspended.is_none(),
             workers: self.workers().map(|worker| self.state_of(worker)).collect(),
         }
+    }
+
+    /// What full diagnostics know of a goroutine of the registry, whose lock the caller holds.
+    fn waited(&self, entry: &Waker) -> Option<Waited> {
+        let waits = || task::inspect(entry).1.is_wait();
+        self.diagnostics.as_ref()?.look(entry.data().addr(), waits)
     }
 
     /// How many goroutines are alive, if some moment comes in which none ends; otherwise roughly.

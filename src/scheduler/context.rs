@@ -15,6 +15,7 @@ use std::task::{RawWakerVTable, Waker};
 
 use crate::rng::{Rng, fresh_seed};
 use crate::scheduler::budget::Budget;
+use crate::scheduler::diagnostics::record::Record;
 use crate::scheduler::goroutine::meta::Meta;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::main::driver::Driver;
@@ -59,6 +60,15 @@ pub(crate) struct Context {
     pub(crate) budget: Arc<Budget>,
     /// Records what happens on this thread, if the runtime does. A guest has none.
     pub(crate) recorder: Option<Recorder>,
+    /// Polls are of interest to a trace, or to full diagnostics.
+    pub(crate) sees_polls: bool,
+    /// So is the next spawn or wake, or its latency is to be sampled.
+    pub(crate) sees_queued: Cell<bool>,
+    wants_sample: Cell<bool>,
+    /// How much is to happen before the next sample.
+    until_sample: Cell<u32>,
+    /// With full diagnostics: the poll that ends here is pending, and has this number.
+    pub(crate) pending: Cell<Option<(Arc<Record>, u64)>>,
     /// Random choices among the ready cases of a `select!`. In a simulation those are not drawn here.
     choices: Cell<Rng>,
 }
@@ -108,6 +118,12 @@ thread_local! {
     static CHOICES: Cell<Option<Rng>> = const { Cell::new(None) };
 }
 
+/// A sample takes a quarter of a microsecond. It comes after so many looks at the injector, which are 61 polls
+/// apart, or half as many sleeps.
+const SAMPLE_AFTER: u32 = 16;
+pub(crate) const LOOK: u32 = 1;
+pub(crate) const SLEEP: u32 = 2;
+
 /// Marks a worker whose context is gone. It is never dereferenced.
 const ENDED: *const Context = ptr::without_provenance(align_of::<Context>());
 
@@ -127,6 +143,9 @@ impl Context {
             Some(_) => Rng::ABSENT,
             None => Rng::new(seed),
         };
+        let sees = scheduler.sees;
+        // A guest comes and goes, perhaps often.
+        let samples = !matches!(role, Role::Guest);
         Context {
             scheduler,
             role,
@@ -143,6 +162,11 @@ impl Context {
             wait: Cell::new(None),
             budget,
             recorder,
+            sees_polls: sees,
+            sees_queued: Cell::new(sees || samples),
+            wants_sample: Cell::new(samples),
+            until_sample: Cell::new(SAMPLE_AFTER),
+            pending: Cell::new(None),
             choices: Cell::new(choices),
         }
     }
@@ -212,10 +236,46 @@ impl Context {
         self.driver_waker.get() != WakerId::NONE
     }
 
+    /// The goroutine `task` is about to be queued here, because it was spawned or woken.
     #[cold]
     #[inline(never)]
-    pub(crate) fn record_wake(&self, task: RawTask) {
-        self.record(EventKind::Woken, task, 0);
+    pub(crate) fn see_queued(&self, kind: EventKind, task: RawTask, site: usize, meta: &Meta) {
+        if self.wants_sample.replace(false) {
+            self.sees_queued.set(self.sees_polls);
+            self.scheduler.latencies.begin(task);
+            meta.mark();
+        }
+        self.record(kind, task, site);
+    }
+
+    /// The goroutine that was marked runs here.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn end_sample(&self, meta: &Meta) {
+        meta.unmark();
+        self.scheduler.latencies.end(self.waker_data.get().addr());
+    }
+
+    /// The poll that ran here has ended. `is_queued`: somebody has woken the goroutine meanwhile.
+    #[inline]
+    pub(crate) fn end_pending(&self, is_queued: bool) {
+        if let Some((record, poll)) = self.pending.take()
+            && !is_queued
+        {
+            record.begin_wait(poll);
+        }
+    }
+
+    /// Something happens here that is rare, so much nearer to the next sample.
+    #[inline]
+    pub(crate) fn approach_sample(&self, by: u32) {
+        let left = self.until_sample.get().saturating_sub(by);
+        self.until_sample.set(left);
+        if left == 0 {
+            self.until_sample.set(SAMPLE_AFTER);
+            self.wants_sample.set(true);
+            self.sees_queued.set(true);
+        }
     }
 
     /// Records that this happens here, if the runtime records anything.
@@ -307,6 +367,37 @@ pub(crate) fn with_inside<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 #[inline]
 pub(crate) fn is_own_waker(waker: &Waker) -> bool {
     with_inside(|context| context.is_some_and(|context| context.is_own_waker(waker)))
+}
+
+/// Calls `f`, in which `waker` is the own waker of the goroutine whose poll runs here, instead of the one that
+/// `async-task` has made. `wakers` has its functions.
+pub(crate) fn with_own_waker<R>(
+    waker: &Waker,
+    wakers: &'static SpawnSite,
+    f: impl FnOnce() -> R,
+) -> R {
+    struct Restore<'a>(&'a Context, *const (), Option<&'static SpawnSite>);
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            let &mut Restore(context, data, site) = self;
+            context.waker_data.set(data);
+            context.site.set(site);
+        }
+    }
+    with_inside(|context| {
+        let context = context.expect("goroutines are polled by workers");
+        let data = context.waker_data.replace(waker.data());
+        let _restore = Restore(context, data, context.site.replace(Some(wakers)));
+        f()
+    })
+}
+
+/// The poll that runs here, `poll` of the goroutine with this record, is pending.
+pub(crate) fn note_pending(record: &Arc<Record>, poll: u64) {
+    with_inside(|context| {
+        let context = context.expect("goroutines are polled by workers");
+        context.pending.set(Some((record.clone(), poll)));
+    });
 }
 
 #[cold]

@@ -28,6 +28,7 @@
 //! | `monitor` | the thread that notices workers without progress, and starts others |
 //! | `main` | driving a future on the calling thread; start and exit of a runtime |
 //! | `trace` | what happens on each thread, for who wants to see it |
+//! | `diagnostics` | since when each goroutine waits, and whether anybody can wake it |
 //! | `simulation` | in place of workers and monitor: one thread, and a seed that decides who runs |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
@@ -41,12 +42,14 @@ mod budget;
 pub(crate) mod census;
 pub(crate) mod context;
 pub(crate) mod deadlock;
+pub(crate) mod diagnostics;
 pub(crate) mod entered;
 pub(crate) mod foreign_wakers;
 pub(crate) mod gate;
 pub(crate) mod goroutine;
 mod idle;
 pub(crate) mod io;
+pub(crate) mod latency;
 pub(crate) mod main;
 pub(crate) mod monitor;
 pub(crate) mod operation;

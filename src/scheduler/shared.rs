@@ -16,11 +16,13 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::primitives::{AtomicBool, AtomicUsize, Ordering};
 use crate::rng::{fresh_seed, mix};
+use crate::scheduler::diagnostics::Diagnostics;
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::idle::Idle;
 use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::io::system::System;
+use crate::scheduler::latency::Latencies;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::main::main_sleep::MainSleep;
@@ -66,6 +68,7 @@ pub(crate) struct Config {
     pub(crate) tokio: Option<TokioBridge>,
     /// How many events a trace has of each thread, if there is to be one.
     pub(crate) traced_events: Option<usize>,
+    pub(crate) has_full_diagnostics: bool,
     pub(crate) simulated: Option<Simulated>,
 }
 
@@ -123,6 +126,10 @@ pub(crate) struct Scheduler {
     guests: AtomicUsize,
     started: Instant,
     pub(crate) trace: Option<Arc<Trace>>,
+    pub(crate) diagnostics: Option<Arc<Diagnostics>>,
+    /// Whether there is one of these, and so polls, spawns and wakes are of interest.
+    pub(crate) sees: bool,
+    pub(crate) latencies: Latencies,
     /// Every random choice derives from this.
     seed: u64,
 }
@@ -150,6 +157,9 @@ impl Scheduler {
             guests: AtomicUsize::new(0),
             started,
             trace: config.traced_events.map(|events| Arc::new(Trace::new(events))),
+            diagnostics: config.has_full_diagnostics.then(|| Arc::new(Diagnostics::new())),
+            sees: config.traced_events.is_some() || config.has_full_diagnostics,
+            latencies: Latencies::new(),
             seed: fresh_seed(),
             config,
         })

@@ -124,6 +124,11 @@ impl RawActivity {
         }))
     }
 
+    /// Neither queued nor running.
+    pub(crate) fn is_wait(self) -> bool {
+        self.0 & KIND >= ELSEWHERE
+    }
+
     pub(crate) fn unpack(self) -> Activity {
         let RawActivity(word) = self;
         match word & KIND {

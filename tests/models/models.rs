@@ -36,6 +36,7 @@ mod alert;
 #[allow(unreachable_pub)]
 mod chan_lock;
 #[path = "../../src/clock.rs"]
+#[allow(dead_code)]
 mod clock;
 #[path = "../../src/wait_group/counter.rs"]
 mod counter;
@@ -52,6 +53,8 @@ mod idle;
 mod live_count;
 #[path = "../../src/scheduler/main/main_sleep.rs"]
 mod main_sleep;
+#[path = "../../src/scheduler/diagnostics/record.rs"]
+mod orphan_record;
 #[path = "../../src/scheduler/queues/mod.rs"]
 #[allow(dead_code)]
 mod queues;
@@ -99,6 +102,7 @@ mod lock_model;
 mod lost_wakeup;
 mod missed_at_exit;
 mod oneshot;
+mod orphans;
 mod permits;
 mod reactor_model;
 mod ring;

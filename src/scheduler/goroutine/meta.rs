@@ -18,13 +18,16 @@ use crate::scheduler::wait::ActivityCell;
 pub(crate) struct Meta {
     scheduler: Packed<Shared<Scheduler>>,
     site: Packed<&'static SpawnSite>,
-    /// [`ABORTED`], and the registry's key plus one, or zero without a key. Only the goroutine's
-    /// own polls use the key, and they follow one another.
+    /// [`ABORTED`], [`MARKED`], and the registry's key plus one, or zero without a key. Only the
+    /// goroutine's own polls use the key, and they follow one another.
     state: AtomicU32,
     pub(crate) activity: ActivityCell,
 }
 
 const ABORTED: u32 = 1 << 31;
+
+/// It is in a queue, and `latency.rs` knows since when.
+const MARKED: u32 = 1 << 30;
 
 #[derive(Clone, Copy)]
 #[repr(Rust, packed(4))]
@@ -93,6 +96,16 @@ impl Meta {
         waker.wake_by_ref();
     }
 
+    /// For who is about to queue it.
+    pub(crate) fn mark(&self) {
+        self.state.fetch_or(MARKED, Ordering::Relaxed);
+    }
+
+    /// For who polls it.
+    pub(crate) fn unmark(&self) {
+        self.state.fetch_and(!MARKED, Ordering::Relaxed);
+    }
+
     pub(super) fn set_key(&self, key: RegistryKey) {
         self.state.fetch_or(key.0 + 1, Ordering::Relaxed);
     }
@@ -109,7 +122,17 @@ impl State {
     }
 
     #[inline]
+    pub(super) fn is_marked(self) -> bool {
+        self.0 & MARKED != 0
+    }
+
+    #[inline]
+    pub(super) fn is_aborted_or_marked(self) -> bool {
+        self.0 & (ABORTED | MARKED) != 0
+    }
+
+    #[inline]
     pub(super) fn key(self) -> Option<RegistryKey> {
-        (self.0 & !ABORTED).checked_sub(1).map(RegistryKey)
+        (self.0 & !(ABORTED | MARKED)).checked_sub(1).map(RegistryKey)
     }
 }

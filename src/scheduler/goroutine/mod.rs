@@ -2,6 +2,7 @@
 
 pub(crate) mod live_count;
 pub(crate) mod meta;
+mod observed;
 pub(crate) mod outcome;
 mod push;
 pub(crate) mod registry;

@@ -38,7 +38,7 @@ use crate::primitives::{Mutex, lock};
 pub(crate) struct RegistryKey(pub(crate) u32);
 
 impl RegistryKey {
-    pub(crate) const LIMIT: usize = (1 << 31) - 1;
+    pub(crate) const LIMIT: usize = (1 << 30) - 1;
 }
 
 /// The registry is closed: the goroutine must cancel itself.
@@ -60,8 +60,8 @@ enum Shard<W> {
     Closed,
 }
 
-/// The shards divide the keys among them. This limit leaves at least 67 million for the goroutines
-/// of one worker.
+/// The shards divide the keys among them. This limit leaves at least 33 million for the goroutines
+/// of one worker, which take seven gigabytes.
 const MAX_SHARDS: usize = 32;
 
 /// A look at so many entries takes some microseconds.

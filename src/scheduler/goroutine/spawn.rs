@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use crate::scheduler::context::Context;
+use crate::scheduler::goroutine::meta::Meta;
+use crate::scheduler::goroutine::observed::Observed;
 use crate::scheduler::goroutine::span;
-use crate::scheduler::goroutine::spawn_site::SpawnSite;
 use crate::scheduler::goroutine::task::{self, Spawned};
 use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::queues::run_queue::RawTask;
@@ -36,9 +37,17 @@ impl Scheduler {
             }
             return keep(None);
         }
-        let (task, spawned) = task::allocate(self, span::around(future, spawned_at), spawned_at);
-        if self.trace.is_some() {
-            self.record_spawn(context, task, spawned.meta().site());
+        let future = span::around(future, spawned_at);
+        let sees = context.map_or(self.sees, |context| context.sees_queued.get());
+        let diagnostics = if sees { self.diagnostics.as_ref() } else { None };
+        let (task, spawned) = match diagnostics {
+            None => task::allocate(self, future, spawned_at),
+            Some(diagnostics) => {
+                task::allocate(self, Observed::new(future, diagnostics), spawned_at)
+            }
+        };
+        if sees {
+            self.see_spawned(context, task, spawned.meta());
         }
         let kept = keep(Some(spawned));
         self.push_spawned(context, task);
@@ -46,10 +55,12 @@ impl Scheduler {
     }
 
     #[cold]
-    fn record_spawn(&self, context: Option<&Context>, task: RawTask, site: &'static SpawnSite) {
+    #[inline(never)]
+    fn see_spawned(&self, context: Option<&Context>, task: RawTask, meta: &Meta) {
+        let site = meta.site().address();
         match context {
-            Some(context) => context.record(EventKind::Spawned, task, site.address()),
-            None => self.record(EventKind::Spawned, task, site.address()),
+            Some(context) => context.see_queued(EventKind::Spawned, task, site, meta),
+            None => self.record(EventKind::Spawned, task, site),
         }
     }
 

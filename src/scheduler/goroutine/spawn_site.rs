@@ -70,6 +70,16 @@ impl SpawnSite {
         self.waker.get().is_some_and(|kind| ptr::eq(kind.vtable, waker.vtable()))
     }
 
+    /// Not of a place: a site whose goroutines would have wakers with the functions of `waker`.
+    pub(crate) fn of_wakers_like(waker: &Waker) -> Self {
+        let kind = WakerKind { vtable: waker.vtable(), metadata_offset: 0 };
+        SpawnSite {
+            spawned_at: Location::caller(),
+            future: TypeId::of::<Waker>(),
+            waker: OnceLock::from(kind),
+        }
+    }
+
     #[inline]
     pub(crate) fn address(&'static self) -> usize {
         ptr::from_ref(self).addr()

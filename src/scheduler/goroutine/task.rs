@@ -200,10 +200,10 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     runnable.metadata().activity.set_queued();
     context::with_inside(|context| match context {
         Some(context) if context.belongs_to(scheduler) => {
-            let task = into_raw_task(runnable);
-            if context.scheduler.trace.is_some() {
-                context.record_wake(task);
-            }
+            let task = match context.sees_queued.get() {
+                false => into_raw_task(runnable),
+                true => see_woken(context, runnable),
+            };
             context.scheduler.push_woken(context, task, info.woken_while_running);
         }
         _ => {
@@ -220,17 +220,27 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     });
 }
 
+#[cold]
+#[inline(never)]
+fn see_woken(context: &Context, runnable: Runnable<Meta>) -> RawTask {
+    let meta = runnable.metadata();
+    let offset = METADATA_OFFSET.get().expect("a goroutine has been allocated");
+    let task = ptr::from_ref(meta).addr() - offset;
+    context.see_queued(EventKind::Woken, task, 0, meta);
+    into_raw_task(runnable)
+}
+
 /// Polls a goroutine that a queue gave out. The caller is `worker`.
 ///
 /// `async-task` calls `poll` with a waker and nothing else. So this leaves in the context what the
-/// poll needs. Calls `begin` with the goroutine's site first, which may set another budget. Returns whether the goroutine is suspended.
+/// poll needs. Calls `begin` with the goroutine's site first, which may set another budget.
 #[inline]
 pub(crate) fn run(
     task: RawTask,
     context: &Context,
     worker: &Worker,
     begin: impl FnOnce(&'static SpawnSite),
-) -> bool {
+) -> Polled {
     let address = ptr::with_exposed_provenance_mut(task);
     let address = NonNull::new(address).expect("queues hold no null");
     // SAFETY: every address in a queue comes from `into_raw_task`, and queues give each out once
@@ -248,10 +258,18 @@ pub(crate) fn run(
     context.site.set(Some(site));
     context.wait.set(None);
     runnable.metadata().activity.set_running();
-    runnable.run();
+    let is_queued = runnable.run();
     let is_suspended = context.polling.take().is_some();
     worker.end_poll();
-    is_suspended
+    Polled { is_suspended, is_queued }
+}
+
+/// What has become of a goroutine that was polled.
+pub(crate) struct Polled {
+    /// It has not completed.
+    pub(crate) is_suspended: bool,
+    /// It was woken meanwhile, and so it was queued again.
+    pub(crate) is_queued: bool,
 }
 
 /// The offset of the metadata from the data pointer of a goroutine's wakers, once there is one. It does not
@@ -316,8 +334,14 @@ impl<F: Future> GoroutineParts<'_, F> {
             record_end(context, meta, EventKind::Panicked);
             Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at())
         };
-        if is_cancelled(context, meta.state()) {
-            return Poll::Ready(self.cancel(context, meta));
+        let state = meta.state();
+        if state.is_aborted_or_marked() || context.scheduler.is_closing() {
+            if state.is_marked() {
+                context.end_sample(meta);
+            }
+            if is_cancelled(context, state) {
+                return Poll::Ready(self.cancel(context, meta));
+            }
         }
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let future = self.future.as_mut().as_pin_mut();

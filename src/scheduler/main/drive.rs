@@ -171,6 +171,7 @@ impl Driving {
         self.record(EventKind::DrivePollBegins);
         context::with_inside(|context| {
             if let Some(context) = context {
+                context.approach_sample(context::SLEEP);
                 context.budget.refill();
                 if let Some(simulation) = self.simulation() {
                     context.budget.set(simulation.driver_budget(self.driver.address()));
@@ -190,6 +191,9 @@ impl Driving {
                 && let Some(driving) = context.driving()
             {
                 driving.set_waiting(context.wait.get());
+                if let (true, Some(diagnostics)) = (self.is_main, &context.scheduler.diagnostics) {
+                    diagnostics.note_main_wait();
+                }
             }
         });
     }

@@ -107,13 +107,14 @@ fn take_step(context: &Context, planned: Planned) {
     let worker = context.worker().expect("it runs goroutines");
     let given_way = gate::times_given_way();
     let mut spawned_at = None;
-    let is_suspended = task::run(planned.task, context, worker, |site| {
+    let ran = task::run(planned.task, context, worker, |site| {
         spawned_at = Some(site.spawned_at);
         context.budget.set(planned.budget);
     });
+    context.end_pending(ran.is_queued);
     let polled = Polled {
         spawned_at,
-        is_suspended,
+        is_suspended: ran.is_suspended,
         gave_way: gate::times_given_way() != given_way,
         left: context.budget.left(),
         wait: context.wait.get(),

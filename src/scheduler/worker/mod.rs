@@ -3,10 +3,11 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod away;
+mod busy_time;
 mod helper_threads;
 pub(crate) mod nested_waits;
-mod recorded;
 mod run_loop;
+mod seen;
 mod start;
 pub(crate) mod steal_meter;
 pub(crate) mod thread_hooks;
@@ -25,6 +26,7 @@ use crate::scheduler::idle::parker::{Availability, Parker};
 use crate::scheduler::os_thread::OsThreadId;
 use crate::scheduler::queues::run_queue::{NextSlot, RawTask, Ring};
 use crate::scheduler::wait::ActivityCell;
+use crate::scheduler::worker::busy_time::BusyTime;
 
 const RING_CAPACITY: usize = 256;
 
@@ -51,6 +53,7 @@ pub(crate) struct Worker {
     thread: AtomicU32,
     /// How often it has stolen.
     steals: AtomicU64,
+    pub(crate) busy: BusyTime,
     /// What the goroutine here waits for, in a `block_on`.
     pub(crate) driving: ActivityCell,
     /// The lower half of the ticks that the monitor or a census saw last, and when that was for the first time, in
@@ -71,6 +74,7 @@ impl Worker {
             site: AtomicUsize::new(0),
             thread: AtomicU32::new(0),
             steals: AtomicU64::new(0),
+            busy: BusyTime::new(),
             driving: ActivityCell::new(),
             seen: AtomicU64::new(0),
         }

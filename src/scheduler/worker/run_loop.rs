@@ -5,14 +5,13 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backoff::{SpinOutcome, spin_until, yield_for};
 use crate::clock;
 use crate::rng::Rng;
-use crate::scheduler::context::{self, Context, Role};
+use crate::scheduler::context::{self, Context};
 use crate::scheduler::goroutine::task;
 use crate::scheduler::idle::Mode;
 use crate::scheduler::idle::parker::Parker;
@@ -25,9 +24,8 @@ use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::trace::recorder::Recorder;
 use crate::scheduler::worker::Worker;
-use crate::scheduler::worker::recorded::run_recorded;
+use crate::scheduler::worker::seen::run_seen;
 use crate::scheduler::worker::steal_meter::{StealMeter, Worth};
-use crate::scheduler::worker::thread_hooks::ThreadHook;
 use crate::scheduler::worker::turns::Turns;
 
 /// How many times in a row the next slot goes before the ring, while the ring has tasks.
@@ -47,29 +45,7 @@ const LOOK_INTERVAL: Duration = Duration::from_micros(200);
 /// How many times a searcher visits all workers before it gives up.
 const SEARCH_ROUNDS: usize = 2;
 
-/// Runs a worker until the runtime ends, or until it retires as a spare that is not needed.
-pub(crate) fn thread_main(scheduler: Arc<Scheduler>, worker: Arc<Worker>) {
-    worker.set_thread();
-    let context = Context::new(scheduler, Role::Worker(worker));
-    context.record(EventKind::ThreadBegins, 0, 0);
-    let hooks = &context.scheduler.config.thread_hooks;
-    let call = |hook: &Option<ThreadHook>| {
-        hook.iter().for_each(|hook| hook.call(&context.scheduler.main));
-    };
-    context.enter(|| call(&hooks.start));
-    let ran = catch_unwind(AssertUnwindSafe(|| context.enter(|| RunLoop::new(&context).run())));
-    if ran.is_err() {
-        // All user code runs under a `catch_unwind` inside. So this is a defect of gorun, and the
-        // state it left is unknown.
-        eprintln!("gorun: a worker failed; this is a defect of gorun, please report it");
-        std::process::abort();
-    }
-    context::end_thread();
-    call(&hooks.stop);
-    context.record(EventKind::ThreadEnds, 0, 0);
-}
-
-struct RunLoop<'a> {
+pub(super) struct RunLoop<'a> {
     context: &'a Context,
     scheduler: &'a Arc<Scheduler>,
     worker: &'a Worker,
@@ -89,7 +65,7 @@ struct RunLoop<'a> {
 }
 
 impl<'a> RunLoop<'a> {
-    fn new(context: &'a Context) -> Self {
+    pub(super) fn new(context: &'a Context) -> Self {
         let worker = context.worker().expect("only workers run goroutines");
         let scheduler = &context.scheduler;
         RunLoop {
@@ -110,12 +86,12 @@ impl<'a> RunLoop<'a> {
     // Never inline: inside `thread_main` the loop has fewer registers, which costs four
     // instructions a poll.
     #[inline(never)]
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         'search: while let Some(mut task) = self.find_task() {
             loop {
-                match &self.context.recorder {
-                    None => _ = task::run(task, self.context, self.worker, |_| {}),
-                    Some(recorder) => run_recorded(task, self.context, self.worker, recorder),
+                match self.context.sees_polls {
+                    false => _ = task::run(task, self.context, self.worker, |_| {}),
+                    true => run_seen(task, self.context, self.worker),
                 }
                 if !self.worker.parker.must_check_in() || !self.check_in() {
                     continue 'search;
@@ -221,13 +197,7 @@ impl<'a> RunLoop<'a> {
                     continue;
                 }
             }
-            self.context.record(EventKind::SleepBegins, usize::from(token.is_some()), 0);
-            let may_go_on = match token {
-                Some(token) => self.sleep_as_poller(me, mode, token),
-                None => scheduler.idle.sleep(me, mode, || self.must_stay_awake()),
-            };
-            self.context.record(EventKind::SleepEnds, 0, 0);
-            if !may_go_on {
+            if !self.sleep(me, mode, token) {
                 self.is_retired = true;
                 return None;
             }
@@ -241,6 +211,25 @@ impl<'a> RunLoop<'a> {
             // What this worker knew before its sleep is out of date.
             (mode, pause) = (Mode::Searching, None);
         }
+    }
+
+    /// Returns `false` if this worker must retire.
+    fn sleep(
+        &mut self,
+        me: &Arc<Worker>,
+        mode: Mode,
+        token: Option<Token<'_, System, Worker>>,
+    ) -> bool {
+        self.context.record(EventKind::SleepBegins, usize::from(token.is_some()), 0);
+        self.worker.busy.end();
+        let may_go_on = match token {
+            Some(token) => self.sleep_as_poller(me, mode, token),
+            None => self.scheduler.idle.sleep(me, mode, || self.must_stay_awake()),
+        };
+        self.worker.busy.begin();
+        self.context.record(EventKind::SleepEnds, 0, 0);
+        self.context.approach_sample(context::SLEEP);
+        may_go_on
     }
 
     fn must_stay_awake(&self) -> bool {
@@ -358,6 +347,7 @@ impl<'a> RunLoop<'a> {
     #[cold]
     fn check_outside(&mut self) -> Option<RawTask> {
         self.pause_record();
+        self.context.approach_sample(context::LOOK);
         self.turns.begin_check();
         self.context.injects_woken.set(self.turns.are_taken());
         self.look_in_passing();
