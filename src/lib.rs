@@ -154,6 +154,7 @@ pub mod _docs {
     page!(from_tokio, "../docs/from_tokio.md");
     page!(programs, "../docs/programs.md");
     page!(debugging, "../docs/debugging.md");
+    page!(testing, "../docs/testing.md");
     page!(semantics, "../docs/semantics.md");
     page!(design, "../docs/design.md");
     page!(reliability, "../docs/reliability.md");

@@ -16,27 +16,35 @@ use crate::primitives::{Mutex, lock};
 use crate::scheduler::simulation::Simulation;
 use crate::scheduler::simulation::choices::Plan;
 
-/// The run of the moment.
-type Present = Arc<Mutex<Option<(Arc<Simulation>, Plan)>>>;
+/// The run of the moment, and how many there were.
+#[derive(Default)]
+struct Present {
+    run: Option<(Arc<Simulation>, Plan)>,
+    runs: u64,
+}
 
 /// Watches runs until it is dropped.
 pub(super) struct Watchdog {
-    present: Present,
+    present: Arc<Mutex<Present>>,
     /// Dropped, to end the thread.
     _end: Option<mpsc::Sender<()>>,
 }
 
 impl Watchdog {
     pub(super) fn start(limit: Duration) -> Self {
-        let present = Present::default();
+        let present = Arc::<Mutex<Present>>::default();
         let (end, ended) = mpsc::channel();
         let watched = present.clone();
         let name = thread::current().name().unwrap_or("").to_owned();
         let watch = move || {
             let mut before = None;
             while ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-                let Some((simulation, plan)) = lock(&watched).clone() else { continue };
-                let now = (Arc::as_ptr(&simulation).addr(), simulation.steps());
+                let (run, runs) = {
+                    let present = lock(&watched);
+                    (present.run.clone(), present.runs)
+                };
+                let Some((simulation, plan)) = run else { continue };
+                let now = (runs, simulation.steps());
                 if before.replace(now) == Some(now) {
                     report(&simulation, &plan, limit, &name);
                 }
@@ -48,11 +56,13 @@ impl Watchdog {
     }
 
     pub(super) fn begin(&self, simulation: &Arc<Simulation>, plan: &Plan) {
-        *lock(&self.present) = Some((simulation.clone(), plan.clone()));
+        let mut present = lock(&self.present);
+        present.run = Some((simulation.clone(), plan.clone()));
+        present.runs += 1;
     }
 
     pub(super) fn end(&self) {
-        *lock(&self.present) = None;
+        lock(&self.present).run = None;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::WORKERS;
 use crate::common::*;
 
 #[test]
-fn threads_talk_to_threads() {
+pub(crate) fn threads_talk_to_threads() {
     let _watchdog = watchdog();
     for capacity in [0, 1, 16] {
         let (tx, rx) = channel(capacity);
@@ -30,7 +30,7 @@ fn threads_talk_to_threads() {
 }
 
 #[test]
-fn threads_talk_to_goroutines() {
+pub(crate) fn threads_talk_to_goroutines() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let (to, from_here) = channel(0);
@@ -56,7 +56,7 @@ fn threads_talk_to_goroutines() {
 
 /// Each blocks the thread the other would have to run on, so others have to step in at once.
 #[test]
-fn goroutines_that_block_do_not_hold_each_other_up() {
+pub(crate) fn goroutines_that_block_do_not_hold_each_other_up() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let (to, from_here) = channel(0);
@@ -80,7 +80,7 @@ fn goroutines_that_block_do_not_hold_each_other_up() {
 }
 
 #[test]
-fn main_may_block() {
+pub(crate) fn main_may_block() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -93,7 +93,7 @@ fn main_may_block() {
 }
 
 #[test]
-fn an_unhandled_panic_reaches_a_main_that_blocks() {
+pub(crate) fn an_unhandled_panic_reaches_a_main_that_blocks() {
     let _watchdog = watchdog();
     quiet();
     let (tx, rx) = channel::<u32>(0);
@@ -108,7 +108,7 @@ fn an_unhandled_panic_reaches_a_main_that_blocks() {
 }
 
 #[test]
-fn a_goroutine_that_blocks_is_left_behind_by_the_end_of_main() {
+pub(crate) fn a_goroutine_that_blocks_is_left_behind_by_the_end_of_main() {
     let _watchdog = watchdog();
     let waits = flag();
     let (tx, rx) = channel::<u32>(0);

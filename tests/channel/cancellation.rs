@@ -9,7 +9,7 @@ use crate::WORKERS;
 use crate::common::*;
 
 #[test]
-fn a_send_that_is_dropped_before_it_is_committed_drops_its_value_unseen() {
+pub(crate) fn a_send_that_is_dropped_before_it_is_committed_drops_its_value_unseen() {
     for capacity in [0, 1] {
         let (tx, rx) = channel(capacity);
         let drops = Drops::new(capacity + 2);
@@ -26,7 +26,7 @@ fn a_send_that_is_dropped_before_it_is_committed_drops_its_value_unseen() {
 }
 
 #[test]
-fn a_send_that_is_dropped_after_it_was_committed_has_delivered() {
+pub(crate) fn a_send_that_is_dropped_after_it_was_committed_has_delivered() {
     let (tx, rx) = channel(1);
     tx.try_send(1).unwrap();
     let mut send = task::spawn(tx.send(2));
@@ -37,7 +37,7 @@ fn a_send_that_is_dropped_after_it_was_committed_has_delivered() {
 }
 
 #[test]
-fn what_a_dropped_receive_was_given_goes_to_the_next_receiver() {
+pub(crate) fn what_a_dropped_receive_was_given_goes_to_the_next_receiver() {
     let (tx, rx) = channel(0);
     let (mut first, mut second) = (task::spawn(rx.recv()), task::spawn(rx.recv()));
     assert_pending!(first.poll());
@@ -50,7 +50,7 @@ fn what_a_dropped_receive_was_given_goes_to_the_next_receiver() {
 }
 
 #[test]
-fn what_a_dropped_receive_was_given_is_the_first_in_the_channel_again() {
+pub(crate) fn what_a_dropped_receive_was_given_is_the_first_in_the_channel_again() {
     for capacity in [0, 1, 2] {
         let (tx, rx) = channel(capacity);
         let mut recv = task::spawn(rx.recv());
@@ -72,7 +72,7 @@ fn what_a_dropped_receive_was_given_is_the_first_in_the_channel_again() {
 }
 
 #[test]
-fn what_a_dropped_receive_was_given_is_kept_by_a_closed_channel() {
+pub(crate) fn what_a_dropped_receive_was_given_is_kept_by_a_closed_channel() {
     for close_first in [false, true] {
         let (tx, rx) = channel(0);
         let mut recv = task::spawn(rx.recv());
@@ -92,7 +92,7 @@ fn what_a_dropped_receive_was_given_is_kept_by_a_closed_channel() {
 }
 
 #[test]
-fn what_a_dropped_receive_was_given_is_dropped_with_the_last_receiver() {
+pub(crate) fn what_a_dropped_receive_was_given_is_dropped_with_the_last_receiver() {
     let drops = Drops::new(1);
     let (tx, rx) = channel(0);
     let mut recv = task::spawn(rx.recv());
@@ -106,7 +106,7 @@ fn what_a_dropped_receive_was_given_is_dropped_with_the_last_receiver() {
 }
 
 #[test]
-fn a_lost_race_leaves_the_value_of_send_from_in_its_option() {
+pub(crate) fn a_lost_race_leaves_the_value_of_send_from_in_its_option() {
     let (tx, rx) = channel(0);
     let mut value = Some(Box::new(1));
     drop(tx.send_from(&mut value));
@@ -125,7 +125,7 @@ fn a_lost_race_leaves_the_value_of_send_from_in_its_option() {
 }
 
 #[test]
-fn a_failed_send_from_leaves_the_value_in_its_option() {
+pub(crate) fn a_failed_send_from_leaves_the_value_in_its_option() {
     let (tx, rx) = channel(0);
     let mut value = Some(1);
     {
@@ -148,7 +148,7 @@ fn a_failed_send_from_leaves_the_value_in_its_option() {
 }
 
 #[test]
-fn send_from_an_empty_option_panics_at_its_line() {
+pub(crate) fn send_from_an_empty_option_panics_at_its_line() {
     let (tx, _rx) = channel::<u32>(0);
     let line = line!() + 1;
     let seen = panic_of(|| drop(tx.send_from(&mut None)));
@@ -157,7 +157,7 @@ fn send_from_an_empty_option_panics_at_its_line() {
 }
 
 #[test]
-fn an_aborted_goroutine_leaves_the_queue() {
+pub(crate) fn an_aborted_goroutine_leaves_the_queue() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -191,7 +191,7 @@ fn an_aborted_goroutine_leaves_the_queue() {
 }
 
 #[test]
-fn goroutines_that_main_leaves_waiting_are_dropped_with_their_values() {
+pub(crate) fn goroutines_that_main_leaves_waiting_are_dropped_with_their_values() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let drops = Drops::new(100);

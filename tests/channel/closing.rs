@@ -11,7 +11,7 @@ use crate::WORKERS;
 use crate::common::*;
 
 #[test]
-fn what_is_in_the_buffer_is_received_after_close() {
+pub(crate) fn what_is_in_the_buffer_is_received_after_close() {
     for by_sender in [false, true] {
         let (tx, rx) = channel(2);
         tx.try_send(1).unwrap();
@@ -34,7 +34,7 @@ fn what_is_in_the_buffer_is_received_after_close() {
 }
 
 #[test]
-fn close_gives_their_values_back_to_senders_that_wait() {
+pub(crate) fn close_gives_their_values_back_to_senders_that_wait() {
     for capacity in [0, 1] {
         let (tx, rx) = channel(capacity);
         (0..capacity).for_each(|n| tx.try_send(n).unwrap());
@@ -50,7 +50,7 @@ fn close_gives_their_values_back_to_senders_that_wait() {
 }
 
 #[test]
-fn close_ends_receivers_that_wait() {
+pub(crate) fn close_ends_receivers_that_wait() {
     let (tx, rx) = channel::<u32>(3);
     let mut recvs: Vec<_> = (0..3).map(|_| task::spawn(rx.recv())).collect();
     recvs.iter_mut().for_each(|recv| assert_pending!(recv.poll()));
@@ -62,7 +62,7 @@ fn close_ends_receivers_that_wait() {
 }
 
 #[test]
-fn the_last_sender_closes() {
+pub(crate) fn the_last_sender_closes() {
     let (tx, rx) = channel(1);
     let second = tx.clone();
     drop(tx);
@@ -75,7 +75,7 @@ fn the_last_sender_closes() {
 }
 
 #[test]
-fn the_last_receiver_closes_and_drops_what_is_in_the_buffer() {
+pub(crate) fn the_last_receiver_closes_and_drops_what_is_in_the_buffer() {
     let drops = Drops::new(3);
     let (tx, rx) = channel(2);
     let second = rx.clone();
@@ -94,7 +94,7 @@ fn the_last_receiver_closes_and_drops_what_is_in_the_buffer() {
 }
 
 #[test]
-fn a_channel_nobody_uses_any_more_drops_its_values_once() {
+pub(crate) fn a_channel_nobody_uses_any_more_drops_its_values_once() {
     let drops = Drops::new(4);
     let (tx, rx) = channel(4);
     (0..4).for_each(|n| assert!(tx.try_send(drops.probe(n)).is_ok()));
@@ -105,7 +105,7 @@ fn a_channel_nobody_uses_any_more_drops_its_values_once() {
 }
 
 #[test]
-fn close_races_with_senders_and_receivers() {
+pub(crate) fn close_races_with_senders_and_receivers() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in [0, 1, 4] {
@@ -147,7 +147,7 @@ fn close_races_with_senders_and_receivers() {
 }
 
 #[test]
-fn a_channel_outlives_the_runtime_it_was_used_in() {
+pub(crate) fn a_channel_outlives_the_runtime_it_was_used_in() {
     let _watchdog = watchdog();
     let (tx, rx) = channel(0);
     run(2, async {
@@ -164,7 +164,7 @@ fn a_channel_outlives_the_runtime_it_was_used_in() {
 }
 
 #[test]
-fn errors_say_what_happened_whatever_the_value() {
+pub(crate) fn errors_say_what_happened_whatever_the_value() {
     struct Opaque;
     let errors: [(Box<dyn Error>, &str, &str); 9] = [
         (Box::new(SendError(Opaque)), "the channel is closed", "SendError { .. }"),

@@ -13,7 +13,7 @@ use tokio_test::task;
 use crate::common::*;
 
 #[test]
-fn a_goroutine_that_could_receive_for_ever_gives_way() {
+pub(crate) fn a_goroutine_that_could_receive_for_ever_gives_way() {
     let _watchdog = watchdog();
     run_without_spares(1, async {
         let (tx, rx) = channel(usize::MAX);
@@ -35,7 +35,7 @@ fn a_goroutine_that_could_receive_for_ever_gives_way() {
 }
 
 #[test]
-fn two_that_only_feed_each_other_do_not_keep_a_third_from_running() {
+pub(crate) fn two_that_only_feed_each_other_do_not_keep_a_third_from_running() {
     let _watchdog = watchdog();
     run_without_spares(1, async {
         let (tx, rx) = channel(64);
@@ -54,7 +54,7 @@ fn two_that_only_feed_each_other_do_not_keep_a_third_from_running() {
 }
 
 #[test]
-fn operations_that_do_not_wait_are_not_counted() {
+pub(crate) fn operations_that_do_not_wait_are_not_counted() {
     let _watchdog = watchdog();
     run(1, async {
         spawn(async {
@@ -70,7 +70,7 @@ fn operations_that_do_not_wait_are_not_counted() {
 }
 
 #[test]
-fn code_that_is_no_goroutines_is_not_counted() {
+pub(crate) fn code_that_is_no_goroutines_is_not_counted() {
     let (tx, rx) = channel(1);
     let check = || {
         for n in 0..1000 {
@@ -84,7 +84,7 @@ fn code_that_is_no_goroutines_is_not_counted() {
 
 /// An executor inside a goroutine polls again at once, in the same poll of the goroutine.
 #[test]
-fn an_executor_inside_a_goroutine_goes_on() {
+pub(crate) fn an_executor_inside_a_goroutine_goes_on() {
     let _watchdog = watchdog();
     run(1, async {
         spawn(async {
@@ -102,7 +102,7 @@ fn an_executor_inside_a_goroutine_goes_on() {
 }
 
 #[test]
-fn giving_way_is_one_poll_that_wakes_its_own_waker() {
+pub(crate) fn giving_way_is_one_poll_that_wakes_its_own_waker() {
     let _watchdog = watchdog();
     let polls = Arc::new(AtomicUsize::new(0));
     run(1, async {
@@ -141,7 +141,7 @@ fn giving_way_is_one_poll_that_wakes_its_own_waker() {
 }
 
 #[test]
-fn a_first_receive_of_a_goroutine_is_never_put_off() {
+pub(crate) fn a_first_receive_of_a_goroutine_is_never_put_off() {
     let _watchdog = watchdog();
     run(1, async {
         let (tx, rx) = channel(1);

@@ -20,7 +20,7 @@ async fn pause() {
 
 /// `TestChan`, the parts about waiting.
 #[test]
-fn receives_from_an_empty_channel_and_sends_to_a_full_one_wait() {
+pub(crate) fn receives_from_an_empty_channel_and_sends_to_a_full_one_wait() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -64,7 +64,7 @@ fn receives_from_an_empty_channel_and_sends_to_a_full_one_wait() {
 
 /// `TestChan`, the parts about closing, and about `len` and `cap`.
 #[test]
-fn a_closed_channel_gives_what_is_in_it_and_then_nothing() {
+pub(crate) fn a_closed_channel_gives_what_is_in_it_and_then_nothing() {
     let _watchdog = watchdog();
     run(2, async {
         for capacity in 0..20 {
@@ -92,7 +92,7 @@ fn a_closed_channel_gives_what_is_in_it_and_then_nothing() {
 
 /// `TestChan`, the part about first in, first out.
 #[test]
-fn a_hundred_numbers_arrive_in_order() {
+pub(crate) fn a_hundred_numbers_arrive_in_order() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -113,7 +113,7 @@ fn a_hundred_numbers_arrive_in_order() {
 
 /// `TestNonblockRecvRace`: closing does not hide what is in the buffer.
 #[test]
-fn a_receive_that_does_not_wait_finds_what_is_there_while_another_closes() {
+pub(crate) fn a_receive_that_does_not_wait_finds_what_is_there_while_another_closes() {
     let _watchdog = watchdog();
     run(2, async {
         for _ in 0..2000 {
@@ -135,7 +135,7 @@ fn a_receive_that_does_not_wait_finds_what_is_there_while_another_closes() {
 
 /// `TestMultiConsumer`.
 #[test]
-fn numbers_go_through_many_hands_and_none_is_lost() {
+pub(crate) fn numbers_go_through_many_hands_and_none_is_lost() {
     let _watchdog = watchdog();
     const PRIMES: [usize; 7] = [2, 3, 7, 11, 13, 17, 23];
     for workers in WORKERS {
@@ -172,7 +172,7 @@ fn numbers_go_through_many_hands_and_none_is_lost() {
 
 /// `test/chan/goroutines.go`: a chain of ten thousand.
 #[test]
-fn a_value_passes_through_ten_thousand_goroutines() {
+pub(crate) fn a_value_passes_through_ten_thousand_goroutines() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -190,7 +190,7 @@ fn a_value_passes_through_ten_thousand_goroutines() {
 
 /// `test/chan/fifo.go`: both its halves.
 #[test]
-fn a_chain_of_goroutines_hands_over_in_order() {
+pub(crate) fn a_chain_of_goroutines_hands_over_in_order() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in [0, 10] {
@@ -219,7 +219,7 @@ fn a_chain_of_goroutines_hands_over_in_order() {
 
 /// `test/chan/nonblock.go`: operations that do not wait, on values of several sizes.
 #[test]
-fn operations_that_do_not_wait_meet_those_that_do() {
+pub(crate) fn operations_that_do_not_wait_meet_those_that_do() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in [0, 1] {
@@ -269,7 +269,7 @@ where
 
 /// `test/chan/sieve1.go`.
 #[test]
-fn a_chain_of_filters_finds_primes() {
+pub(crate) fn a_chain_of_filters_finds_primes() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let primes = run(workers, async {
@@ -303,7 +303,7 @@ fn a_chain_of_filters_finds_primes() {
 
 /// `test/chan/zerosize.go`: channels of values without a size, of every capacity.
 #[test]
-fn channels_of_nothing_can_be_made_and_used() {
+pub(crate) fn channels_of_nothing_can_be_made_and_used() {
     let _watchdog = watchdog();
     run(2, async {
         for capacity in [0, 1, usize::MAX] {
@@ -321,7 +321,7 @@ fn channels_of_nothing_can_be_made_and_used() {
 /// `TestShrinkStackDuringBlockedSend`: there the stack of a goroutine that waits in a send moves. Here
 /// what waits is a value, which its owner may move.
 #[test]
-fn a_send_or_receive_that_waits_may_be_moved_in_memory() {
+pub(crate) fn a_send_or_receive_that_waits_may_be_moved_in_memory() {
     const N: usize = 1000;
     let cx = &mut Context::from_waker(Waker::noop());
     let (tx, rx) = channel(0);

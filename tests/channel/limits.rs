@@ -20,7 +20,7 @@ const MILLI: Duration = Duration::from_millis(1);
 // Limits.
 
 #[test]
-fn a_limit_counts_from_the_call_and_not_from_the_first_poll() {
+pub(crate) fn a_limit_counts_from_the_call_and_not_from_the_first_poll() {
     let _watchdog = watchdog();
     block_on(async {
         let (tx, rx) = channel::<u32>(0);
@@ -34,7 +34,7 @@ fn a_limit_counts_from_the_call_and_not_from_the_first_poll() {
 }
 
 #[test]
-fn what_can_be_done_at_once_is_done_within_no_time() {
+pub(crate) fn what_can_be_done_at_once_is_done_within_no_time() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -50,7 +50,7 @@ fn what_can_be_done_at_once_is_done_within_no_time() {
 }
 
 #[test]
-fn a_close_ends_them_before_their_time() {
+pub(crate) fn a_close_ends_them_before_their_time() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -127,7 +127,7 @@ async fn exact<T: Send + 'static>(capacity: usize, make: fn(usize) -> T, id: fn(
 }
 
 #[test]
-fn a_limit_that_has_passed_says_that_nothing_has_happened() {
+pub(crate) fn a_limit_that_has_passed_says_that_nothing_has_happened() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -140,7 +140,7 @@ fn a_limit_that_has_passed_says_that_nothing_has_happened() {
 }
 
 #[test]
-fn a_limit_is_exact_inside_a_combinator_with_its_own_wakers() {
+pub(crate) fn a_limit_is_exact_inside_a_combinator_with_its_own_wakers() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -164,7 +164,7 @@ fn a_limit_is_exact_inside_a_combinator_with_its_own_wakers() {
 }
 
 #[test]
-fn a_send_or_receive_with_a_limit_that_is_dropped_leaves_the_line() {
+pub(crate) fn a_send_or_receive_with_a_limit_that_is_dropped_leaves_the_line() {
     let _watchdog = watchdog();
     run(1, async {
         let drops = Drops::new(1);
@@ -183,7 +183,7 @@ fn a_send_or_receive_with_a_limit_that_is_dropped_leaves_the_line() {
 // Many at once.
 
 #[test]
-fn many_are_received_in_order_as_far_as_they_are_there_and_wanted() {
+pub(crate) fn many_are_received_in_order_as_far_as_they_are_there_and_wanted() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -218,7 +218,7 @@ fn many_are_received_in_order_as_far_as_they_are_there_and_wanted() {
 }
 
 #[test]
-fn many_are_received_from_senders_of_a_rendezvous() {
+pub(crate) fn many_are_received_from_senders_of_a_rendezvous() {
     let _watchdog = watchdog();
     run(1, async {
         let (tx, rx) = channel(0);
@@ -233,7 +233,7 @@ fn many_are_received_from_senders_of_a_rendezvous() {
 }
 
 #[test]
-fn senders_that_never_rest_do_not_keep_one_who_receives_many_for_ever() {
+pub(crate) fn senders_that_never_rest_do_not_keep_one_who_receives_many_for_ever() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -288,7 +288,7 @@ impl Wake for Again {
 }
 
 #[test]
-fn a_sender_that_comes_back_at_each_receive_does_not_keep_one_who_receives_many() {
+pub(crate) fn a_sender_that_comes_back_at_each_receive_does_not_keep_one_who_receives_many() {
     let _watchdog = watchdog();
     block_on(async {
         let (tx, rx) = channel(1);
@@ -302,7 +302,7 @@ fn a_sender_that_comes_back_at_each_receive_does_not_keep_one_who_receives_many(
 }
 
 #[test]
-fn a_receive_of_many_that_is_dropped_takes_nothing() {
+pub(crate) fn a_receive_of_many_that_is_dropped_takes_nothing() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -321,7 +321,7 @@ fn a_receive_of_many_that_is_dropped_takes_nothing() {
 }
 
 #[test]
-fn every_value_arrives_once_where_several_receive_many() {
+pub(crate) fn every_value_arrives_once_where_several_receive_many() {
     const COUNT: usize = 3000;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -353,7 +353,7 @@ fn every_value_arrives_once_where_several_receive_many() {
 }
 
 #[test]
-fn a_receive_of_many_that_goes_on_is_polled_with_the_waker_of_its_owner() {
+pub(crate) fn a_receive_of_many_that_goes_on_is_polled_with_the_waker_of_its_owner() {
     let _watchdog = watchdog();
     run(2, async {
         let (tx, rx) = channel(1);

@@ -7,7 +7,7 @@ use gorun::{TryRecvError, TrySendError, channel};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
 #[test]
-fn values_arrive_in_the_order_in_which_they_were_sent() {
+pub(crate) fn values_arrive_in_the_order_in_which_they_were_sent() {
     let (tx, rx) = channel(3);
     (1..=3).for_each(|n| tx.try_send(n).unwrap());
     assert_eq!(tx.try_send(4), Err(TrySendError::Full(4)));
@@ -16,7 +16,7 @@ fn values_arrive_in_the_order_in_which_they_were_sent() {
 }
 
 #[test]
-fn a_rendezvous_send_completes_when_a_receive_is_committed_to_its_value() {
+pub(crate) fn a_rendezvous_send_completes_when_a_receive_is_committed_to_its_value() {
     let (tx, rx) = channel(0);
     let mut send = task::spawn(tx.send('a'));
     assert_pending!(send.poll());
@@ -33,7 +33,7 @@ fn a_rendezvous_send_completes_when_a_receive_is_committed_to_its_value() {
 }
 
 #[test]
-fn try_operations_need_a_partner_that_waits_at_a_rendezvous() {
+pub(crate) fn try_operations_need_a_partner_that_waits_at_a_rendezvous() {
     let (tx, rx) = channel(0);
     assert_eq!(tx.try_send(1), Err(TrySendError::Full(1)));
     assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
@@ -45,7 +45,7 @@ fn try_operations_need_a_partner_that_waits_at_a_rendezvous() {
 }
 
 #[test]
-fn receivers_that_wait_are_served_first_come_first_served() {
+pub(crate) fn receivers_that_wait_are_served_first_come_first_served() {
     for capacity in [0, 1, 5] {
         let (tx, rx) = channel(capacity);
         let mut recvs: Vec<_> = (0..5).map(|_| task::spawn(rx.recv())).collect();
@@ -64,7 +64,7 @@ fn receivers_that_wait_are_served_first_come_first_served() {
 }
 
 #[test]
-fn senders_that_wait_are_served_first_come_first_served() {
+pub(crate) fn senders_that_wait_are_served_first_come_first_served() {
     for capacity in [0, 1, 2] {
         let (tx, rx) = channel(capacity);
         let mut sends: Vec<_> = (0..5).map(|n| task::spawn(tx.send(n))).collect();
@@ -85,7 +85,7 @@ fn senders_that_wait_are_served_first_come_first_served() {
 }
 
 #[test]
-fn nobody_overtakes_a_receiver_that_was_given_a_value() {
+pub(crate) fn nobody_overtakes_a_receiver_that_was_given_a_value() {
     let (tx, rx) = channel(1);
     let mut first = task::spawn(rx.recv());
     assert_pending!(first.poll());
@@ -95,7 +95,7 @@ fn nobody_overtakes_a_receiver_that_was_given_a_value() {
 }
 
 #[test]
-fn leaving_from_any_place_in_the_queue_leaves_the_others_in_order() {
+pub(crate) fn leaving_from_any_place_in_the_queue_leaves_the_others_in_order() {
     for gone in 0..4 {
         let (tx, rx) = channel(0);
         let mut recvs: Vec<_> = (0..4).map(|_| task::spawn(rx.recv())).collect();
@@ -112,7 +112,7 @@ fn leaving_from_any_place_in_the_queue_leaves_the_others_in_order() {
 }
 
 #[test]
-fn an_unbounded_channel_allocates_as_values_come() {
+pub(crate) fn an_unbounded_channel_allocates_as_values_come() {
     let (tx, rx) = channel(usize::MAX);
     (0..10_000).for_each(|n| tx.try_send(n).unwrap());
     assert_eq!((tx.len(), tx.capacity()), (10_000, usize::MAX));
@@ -120,7 +120,7 @@ fn an_unbounded_channel_allocates_as_values_come() {
 }
 
 #[test]
-fn values_without_a_size_are_counted() {
+pub(crate) fn values_without_a_size_are_counted() {
     let (tx, rx) = channel(2);
     tx.try_send(()).unwrap();
     tx.try_send(()).unwrap();
@@ -133,7 +133,7 @@ fn values_without_a_size_are_counted() {
 }
 
 #[test]
-fn the_waker_of_the_last_poll_is_woken() {
+pub(crate) fn the_waker_of_the_last_poll_is_woken() {
     let (tx, rx) = channel(0);
     let mut recv = Box::pin(rx.recv());
     let (mut first, mut last) = (task::spawn(()), task::spawn(()));
@@ -153,7 +153,7 @@ fn the_waker_of_the_last_poll_is_woken() {
 
 #[test]
 #[should_panic(expected = "a send was polled after it had completed")]
-fn a_send_polled_after_it_has_completed_panics() {
+pub(crate) fn a_send_polled_after_it_has_completed_panics() {
     let (tx, _rx) = channel(1);
     let mut send = task::spawn(tx.send(1));
     assert_ready_eq!(send.poll(), Ok(()));

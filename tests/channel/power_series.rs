@@ -71,7 +71,7 @@ async fn check_all<C: Coefficient>() {
 
 /// `test/chan/powser1.go`.
 #[test]
-fn answers_in_a_network_that_grows_reach_those_who_asked() {
+pub(crate) fn answers_in_a_network_that_grows_reach_those_who_asked() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, check_all::<Ratio>());
@@ -81,7 +81,7 @@ fn answers_in_a_network_that_grows_reach_those_who_asked() {
 /// `test/chan/powser2.go`: the same with boxes in the channels, of which none may be mistaken for
 /// another.
 #[test]
-fn boxed_answers_in_a_network_that_grows_reach_those_who_asked() {
+pub(crate) fn boxed_answers_in_a_network_that_grows_reach_those_who_asked() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, check_all::<Box<dyn Look>>());
@@ -91,7 +91,7 @@ fn boxed_answers_in_a_network_that_grows_reach_those_who_asked() {
 /// Go's programs end by leaving their goroutines behind. Here a network without circles is gone when
 /// nobody can ask it any more.
 #[test]
-fn a_network_that_nobody_can_ask_any_more_ends() {
+pub(crate) fn a_network_that_nobody_can_ask_any_more_ends() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

@@ -8,7 +8,7 @@ use crate::WORKERS;
 use crate::common::*;
 
 #[test]
-fn a_stream_ends_when_the_channel_is_closed_and_empty() {
+pub(crate) fn a_stream_ends_when_the_channel_is_closed_and_empty() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in [0, 1, 64] {
@@ -27,7 +27,7 @@ fn a_stream_ends_when_the_channel_is_closed_and_empty() {
 }
 
 #[test]
-fn a_stream_keeps_its_place_between_polls() {
+pub(crate) fn a_stream_keeps_its_place_between_polls() {
     let (tx, rx) = channel(0);
     let second = rx.clone();
     let mut stream = task::spawn(rx);
@@ -44,7 +44,7 @@ fn a_stream_keeps_its_place_between_polls() {
 }
 
 #[test]
-fn using_the_receiver_otherwise_gives_up_the_streams_place() {
+pub(crate) fn using_the_receiver_otherwise_gives_up_the_streams_place() {
     let (tx, mut rx) = channel(0);
     for n in 0..10 {
         assert!(rx.next().now_or_never().is_none());
@@ -62,7 +62,7 @@ fn using_the_receiver_otherwise_gives_up_the_streams_place() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_gives_back_what_it_was_given() {
+pub(crate) fn a_stream_that_is_dropped_gives_back_what_it_was_given() {
     let (tx, mut rx) = channel(0);
     let second = rx.clone();
     assert!(rx.next().now_or_never().is_none());
@@ -80,7 +80,7 @@ fn a_stream_that_is_dropped_gives_back_what_it_was_given() {
 }
 
 #[test]
-fn a_stream_can_be_boxed_and_sent() {
+pub(crate) fn a_stream_can_be_boxed_and_sent() {
     fn check<S: Stream<Item = u32> + Send + Sync + Unpin + 'static>(_: S) {}
     check(channel(1).1);
 }

@@ -11,7 +11,7 @@ use crate::common::*;
 const CAPACITIES: [usize; 4] = [0, 1, 2, 64];
 
 #[test]
-fn every_value_arrives_once() {
+pub(crate) fn every_value_arrives_once() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in CAPACITIES {
@@ -60,7 +60,7 @@ async fn many_to_many(capacity: usize, senders: usize, receivers: usize, each: u
 
 /// Senders and receivers are aborted in the middle of it all.
 #[test]
-fn what_is_sent_is_received_also_when_others_are_aborted() {
+pub(crate) fn what_is_sent_is_received_also_when_others_are_aborted() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in CAPACITIES {
@@ -114,7 +114,7 @@ async fn with_aborts(capacity: usize, round: usize) {
 }
 
 #[test]
-fn clones_come_and_go() {
+pub(crate) fn clones_come_and_go() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -138,7 +138,7 @@ fn clones_come_and_go() {
 }
 
 #[test]
-fn many_wait_at_one_channel() {
+pub(crate) fn many_wait_at_one_channel() {
     let _watchdog = watchdog();
     const N: usize = 20_000;
     run(2, async {

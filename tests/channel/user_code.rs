@@ -58,7 +58,7 @@ fn nosy_waker(nosy: &Arc<Nosy>) -> Waker {
 }
 
 #[test]
-fn wakers_that_use_the_channel_find_it_unlocked() {
+pub(crate) fn wakers_that_use_the_channel_find_it_unlocked() {
     let _watchdog = watchdog();
     for capacity in [0, 1] {
         let (tx, rx) = channel(capacity);
@@ -116,7 +116,7 @@ impl Drop for Testament {
 }
 
 #[test]
-fn a_sender_whose_waker_makes_room_when_it_is_cloned_does_not_wait() {
+pub(crate) fn a_sender_whose_waker_makes_room_when_it_is_cloned_does_not_wait() {
     let _watchdog = watchdog();
     let (tx, rx) = channel(1);
     tx.try_send(1).unwrap();
@@ -132,7 +132,7 @@ fn a_sender_whose_waker_makes_room_when_it_is_cloned_does_not_wait() {
 }
 
 #[test]
-fn values_whose_destructors_use_the_channel_find_it_unlocked() {
+pub(crate) fn values_whose_destructors_use_the_channel_find_it_unlocked() {
     let _watchdog = watchdog();
     let log = Arc::new(Mutex::new(Vec::new()));
     let (tx, rx) = channel(3);
@@ -149,7 +149,7 @@ fn values_whose_destructors_use_the_channel_find_it_unlocked() {
 }
 
 #[test]
-fn a_destructor_that_panics_leaves_the_channel_usable() {
+pub(crate) fn a_destructor_that_panics_leaves_the_channel_usable() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -167,7 +167,7 @@ fn a_destructor_that_panics_leaves_the_channel_usable() {
 }
 
 #[test]
-fn a_waker_that_panics_leaves_the_channel_usable() {
+pub(crate) fn a_waker_that_panics_leaves_the_channel_usable() {
     struct Panics;
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -185,7 +185,7 @@ fn a_waker_that_panics_leaves_the_channel_usable() {
 }
 
 #[test]
-fn a_waker_that_panics_at_close_does_not_cost_others_their_wake_up() {
+pub(crate) fn a_waker_that_panics_at_close_does_not_cost_others_their_wake_up() {
     struct Panics;
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -279,7 +279,7 @@ fn assert_two_can_wait(tx: &Sender<u32>, rx: &Receiver<u32>) {
 
 /// It is served while a clone is made, which is not needed then, and panics when it is dropped.
 #[test]
-fn a_clone_that_panics_when_it_is_dropped_does_not_cost_a_receive_its_value() {
+pub(crate) fn a_clone_that_panics_when_it_is_dropped_does_not_cost_a_receive_its_value() {
     quiet();
     let (tx, rx) = channel(0);
     let (hooked, waker) = hooked();
@@ -301,7 +301,7 @@ fn a_clone_that_panics_when_it_is_dropped_does_not_cost_a_receive_its_value() {
 }
 
 #[test]
-fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_send() {
+pub(crate) fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_send() {
     quiet();
     let (tx, rx) = channel(0);
     let (hooked, waker) = hooked();
@@ -320,7 +320,7 @@ fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_send() {
 }
 
 #[test]
-fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_stream() {
+pub(crate) fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_stream() {
     use futures::Stream;
     quiet();
     let (tx, mut rx) = channel(0);
@@ -337,7 +337,7 @@ fn a_clone_that_panics_when_it_is_dropped_does_not_confuse_a_stream() {
 
 /// It is closed while a clone is made.
 #[test]
-fn a_clone_that_panics_when_it_is_dropped_does_not_hide_the_end() {
+pub(crate) fn a_clone_that_panics_when_it_is_dropped_does_not_hide_the_end() {
     quiet();
     let close_when_cloned = |tx: &Sender<u32>| {
         let (hooked, waker) = hooked();
@@ -359,7 +359,7 @@ fn a_clone_that_panics_when_it_is_dropped_does_not_hide_the_end() {
 
 /// Of one that waits: when the new waker is cloned, and when the former one is dropped.
 #[test]
-fn wakers_that_panic_when_they_are_exchanged_leave_a_receive_in_the_queue() {
+pub(crate) fn wakers_that_panic_when_they_are_exchanged_leave_a_receive_in_the_queue() {
     quiet();
     for when_cloned in [true, false] {
         let (tx, rx) = channel(0);
@@ -382,7 +382,7 @@ fn wakers_that_panic_when_they_are_exchanged_leave_a_receive_in_the_queue() {
 
 /// What it was given as a stream goes to the next receiver, whose waker panics.
 #[test]
-fn a_waker_that_panics_does_not_keep_a_dropped_receiver_counted() {
+pub(crate) fn a_waker_that_panics_does_not_keep_a_dropped_receiver_counted() {
     use futures::Stream;
     quiet();
     for is_last in [true, false] {
@@ -408,7 +408,7 @@ fn a_waker_that_panics_does_not_keep_a_dropped_receiver_counted() {
 
 /// A payload that panics in turn, and more than one of them.
 #[test]
-fn payloads_that_panic_do_not_cost_others_their_wake_up_at_close() {
+pub(crate) fn payloads_that_panic_do_not_cost_others_their_wake_up_at_close() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -437,7 +437,7 @@ fn payloads_that_panic_do_not_cost_others_their_wake_up_at_close() {
 
 /// A second panic while the first one unwinds would end the process.
 #[test]
-fn a_waker_that_panics_at_close_does_not_end_a_process_that_unwinds() {
+pub(crate) fn a_waker_that_panics_at_close_does_not_end_a_process_that_unwinds() {
     quiet();
     let (tx, rx) = channel::<u32>(0);
     let (hooked, waker) = hooked();

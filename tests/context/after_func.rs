@@ -11,7 +11,7 @@ use crate::common::*;
 
 /// The function and the stop meet.
 #[test]
-fn either_the_function_is_called_or_a_stop_says_that_it_is_not() {
+pub(crate) fn either_the_function_is_called_or_a_stop_says_that_it_is_not() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -45,7 +45,7 @@ fn either_the_function_is_called_or_a_stop_says_that_it_is_not() {
 }
 
 #[test]
-fn a_function_that_was_stopped_is_dropped() {
+pub(crate) fn a_function_that_was_stopped_is_dropped() {
     let _watchdog = watchdog();
     run(2, async {
         let drops = Drops::new(1);
@@ -60,7 +60,7 @@ fn a_function_that_was_stopped_is_dropped() {
 
 /// Nobody has the context any more, but its parent is cancelled.
 #[test]
-fn a_function_is_called_though_the_context_was_dropped() {
+pub(crate) fn a_function_is_called_though_the_context_was_dropped() {
     let _watchdog = watchdog();
     run(2, async {
         let (parent, cancel) = background().with_cancel();
@@ -75,7 +75,7 @@ fn a_function_is_called_though_the_context_was_dropped() {
 }
 
 #[test]
-fn a_function_of_a_context_that_is_never_done_is_never_called_and_has_no_goroutine() {
+pub(crate) fn a_function_of_a_context_that_is_never_done_is_never_called_and_has_no_goroutine() {
     run(1, async {
         let after = background().after_func(|| unreachable!());
         assert_eq!(num_goroutines(), 1);
@@ -85,7 +85,7 @@ fn a_function_of_a_context_that_is_never_done_is_never_called_and_has_no_gorouti
 }
 
 #[test]
-fn a_panic_of_the_function_is_unhandled_and_names_the_callers_line() {
+pub(crate) fn a_panic_of_the_function_is_unhandled_and_names_the_callers_line() {
     let _watchdog = watchdog();
     const TEST: &str =
         "after_func::a_panic_of_the_function_is_unhandled_and_names_the_callers_line";
@@ -117,7 +117,7 @@ fn a_panic_of_the_function_is_unhandled_and_names_the_callers_line() {
 }
 
 #[test]
-fn functions_that_wait_when_main_ends_are_dropped_and_not_called() {
+pub(crate) fn functions_that_wait_when_main_ends_are_dropped_and_not_called() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let drops = Drops::new(100);
@@ -139,7 +139,7 @@ fn functions_that_wait_when_main_ends_are_dropped_and_not_called() {
 
 /// Its destructor asks, at the end of main; and others ask later.
 #[test]
-fn a_stop_that_comes_after_the_end_of_main_prevents_nothing() {
+pub(crate) fn a_stop_that_comes_after_the_end_of_main_prevents_nothing() {
     let _watchdog = watchdog();
     for polled in [false, true] {
         let said = Arc::new(Mutex::new(None));

@@ -12,7 +12,7 @@ use super::{WORKERS, Wakes, background, children, poll};
 use crate::common::*;
 
 #[test]
-fn a_guard_that_is_dropped_cancels_and_one_that_is_detached_does_not() {
+pub(crate) fn a_guard_that_is_dropped_cancels_and_one_that_is_detached_does_not() {
     let (ctx, cancel) = background().with_cancel();
     drop(cancel);
     assert_eq!(ctx.err(), Some(ContextError::Cancelled));
@@ -26,7 +26,7 @@ fn a_guard_that_is_dropped_cancels_and_one_that_is_detached_does_not() {
 }
 
 #[test]
-fn a_clone_is_the_same_context() {
+pub(crate) fn a_clone_is_the_same_context() {
     let (ctx, cancel) = background().with_cancel();
     let clone = ctx.clone();
     drop(ctx);
@@ -37,7 +37,7 @@ fn a_clone_is_the_same_context() {
 
 /// A child is reached although nothing but a waiting goroutine, or a context with a value, is left of it.
 #[test]
-fn a_cancellation_passes_through_contexts_that_nobody_has_any_more() {
+pub(crate) fn a_cancellation_passes_through_contexts_that_nobody_has_any_more() {
     let (root, cancel) = background().with_cancel();
     let (middle, guard) = root.with_cancel();
     guard.detach();
@@ -51,7 +51,7 @@ fn a_cancellation_passes_through_contexts_that_nobody_has_any_more() {
 }
 
 #[test]
-fn a_sibling_and_a_parent_of_a_cancelled_context_go_on() {
+pub(crate) fn a_sibling_and_a_parent_of_a_cancelled_context_go_on() {
     let (parent, cancel) = background().with_cancel();
     let family = children(&parent, 3);
     family[1].1.cancel();
@@ -65,7 +65,7 @@ fn a_sibling_and_a_parent_of_a_cancelled_context_go_on() {
 
 /// The places in the parent's list are used again. An ended child must not take a later one off.
 #[test]
-fn a_child_that_has_ended_does_not_take_another_one_off_the_list_when_it_is_dropped() {
+pub(crate) fn a_child_that_has_ended_does_not_take_another_one_off_the_list_when_it_is_dropped() {
     let (parent, cancel) = background().with_cancel();
     let (old, cancel_old) = parent.with_cancel();
     cancel_old.cancel();
@@ -76,7 +76,7 @@ fn a_child_that_has_ended_does_not_take_another_one_off_the_list_when_it_is_drop
 }
 
 #[test]
-fn the_first_reason_stays() {
+pub(crate) fn the_first_reason_stays() {
     let (ctx, cancel) = background().with_cancel();
     cancel.cancel_with_cause("first");
     cancel.cancel_with_cause("second");
@@ -86,7 +86,7 @@ fn the_first_reason_stays() {
 }
 
 #[test]
-fn a_cause_keeps_its_type() {
+pub(crate) fn a_cause_keeps_its_type() {
     let (ctx, cancel) = background().with_cancel();
     let (child, _guard) = ctx.with_cancel();
     cancel.cancel_with_cause(io::Error::from(io::ErrorKind::StorageFull));
@@ -97,7 +97,7 @@ fn a_cause_keeps_its_type() {
 }
 
 #[test]
-fn a_wait_is_woken_once_and_leaves_nothing_when_it_is_dropped() {
+pub(crate) fn a_wait_is_woken_once_and_leaves_nothing_when_it_is_dropped() {
     let (ctx, cancel) = background().with_cancel();
     let [kept, gone]: [Arc<Wakes>; 2] = Default::default();
     let mut waits = ctx.done();
@@ -115,7 +115,7 @@ fn a_wait_is_woken_once_and_leaves_nothing_when_it_is_dropped() {
 }
 
 #[test]
-fn a_wait_that_changes_its_waker_wakes_the_new_one() {
+pub(crate) fn a_wait_that_changes_its_waker_wakes_the_new_one() {
     let (ctx, cancel) = background().with_cancel();
     let [old, new]: [Arc<Wakes>; 2] = Default::default();
     let mut waits = ctx.done();
@@ -126,7 +126,7 @@ fn a_wait_that_changes_its_waker_wakes_the_new_one() {
 }
 
 #[test]
-fn a_background_context_is_never_done_and_keeps_no_waker() {
+pub(crate) fn a_background_context_is_never_done_and_keeps_no_waker() {
     let wakes = Arc::<Wakes>::default();
     let ctx = background();
     let mut waits = ctx.done();
@@ -137,7 +137,7 @@ fn a_background_context_is_never_done_and_keeps_no_waker() {
 }
 
 #[test]
-fn a_context_that_was_made_from_a_done_one_is_done_for_the_same_reason() {
+pub(crate) fn a_context_that_was_made_from_a_done_one_is_done_for_the_same_reason() {
     let (parent, cancel) = background().with_cancel();
     cancel.cancel_with_cause("why");
     let (child, _guard) = parent.with_cancel();
@@ -147,7 +147,7 @@ fn a_context_that_was_made_from_a_done_one_is_done_for_the_same_reason() {
 }
 
 #[test]
-fn the_latest_value_of_a_type_is_found_and_other_contexts_do_not_see_it() {
+pub(crate) fn the_latest_value_of_a_type_is_found_and_other_contexts_do_not_see_it() {
     let old = background().with_value(1_u32).with_value("text");
     let new = old.with_value(2_u32);
     assert_eq!((old.value(), new.value()), (Some(&1_u32), Some(&2_u32)));
@@ -158,7 +158,7 @@ fn the_latest_value_of_a_type_is_found_and_other_contexts_do_not_see_it() {
 
 /// Each goroutine waits in a `select!` for a context of its own, or for that of all.
 #[test]
-fn goroutines_that_wait_for_contexts_at_all_levels_are_all_woken() {
+pub(crate) fn goroutines_that_wait_for_contexts_at_all_levels_are_all_woken() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -189,7 +189,7 @@ fn goroutines_that_wait_for_contexts_at_all_levels_are_all_woken() {
 /// When `cancel` returns, all contexts below are done, also if another thread had begun to cancel them:
 /// from the same place, from above, or from below.
 #[test]
-fn a_cancel_that_comes_second_returns_when_the_whole_tree_is_done() {
+pub(crate) fn a_cancel_that_comes_second_returns_when_the_whole_tree_is_done() {
     let _watchdog = watchdog();
     for round in 0..150 {
         let (root, cancel) = background().with_cancel();
@@ -215,7 +215,7 @@ fn a_cancel_that_comes_second_returns_when_the_whole_tree_is_done() {
 
 /// A child that is made while its parent is being cancelled is done.
 #[test]
-fn a_child_made_during_a_cancel_is_not_forgotten() {
+pub(crate) fn a_child_made_during_a_cancel_is_not_forgotten() {
     let _watchdog = watchdog();
     for _ in 0..100 {
         let (root, cancel) = background().with_cancel();
@@ -240,7 +240,7 @@ fn a_child_made_during_a_cancel_is_not_forgotten() {
 /// Contexts are made, dropped, cancelled and awaited on several threads. In the end each is done whose
 /// ancestor was cancelled, and nobody else.
 #[test]
-fn in_random_trees_those_below_a_cancelled_one_are_done_and_no_others() {
+pub(crate) fn in_random_trees_those_below_a_cancelled_one_are_done_and_no_others() {
     let _watchdog = watchdog();
     let stress = Stress::begin(std::time::Duration::from_millis(500));
     let mut seed = stress.first_seed;

@@ -13,7 +13,7 @@ use crate::common::*;
 const MILLI: Duration = Duration::from_millis(1);
 
 #[test]
-fn a_deadline_is_not_early_and_reaches_all_below() {
+pub(crate) fn a_deadline_is_not_early_and_reaches_all_below() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -30,7 +30,7 @@ fn a_deadline_is_not_early_and_reaches_all_below() {
 }
 
 #[test]
-fn the_earlier_deadline_counts_and_a_later_one_has_no_goroutine() {
+pub(crate) fn the_earlier_deadline_counts_and_a_later_one_has_no_goroutine() {
     let _watchdog = watchdog();
     run(2, async {
         let (ctx, _guard) = background().with_timeout(HOUR);
@@ -49,13 +49,13 @@ fn the_earlier_deadline_counts_and_a_later_one_has_no_goroutine() {
 }
 
 #[test]
-fn a_deadline_beyond_the_clock_never_comes_and_needs_no_runtime() {
+pub(crate) fn a_deadline_beyond_the_clock_never_comes_and_needs_no_runtime() {
     let (ctx, _guard) = background().with_timeout(Duration::MAX);
     assert_eq!((ctx.deadline(), ctx.err()), (None, None));
 }
 
 #[test]
-fn a_deadline_that_has_passed_needs_no_runtime() {
+pub(crate) fn a_deadline_that_has_passed_needs_no_runtime() {
     let (ctx, _guard) = background().with_timeout(Duration::ZERO);
     assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
     let (ctx, _guard) = ctx.with_timeout(HOUR);
@@ -63,7 +63,7 @@ fn a_deadline_that_has_passed_needs_no_runtime() {
 }
 
 #[test]
-fn a_deadline_outside_a_runtime_panics_at_the_callers_line_and_says_what_to_do() {
+pub(crate) fn a_deadline_outside_a_runtime_panics_at_the_callers_line_and_says_what_to_do() {
     let line = line!() + 1;
     let seen = panic_of(|| background().with_timeout(HOUR));
     assert_eq!((&*seen.file, seen.line), (file!(), line));
@@ -72,7 +72,7 @@ fn a_deadline_outside_a_runtime_panics_at_the_callers_line_and_says_what_to_do()
 
 /// However it ends, the goroutine that waits for the deadline goes.
 #[test]
-fn nobody_waits_for_the_deadline_of_a_context_that_is_done_or_gone() {
+pub(crate) fn nobody_waits_for_the_deadline_of_a_context_that_is_done_or_gone() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -100,7 +100,7 @@ fn nobody_waits_for_the_deadline_of_a_context_that_is_done_or_gone() {
 
 /// In each round the deadline and the cancellation meet at about the same time.
 #[test]
-fn a_deadline_and_a_cancellation_at_once_leave_one_reason_and_no_goroutine() {
+pub(crate) fn a_deadline_and_a_cancellation_at_once_leave_one_reason_and_no_goroutine() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -121,7 +121,7 @@ fn a_deadline_and_a_cancellation_at_once_leave_one_reason_and_no_goroutine() {
 
 /// Whoever waits elsewhere would wait for ever.
 #[test]
-fn a_deadline_whose_runtime_has_ended_cancels_the_context() {
+pub(crate) fn a_deadline_whose_runtime_has_ended_cancels_the_context() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let (ctx, guard) = run(workers, async { background().with_timeout(HOUR) });
@@ -144,7 +144,7 @@ fn a_deadline_whose_runtime_has_ended_cancels_the_context() {
 
 /// The runtime of the goroutine that waits is that of the one who has made the context.
 #[test]
-fn a_deadline_wakes_who_waits_on_a_thread_outside() {
+pub(crate) fn a_deadline_wakes_who_waits_on_a_thread_outside() {
     let _watchdog = watchdog();
     run(2, async {
         let (ctx, _guard) = background().with_timeout(2 * MILLI);
@@ -155,7 +155,7 @@ fn a_deadline_wakes_who_waits_on_a_thread_outside() {
 }
 
 #[test]
-fn a_deadline_passes_while_main_blocks_its_thread() {
+pub(crate) fn a_deadline_passes_while_main_blocks_its_thread() {
     let _watchdog = watchdog();
     run(1, async {
         let (ctx, _guard) = background().with_timeout(MILLI);
@@ -164,7 +164,7 @@ fn a_deadline_passes_while_main_blocks_its_thread() {
 }
 
 #[test]
-fn the_cause_of_a_deadline_is_not_that_of_a_cancellation() {
+pub(crate) fn the_cause_of_a_deadline_is_not_that_of_a_cancellation() {
     let _watchdog = watchdog();
     run(2, async {
         let (ctx, guard) = background().with_timeout_cause(HOUR, "too slow");
@@ -180,7 +180,7 @@ fn the_cause_of_a_deadline_is_not_that_of_a_cancellation() {
 }
 
 #[test]
-fn a_wait_of_a_context_with_a_deadline_does_not_keep_it_for_ever() {
+pub(crate) fn a_wait_of_a_context_with_a_deadline_does_not_keep_it_for_ever() {
     let _watchdog = watchdog();
     run(2, async {
         let wakes = Arc::<Wakes>::default();

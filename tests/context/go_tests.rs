@@ -25,7 +25,7 @@ fn is_done(ctx: &Context, error: ContextError) -> bool {
 
 /// `TestBackground`, `TestTODO`.
 #[test]
-fn a_background_context_waits_for_ever() {
+pub(crate) fn a_background_context_waits_for_ever() {
     assert!(waits(&background()));
     assert!(waits(&Context::default()));
     assert_eq!(format!("{:?}", background()), "Context { err: None, deadline: None, .. }");
@@ -33,7 +33,7 @@ fn a_background_context_waits_for_ever() {
 
 /// `TestWithCancel`.
 #[test]
-fn a_cancellation_reaches_a_context_and_its_child_before_the_call_returns() {
+pub(crate) fn a_cancellation_reaches_a_context_and_its_child_before_the_call_returns() {
     let (parent, cancel) = background().with_cancel();
     let (child, _guard) = parent.with_cancel();
     assert!(waits(&parent) && waits(&child));
@@ -43,7 +43,7 @@ fn a_cancellation_reaches_a_context_and_its_child_before_the_call_returns() {
 
 /// `TestParentFinishesChild`.
 #[test]
-fn a_parent_that_ends_takes_along_children_of_every_kind() {
+pub(crate) fn a_parent_that_ends_takes_along_children_of_every_kind() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -66,7 +66,7 @@ fn a_parent_that_ends_takes_along_children_of_every_kind() {
 
 /// `TestChildFinishesFirst`.
 #[test]
-fn a_child_that_ends_leaves_its_parent_alone() {
+pub(crate) fn a_child_that_ends_leaves_its_parent_alone() {
     let (cancellable, _guard) = background().with_cancel();
     for parent in [background(), cancellable] {
         let (child, cancel) = parent.with_cancel();
@@ -79,7 +79,7 @@ fn a_child_that_ends_leaves_its_parent_alone() {
 
 /// `TestDeadline`.
 #[test]
-fn a_deadline_passes_whether_it_is_to_come_or_present_or_past() {
+pub(crate) fn a_deadline_passes_whether_it_is_to_come_or_present_or_past() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -99,7 +99,7 @@ fn a_deadline_passes_whether_it_is_to_come_or_present_or_past() {
 
 /// `TestTimeout`.
 #[test]
-fn a_timeout_passes_also_above_a_longer_one() {
+pub(crate) fn a_timeout_passes_also_above_a_longer_one() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -114,7 +114,7 @@ fn a_timeout_passes_also_above_a_longer_one() {
 
 /// `TestCanceledTimeout`.
 #[test]
-fn a_cancellation_comes_before_two_timeouts() {
+pub(crate) fn a_cancellation_comes_before_two_timeouts() {
     run(2, async {
         let (ctx, _guard) = background().with_timeout(Duration::from_secs(1));
         let (ctx, cancel) = ctx.with_timeout(HOUR);
@@ -125,7 +125,7 @@ fn a_cancellation_comes_before_two_timeouts() {
 
 /// `TestValues`. Types are what keys are there, and an `Option` can hide a value as `nil` does.
 #[test]
-fn a_value_is_found_by_its_type_and_a_later_one_hides_it() {
+pub(crate) fn a_value_is_found_by_its_type_and_a_later_one_hides_it() {
     #[derive(Clone, Debug, PartialEq)]
     struct One(Option<&'static str>);
     #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +162,7 @@ fn tree() -> Vec<(Context, CancelGuard)> {
 
 /// `TestSimultaneousCancels`.
 #[test]
-fn all_contexts_of_a_tree_can_be_cancelled_at_once() {
+pub(crate) fn all_contexts_of_a_tree_can_be_cancelled_at_once() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for seed in 0..20 {
@@ -186,7 +186,7 @@ fn all_contexts_of_a_tree_can_be_cancelled_at_once() {
 
 /// `TestInterlockedCancels`.
 #[test]
-fn a_child_can_be_cancelled_by_one_who_is_woken_by_its_parent() {
+pub(crate) fn a_child_can_be_cancelled_by_one_who_is_woken_by_its_parent() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -235,7 +235,7 @@ fn layers(random: &mut Random, limit: Duration) -> (Context, Vec<CancelGuard>, u
 
 /// `TestLayersCancel`.
 #[test]
-fn any_of_many_layers_can_be_cancelled_and_values_stay() {
+pub(crate) fn any_of_many_layers_can_be_cancelled_and_values_stay() {
     let _watchdog = watchdog();
     for seed in 0..30 {
         run(2, async move {
@@ -252,7 +252,7 @@ fn any_of_many_layers_can_be_cancelled_and_values_stay() {
 
 /// `TestLayersTimeout`.
 #[test]
-fn any_of_many_layers_can_time_out_and_values_stay() {
+pub(crate) fn any_of_many_layers_can_time_out_and_values_stay() {
     let _watchdog = watchdog();
     for seed in 0..30 {
         run(2, async move {
@@ -266,7 +266,7 @@ fn any_of_many_layers_can_time_out_and_values_stay() {
 
 /// `TestWithCancelCanceledParent`.
 #[test]
-fn a_child_of_a_cancelled_context_is_done_at_once_with_its_cause() {
+pub(crate) fn a_child_of_a_cancelled_context_is_done_at_once_with_its_cause() {
     let (parent, cancel) = background().with_cancel();
     cancel.cancel_with_cause("because");
     let (child, _guard) = parent.with_cancel();
@@ -276,7 +276,7 @@ fn a_child_of_a_cancelled_context_is_done_at_once_with_its_cause() {
 
 /// `TestWithCancelSimultaneouslyCanceledParent`.
 #[test]
-fn a_child_that_is_made_while_its_parent_is_cancelled_has_its_cause() {
+pub(crate) fn a_child_that_is_made_while_its_parent_is_cancelled_has_its_cause() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -293,7 +293,7 @@ fn a_child_that_is_made_while_its_parent_is_cancelled_has_its_cause() {
 
 /// `TestDeadlineExceededSupportsTimeout`, `TestDeadlineExceededIsNetError`.
 #[test]
-fn a_deadline_that_has_passed_is_a_timeout_among_errors_of_the_system() {
+pub(crate) fn a_deadline_that_has_passed_is_a_timeout_among_errors_of_the_system() {
     let kind = |error: ContextError| io::Error::from(error).kind();
     assert_eq!(kind(DeadlineExceeded), io::ErrorKind::TimedOut);
     // What is interrupted is tried again.
@@ -302,7 +302,7 @@ fn a_deadline_that_has_passed_is_a_timeout_among_errors_of_the_system() {
 
 /// `TestCause`, row by row, without those of contexts that are the user's own types.
 #[test]
-fn the_cause_is_that_of_whoever_came_first() {
+pub(crate) fn the_cause_is_that_of_whoever_came_first() {
     type Row = (&'static str, Box<dyn Fn() -> Context>, Option<ContextError>, Option<&'static str>);
     const CANCELLED: &str = "the context was cancelled";
     const EXCEEDED: &str = "the deadline of the context has passed";
@@ -451,7 +451,7 @@ fn the_cause_is_that_of_whoever_came_first() {
 
 /// `TestCauseRace`.
 #[test]
-fn a_cause_that_is_seen_is_complete() {
+pub(crate) fn a_cause_that_is_seen_is_complete() {
     let _watchdog = watchdog();
     for _ in 0..200 {
         let (ctx, cancel) = background().with_cancel();
@@ -470,7 +470,7 @@ fn a_cause_that_is_seen_is_complete() {
 
 /// `TestWithoutCancel`.
 #[test]
-fn without_cancellation_there_is_no_deadline_and_the_values_are_there() {
+pub(crate) fn without_cancellation_there_is_no_deadline_and_the_values_are_there() {
     let (ctx, _guard) = background().with_value("value").with_timeout(Duration::ZERO);
     let ctx = ctx.without_cancel();
     assert_eq!((ctx.deadline(), ctx.err()), (None, None));
@@ -481,7 +481,7 @@ fn without_cancellation_there_is_no_deadline_and_the_values_are_there() {
 /// `TestAfterFuncCalledAfterCancel`, `TestAfterFuncCalledAfterTimeout`,
 /// `TestAfterFuncCalledImmediately`.
 #[test]
-fn a_function_is_called_after_the_end_and_not_before() {
+pub(crate) fn a_function_is_called_after_the_end_and_not_before() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -511,7 +511,7 @@ fn a_function_is_called_after_the_end_and_not_before() {
 
 /// `TestAfterFuncNotCalledAfterStop`.
 #[test]
-fn a_function_that_was_stopped_is_not_called() {
+pub(crate) fn a_function_that_was_stopped_is_not_called() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -529,7 +529,7 @@ fn a_function_that_was_stopped_is_not_called() {
 
 /// `TestAfterFuncCalledAsynchronously`.
 #[test]
-fn a_cancellation_does_not_wait_for_the_functions_it_sets_off() {
+pub(crate) fn a_cancellation_does_not_wait_for_the_functions_it_sets_off() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -544,7 +544,7 @@ fn a_cancellation_does_not_wait_for_the_functions_it_sets_off() {
 
 /// `TestContextErrDoneRace`.
 #[test]
-fn a_context_that_says_why_it_is_done_is_ready() {
+pub(crate) fn a_context_that_says_why_it_is_done_is_ready() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

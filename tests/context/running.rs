@@ -19,7 +19,7 @@ fn poll<F: Future>(future: Pin<&mut F>, wakes: &Arc<Wakes>) -> Poll<F::Output> {
 }
 
 #[test]
-fn a_future_that_is_ready_gives_its_value() {
+pub(crate) fn a_future_that_is_ready_gives_its_value() {
     run(1, async {
         assert_eq!(background().run(ready(1)).await, Ok(1));
         let (ctx, _guard) = background().with_cancel();
@@ -36,7 +36,7 @@ fn a_future_that_is_ready_gives_its_value() {
 }
 
 #[test]
-fn a_future_in_a_done_context_is_not_polled() {
+pub(crate) fn a_future_in_a_done_context_is_not_polled() {
     let (ctx, guard) = background().with_cancel();
     guard.cancel();
     let wakes = Arc::default();
@@ -45,7 +45,7 @@ fn a_future_in_a_done_context_is_not_polled() {
 }
 
 #[test]
-fn a_cancellation_wakes_and_drops_the_future_before_it_is_reported() {
+pub(crate) fn a_cancellation_wakes_and_drops_the_future_before_it_is_reported() {
     let (ctx, guard) = background().with_cancel();
     let (wakes, drops) = (Arc::default(), Drops::new(1));
     let probe = drops.probe(0);
@@ -62,7 +62,7 @@ fn a_cancellation_wakes_and_drops_the_future_before_it_is_reported() {
 }
 
 #[test]
-fn a_value_that_is_there_when_the_context_ends_is_not_lost() {
+pub(crate) fn a_value_that_is_there_when_the_context_ends_is_not_lost() {
     let (ctx, guard) = background().with_cancel();
     let wakes = Arc::default();
     let (tx, rx) = channel(0);
@@ -75,7 +75,7 @@ fn a_value_that_is_there_when_the_context_ends_is_not_lost() {
 }
 
 #[test]
-fn a_send_that_is_reported_as_cancelled_has_not_happened_and_one_that_has_is_reported() {
+pub(crate) fn a_send_that_is_reported_as_cancelled_has_not_happened_and_one_that_has_is_reported() {
     let wakes = Arc::default();
     let (tx, rx) = channel(0);
     let (ctx, guard) = background().with_cancel();
@@ -95,7 +95,7 @@ fn a_send_that_is_reported_as_cancelled_has_not_happened_and_one_that_has_is_rep
 
 /// A receive that comes between the last poll and the drop finds the send gone.
 #[test]
-fn a_send_leaves_its_queue_in_the_last_poll() {
+pub(crate) fn a_send_leaves_its_queue_in_the_last_poll() {
     let wakes = Arc::default();
     let (tx, rx) = channel(0);
     let (ctx, guard) = background().with_cancel();
@@ -115,7 +115,7 @@ fn a_send_leaves_its_queue_in_the_last_poll() {
 
 /// Sends and cancellations race; each send that is reported as done arrives, and no other.
 #[test]
-fn sends_and_cancellations_that_race_agree() {
+pub(crate) fn sends_and_cancellations_that_race_agree() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -147,7 +147,7 @@ fn sends_and_cancellations_that_race_agree() {
 
 /// It never waits, so only its giving way lets the context end it.
 #[test]
-fn a_future_that_always_has_something_to_do_is_ended() {
+pub(crate) fn a_future_that_always_has_something_to_do_is_ended() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -169,7 +169,7 @@ fn a_future_that_always_has_something_to_do_is_ended() {
 }
 
 #[test]
-fn a_run_inside_a_timeout_and_a_timeout_inside_a_run_end_in_time() {
+pub(crate) fn a_run_inside_a_timeout_and_a_timeout_inside_a_run_end_in_time() {
     let _watchdog = watchdog();
     run(2, async {
         let limit = std::time::Duration::from_millis(1);
@@ -183,7 +183,7 @@ fn a_run_inside_a_timeout_and_a_timeout_inside_a_run_end_in_time() {
 }
 
 #[test]
-fn a_run_that_is_dropped_drops_its_future_and_its_waker() {
+pub(crate) fn a_run_that_is_dropped_drops_its_future_and_its_waker() {
     let (ctx, guard) = background().with_cancel();
     let (wakes, drops) = (Arc::<Wakes>::default(), Drops::new(1));
     let probe = drops.probe(0);
@@ -200,7 +200,7 @@ fn a_run_that_is_dropped_drops_its_future_and_its_waker() {
 }
 
 #[test]
-fn a_panic_of_the_future_goes_to_who_polls() {
+pub(crate) fn a_panic_of_the_future_goes_to_who_polls() {
     quiet();
     let (ctx, _guard) = background().with_cancel();
     let wakes = Arc::default();
@@ -212,7 +212,7 @@ fn a_panic_of_the_future_goes_to_who_polls() {
 }
 
 #[test]
-fn a_run_polled_after_it_was_ready_panics_at_the_callers_line() {
+pub(crate) fn a_run_polled_after_it_was_ready_panics_at_the_callers_line() {
     let ctx = background();
     let mut runs = pin!(ctx.run(ready(1)));
     let mut cx = Cx::from_waker(std::task::Waker::noop());

@@ -23,7 +23,7 @@ fn chain(length: usize) -> Vec<(Context, CancelGuard)> {
 }
 
 #[test]
-fn a_wide_tree_is_cancelled_as_a_whole() {
+pub(crate) fn a_wide_tree_is_cancelled_as_a_whole() {
     let (root, cancel) = background().with_cancel();
     let family = children(&root, MANY);
     let start = Instant::now();
@@ -34,7 +34,7 @@ fn a_wide_tree_is_cancelled_as_a_whole() {
 
 /// On a stack of a test's size.
 #[test]
-fn a_deep_tree_is_cancelled_from_above_without_a_deep_stack() {
+pub(crate) fn a_deep_tree_is_cancelled_from_above_without_a_deep_stack() {
     let chain = chain(MANY);
     let start = Instant::now();
     chain[0].1.cancel();
@@ -43,7 +43,7 @@ fn a_deep_tree_is_cancelled_from_above_without_a_deep_stack() {
 }
 
 #[test]
-fn a_deep_tree_is_dropped_without_a_deep_stack() {
+pub(crate) fn a_deep_tree_is_dropped_without_a_deep_stack() {
     // Only the last one is left, and holds all others.
     let mut chain = chain(MANY);
     let last = chain.pop().unwrap();
@@ -56,7 +56,7 @@ fn a_deep_tree_is_dropped_without_a_deep_stack() {
 }
 
 #[test]
-fn a_deep_tree_of_done_contexts_is_dropped_without_a_deep_stack() {
+pub(crate) fn a_deep_tree_of_done_contexts_is_dropped_without_a_deep_stack() {
     let mut chain = chain(MANY);
     let last = chain.pop().unwrap();
     chain[0].1.cancel();
@@ -65,7 +65,7 @@ fn a_deep_tree_of_done_contexts_is_dropped_without_a_deep_stack() {
 }
 
 #[test]
-fn a_long_list_of_values_is_dropped_without_a_deep_stack() {
+pub(crate) fn a_long_list_of_values_is_dropped_without_a_deep_stack() {
     let drops = Drops::new(MANY);
     let mut ctx = background();
     for n in 0..MANY {
@@ -77,7 +77,7 @@ fn a_long_list_of_values_is_dropped_without_a_deep_stack() {
 
 /// What others keep of a list stays.
 #[test]
-fn of_two_lists_that_share_values_the_other_one_keeps_them() {
+pub(crate) fn of_two_lists_that_share_values_the_other_one_keeps_them() {
     let drops = Drops::new(2);
     let shared = background().with_value(drops.probe(0));
     let other = shared.with_value(7);
@@ -91,7 +91,7 @@ fn of_two_lists_that_share_values_the_other_one_keeps_them() {
 
 /// Meanwhile other goroutines have their turns.
 #[test]
-fn a_hundred_thousand_goroutines_that_wait_for_a_tree_are_woken() {
+pub(crate) fn a_hundred_thousand_goroutines_that_wait_for_a_tree_are_woken() {
     let _watchdog = watchdog();
     for workers in [1, 2, 16] {
         run(workers, async move {

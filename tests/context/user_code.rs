@@ -40,7 +40,7 @@ fn meddle(root: &Context, cancel: &CancelGuard) {
 }
 
 #[test]
-fn a_waker_that_comes_back_in_finds_no_lock_held_and_all_contexts_done() {
+pub(crate) fn a_waker_that_comes_back_in_finds_no_lock_held_and_all_contexts_done() {
     let _watchdog = watchdog();
     let (root, cancel) = background().with_cancel();
     let cancel = Arc::new(cancel);
@@ -74,7 +74,7 @@ fn a_waker_that_comes_back_in_finds_no_lock_held_and_all_contexts_done() {
 }
 
 #[test]
-fn a_waker_that_is_dropped_with_a_wait_may_come_back_in() {
+pub(crate) fn a_waker_that_is_dropped_with_a_wait_may_come_back_in() {
     let _watchdog = watchdog();
     let (root, cancel) = background().with_cancel();
     let cancel = Arc::new(cancel);
@@ -97,7 +97,7 @@ fn a_waker_that_is_dropped_with_a_wait_may_come_back_in() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_no_other_from_being_woken() {
+pub(crate) fn a_waker_that_panics_keeps_no_other_from_being_woken() {
     quiet();
     let (root, cancel) = background().with_cancel();
     let family = children(&root, 10);
@@ -142,7 +142,7 @@ impl fmt::Debug for Back {
 impl Error for Back {}
 
 #[test]
-fn a_cause_that_comes_back_in_when_it_is_dropped_finds_no_lock_held() {
+pub(crate) fn a_cause_that_comes_back_in_when_it_is_dropped_finds_no_lock_held() {
     let _watchdog = watchdog();
     let (root, cancel) = background().with_cancel();
     let cancel = Arc::new(cancel);
@@ -167,7 +167,7 @@ fn a_cause_that_comes_back_in_when_it_is_dropped_finds_no_lock_held() {
 
 /// While its tree is cancelled from above, children with causes of their own lose their last users.
 #[test]
-fn a_child_that_goes_during_a_cancel_takes_its_cause_along_without_a_lock() {
+pub(crate) fn a_child_that_goes_during_a_cancel_takes_its_cause_along_without_a_lock() {
     let _watchdog = watchdog();
     for _ in 0..50 {
         let (root, cancel) = background().with_cancel();
@@ -187,7 +187,7 @@ fn a_child_that_goes_during_a_cancel_takes_its_cause_along_without_a_lock() {
 }
 
 #[test]
-fn a_value_that_comes_back_in_when_it_is_dropped_finds_no_lock_held() {
+pub(crate) fn a_value_that_comes_back_in_when_it_is_dropped_finds_no_lock_held() {
     let _watchdog = watchdog();
     let (root, cancel) = background().with_cancel();
     let ctx = {
@@ -200,7 +200,7 @@ fn a_value_that_comes_back_in_when_it_is_dropped_finds_no_lock_held() {
 }
 
 #[test]
-fn a_value_whose_destructor_panics_lets_the_others_be_dropped() {
+pub(crate) fn a_value_whose_destructor_panics_lets_the_others_be_dropped() {
     let _watchdog = watchdog();
     let drops = Drops::new(2);
     let ctx = background()
@@ -213,7 +213,7 @@ fn a_value_whose_destructor_panics_lets_the_others_be_dropped() {
 
 /// A goroutine wakes so many. At the end of main it must not forget those that it has not reached.
 #[test]
-fn many_that_wait_elsewhere_are_all_woken_though_the_runtime_ends_at_once() {
+pub(crate) fn many_that_wait_elsewhere_are_all_woken_though_the_runtime_ends_at_once() {
     let _watchdog = watchdog();
     const MANY: usize = 1000;
     for workers in super::WORKERS {
@@ -233,7 +233,7 @@ fn many_that_wait_elsewhere_are_all_woken_though_the_runtime_ends_at_once() {
 
 /// Outside of a runtime there is no goroutine for it.
 #[test]
-fn many_are_woken_at_once_outside_a_runtime() {
+pub(crate) fn many_are_woken_at_once_outside_a_runtime() {
     let (root, cancel) = background().with_cancel();
     let wakes = Arc::<Wakes>::default();
     let mut waits: Vec<_> = (0..1000).map(|_| root.done()).collect();

@@ -24,7 +24,7 @@ const ROWS: [(Outcomes, Result<(), &str>); 6] = [
 
 /// `TestZeroGroup`.
 #[test]
-fn a_group_without_a_context_gives_the_first_error() {
+pub(crate) fn a_group_without_a_context_gives_the_first_error() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -48,7 +48,7 @@ fn a_group_without_a_context_gives_the_first_error() {
 
 /// `TestWithContext`.
 #[test]
-fn the_context_of_a_group_is_done_after_the_wait_whatever_the_outcome() {
+pub(crate) fn the_context_of_a_group_is_done_after_the_wait_whatever_the_outcome() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -67,7 +67,7 @@ fn the_context_of_a_group_is_done_after_the_wait_whatever_the_outcome() {
 
 /// `TestCancelCause`. The cause is the text of the error here.
 #[test]
-fn the_cause_of_the_context_is_the_first_error_or_the_cancellation() {
+pub(crate) fn the_cause_of_the_context_is_the_first_error_or_the_cancellation() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -86,7 +86,7 @@ fn the_cause_of_the_context_is_the_first_error_or_the_cancellation() {
 
 /// `TestTryGo`.
 #[test]
-fn one_more_than_the_limit_is_not_started_until_another_one_ends() {
+pub(crate) fn one_more_than_the_limit_is_not_started_until_another_one_ends() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -133,7 +133,7 @@ fn one_more_than_the_limit_is_not_started_until_another_one_ends() {
 
 /// `TestGoLimit`.
 #[test]
-fn no_more_than_the_limit_run_at_once() {
+pub(crate) fn no_more_than_the_limit_run_at_once() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

@@ -17,7 +17,7 @@ fn with_context() -> (Group<String>, Context) {
 }
 
 #[test]
-fn the_first_error_tells_the_others_to_stop_and_the_wait_is_over_when_they_have() {
+pub(crate) fn the_first_error_tells_the_others_to_stop_and_the_wait_is_over_when_they_have() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -43,7 +43,7 @@ fn the_first_error_tells_the_others_to_stop_and_the_wait_is_over_when_they_have(
 
 /// Of many errors at once, the one that is returned is also the cause.
 #[test]
-fn errors_at_once_leave_one_that_is_both_returned_and_the_cause() {
+pub(crate) fn errors_at_once_leave_one_that_is_both_returned_and_the_cause() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -62,7 +62,7 @@ fn errors_at_once_leave_one_that_is_both_returned_and_the_cause() {
 }
 
 #[test]
-fn a_group_that_is_dropped_cancels_its_context_and_its_goroutines_run_on() {
+pub(crate) fn a_group_that_is_dropped_cancels_its_context_and_its_goroutines_run_on() {
     let _watchdog = watchdog();
     run(2, async {
         let (group, ctx) = with_context();
@@ -81,7 +81,7 @@ fn a_group_that_is_dropped_cancels_its_context_and_its_goroutines_run_on() {
 }
 
 #[test]
-fn a_parent_that_is_cancelled_ends_a_group() {
+pub(crate) fn a_parent_that_is_cancelled_ends_a_group() {
     let _watchdog = watchdog();
     run(2, async {
         let (parent, cancel) = Context::background().with_cancel();
@@ -94,7 +94,7 @@ fn a_parent_that_is_cancelled_ends_a_group() {
 
 /// The goroutines of a group start others, as a crawler does.
 #[test]
-fn a_wait_includes_those_that_the_groups_own_goroutines_start() {
+pub(crate) fn a_wait_includes_those_that_the_groups_own_goroutines_start() {
     fn spread(
         group: Arc<Group<()>>,
         depth: u32,
@@ -123,7 +123,8 @@ fn a_wait_includes_those_that_the_groups_own_goroutines_start() {
 }
 
 #[test]
-fn those_that_wait_for_room_start_in_their_order_and_one_that_goes_away_is_passed_over() {
+pub(crate) fn those_that_wait_for_room_start_in_their_order_and_one_that_goes_away_is_passed_over()
+{
     let _watchdog = watchdog();
     run(1, async {
         let mut group = Group::<()>::new();
@@ -167,7 +168,7 @@ fn those_that_wait_for_room_start_in_their_order_and_one_that_goes_away_is_passe
 }
 
 #[test]
-fn a_limit_is_not_changed_under_goroutines_that_run() {
+pub(crate) fn a_limit_is_not_changed_under_goroutines_that_run() {
     run(1, async {
         let mut group = Group::<()>::new();
         group.set_limit(2);
@@ -181,7 +182,7 @@ fn a_limit_is_not_changed_under_goroutines_that_run() {
 }
 
 #[test]
-fn a_limit_beyond_what_can_be_counted_is_none() {
+pub(crate) fn a_limit_beyond_what_can_be_counted_is_none() {
     run(1, async {
         let mut group = Group::<()>::new();
         group.set_limit(usize::MAX);
@@ -191,7 +192,7 @@ fn a_limit_beyond_what_can_be_counted_is_none() {
 }
 
 #[test]
-fn a_panic_is_unhandled_and_main_does_not_get_past_the_wait() {
+pub(crate) fn a_panic_is_unhandled_and_main_does_not_get_past_the_wait() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let payload = payload_of(|| {
@@ -218,7 +219,7 @@ fn a_panic_is_unhandled_and_main_does_not_get_past_the_wait() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_loses_nothing() {
+pub(crate) fn a_wait_that_is_dropped_loses_nothing() {
     let _watchdog = watchdog();
     run(2, async {
         let (group, ctx) = with_context();
@@ -237,7 +238,7 @@ fn a_wait_that_is_dropped_loses_nothing() {
 }
 
 #[test]
-fn a_large_future_is_started_and_is_reported_at_the_callers_line() {
+pub(crate) fn a_large_future_is_started_and_is_reported_at_the_callers_line() {
     let _watchdog = watchdog();
     let output = match is_child() {
         true => {
@@ -265,7 +266,7 @@ fn a_large_future_is_started_and_is_reported_at_the_callers_line() {
 }
 
 #[test]
-fn an_error_whose_text_panics_is_returned_all_the_same() {
+pub(crate) fn an_error_whose_text_panics_is_returned_all_the_same() {
     #[derive(Debug)]
     struct Silent;
     impl std::fmt::Display for Silent {
@@ -285,7 +286,8 @@ fn an_error_whose_text_panics_is_returned_all_the_same() {
 
 /// Outside, there is nobody to run it.
 #[test]
-fn a_goroutine_outside_of_any_runtime_is_refused_at_the_callers_line_and_leaves_the_group_usable() {
+pub(crate) fn a_goroutine_outside_of_any_runtime_is_refused_at_the_callers_line_and_leaves_the_group_usable()
+ {
     let _watchdog = watchdog();
     let drops = Drops::new(2);
     let mut group = Group::<String>::new();

@@ -26,7 +26,7 @@ fn full<T: Clone>(value: T) -> gorun::Receiver<T> {
 }
 
 #[test]
-fn of_two_ready_cases_each_is_chosen_half_of_the_times() {
+pub(crate) fn of_two_ready_cases_each_is_chosen_half_of_the_times() {
     let _watchdog = watchdog();
     let (a, b) = (full(()), full(()));
     let mut counts = [0; 2];
@@ -39,7 +39,7 @@ fn of_two_ready_cases_each_is_chosen_half_of_the_times() {
 }
 
 #[test]
-fn a_case_that_is_not_ready_changes_nothing_for_the_others() {
+pub(crate) fn a_case_that_is_not_ready_changes_nothing_for_the_others() {
     let _watchdog = watchdog();
     let (a, b) = (full(()), full(()));
     let (_tx, never) = channel::<()>(0);
@@ -62,7 +62,7 @@ fn a_case_that_is_not_ready_changes_nothing_for_the_others() {
 }
 
 #[test]
-fn of_ten_ready_cases_each_is_chosen_one_time_in_ten() {
+pub(crate) fn of_ten_ready_cases_each_is_chosen_one_time_in_ten() {
     let _watchdog = watchdog();
     let r: Vec<_> = (0..10).map(|_| full(())).collect();
     let mut counts = [0; 10];
@@ -92,7 +92,7 @@ fn of_ten_ready_cases_each_is_chosen_one_time_in_ten() {
 
 /// Also with `default`, where nothing waits.
 #[test]
-fn a_future_that_is_always_ready_leaves_channels_their_turn() {
+pub(crate) fn a_future_that_is_always_ready_leaves_channels_their_turn() {
     let _watchdog = watchdog();
     let (a, b) = (full(()), full(()));
     for has_default in [false, true] {

@@ -7,7 +7,7 @@ use gorun::{SendError, TryRecvError, channel, select};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
 #[test]
-fn what_is_sent_to_a_select_that_waits_goes_straight_to_it() {
+pub(crate) fn what_is_sent_to_a_select_that_waits_goes_straight_to_it() {
     let ((tx, a), (tx2, b)) = (channel(0), channel(0));
     let mut waits = task::spawn(async {
         select! { v = a.recv() => v, v = b.recv() => v }
@@ -21,7 +21,7 @@ fn what_is_sent_to_a_select_that_waits_goes_straight_to_it() {
 }
 
 #[test]
-fn what_a_select_that_waits_would_send_can_be_taken_once() {
+pub(crate) fn what_a_select_that_waits_would_send_can_be_taken_once() {
     let ((tx, a), (tx2, b)) = (channel(0), channel(0));
     let mut waits = task::spawn(async {
         let mut option = Some(2);
@@ -36,7 +36,7 @@ fn what_a_select_that_waits_would_send_can_be_taken_once() {
 }
 
 #[test]
-fn a_select_that_is_decided_has_left_the_other_lines() {
+pub(crate) fn a_select_that_is_decided_has_left_the_other_lines() {
     let ((tx, a), (tx2, b)) = (channel(0), channel(0));
     let mut waits = task::spawn(async {
         select! { v = a.recv() => v, v = b.recv() => v }
@@ -51,7 +51,7 @@ fn a_select_that_is_decided_has_left_the_other_lines() {
 }
 
 #[test]
-fn a_select_that_is_dropped_while_it_waits_leaves_all_lines() {
+pub(crate) fn a_select_that_is_dropped_while_it_waits_leaves_all_lines() {
     let ((tx, a), (tx2, b)) = (channel(0), channel(0));
     let mut option = Some(3);
     let mut waits = task::spawn(async {
@@ -65,7 +65,7 @@ fn a_select_that_is_dropped_while_it_waits_leaves_all_lines() {
 }
 
 #[test]
-fn a_select_that_is_dropped_after_it_was_decided_gives_the_value_back() {
+pub(crate) fn a_select_that_is_dropped_after_it_was_decided_gives_the_value_back() {
     let ((tx, a), (_tx2, b)) = (channel(0), channel::<u32>(0));
     let mut waits = task::spawn(async {
         select! { v = a.recv() => v, v = b.recv() => v }
@@ -83,7 +83,7 @@ fn a_select_that_is_dropped_after_it_was_decided_gives_the_value_back() {
 }
 
 #[test]
-fn a_send_case_that_was_committed_has_sent_though_the_select_is_dropped() {
+pub(crate) fn a_send_case_that_was_committed_has_sent_though_the_select_is_dropped() {
     let ((tx, a), (_tx2, b)) = (channel(0), channel::<u32>(0));
     let mut option = Some(1);
     let mut waits = task::spawn(async {
@@ -96,7 +96,7 @@ fn a_send_case_that_was_committed_has_sent_though_the_select_is_dropped() {
 }
 
 #[test]
-fn closing_decides_a_select_that_waits() {
+pub(crate) fn closing_decides_a_select_that_waits() {
     let ((tx, a), (tx2, b)) = (channel::<u32>(0), channel(0));
     let mut waits = task::spawn(async {
         select! { v = a.recv() => assert_eq!(v, None), r = tx2.send(7) => assert_eq!(r, Ok(())) }
@@ -117,7 +117,7 @@ fn closing_decides_a_select_that_waits() {
 }
 
 #[test]
-fn a_select_does_not_meet_itself() {
+pub(crate) fn a_select_does_not_meet_itself() {
     let (tx, rx) = channel(0);
     let mut waits = task::spawn(async {
         select! { v = rx.recv() => v.unwrap(), _ = tx.send(1) => 0 }
@@ -135,7 +135,7 @@ fn a_select_does_not_meet_itself() {
 }
 
 #[test]
-fn the_same_channel_may_stand_in_several_cases() {
+pub(crate) fn the_same_channel_may_stand_in_several_cases() {
     let (tx, rx) = channel(0);
     let mut waits = task::spawn(async {
         select! { v = rx.recv() => v, v = rx.recv() => v, v = rx.recv() => v }
@@ -150,7 +150,7 @@ fn the_same_channel_may_stand_in_several_cases() {
 /// A partner comes while a foreign future is polled: it finds the select busy, and what it leaves is
 /// found afterwards.
 #[test]
-fn a_partner_that_comes_while_another_future_is_polled_is_not_missed() {
+pub(crate) fn a_partner_that_comes_while_another_future_is_polled_is_not_missed() {
     for capacity in [0, 1] {
         for first_time in [false, true] {
             let (tx, rx) = channel(capacity);
@@ -186,7 +186,7 @@ fn a_partner_that_comes_while_another_future_is_polled_is_not_missed() {
 
 /// The foreign future is ready although a partner came: the partner has not been committed.
 #[test]
-fn a_future_that_is_ready_wins_over_a_partner_that_came_meanwhile() {
+pub(crate) fn a_future_that_is_ready_wins_over_a_partner_that_came_meanwhile() {
     let (tx, rx) = channel(0);
     let mut polls = 0;
     let mut waits = task::spawn(async {
@@ -207,7 +207,7 @@ fn a_future_that_is_ready_wins_over_a_partner_that_came_meanwhile() {
 }
 
 #[test]
-fn a_panic_of_a_future_leaves_the_queues() {
+pub(crate) fn a_panic_of_a_future_leaves_the_queues() {
     crate::common::quiet();
     let (tx, rx) = channel::<u32>(0);
     let mut polls = 0;
@@ -231,7 +231,7 @@ fn a_panic_of_a_future_leaves_the_queues() {
 }
 
 #[test]
-fn the_waker_of_the_last_poll_is_woken() {
+pub(crate) fn the_waker_of_the_last_poll_is_woken() {
     let (tx, rx) = channel(0);
     let mut waits = Box::pin(async {
         select! { v = rx.recv() => v }

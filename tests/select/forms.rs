@@ -11,7 +11,7 @@ use tokio_test::{assert_pending, assert_ready_eq, task};
 use crate::common::*;
 
 #[test]
-fn each_kind_of_case_gives_its_output() {
+pub(crate) fn each_kind_of_case_gives_its_output() {
     block_on(async {
         let (tx, rx) = channel(1);
         let sent = select! { result = tx.send(7) => result };
@@ -32,7 +32,7 @@ fn each_kind_of_case_gives_its_output() {
 }
 
 #[test]
-fn commas_are_optional_after_braces() {
+pub(crate) fn commas_are_optional_after_braces() {
     block_on(async {
         let (tx, rx) = channel(1);
         for n in 0..10 {
@@ -58,7 +58,7 @@ fn commas_are_optional_after_braces() {
 
 /// What another macro has parsed already is one token, which is not taken apart again.
 #[test]
-fn bodies_can_be_expressions_of_another_macro() {
+pub(crate) fn bodies_can_be_expressions_of_another_macro() {
     macro_rules! receive_or {
         ($receiver:expr, $received:expr, $default:expr) => {
             select! {
@@ -74,7 +74,7 @@ fn bodies_can_be_expressions_of_another_macro() {
 }
 
 #[test]
-fn patterns_take_values_apart() {
+pub(crate) fn patterns_take_values_apart() {
     block_on(async {
         struct Point {
             x: u32,
@@ -97,7 +97,7 @@ fn patterns_take_values_apart() {
 /// Whatever a `let` accepts. A binding by reference borrows from the outcome, which lives as long as the
 /// body runs.
 #[test]
-fn every_irrefutable_pattern_is_possible() {
+pub(crate) fn every_irrefutable_pattern_is_possible() {
     #[derive(Debug, PartialEq)]
     struct Point {
         x: String,
@@ -178,7 +178,7 @@ fn every_irrefutable_pattern_is_possible() {
 }
 
 #[test]
-fn conditions_come_first_then_the_futures_of_enabled_cases_in_order() {
+pub(crate) fn conditions_come_first_then_the_futures_of_enabled_cases_in_order() {
     let log = RefCell::new(Vec::new());
     let say = |what: &'static str| {
         log.borrow_mut().push(what);
@@ -200,7 +200,7 @@ fn conditions_come_first_then_the_futures_of_enabled_cases_in_order() {
 }
 
 #[test]
-fn all_futures_are_dropped_before_the_body_runs() {
+pub(crate) fn all_futures_are_dropped_before_the_body_runs() {
     block_on(async {
         let alive = Cell::new(0);
         let guarded = |output: Option<u32>| {
@@ -245,7 +245,7 @@ fn after(n: u32) -> Receiver<u32> {
 }
 
 #[test]
-fn temporaries_live_as_long_as_the_wait() {
+pub(crate) fn temporaries_live_as_long_as_the_wait() {
     block_on(async {
         let dropped = flag();
         struct Timer(Receiver<u32>, std::sync::Arc<std::sync::atomic::AtomicBool>);
@@ -271,7 +271,7 @@ fn temporaries_live_as_long_as_the_wait() {
 }
 
 #[test]
-fn control_flow_in_bodies_acts_on_what_is_around() {
+pub(crate) fn control_flow_in_bodies_acts_on_what_is_around() {
     async fn first_even(rx: &Receiver<u32>, stop: &Receiver<()>) -> Result<u32, String> {
         'outer: loop {
             loop {
@@ -306,7 +306,7 @@ fn control_flow_in_bodies_acts_on_what_is_around() {
 }
 
 #[test]
-fn with_default_it_works_in_a_plain_function() {
+pub(crate) fn with_default_it_works_in_a_plain_function() {
     fn poll(tx: &Sender<u32>, rx: &Receiver<u32>) -> &'static str {
         select! {
             _ = tx.send(1) => "sent",
@@ -326,7 +326,7 @@ fn with_default_it_works_in_a_plain_function() {
 }
 
 #[test]
-fn with_all_cases_disabled_it_waits_for_ever_or_takes_default() {
+pub(crate) fn with_all_cases_disabled_it_waits_for_ever_or_takes_default() {
     let (_tx, rx) = channel::<u32>(1);
     let no = false;
     let mut waits = task::spawn(async {
@@ -342,7 +342,7 @@ fn with_all_cases_disabled_it_waits_for_ever_or_takes_default() {
 }
 
 #[test]
-fn futures_need_not_be_send_in_main() {
+pub(crate) fn futures_need_not_be_send_in_main() {
     run(1, async {
         let shared = Rc::new(7);
         let (_tx, rx) = channel::<Rc<u32>>(1);
@@ -355,7 +355,7 @@ fn futures_need_not_be_send_in_main() {
 }
 
 #[test]
-fn it_can_be_sent_if_its_parts_can() {
+pub(crate) fn it_can_be_sent_if_its_parts_can() {
     fn is_send<F: Send>(future: F) -> F {
         future
     }
@@ -387,7 +387,7 @@ fn it_can_be_sent_if_its_parts_can() {
 
 /// A pinned reference keeps its place; a `Recv` that was polled gives it up, and loses nothing.
 #[test]
-fn futures_that_were_polled_before_can_be_cases() {
+pub(crate) fn futures_that_were_polled_before_can_be_cases() {
     block_on(async {
         let (tx, rx) = channel(0);
         let mut recv = Box::pin(rx.recv());
@@ -418,7 +418,7 @@ macro_rules! of_each {
 }
 
 #[test]
-fn sixty_four_cases_are_possible() {
+pub(crate) fn sixty_four_cases_are_possible() {
     run(2, async {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..64).map(|_| channel(0)).unzip();
         spawn(async move {

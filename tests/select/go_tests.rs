@@ -8,13 +8,13 @@ use crate::common::*;
 /// `TestNonblockSelectRace`: one of two channels is always ready, though not always the same, so
 /// `default` must not be chosen.
 #[test]
-fn default_is_chosen_only_if_at_one_moment_no_case_is_possible() {
+pub(crate) fn default_is_chosen_only_if_at_one_moment_no_case_is_possible() {
     look_while_readiness_moves(1, |tx| tx.try_send(1).unwrap());
 }
 
 /// `TestNonblockSelectRace2`: likewise, and the second channel is ready because it is closed.
 #[test]
-fn default_is_not_chosen_while_one_channel_is_emptied_after_another_is_closed() {
+pub(crate) fn default_is_not_chosen_while_one_channel_is_emptied_after_another_is_closed() {
     look_while_readiness_moves(0, |tx| tx.close());
 }
 
@@ -39,7 +39,7 @@ fn look_while_readiness_moves(capacity: usize, make_ready: fn(&Sender<u32>)) {
 
 /// `TestSelfSelect`: sending and receiving on the same channel, by two.
 #[test]
-fn nobody_receives_at_a_rendezvous_what_it_has_sent_itself() {
+pub(crate) fn nobody_receives_at_a_rendezvous_what_it_has_sent_itself() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in [0, 10] {
@@ -70,7 +70,7 @@ fn nobody_receives_at_a_rendezvous_what_it_has_sent_itself() {
 
 /// `TestSelectStress`: four channels, plain operations and selects on both sides.
 #[test]
-fn plain_operations_and_selects_of_four_channels_meet() {
+pub(crate) fn plain_operations_and_selects_of_four_channels_meet() {
     let _watchdog = watchdog();
     const N: usize = 1000;
     for workers in WORKERS {
@@ -125,7 +125,7 @@ fn plain_operations_and_selects_of_four_channels_meet() {
 
 /// `TestSelectFairness`: ten thousand choices of two ready channels, beside two that never are.
 #[test]
-fn of_two_full_channels_both_are_received_from() {
+pub(crate) fn of_two_full_channels_both_are_received_from() {
     let _watchdog = watchdog();
     const TRIES: usize = 10_000;
     run(2, async {
@@ -159,7 +159,7 @@ fn of_two_full_channels_both_are_received_from() {
 
 /// `TestPseudoRandomSend`.
 #[test]
-fn two_sends_to_the_same_channel_are_chosen_at_random() {
+pub(crate) fn two_sends_to_the_same_channel_are_chosen_at_random() {
     let _watchdog = watchdog();
     for capacity in [0, 100] {
         run(2, async {
@@ -182,7 +182,7 @@ fn two_sends_to_the_same_channel_are_chosen_at_random() {
 
 /// `TestSelectDuplicateChannel`: leaving a wait queue in which one stands twice leaves the others there.
 #[test]
-fn one_that_stood_twice_in_a_queue_leaves_the_other_in_it() {
+pub(crate) fn one_that_stood_twice_in_a_queue_leaves_the_other_in_it() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

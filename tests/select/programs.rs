@@ -14,7 +14,7 @@ use crate::common::*;
 
 /// `test/chan/doubleselect.go`: of four channels with a receiver each, one gets the value.
 #[test]
-fn no_value_of_a_select_is_sent_twice_though_four_wait_for_it() {
+pub(crate) fn no_value_of_a_select_is_sent_twice_though_four_wait_for_it() {
     let _watchdog = watchdog();
     const N: usize = 5000;
     for workers in WORKERS {
@@ -54,7 +54,7 @@ fn no_value_of_a_select_is_sent_twice_though_four_wait_for_it() {
 /// `test/chan/select6.go`: a select that stood last in a wait queue, behind another, and got its value
 /// elsewhere. Who stood before it, and who comes after it, are served.
 #[test]
-fn the_last_in_a_queue_that_leaves_it_cuts_off_neither_those_before_nor_those_after() {
+pub(crate) fn the_last_in_a_queue_that_leaves_it_cuts_off_neither_those_before_nor_those_after() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -90,7 +90,7 @@ fn the_last_in_a_queue_that_leaves_it_cuts_off_neither_those_before_nor_those_af
 /// `test/chan/select7.go`: values that nobody looks at, sent and received alone, in a select of one,
 /// and in a select of two.
 #[test]
-fn values_received_without_looking_at_them_are_dropped_once() {
+pub(crate) fn values_received_without_looking_at_them_are_dropped_once() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for (sends, receives) in (0..3).flat_map(|s| (0..3).map(move |r| (s, r))) {
@@ -130,7 +130,7 @@ fn values_received_without_looking_at_them_are_dropped_once() {
 /// slower in taking them than the sieve is in finding them. A queue without a bound in between, that
 /// selects, keeps it from a deadlock.
 #[test]
-fn a_sieve_that_feeds_itself_does_not_stop() {
+pub(crate) fn a_sieve_that_feeds_itself_does_not_stop() {
     let _watchdog = watchdog();
 
     fn numbers(capacity: usize, first: u32, step: u32) -> Receiver<u32> {
@@ -330,7 +330,7 @@ async fn select_all(
 /// `test/ken/chan.go`: who sends to each channel, and who receives. 0 stands for a goroutine of its own,
 /// the others for goroutines that select.
 #[test]
-fn plain_and_selecting_goroutines_in_all_combinations_keep_each_channels_order() {
+pub(crate) fn plain_and_selecting_goroutines_in_all_combinations_keep_each_channels_order() {
     let _watchdog = watchdog();
     let plans: [&[(usize, usize)]; 6] =
         [&[(0, 0)], &[(0, 1)], &[(1, 0)], &[(1, 2)], &[(1, 2), (2, 1)], &[(0, 1), (1, 2), (2, 0)]];

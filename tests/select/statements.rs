@@ -25,7 +25,7 @@ fn full(capacity: usize) -> (Sender<u32>, Receiver<u32>) {
 /// `test/chan/select.go`: the values of all cases are made each time, and a case whose channel is
 /// taken away is not chosen again. Here its value is not made either.
 #[test]
-fn a_value_is_made_for_each_enabled_case_each_time() {
+pub(crate) fn a_value_is_made_for_each_enabled_case_each_time() {
     let (made, shift) = (Cell::new(0), Cell::new(0));
     let make = || {
         made.set(made.get() + 1);
@@ -60,7 +60,7 @@ fn a_value_is_made_for_each_enabled_case_each_time() {
 
 /// `test/chan/select3.go`, the part about what waits.
 #[test]
-fn what_waits_for_ever_in_go_does_so_here() {
+pub(crate) fn what_waits_for_ever_in_go_does_so_here() {
     let no = false;
     let (tx, rx) = channel(0);
     assert!(tx.send(7).now_or_never().is_none() && rx.recv().now_or_never().is_none());
@@ -84,7 +84,7 @@ fn what_waits_for_ever_in_go_does_so_here() {
 /// `test/chan/select3.go`, the part about what does not wait. A send to a closed channel, which panics
 /// in Go, is a case that happens.
 #[test]
-fn what_never_waits_in_go_does_not_wait_here() {
+pub(crate) fn what_never_waits_in_go_does_not_wait_here() {
     let no = false;
     let (tx, rx) = channel(1);
     assert!(!waits! { _ = rx.recv() => unreachable!(), default => {} });
@@ -110,7 +110,7 @@ fn what_never_waits_in_go_does_not_wait_here() {
 /// `test/chan/select4.go`: where a received value is to go is computed when its case has happened, and
 /// not for the others.
 #[test]
-fn the_place_for_a_value_is_computed_for_the_chosen_case_only() {
+pub(crate) fn the_place_for_a_value_is_computed_for_the_chosen_case_only() {
     struct Place {
         a: u32,
     }
@@ -207,7 +207,7 @@ macro_rules! in_each_company {
 /// cases that are not ready and cases that are disabled. What there is to receive is received, and
 /// everything is evaluated once, from left to right.
 #[test]
-fn a_receive_happens_in_any_company_and_all_parts_are_evaluated_in_order() {
+pub(crate) fn a_receive_happens_in_any_company_and_all_parts_are_evaluated_in_order() {
     let log = Log::new();
     let mut n = 0;
     macro_rules! receive {
@@ -241,7 +241,7 @@ fn a_receive_happens_in_any_company_and_all_parts_are_evaluated_in_order() {
 
 /// `test/chan/select5.go`, its sends.
 #[test]
-fn a_send_happens_in_any_company_and_all_parts_are_evaluated_in_order() {
+pub(crate) fn a_send_happens_in_any_company_and_all_parts_are_evaluated_in_order() {
     let log = Log::new();
     let mut n = 0;
     macro_rules! send {
@@ -272,7 +272,7 @@ fn a_send_happens_in_any_company_and_all_parts_are_evaluated_in_order() {
 
 /// `test/chan/select5.go`, where nothing is ready.
 #[test]
-fn nothing_happens_in_any_company_of_cases_that_are_not_ready() {
+pub(crate) fn nothing_happens_in_any_company_of_cases_that_are_not_ready() {
     let log = Log::new();
     let mut n = 0;
     macro_rules! neither {
@@ -296,7 +296,7 @@ fn nothing_happens_in_any_company_of_cases_that_are_not_ready() {
 /// `test/chan/select8.go`: `break` in a body, whatever the number of cases.
 #[test]
 #[allow(clippy::never_loop)]
-fn break_leaves_the_block_around_a_select_of_any_size() {
+pub(crate) fn break_leaves_the_block_around_a_select_of_any_size() {
     let (tx, rx) = full(4);
     let done = async {
         'one: {
@@ -335,7 +335,7 @@ fn break_leaves_the_block_around_a_select_of_any_size() {
 
 /// `test/chan/sendstmt.go`: a channel that is itself received from a channel, in a case.
 #[test]
-fn a_case_may_send_to_a_channel_that_it_has_to_fetch_first() {
+pub(crate) fn a_case_may_send_to_a_channel_that_it_has_to_fetch_first() {
     let ((channels_tx, channels), (tx, rx)) = (channel(2), channel(2));
     for _ in 0..2 {
         channels_tx.try_send(tx.clone()).unwrap();
@@ -354,7 +354,7 @@ fn a_case_may_send_to_a_channel_that_it_has_to_fetch_first() {
 /// `TestChanSendInterface`: values that are boxes, offered to a channel that is full. What is not sent
 /// is dropped, once, and what is sent is received.
 #[test]
-fn boxes_that_a_full_channel_does_not_take_are_dropped_once() {
+pub(crate) fn boxes_that_a_full_channel_does_not_take_are_dropped_once() {
     let drops = Drops::new(5);
     let make = |n| -> Box<dyn std::fmt::Debug + Send> { Box::new(drops.probe(n)) };
     let (tx, rx) = channel(1);

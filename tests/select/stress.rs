@@ -180,7 +180,7 @@ async fn conserve(seed: u64, capacity: usize, aborts: u64) {
 }
 
 #[test]
-fn nothing_is_lost_or_received_twice() {
+pub(crate) fn nothing_is_lost_or_received_twice() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for capacity in [0, 1, 2, 64] {
@@ -195,7 +195,7 @@ fn nothing_is_lost_or_received_twice() {
 /// Two selects that face each other on two channels, in opposite order: each round exactly one value
 /// passes.
 #[test]
-fn selects_that_face_each_other_meet_once_in_each_round() {
+pub(crate) fn selects_that_face_each_other_meet_once_in_each_round() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for with_others in [false, true] {

@@ -11,7 +11,7 @@ use super::{Task, WORKERS, Wakes, now};
 use crate::common::*;
 
 #[test]
-fn every_receiver_gets_every_value_in_order() {
+pub(crate) fn every_receiver_gets_every_value_in_order() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -44,7 +44,7 @@ fn every_receiver_gets_every_value_in_order() {
 }
 
 #[test]
-fn one_that_lags_is_told_how_much_and_goes_on_with_the_oldest_kept() {
+pub(crate) fn one_that_lags_is_told_how_much_and_goes_on_with_the_oldest_kept() {
     let (tx, mut rx) = broadcast::channel(3);
     let mut quick = tx.subscribe();
     for n in 0..10 {
@@ -63,7 +63,7 @@ fn one_that_lags_is_told_how_much_and_goes_on_with_the_oldest_kept() {
 
 /// What is received and what is missed is all that was sent.
 #[test]
-fn nothing_is_missed_that_is_not_reported() {
+pub(crate) fn nothing_is_missed_that_is_not_reported() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -99,7 +99,7 @@ fn nothing_is_missed_that_is_not_reported() {
 }
 
 #[test]
-fn a_receiver_gets_what_is_left_after_the_last_sender_has_gone() {
+pub(crate) fn a_receiver_gets_what_is_left_after_the_last_sender_has_gone() {
     let (tx, mut rx) = broadcast::channel(4);
     let mut late = tx.subscribe();
     let other = tx.clone();
@@ -115,7 +115,7 @@ fn a_receiver_gets_what_is_left_after_the_last_sender_has_gone() {
 }
 
 #[test]
-fn values_are_dropped_as_soon_as_all_have_got_them() {
+pub(crate) fn values_are_dropped_as_soon_as_all_have_got_them() {
     let drops = Drops::new(4);
     let (tx, mut one) = broadcast::channel(4);
     let mut other = tx.subscribe();
@@ -137,7 +137,7 @@ fn values_are_dropped_as_soon_as_all_have_got_them() {
 
 /// One that has lagged, and one that has not, go away.
 #[test]
-fn a_receiver_that_goes_away_takes_nothing_from_others() {
+pub(crate) fn a_receiver_that_goes_away_takes_nothing_from_others() {
     let (tx, lags) = broadcast::channel(2);
     let (mut stays, reads) = (tx.subscribe(), tx.subscribe());
     (0..5).for_each(|n| _ = tx.send(n).unwrap());
@@ -149,7 +149,7 @@ fn a_receiver_that_goes_away_takes_nothing_from_others() {
 }
 
 #[test]
-fn the_last_receiver_gets_the_value_itself_and_no_clone() {
+pub(crate) fn the_last_receiver_gets_the_value_itself_and_no_clone() {
     #[derive(Debug)]
     struct Cloned(u32);
     impl Clone for Cloned {
@@ -165,7 +165,7 @@ fn the_last_receiver_gets_the_value_itself_and_no_clone() {
 }
 
 #[test]
-fn the_last_receiver_that_goes_tells_the_senders() {
+pub(crate) fn the_last_receiver_that_goes_tells_the_senders() {
     let (tx, rx) = broadcast::channel::<u32>(1);
     let closed = Task::waiting(tx.closed());
     drop(rx);
@@ -175,12 +175,12 @@ fn the_last_receiver_that_goes_tells_the_senders() {
 }
 
 #[test]
-fn a_channel_without_room_is_refused() {
+pub(crate) fn a_channel_without_room_is_refused() {
     assert!(panic_of(|| broadcast::channel::<u32>(0)).message.contains("room"));
 }
 
 #[test]
-fn a_receive_that_is_dropped_loses_nothing() {
+pub(crate) fn a_receive_that_is_dropped_loses_nothing() {
     let (tx, mut rx) = broadcast::channel(2);
     let waits = Task::waiting(rx.recv());
     tx.send(1).unwrap();
@@ -189,7 +189,7 @@ fn a_receive_that_is_dropped_loses_nothing() {
 }
 
 #[test]
-fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
+pub(crate) fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
     let (tx, rx) = broadcast::channel(4);
     let mut closed = Task::waiting(tx.closed());
     tx.send(1).unwrap();
@@ -199,7 +199,7 @@ fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
 }
 
 #[test]
-fn a_sender_learns_that_there_was_no_receiver_although_one_has_come_since() {
+pub(crate) fn a_sender_learns_that_there_was_no_receiver_although_one_has_come_since() {
     let (tx, rx) = broadcast::channel::<u32>(4);
     let closed = Task::waiting(tx.closed());
     drop(rx);
@@ -210,7 +210,7 @@ fn a_sender_learns_that_there_was_no_receiver_although_one_has_come_since() {
 
 /// All the ways that senders wait, receivers wait, come and go, at once.
 #[test]
-fn nobody_misses_the_end_of_the_other_side() {
+pub(crate) fn nobody_misses_the_end_of_the_other_side() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -231,7 +231,7 @@ fn nobody_misses_the_end_of_the_other_side() {
 }
 
 #[test]
-fn a_stream_tells_what_was_missed_and_ends_with_the_senders() {
+pub(crate) fn a_stream_tells_what_was_missed_and_ends_with_the_senders() {
     let (tx, mut rx) = broadcast::channel(2);
     (0..3).for_each(|n| _ = tx.send(n));
     assert_eq!(now(rx.next()), Some(Err(RecvError::Lagged(1))));
@@ -245,7 +245,7 @@ fn a_stream_tells_what_was_missed_and_ends_with_the_senders() {
 }
 
 #[test]
-fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
+pub(crate) fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(wakes.clone());
     let (tx, mut rx) = broadcast::channel::<u32>(2);
@@ -261,7 +261,7 @@ fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
 }
 
 #[test]
-fn a_receiver_knows_how_many_values_it_has_not_got() {
+pub(crate) fn a_receiver_knows_how_many_values_it_has_not_got() {
     let (tx, mut rx) = broadcast::channel(2);
     let early = rx.resubscribe();
     (0..3).for_each(|n| _ = tx.send(n));

@@ -14,7 +14,7 @@ use super::{Task, calls, calls_when_dropped, now};
 use crate::common::*;
 
 #[test]
-fn the_first_one_goes_away_and_the_second_one_is_served() {
+pub(crate) fn the_first_one_goes_away_and_the_second_one_is_served() {
     let mutex = Mutex::new(());
     let guard = now(mutex.lock());
     let first = Task::waiting(mutex.lock());
@@ -25,7 +25,7 @@ fn the_first_one_goes_away_and_the_second_one_is_served() {
 }
 
 #[test]
-fn one_in_the_middle_or_at_the_end_goes_away_and_the_order_stays() {
+pub(crate) fn one_in_the_middle_or_at_the_end_goes_away_and_the_order_stays() {
     let mutex = Mutex::new(());
     let mut guard = Some(now(mutex.lock()));
     let mut tasks: Vec<_> = (0..6).map(|_| Task::waiting(mutex.lock())).collect();
@@ -44,7 +44,7 @@ fn one_in_the_middle_or_at_the_end_goes_away_and_the_order_stays() {
 }
 
 #[test]
-fn what_was_served_and_is_dropped_goes_to_the_next_one() {
+pub(crate) fn what_was_served_and_is_dropped_goes_to_the_next_one() {
     let mutex = Mutex::new(());
     let guard = now(mutex.lock());
     let served = Task::waiting(mutex.lock());
@@ -57,7 +57,7 @@ fn what_was_served_and_is_dropped_goes_to_the_next_one() {
 }
 
 #[test]
-fn what_was_served_and_is_dropped_is_free_if_nobody_waits() {
+pub(crate) fn what_was_served_and_is_dropped_is_free_if_nobody_waits() {
     let mutex = Arc::new(Mutex::new(()));
     let guard = now(mutex.lock());
     let served = Task::waiting(mutex.clone().lock_owned());
@@ -68,7 +68,7 @@ fn what_was_served_and_is_dropped_is_free_if_nobody_waits() {
 }
 
 #[test]
-fn a_writer_that_goes_away_lets_the_readers_behind_it_in() {
+pub(crate) fn a_writer_that_goes_away_lets_the_readers_behind_it_in() {
     let lock = RwLock::new(());
     let reader = now(lock.read());
     let writer = Task::waiting(lock.write());
@@ -80,7 +80,7 @@ fn a_writer_that_goes_away_lets_the_readers_behind_it_in() {
 }
 
 #[test]
-fn one_that_collects_permits_goes_away_and_those_behind_it_get_them() {
+pub(crate) fn one_that_collects_permits_goes_away_and_those_behind_it_get_them() {
     let semaphore = Semaphore::new(3);
     let many = Task::waiting(semaphore.acquire_many(5));
     let (one, two) = (Task::waiting(semaphore.acquire()), Task::waiting(semaphore.acquire_many(2)));
@@ -94,7 +94,7 @@ fn one_that_collects_permits_goes_away_and_those_behind_it_get_them() {
 }
 
 #[test]
-fn a_timeout_that_has_elapsed_leaves_the_lock_to_others() {
+pub(crate) fn a_timeout_that_has_elapsed_leaves_the_lock_to_others() {
     let _watchdog = watchdog();
     for workers in super::WORKERS {
         run(workers, async {
@@ -112,7 +112,7 @@ fn a_timeout_that_has_elapsed_leaves_the_lock_to_others() {
 
 /// A future that is kept after its time limit keeps its place.
 #[test]
-fn a_future_that_outlives_its_timeout_still_gets_the_lock_in_its_turn() {
+pub(crate) fn a_future_that_outlives_its_timeout_still_gets_the_lock_in_its_turn() {
     let _watchdog = watchdog();
     run(2, async {
         let mutex = Mutex::new(());
@@ -191,7 +191,7 @@ impl World {
 /// A waker that polls, drops and begins others of the same kind, when it is woken and when it is dropped,
 /// would wait for itself if it were called under a lock.
 #[test]
-fn a_waker_that_comes_back_in_finds_no_lock_held() {
+pub(crate) fn a_waker_that_comes_back_in_finds_no_lock_held() {
     let _watchdog = watchdog();
     for (name, make) in WAITS {
         for when in ["woken", "dropped with the future", "replaced"] {
@@ -235,7 +235,7 @@ fn a_waker_that_comes_back_in_finds_no_lock_held() {
 
 /// A waker that panics costs nobody else anything.
 #[test]
-fn a_waker_that_panics_keeps_no_other_from_being_woken() {
+pub(crate) fn a_waker_that_panics_keeps_no_other_from_being_woken() {
     for (name, make) in WAITS {
         let world = World::new();
         let go_on = world.hold();
@@ -257,7 +257,7 @@ fn a_waker_that_panics_keeps_no_other_from_being_woken() {
 
 /// A destructor of a value runs without a lock.
 #[test]
-fn a_value_whose_destructor_comes_back_in_finds_no_lock_held() {
+pub(crate) fn a_value_whose_destructor_comes_back_in_finds_no_lock_held() {
     struct Back<F: Fn()>(F);
     impl<F: Fn()> Drop for Back<F> {
         fn drop(&mut self) {
@@ -292,7 +292,7 @@ fn a_value_whose_destructor_comes_back_in_finds_no_lock_held() {
 }
 
 #[test]
-fn an_operation_whose_waker_s_clone_panics_can_be_polled_again() {
+pub(crate) fn an_operation_whose_waker_s_clone_panics_can_be_polled_again() {
     use std::task::{RawWaker, RawWakerVTable};
     static VTABLE: RawWakerVTable = RawWakerVTable::new(|_| panic!("boom"), |_| {}, |_| {}, |_| {});
     quiet();

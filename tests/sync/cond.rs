@@ -10,7 +10,7 @@ use super::{Task, WORKERS, now};
 use crate::common::*;
 
 #[test]
-fn a_wait_releases_the_lock_only_when_it_can_be_notified() {
+pub(crate) fn a_wait_releases_the_lock_only_when_it_can_be_notified() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     let wait = cond.wait(now(mutex.lock()));
     assert!(mutex.try_lock().is_none(), "released before it waits");
@@ -22,7 +22,7 @@ fn a_wait_releases_the_lock_only_when_it_can_be_notified() {
 }
 
 #[test]
-fn a_wait_that_is_over_waits_for_the_lock() {
+pub(crate) fn a_wait_that_is_over_waits_for_the_lock() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     let mut wait = Task::waiting(cond.wait(now(mutex.lock())));
     let guard = now(mutex.lock());
@@ -33,7 +33,7 @@ fn a_wait_that_is_over_waits_for_the_lock() {
 }
 
 #[test]
-fn a_notification_without_a_wait_is_not_kept() {
+pub(crate) fn a_notification_without_a_wait_is_not_kept() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     cond.notify_one();
     cond.notify_all();
@@ -42,7 +42,7 @@ fn a_notification_without_a_wait_is_not_kept() {
 
 /// Mirrors `TestCondSignal`.
 #[test]
-fn each_notification_lets_one_go_on_in_the_order_of_the_waits() {
+pub(crate) fn each_notification_lets_one_go_on_in_the_order_of_the_waits() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     let mut waits: Vec<_> = (0..3).map(|_| Task::waiting(cond.wait(now(mutex.lock())))).collect();
     while !waits.is_empty() {
@@ -54,7 +54,7 @@ fn each_notification_lets_one_go_on_in_the_order_of_the_waits() {
 
 /// Mirrors `TestCondBroadcast`.
 #[test]
-fn notifying_all_lets_all_go_on_one_after_the_other() {
+pub(crate) fn notifying_all_lets_all_go_on_one_after_the_other() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -84,7 +84,7 @@ fn notifying_all_lets_all_go_on_one_after_the_other() {
 }
 
 #[test]
-fn a_notification_of_a_wait_that_goes_away_reaches_the_next_one() {
+pub(crate) fn a_notification_of_a_wait_that_goes_away_reaches_the_next_one() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     let gone = Task::waiting(cond.wait(now(mutex.lock())));
     let next = Task::waiting(cond.wait(now(mutex.lock())));
@@ -95,7 +95,7 @@ fn a_notification_of_a_wait_that_goes_away_reaches_the_next_one() {
 
 /// It knows that it was notified, and is in the queue for the lock.
 #[test]
-fn a_notification_of_one_that_goes_away_while_it_locks_reaches_the_next_one() {
+pub(crate) fn a_notification_of_one_that_goes_away_while_it_locks_reaches_the_next_one() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     let mut gone = Task::waiting(cond.wait(now(mutex.lock())));
     let next = Task::waiting(cond.wait(now(mutex.lock())));
@@ -108,7 +108,7 @@ fn a_notification_of_one_that_goes_away_while_it_locks_reaches_the_next_one() {
 }
 
 #[test]
-fn a_wait_that_goes_away_at_any_stage_leaves_the_lock_free() {
+pub(crate) fn a_wait_that_goes_away_at_any_stage_leaves_the_lock_free() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     drop(cond.wait(now(mutex.lock())));
     drop(Task::waiting(cond.wait(now(mutex.lock()))));
@@ -120,7 +120,7 @@ fn a_wait_that_goes_away_at_any_stage_leaves_the_lock_free() {
 
 /// All are notified between the call and the first poll.
 #[test]
-fn a_wait_that_is_over_before_it_began_still_has_the_lock() {
+pub(crate) fn a_wait_that_is_over_before_it_began_still_has_the_lock() {
     let (mutex, cond) = (Mutex::new(()), Cond::new());
     let wait = cond.wait(now(mutex.lock()));
     cond.notify_all();
@@ -131,7 +131,7 @@ fn a_wait_that_is_over_before_it_began_still_has_the_lock() {
 
 /// Two that take turns, for as long as neither misses a notification.
 #[test]
-fn nothing_is_missed_between_goroutines_that_take_turns() {
+pub(crate) fn nothing_is_missed_between_goroutines_that_take_turns() {
     const TURNS: usize = 1000;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -161,7 +161,7 @@ fn nothing_is_missed_between_goroutines_that_take_turns() {
 }
 
 #[test]
-fn any_guard_of_a_lock_is_given_back_after_the_wait() {
+pub(crate) fn any_guard_of_a_lock_is_given_back_after_the_wait() {
     let (mutex, lock, cond) = (Arc::new(Mutex::new(0)), Arc::new(RwLock::new(0)), Cond::new());
     let owned = Task::waiting(cond.wait(now(mutex.clone().lock_owned())));
     let write = Task::waiting(cond.wait(now(lock.write())));

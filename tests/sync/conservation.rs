@@ -169,7 +169,7 @@ fn program(workers: usize, seed: u64) {
 }
 
 #[test]
-fn permits_and_guards_are_conserved_whatever_is_dropped_and_aborted() {
+pub(crate) fn permits_and_guards_are_conserved_whatever_is_dropped_and_aborted() {
     let _watchdog = (std::env::var_os("GORUN_STRESS").is_none()).then(watchdog);
     let stress = Stress::begin(Duration::ZERO);
     let mut programs = 0;

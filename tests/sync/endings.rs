@@ -59,7 +59,7 @@ impl Resources {
 }
 
 #[test]
-fn of_many_whose_context_ends_none_begins_its_work() {
+pub(crate) fn of_many_whose_context_ends_none_begins_its_work() {
     const MANY: usize = 100;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -96,7 +96,7 @@ fn of_many_whose_context_ends_none_begins_its_work() {
 
 /// It has been there before the end.
 #[test]
-fn a_value_that_is_there_is_given_to_one_whose_context_ends() {
+pub(crate) fn a_value_that_is_there_is_given_to_one_whose_context_ends() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

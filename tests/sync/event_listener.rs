@@ -15,7 +15,7 @@ use super::calls;
 /// The debugging text of an event is "<locked>" if somebody has its lock, and it does not wait for it as other
 /// operations do. (So this test does not hang.)
 #[test]
-fn event_listener_calls_wakers_under_its_lock() {
+pub(crate) fn event_listener_calls_wakers_under_its_lock() {
     let event = Arc::new(Event::<()>::new());
     let seen = Arc::new(Mutex::new(String::new()));
     let waker = calls({

@@ -26,7 +26,7 @@ where
 
 /// Go's `TestSemaphore`.
 #[test]
-fn ten_that_take_and_give_back_one_permit_leave_it_there() {
+pub(crate) fn ten_that_take_and_give_back_one_permit_leave_it_there() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -47,7 +47,7 @@ fn ten_that_take_and_give_back_one_permit_leave_it_there() {
 
 /// Go's `TestMutex`.
 #[test]
-fn a_mutex_that_some_lock_and_others_try_is_free_in_the_end() {
+pub(crate) fn a_mutex_that_some_lock_and_others_try_is_free_in_the_end() {
     let _watchdog = watchdog();
     let mutex = Mutex::new(());
     let guard = now(mutex.lock());
@@ -81,7 +81,7 @@ fn a_mutex_that_some_lock_and_others_try_is_free_in_the_end() {
 
 /// Go's `TestMutexFairness`.
 #[test]
-fn one_that_always_locks_again_does_not_keep_another_one_out() {
+pub(crate) fn one_that_always_locks_again_does_not_keep_another_one_out() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -110,7 +110,7 @@ fn one_that_always_locks_again_does_not_keep_another_one_out() {
 
 /// Go's `TestParallelReaders`.
 #[test]
-fn readers_have_the_lock_at_the_same_time() {
+pub(crate) fn readers_have_the_lock_at_the_same_time() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for count in [1, 3, 4] {
@@ -142,7 +142,7 @@ fn readers_have_the_lock_at_the_same_time() {
 
 /// Go's `TestRWMutex`.
 #[test]
-fn writers_are_alone_among_any_number_of_readers() {
+pub(crate) fn writers_are_alone_among_any_number_of_readers() {
     const WRITER: i64 = 10_000;
     const ROUNDS: usize = scaled(1000, 200);
     let _watchdog = watchdog();
@@ -189,7 +189,7 @@ fn writers_are_alone_among_any_number_of_readers() {
 
 /// Go's `TestRLocker`: one reads twice and then writes, while another one gives back its locks.
 #[test]
-fn a_writer_waits_for_each_of_two_reads_and_keeps_readers_out() {
+pub(crate) fn a_writer_waits_for_each_of_two_reads_and_keeps_readers_out() {
     const ROUNDS: usize = 10;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -247,7 +247,7 @@ async fn notify_one(shared: &(Mutex<()>, Cond)) {
 
 /// Go's `TestCondSignal`.
 #[test]
-fn each_signal_wakes_one_and_never_two() {
+pub(crate) fn each_signal_wakes_one_and_never_two() {
     const COUNT: usize = 5;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -277,7 +277,7 @@ fn each_signal_wakes_one_and_never_two() {
 
 /// Go's `TestCondSignalGenerations`.
 #[test]
-fn a_signal_wakes_the_one_that_waits_and_not_the_one_that_comes_next() {
+pub(crate) fn a_signal_wakes_the_one_that_waits_and_not_the_one_that_comes_next() {
     const COUNT: usize = 100;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -299,7 +299,7 @@ fn a_signal_wakes_the_one_that_waits_and_not_the_one_that_comes_next() {
 
 /// Go's `TestCondBroadcast`.
 #[test]
-fn all_that_wait_go_on_in_each_of_many_rounds_and_each_once() {
+pub(crate) fn all_that_wait_go_on_in_each_of_many_rounds_and_each_once() {
     const COUNT: usize = scaled(100, 30);
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -340,7 +340,7 @@ fn all_that_wait_go_on_in_each_of_many_rounds_and_each_once() {
 
 /// Go's `TestRace`: what one changes under the lock, and signals, the next one sees.
 #[test]
-fn a_change_is_seen_by_the_one_it_was_signalled_to() {
+pub(crate) fn a_change_is_seen_by_the_one_it_was_signalled_to() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -393,7 +393,7 @@ fn a_change_is_seen_by_the_one_it_was_signalled_to() {
 
 /// Go's `TestCondSignalStealing`.
 #[test]
-fn one_that_comes_later_does_not_take_the_notification_of_one_that_waits() {
+pub(crate) fn one_that_comes_later_does_not_take_the_notification_of_one_that_waits() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -439,7 +439,7 @@ fn one_that_comes_later_does_not_take_the_notification_of_one_that_waits() {
 
 /// Go's `TestOnce`.
 #[test]
-fn what_is_done_once_is_done_before_anybody_goes_on() {
+pub(crate) fn what_is_done_once_is_done_before_anybody_goes_on() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -467,7 +467,7 @@ fn what_is_done_once_is_done_before_anybody_goes_on() {
 
 /// Go's `TestOncePanic`, with another answer.
 #[test]
-fn a_panic_does_not_count_as_done() {
+pub(crate) fn a_panic_does_not_count_as_done() {
     quiet();
     let once = OnceCell::new();
     let panics = AssertUnwindSafe(once.get_or_init(async || panic!("boom")));
@@ -478,7 +478,7 @@ fn a_panic_does_not_count_as_done() {
 
 /// Go's `TestOnceFunc`, `TestOnceValue`, `TestOnceValues`. (For what they allocate see `memory`.)
 #[test]
-fn a_value_is_made_by_the_first_call_and_given_by_all() {
+pub(crate) fn a_value_is_made_by_the_first_call_and_given_by_all() {
     let calls = AtomicUsize::new(0);
     let cell = OnceCell::new();
     let value = async || {
@@ -497,7 +497,7 @@ fn a_value_is_made_by_the_first_call_and_given_by_all() {
 /// Go's `TestOnceFuncPanic`, `TestOnceValuePanic`, `TestOnceValuesPanic`, with another answer: there the
 /// panic of the one call is that of all calls.
 #[test]
-fn a_panic_is_that_of_the_call_that_made_the_value_and_of_no_other() {
+pub(crate) fn a_panic_is_that_of_the_call_that_made_the_value_and_of_no_other() {
     quiet();
     let cell = OnceCell::<u32>::new();
     let (open, opened) = futures::channel::oneshot::channel::<()>();
@@ -520,7 +520,7 @@ fn a_panic_is_that_of_the_call_that_made_the_value_and_of_no_other() {
 
 /// Go's `TestOnceFuncGoexit`, with another answer: there nobody calls it again.
 #[test]
-fn a_goroutine_that_is_aborted_while_it_makes_the_value_leaves_that_to_the_next_one() {
+pub(crate) fn a_goroutine_that_is_aborted_while_it_makes_the_value_leaves_that_to_the_next_one() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -547,7 +547,7 @@ fn a_goroutine_that_is_aborted_while_it_makes_the_value_leaves_that_to_the_next_
 
 /// Go's `TestOnceFuncPanicTraceback`.
 #[test]
-fn a_panic_is_reported_where_it_began() {
+pub(crate) fn a_panic_is_reported_where_it_began() {
     let cell = OnceCell::<u32>::new();
     let mut line = 0;
     let seen = panic_of(|| {
@@ -562,7 +562,7 @@ fn a_panic_is_reported_where_it_began() {
 
 /// Go's `TestOnceXGC`.
 #[test]
-fn what_makes_the_value_is_dropped_when_it_has_and_not_before() {
+pub(crate) fn what_makes_the_value_is_dropped_when_it_has_and_not_before() {
     quiet();
     for panics in [false, true] {
         let drops = Drops::new(1);

@@ -12,7 +12,7 @@ use crate::common::*;
 
 /// Each reads, gives way, and writes: two at the same time would lose one.
 #[test]
-fn two_never_have_the_mutex_at_the_same_time() {
+pub(crate) fn two_never_have_the_mutex_at_the_same_time() {
     const EACH: usize = 200;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -41,7 +41,7 @@ fn two_never_have_the_mutex_at_the_same_time() {
 }
 
 #[test]
-fn writers_are_alone_and_readers_together() {
+pub(crate) fn writers_are_alone_and_readers_together() {
     const EACH: usize = 200;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -81,7 +81,7 @@ fn writers_are_alone_and_readers_together() {
 pub(crate) const OVERTAKES: usize = 127;
 
 #[test]
-fn newcomers_overtake_one_that_is_being_woken_so_often_and_no_more() {
+pub(crate) fn newcomers_overtake_one_that_is_being_woken_so_often_and_no_more() {
     let mutex = Mutex::new(());
     let guard = now(mutex.lock());
     let first = Task::waiting(mutex.lock());
@@ -105,7 +105,7 @@ fn newcomers_overtake_one_that_is_being_woken_so_often_and_no_more() {
 }
 
 #[test]
-fn a_mutex_is_handed_over_to_one_that_was_late_and_a_newcomer_does_not_barge_in() {
+pub(crate) fn a_mutex_is_handed_over_to_one_that_was_late_and_a_newcomer_does_not_barge_in() {
     let mutex = Mutex::new(());
     let guard = now(mutex.lock());
     let mut first = Task::waiting(mutex.lock());
@@ -131,7 +131,7 @@ fn a_mutex_is_handed_over_to_one_that_was_late_and_a_newcomer_does_not_barge_in(
 
 /// Whoever is late and goes away leaves the lock to the next one, in its turn.
 #[test]
-fn one_that_was_late_and_is_dropped_passes_the_lock_on() {
+pub(crate) fn one_that_was_late_and_is_dropped_passes_the_lock_on() {
     let mutex = Mutex::new(());
     for is_granted in [false, true] {
         let guard = now(mutex.lock());
@@ -154,7 +154,7 @@ fn one_that_was_late_and_is_dropped_passes_the_lock_on() {
 
 /// Each of the others stands in front of it once at most, and so often newcomers overtake each.
 #[test]
-fn a_waiter_gets_the_lock_in_time_beside_goroutines_that_lock_in_a_loop() {
+pub(crate) fn a_waiter_gets_the_lock_in_time_beside_goroutines_that_lock_in_a_loop() {
     const OTHERS: usize = 4;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -193,7 +193,7 @@ fn a_waiter_gets_the_lock_in_time_beside_goroutines_that_lock_in_a_loop() {
 }
 
 #[test]
-fn readers_overtake_a_writer_only_while_it_is_being_woken() {
+pub(crate) fn readers_overtake_a_writer_only_while_it_is_being_woken() {
     let lock = RwLock::new(());
     let reader = now(lock.read());
     let mut writer = Task::waiting(lock.write());
@@ -209,7 +209,7 @@ fn readers_overtake_a_writer_only_while_it_is_being_woken() {
 }
 
 #[test]
-fn readers_that_come_later_do_not_starve_a_writer() {
+pub(crate) fn readers_that_come_later_do_not_starve_a_writer() {
     let lock = RwLock::new(());
     let reader = now(lock.read());
     let writer = Task::waiting(lock.write());
@@ -222,7 +222,7 @@ fn readers_that_come_later_do_not_starve_a_writer() {
 
 /// In a stream of readers that never ends by itself.
 #[test]
-fn a_writer_gets_its_turn_among_readers_that_never_all_leave() {
+pub(crate) fn a_writer_gets_its_turn_among_readers_that_never_all_leave() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -248,7 +248,7 @@ fn a_writer_gets_its_turn_among_readers_that_never_all_leave() {
 }
 
 #[test]
-fn all_readers_behind_a_writer_go_on_together() {
+pub(crate) fn all_readers_behind_a_writer_go_on_together() {
     let lock = RwLock::new(());
     let writer = now(lock.write());
     let readers: Vec<_> = (0..100).map(|_| Task::waiting(lock.read())).collect();
@@ -261,7 +261,7 @@ fn all_readers_behind_a_writer_go_on_together() {
 }
 
 #[test]
-fn a_downgrade_lets_readers_in_and_no_writer() {
+pub(crate) fn a_downgrade_lets_readers_in_and_no_writer() {
     let lock = Arc::new(RwLock::new(0));
     let write = now(lock.clone().write_owned());
     let reader = Task::waiting(lock.read());
@@ -274,7 +274,7 @@ fn a_downgrade_lets_readers_in_and_no_writer() {
 }
 
 #[test]
-fn a_panic_while_a_guard_is_held_releases_the_lock_and_leaves_the_value() {
+pub(crate) fn a_panic_while_a_guard_is_held_releases_the_lock_and_leaves_the_value() {
     let _watchdog = watchdog();
     let builder = Builder::new().worker_threads(2).unhandled_panic(UnhandledPanic::Ignore);
     builder
@@ -301,7 +301,7 @@ fn a_panic_while_a_guard_is_held_releases_the_lock_and_leaves_the_value() {
 }
 
 #[test]
-fn a_goroutine_that_is_aborted_with_a_guard_releases_the_lock() {
+pub(crate) fn a_goroutine_that_is_aborted_with_a_guard_releases_the_lock() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -325,7 +325,7 @@ fn a_goroutine_that_is_aborted_with_a_guard_releases_the_lock() {
 
 /// The holder of the lock and those that wait are dropped with the runtime.
 #[test]
-fn a_lock_outlives_the_runtime_whose_goroutines_had_it() {
+pub(crate) fn a_lock_outlives_the_runtime_whose_goroutines_had_it() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let mutex = Arc::new(Mutex::new(0));
@@ -347,14 +347,14 @@ fn a_lock_outlives_the_runtime_whose_goroutines_had_it() {
 }
 
 #[test]
-fn a_forgotten_future_keeps_nobody_out() {
+pub(crate) fn a_forgotten_future_keeps_nobody_out() {
     let mutex = Mutex::new(());
     let _never_polled = mutex.lock();
     assert!(mutex.try_lock().is_some());
 }
 
 #[test]
-fn a_guard_that_moves_to_another_goroutine_is_the_same_lock() {
+pub(crate) fn a_guard_that_moves_to_another_goroutine_is_the_same_lock() {
     let _watchdog = watchdog();
     run(2, async {
         let mutex = Arc::new(Mutex::new(Vec::new()));
@@ -371,7 +371,7 @@ fn a_guard_that_moves_to_another_goroutine_is_the_same_lock() {
 }
 
 #[test]
-fn threads_that_block_for_a_lock_take_turns() {
+pub(crate) fn threads_that_block_for_a_lock_take_turns() {
     let _watchdog = watchdog();
     let (mutex, lock) = (Arc::new(Mutex::new(0)), Arc::new(RwLock::new(0)));
     let threads: Vec<_> = (0..4)
@@ -391,7 +391,7 @@ fn threads_that_block_for_a_lock_take_turns() {
 }
 
 #[test]
-fn values_without_a_size_can_be_locked() {
+pub(crate) fn values_without_a_size_can_be_locked() {
     let slice: Arc<Mutex<[u32]>> = Arc::new(Mutex::new([1, 2, 3]));
     now(slice.lock())[1] = 7;
     assert_eq!(**now(slice.clone().lock_owned()).first().as_ref().unwrap(), 1);
@@ -400,7 +400,7 @@ fn values_without_a_size_can_be_locked() {
 }
 
 #[test]
-fn a_value_is_dropped_once_with_its_lock() {
+pub(crate) fn a_value_is_dropped_once_with_its_lock() {
     let drops = Drops::new(3);
     drop(Mutex::new(drops.probe(0)));
     drop(RwLock::new(drops.probe(1)));
@@ -409,7 +409,7 @@ fn a_value_is_dropped_once_with_its_lock() {
 }
 
 #[test]
-fn debugging_a_lock_shows_the_value_or_that_it_is_locked() {
+pub(crate) fn debugging_a_lock_shows_the_value_or_that_it_is_locked() {
     let mutex = Mutex::new(7);
     assert_eq!(format!("{mutex:?}"), "Mutex { value: 7 }");
     let guard = now(mutex.lock());
@@ -421,7 +421,7 @@ fn debugging_a_lock_shows_the_value_or_that_it_is_locked() {
 
 /// A lock is held while its holder gives way. It is not handed to somebody who does not run meanwhile.
 #[test]
-fn a_served_goroutine_runs_although_others_lock_in_a_loop() {
+pub(crate) fn a_served_goroutine_runs_although_others_lock_in_a_loop() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -445,7 +445,7 @@ fn a_served_goroutine_runs_although_others_lock_in_a_loop() {
 }
 
 #[test]
-fn locks_in_statics_need_no_cell() {
+pub(crate) fn locks_in_statics_need_no_cell() {
     static MUTEX: Mutex<u32> = Mutex::new(0);
     static LOCK: RwLock<u32> = RwLock::new(0);
     let guard = now(MUTEX.lock());
@@ -457,7 +457,7 @@ fn locks_in_statics_need_no_cell() {
 }
 
 #[test]
-fn owned_guards_that_are_taken_at_once_exclude_each_other() {
+pub(crate) fn owned_guards_that_are_taken_at_once_exclude_each_other() {
     let lock = Arc::new(RwLock::new(0));
     let read = lock.clone().try_read_owned().unwrap();
     assert!(lock.clone().try_write_owned().is_none());

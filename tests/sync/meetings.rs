@@ -16,7 +16,7 @@ use super::{Task, WORKERS, now};
 use crate::common::*;
 
 #[test]
-fn nobody_passes_before_the_last_one_has_come() {
+pub(crate) fn nobody_passes_before_the_last_one_has_come() {
     let barrier = Barrier::new(3);
     let mut first = Task::waiting(barrier.wait());
     let mut second = Task::waiting(barrier.wait());
@@ -30,7 +30,7 @@ fn nobody_passes_before_the_last_one_has_come() {
 }
 
 #[test]
-fn with_one_or_none_nobody_waits() {
+pub(crate) fn with_one_or_none_nobody_waits() {
     for size in [0, 1] {
         let barrier = Barrier::new(size);
         for _ in 0..3 {
@@ -40,7 +40,7 @@ fn with_one_or_none_nobody_waits() {
 }
 
 #[test]
-fn one_that_goes_away_is_not_counted() {
+pub(crate) fn one_that_goes_away_is_not_counted() {
     let barrier = Barrier::new(2);
     drop(Task::waiting(barrier.wait()));
     let waits = Task::waiting(barrier.wait());
@@ -49,7 +49,7 @@ fn one_that_goes_away_is_not_counted() {
 }
 
 #[test]
-fn one_that_goes_away_after_all_have_met_does_not_count_for_the_next_meeting() {
+pub(crate) fn one_that_goes_away_after_all_have_met_does_not_count_for_the_next_meeting() {
     let barrier = Barrier::new(2);
     let gone = Task::waiting(barrier.wait());
     assert!(now(barrier.wait()).is_leader());
@@ -61,7 +61,7 @@ fn one_that_goes_away_after_all_have_met_does_not_count_for_the_next_meeting() {
 
 /// Nobody is a meeting ahead of another one.
 #[test]
-fn a_barrier_that_is_used_again_and_again_keeps_all_together() {
+pub(crate) fn a_barrier_that_is_used_again_and_again_keeps_all_together() {
     const SIZE: usize = 5;
     const MEETINGS: usize = 200;
     let _watchdog = watchdog();
@@ -92,7 +92,7 @@ fn a_barrier_that_is_used_again_and_again_keeps_all_together() {
 
 /// The two see each other, or neither has met anybody.
 #[test]
-fn a_task_whose_time_is_up_has_met_nobody() {
+pub(crate) fn a_task_whose_time_is_up_has_met_nobody() {
     let _watchdog = watchdog();
     run(1, async {
         let barrier = Barrier::new(2);
@@ -109,7 +109,7 @@ fn a_task_whose_time_is_up_has_met_nobody() {
 
 /// The other one comes in the very poll in which the time is up.
 #[test]
-fn a_task_that_was_met_just_before_its_time_was_up_goes_on() {
+pub(crate) fn a_task_that_was_met_just_before_its_time_was_up_goes_on() {
     const LIMIT: Duration = Duration::from_millis(1);
     let _watchdog = watchdog();
     run(1, async {
@@ -131,7 +131,7 @@ fn a_task_that_was_met_just_before_its_time_was_up_goes_on() {
 }
 
 #[test]
-fn a_task_that_is_kept_after_its_time_is_up_comes_again() {
+pub(crate) fn a_task_that_is_kept_after_its_time_is_up_comes_again() {
     let _watchdog = watchdog();
     run(1, async {
         let barrier = Barrier::new(2);
@@ -144,7 +144,7 @@ fn a_task_that_is_kept_after_its_time_is_up_comes_again() {
 
 /// Two meet each time, whoever is late.
 #[test]
-fn of_those_whose_time_is_not_up_each_has_met_another_one() {
+pub(crate) fn of_those_whose_time_is_not_up_each_has_met_another_one() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -174,7 +174,7 @@ fn of_those_whose_time_is_not_up_each_has_met_another_one() {
 }
 
 #[test]
-fn a_wait_that_is_polled_after_it_was_ready_does_not_come_a_second_time() {
+pub(crate) fn a_wait_that_is_polled_after_it_was_ready_does_not_come_a_second_time() {
     let barrier = Barrier::new(2);
     let mut over = Task::waiting(barrier.wait());
     assert!(now(barrier.wait()).is_leader());

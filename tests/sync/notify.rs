@@ -9,7 +9,7 @@ use super::{Task, WORKERS, now};
 use crate::common::*;
 
 #[test]
-fn a_notification_before_the_wait_is_kept_once() {
+pub(crate) fn a_notification_before_the_wait_is_kept_once() {
     let notify = Notify::new();
     notify.notify_one();
     notify.notify_one();
@@ -18,7 +18,7 @@ fn a_notification_before_the_wait_is_kept_once() {
 }
 
 #[test]
-fn a_notification_during_the_wait_goes_to_the_first_one_only() {
+pub(crate) fn a_notification_during_the_wait_goes_to_the_first_one_only() {
     let notify = Notify::new();
     let first = Task::waiting(notify.notified());
     let mut second = Task::waiting(notify.notified());
@@ -32,7 +32,7 @@ fn a_notification_during_the_wait_goes_to_the_first_one_only() {
 }
 
 #[test]
-fn a_notification_of_one_that_goes_away_reaches_the_next_one() {
+pub(crate) fn a_notification_of_one_that_goes_away_reaches_the_next_one() {
     let notify = Notify::new();
     let gone = Task::waiting(notify.notified());
     let next = Task::waiting(notify.notified());
@@ -43,7 +43,7 @@ fn a_notification_of_one_that_goes_away_reaches_the_next_one() {
 }
 
 #[test]
-fn a_notification_of_one_that_goes_away_is_kept_if_nobody_else_waits() {
+pub(crate) fn a_notification_of_one_that_goes_away_is_kept_if_nobody_else_waits() {
     let notify = Notify::new();
     let gone = Task::waiting(notify.notified());
     notify.notify_one();
@@ -52,7 +52,7 @@ fn a_notification_of_one_that_goes_away_is_kept_if_nobody_else_waits() {
 }
 
 #[test]
-fn a_notification_of_one_that_only_began_to_wait_is_not_used_up_by_its_drop() {
+pub(crate) fn a_notification_of_one_that_only_began_to_wait_is_not_used_up_by_its_drop() {
     let notify = Notify::new();
     drop(Task::waiting(notify.notified()));
     notify.notify_one();
@@ -60,7 +60,7 @@ fn a_notification_of_one_that_only_began_to_wait_is_not_used_up_by_its_drop() {
 }
 
 #[test]
-fn notifying_all_reaches_all_that_wait_and_keeps_nothing() {
+pub(crate) fn notifying_all_reaches_all_that_wait_and_keeps_nothing() {
     let notify = Notify::new();
     let tasks: Vec<_> = (0..5).map(|_| Task::waiting(notify.notified())).collect();
     notify.notify_all();
@@ -70,7 +70,7 @@ fn notifying_all_reaches_all_that_wait_and_keeps_nothing() {
 }
 
 #[test]
-fn notifying_all_reaches_one_that_was_made_before_and_not_polled() {
+pub(crate) fn notifying_all_reaches_one_that_was_made_before_and_not_polled() {
     let notify = Notify::new();
     let early = notify.notified();
     notify.notify_all();
@@ -79,7 +79,7 @@ fn notifying_all_reaches_one_that_was_made_before_and_not_polled() {
 }
 
 #[test]
-fn notifying_all_is_not_passed_on_by_one_that_goes_away() {
+pub(crate) fn notifying_all_is_not_passed_on_by_one_that_goes_away() {
     let notify = Notify::new();
     let gone = Task::waiting(notify.notified());
     notify.notify_all();
@@ -89,7 +89,7 @@ fn notifying_all_is_not_passed_on_by_one_that_goes_away() {
 }
 
 #[test]
-fn notifying_all_leaves_a_kept_notification_for_the_next_one() {
+pub(crate) fn notifying_all_leaves_a_kept_notification_for_the_next_one() {
     let notify = Notify::new();
     notify.notify_one();
     notify.notify_all();
@@ -98,7 +98,7 @@ fn notifying_all_leaves_a_kept_notification_for_the_next_one() {
 }
 
 #[test]
-fn one_and_all_in_turn_serve_each_waiter_once() {
+pub(crate) fn one_and_all_in_turn_serve_each_waiter_once() {
     let notify = Notify::new();
     let (first, second) = (Task::waiting(notify.notified()), Task::waiting(notify.notified()));
     notify.notify_one();
@@ -113,7 +113,7 @@ fn one_and_all_in_turn_serve_each_waiter_once() {
 
 /// Each puts a number down, and notifies one of those that take numbers.
 #[test]
-fn no_notification_between_goroutines_is_missed() {
+pub(crate) fn no_notification_between_goroutines_is_missed() {
     const COUNT: usize = 2000;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -153,7 +153,7 @@ fn no_notification_between_goroutines_is_missed() {
 
 /// Two that looked for work, and found none, before two pieces came.
 #[test]
-fn two_notifications_before_the_first_polls_reach_two_that_were_enabled() {
+pub(crate) fn two_notifications_before_the_first_polls_reach_two_that_were_enabled() {
     let notify = Notify::new();
     let (mut one, mut other) = (notify.notified(), notify.notified());
     assert!(!one.enable() && !other.enable());
@@ -165,7 +165,7 @@ fn two_notifications_before_the_first_polls_reach_two_that_were_enabled() {
 }
 
 #[test]
-fn enabling_one_that_waits_does_not_cost_it_its_waker() {
+pub(crate) fn enabling_one_that_waits_does_not_cost_it_its_waker() {
     let notify = Notify::new();
     let mut task = Task::waiting(notify.notified());
     assert!(!task.future.enable());
@@ -175,7 +175,7 @@ fn enabling_one_that_waits_does_not_cost_it_its_waker() {
 }
 
 #[test]
-fn enabling_one_that_was_notified_before_makes_it_ready() {
+pub(crate) fn enabling_one_that_was_notified_before_makes_it_ready() {
     let notify = Notify::new();
     notify.notify_one();
     let mut notified = notify.notified();
@@ -190,7 +190,7 @@ fn enabling_one_that_was_notified_before_makes_it_ready() {
 }
 
 #[test]
-fn one_that_was_enabled_and_goes_away_passes_its_notification_on() {
+pub(crate) fn one_that_was_enabled_and_goes_away_passes_its_notification_on() {
     let notify = Notify::new();
     let mut gone = notify.notified();
     assert!(!gone.enable());

@@ -14,7 +14,7 @@ use super::{Task, WORKERS, now};
 use crate::common::*;
 
 #[test]
-fn many_that_need_a_value_at_the_same_time_make_it_once() {
+pub(crate) fn many_that_need_a_value_at_the_same_time_make_it_once() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -37,7 +37,7 @@ fn many_that_need_a_value_at_the_same_time_make_it_once() {
 }
 
 #[test]
-fn if_the_maker_is_dropped_the_next_one_makes_the_value() {
+pub(crate) fn if_the_maker_is_dropped_the_next_one_makes_the_value() {
     let cell = OnceCell::new();
     let maker = Task::waiting(cell.get_or_init(pending));
     let next = Task::waiting(cell.get_or_init(async || 2));
@@ -49,7 +49,7 @@ fn if_the_maker_is_dropped_the_next_one_makes_the_value() {
 }
 
 #[test]
-fn if_the_maker_panics_the_next_one_makes_the_value() {
+pub(crate) fn if_the_maker_panics_the_next_one_makes_the_value() {
     let _watchdog = watchdog();
     let builder = Builder::new().worker_threads(2).unhandled_panic(UnhandledPanic::Ignore);
     builder
@@ -75,7 +75,7 @@ fn if_the_maker_panics_the_next_one_makes_the_value() {
 }
 
 #[test]
-fn if_the_maker_fails_it_gets_the_error_and_the_next_one_tries() {
+pub(crate) fn if_the_maker_fails_it_gets_the_error_and_the_next_one_tries() {
     let cell = OnceCell::new();
     assert_eq!(now(cell.get_or_try_init(async || Err("no"))), Err("no"));
     assert_eq!(cell.set(1), Ok(()));
@@ -84,7 +84,7 @@ fn if_the_maker_fails_it_gets_the_error_and_the_next_one_tries() {
 }
 
 #[test]
-fn all_that_wait_go_on_when_the_value_is_there() {
+pub(crate) fn all_that_wait_go_on_when_the_value_is_there() {
     let cell = OnceCell::new();
     let (open, opened) = futures::channel::oneshot::channel();
     let mut maker = Task::waiting(cell.get_or_init(async || opened.await.unwrap()));
@@ -97,7 +97,7 @@ fn all_that_wait_go_on_when_the_value_is_there() {
 }
 
 #[test]
-fn calls_with_the_same_key_share_one_run_and_others_do_not() {
+pub(crate) fn calls_with_the_same_key_share_one_run_and_others_do_not() {
     let group = singleflight::Group::new();
     let runs = AtomicUsize::new(0);
     let (open, opened) = futures::channel::oneshot::channel();
@@ -119,7 +119,7 @@ fn calls_with_the_same_key_share_one_run_and_others_do_not() {
 }
 
 #[test]
-fn if_the_leader_is_dropped_a_follower_does_its_own_work() {
+pub(crate) fn if_the_leader_is_dropped_a_follower_does_its_own_work() {
     let group = singleflight::Group::new();
     let leader = Task::waiting(group.run(1, pending));
     let follower = Task::waiting(group.run(1, async || "follower"));
@@ -130,7 +130,7 @@ fn if_the_leader_is_dropped_a_follower_does_its_own_work() {
 }
 
 #[test]
-fn if_all_callers_are_dropped_nothing_of_the_call_is_left() {
+pub(crate) fn if_all_callers_are_dropped_nothing_of_the_call_is_left() {
     let drops = Drops::new(1);
     #[derive(Clone)]
     struct Key(#[allow(dead_code)] Arc<Probe>);
@@ -154,7 +154,7 @@ fn if_all_callers_are_dropped_nothing_of_the_call_is_left() {
 }
 
 #[test]
-fn a_forgotten_call_is_not_joined_and_keeps_its_followers() {
+pub(crate) fn a_forgotten_call_is_not_joined_and_keeps_its_followers() {
     let group = singleflight::Group::new();
     let (open, opened) = futures::channel::oneshot::channel();
     let mut old = Task::waiting(group.run(1, async || opened.await.unwrap()));
@@ -171,7 +171,7 @@ fn a_forgotten_call_is_not_joined_and_keeps_its_followers() {
 
 /// A key that uses the group while it is compared.
 #[test]
-fn keys_are_compared_without_a_lock() {
+pub(crate) fn keys_are_compared_without_a_lock() {
     thread_local! {
         static COMPARED: Cell<usize> = const { Cell::new(0) };
     }
@@ -199,7 +199,7 @@ fn keys_are_compared_without_a_lock() {
 }
 
 #[test]
-fn calls_of_many_goroutines_end_whoever_of_them_is_aborted() {
+pub(crate) fn calls_of_many_goroutines_end_whoever_of_them_is_aborted() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -230,7 +230,7 @@ fn calls_of_many_goroutines_end_whoever_of_them_is_aborted() {
 
 /// It is woken since the first attempt has failed, and finds that a newcomer was faster.
 #[test]
-fn one_that_was_overtaken_gets_the_value_and_makes_none() {
+pub(crate) fn one_that_was_overtaken_gets_the_value_and_makes_none() {
     let cell = OnceCell::new();
     let mut fails = Task::waiting(cell.get_or_try_init(async || {
         yield_now().await;

@@ -13,7 +13,7 @@ use super::{Task, WORKERS, calls, now};
 use crate::common::*;
 
 #[test]
-fn a_value_sent_before_or_during_the_wait_arrives() {
+pub(crate) fn a_value_sent_before_or_during_the_wait_arrives() {
     let (tx, rx) = oneshot::channel();
     tx.send(1).unwrap();
     assert_eq!(now(rx), Ok(1));
@@ -24,7 +24,7 @@ fn a_value_sent_before_or_during_the_wait_arrives() {
 }
 
 #[test]
-fn a_sender_that_is_dropped_ends_the_wait() {
+pub(crate) fn a_sender_that_is_dropped_ends_the_wait() {
     let (tx, rx) = oneshot::channel::<u32>();
     let rx = Task::waiting(rx);
     drop(tx);
@@ -32,7 +32,7 @@ fn a_sender_that_is_dropped_ends_the_wait() {
 }
 
 #[test]
-fn a_receiver_that_is_dropped_or_closed_ends_the_senders_wait() {
+pub(crate) fn a_receiver_that_is_dropped_or_closed_ends_the_senders_wait() {
     for closes in [true, false] {
         let (mut tx, mut rx) = oneshot::channel::<u32>();
         let closed = Task::waiting(tx.closed());
@@ -50,7 +50,7 @@ fn a_receiver_that_is_dropped_or_closed_ends_the_senders_wait() {
 }
 
 #[test]
-fn a_value_that_was_sent_before_the_close_is_received() {
+pub(crate) fn a_value_that_was_sent_before_the_close_is_received() {
     let (tx, mut rx) = oneshot::channel();
     tx.send(1).unwrap();
     rx.close();
@@ -60,7 +60,7 @@ fn a_value_that_was_sent_before_the_close_is_received() {
 }
 
 #[test]
-fn a_value_that_nobody_receives_is_dropped_with_the_receiver() {
+pub(crate) fn a_value_that_nobody_receives_is_dropped_with_the_receiver() {
     let drops = Drops::new(2);
     let (tx, rx) = oneshot::channel();
     tx.send(drops.probe(0)).unwrap();
@@ -73,7 +73,7 @@ fn a_value_that_nobody_receives_is_dropped_with_the_receiver() {
 }
 
 #[test]
-fn a_receiver_that_is_kept_after_a_timeout_gets_the_value() {
+pub(crate) fn a_receiver_that_is_kept_after_a_timeout_gets_the_value() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -94,7 +94,7 @@ fn a_receiver_that_is_kept_after_a_timeout_gets_the_value() {
 
 /// Either the sender is told that it failed, or the value arrives.
 #[test]
-fn a_value_is_delivered_or_given_back() {
+pub(crate) fn a_value_is_delivered_or_given_back() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -112,7 +112,7 @@ fn a_value_is_delivered_or_given_back() {
 }
 
 #[test]
-fn a_thread_that_blocks_for_a_value_is_woken() {
+pub(crate) fn a_thread_that_blocks_for_a_value_is_woken() {
     let _watchdog = watchdog();
     let (tx, rx) = oneshot::channel();
     let thread = std::thread::spawn(move || rx.recv_blocking());
@@ -122,7 +122,7 @@ fn a_thread_that_blocks_for_a_value_is_woken() {
 
 /// A waker that runs between the value and the end of the sender.
 #[test]
-fn a_value_that_has_come_is_the_last_one_at_once() {
+pub(crate) fn a_value_that_has_come_is_the_last_one_at_once() {
     let (tx, rx) = oneshot::channel();
     let rx = Arc::new(Mutex::new(rx));
     let seen = Arc::new(Mutex::new(Vec::new()));

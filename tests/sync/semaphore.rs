@@ -13,7 +13,7 @@ use super::{Task, Wakes, now};
 use crate::common::*;
 
 #[test]
-fn who_came_first_is_served_first() {
+pub(crate) fn who_came_first_is_served_first() {
     let semaphore = Semaphore::new(0);
     let mut tasks: Vec<_> = (0..5).map(|_| Task::waiting(semaphore.acquire())).collect();
     for _ in 0..5 {
@@ -24,7 +24,7 @@ fn who_came_first_is_served_first() {
 }
 
 #[test]
-fn one_that_needs_little_does_not_overtake_one_that_needs_much() {
+pub(crate) fn one_that_needs_little_does_not_overtake_one_that_needs_much() {
     let semaphore = Semaphore::new(2);
     let mut many = Task::waiting(semaphore.acquire_many(3));
     let mut one = Task::waiting(semaphore.acquire());
@@ -43,7 +43,7 @@ fn one_that_needs_little_does_not_overtake_one_that_needs_much() {
 
 /// Both had been woken, and the second one was in the way of the first.
 #[test]
-fn one_that_was_late_gets_what_another_late_one_leaves() {
+pub(crate) fn one_that_was_late_gets_what_another_late_one_leaves() {
     let semaphore = Semaphore::new(9);
     let one = semaphore.try_acquire().unwrap();
     let eight = semaphore.try_acquire_many(8).unwrap();
@@ -64,7 +64,7 @@ fn one_that_was_late_gets_what_another_late_one_leaves() {
 
 /// Otherwise all wait from then on, however short they keep what they get.
 #[test]
-fn newcomers_overtake_each_one_that_is_woken_although_another_one_has_not_come() {
+pub(crate) fn newcomers_overtake_each_one_that_is_woken_although_another_one_has_not_come() {
     let semaphore = Semaphore::new(2);
     let (one, other) = (semaphore.try_acquire().unwrap(), semaphore.try_acquire().unwrap());
     let first = Task::waiting(semaphore.acquire());
@@ -88,7 +88,7 @@ fn newcomers_overtake_each_one_that_is_woken_although_another_one_has_not_come()
 }
 
 #[test]
-fn permits_that_come_one_by_one_are_collected_for_the_first() {
+pub(crate) fn permits_that_come_one_by_one_are_collected_for_the_first() {
     let semaphore = Semaphore::new(0);
     let mut many = Task::waiting(semaphore.acquire_many(10));
     for _ in 0..9 {
@@ -100,7 +100,7 @@ fn permits_that_come_one_by_one_are_collected_for_the_first() {
 }
 
 #[test]
-fn several_that_need_little_are_served_by_one_large_gift() {
+pub(crate) fn several_that_need_little_are_served_by_one_large_gift() {
     let semaphore = Semaphore::new(0);
     let tasks: Vec<_> = (0..4).map(|_| Task::waiting(semaphore.acquire_many(2))).collect();
     semaphore.add_permits(7);
@@ -114,14 +114,14 @@ fn several_that_need_little_are_served_by_one_large_gift() {
 }
 
 #[test]
-fn nothing_is_acquired_at_once_even_by_those_that_need_none() {
+pub(crate) fn nothing_is_acquired_at_once_even_by_those_that_need_none() {
     let semaphore = Semaphore::new(0);
     assert_eq!(now(semaphore.acquire_many(0)).unwrap().count(), 0);
     assert_eq!(semaphore.try_acquire_many(0).unwrap().count(), 0);
 }
 
 #[test]
-fn closing_ends_all_waits_and_refuses_all_that_come_later() {
+pub(crate) fn closing_ends_all_waits_and_refuses_all_that_come_later() {
     let semaphore = Semaphore::new(1);
     let permit = now(semaphore.acquire()).unwrap();
     let served = Task::waiting(semaphore.acquire());
@@ -143,7 +143,7 @@ fn closing_ends_all_waits_and_refuses_all_that_come_later() {
 }
 
 #[test]
-fn those_that_were_woken_together_and_overtaken_are_served_in_their_order() {
+pub(crate) fn those_that_were_woken_together_and_overtaken_are_served_in_their_order() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
         let semaphore = Semaphore::new(3);
         let mut permits = now(semaphore.acquire_many(3)).unwrap();
@@ -165,7 +165,7 @@ fn those_that_were_woken_together_and_overtaken_are_served_in_their_order() {
 }
 
 #[test]
-fn one_that_was_overtaken_before_the_closing_gets_an_error() {
+pub(crate) fn one_that_was_overtaken_before_the_closing_gets_an_error() {
     let semaphore = Semaphore::new(1);
     let permit = now(semaphore.acquire()).unwrap();
     let overtaken = Task::waiting(semaphore.acquire());
@@ -179,7 +179,7 @@ fn one_that_was_overtaken_before_the_closing_gets_an_error() {
 
 /// As one in a `Vec`: what it may take is kept for it, and nothing else.
 #[test]
-fn one_that_is_woken_and_left_alone_keeps_no_more_than_its_own_from_others() {
+pub(crate) fn one_that_is_woken_and_left_alone_keeps_no_more_than_its_own_from_others() {
     let semaphore = Semaphore::new(2);
     let permits = (now(semaphore.acquire()).unwrap(), now(semaphore.acquire()).unwrap());
     let alone = Task::waiting(semaphore.acquire());
@@ -198,7 +198,7 @@ fn one_that_is_woken_and_left_alone_keeps_no_more_than_its_own_from_others() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_after_closing_harms_nobody() {
+pub(crate) fn a_wait_that_is_dropped_after_closing_harms_nobody() {
     let semaphore = Semaphore::new(0);
     let waits: Vec<_> = (0..3).map(|_| Task::waiting(semaphore.acquire())).collect();
     semaphore.close();
@@ -207,7 +207,7 @@ fn a_wait_that_is_dropped_after_closing_harms_nobody() {
 }
 
 #[test]
-fn more_permits_than_can_be_counted_are_refused_and_change_nothing() {
+pub(crate) fn more_permits_than_can_be_counted_are_refused_and_change_nothing() {
     let max = Semaphore::MAX_PERMITS;
     assert!(panic_of(|| Semaphore::new(max + 1)).message.contains("Semaphore"));
     let semaphore = Semaphore::new(max);
@@ -225,7 +225,7 @@ fn more_permits_than_can_be_counted_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn permits_are_split_and_forgotten_one_by_one() {
+pub(crate) fn permits_are_split_and_forgotten_one_by_one() {
     let semaphore = Arc::new(Semaphore::new(5));
     let mut owned = now(semaphore.clone().acquire_many_owned(5)).unwrap();
     assert!(owned.split(6).is_none());
@@ -239,7 +239,7 @@ fn permits_are_split_and_forgotten_one_by_one() {
 }
 
 #[test]
-fn a_wait_for_more_than_there_ever_are_keeps_others_waiting_until_it_goes() {
+pub(crate) fn a_wait_for_more_than_there_ever_are_keeps_others_waiting_until_it_goes() {
     let semaphore = Semaphore::new(1);
     let never = Task::waiting(semaphore.acquire_many(usize::MAX));
     let behind = Task::waiting(semaphore.acquire());
@@ -248,7 +248,7 @@ fn a_wait_for_more_than_there_ever_are_keeps_others_waiting_until_it_goes() {
 }
 
 #[test]
-fn a_future_that_is_polled_with_another_waker_wakes_that_one() {
+pub(crate) fn a_future_that_is_polled_with_another_waker_wakes_that_one() {
     let semaphore = Semaphore::new(0);
     let mut acquire = semaphore.acquire();
     let (first, second) = (Wakes::default(), Wakes::default());
@@ -270,7 +270,7 @@ fn a_future_that_is_polled_with_another_waker_wakes_that_one() {
 }
 
 #[test]
-fn a_thread_that_blocks_for_a_permit_is_woken() {
+pub(crate) fn a_thread_that_blocks_for_a_permit_is_woken() {
     let _watchdog = watchdog();
     for workers in super::WORKERS {
         run(workers, async {
@@ -290,7 +290,7 @@ fn a_thread_that_blocks_for_a_permit_is_woken() {
 }
 
 #[test]
-fn permits_that_are_out_count_when_more_are_added() {
+pub(crate) fn permits_that_are_out_count_when_more_are_added() {
     let max = Semaphore::MAX_PERMITS;
     let semaphore = Semaphore::new(max);
     let mut all = now(semaphore.acquire_many(max)).unwrap();
@@ -309,7 +309,7 @@ fn permits_that_are_out_count_when_more_are_added() {
 }
 
 #[test]
-fn permits_that_are_merged_are_given_back_once() {
+pub(crate) fn permits_that_are_merged_are_given_back_once() {
     let (semaphore, other) = (Semaphore::new(3), Semaphore::new(1));
     let mut permit = now(semaphore.acquire()).unwrap();
     permit.merge(now(semaphore.acquire_many(2)).unwrap());
@@ -321,7 +321,7 @@ fn permits_that_are_merged_are_given_back_once() {
 }
 
 #[test]
-fn a_semaphore_in_a_static_needs_no_cell() {
+pub(crate) fn a_semaphore_in_a_static_needs_no_cell() {
     static ONE: Semaphore = Semaphore::new(1);
     let permit = ONE.try_acquire().unwrap();
     let waits = Task::waiting(ONE.acquire());

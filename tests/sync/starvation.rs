@@ -10,7 +10,7 @@ use crate::common::*;
 
 /// As a consumer does whose own work fills the queue again.
 #[test]
-fn a_condition_that_never_has_to_wait_keeps_a_worker_from_other_goroutines() {
+pub(crate) fn a_condition_that_never_has_to_wait_keeps_a_worker_from_other_goroutines() {
     const MANY: usize = 100_000;
     let _watchdog = watchdog();
     for workers in WORKERS {

@@ -54,7 +54,7 @@ fn assert_boom<R>(f: impl FnOnce() -> R) {
 }
 
 #[test]
-fn a_clone_that_panics_costs_one_receiver_one_value_and_nobody_else_anything() {
+pub(crate) fn a_clone_that_panics_costs_one_receiver_one_value_and_nobody_else_anything() {
     let (tx, mut rx) = broadcast::channel(4);
     let mut other = tx.subscribe();
     let value = panics_in_clone();
@@ -71,7 +71,7 @@ fn a_clone_that_panics_costs_one_receiver_one_value_and_nobody_else_anything() {
 }
 
 #[test]
-fn a_clone_that_panics_leaves_the_value_of_a_watch_as_it_was() {
+pub(crate) fn a_clone_that_panics_leaves_the_value_of_a_watch_as_it_was() {
     let (tx, mut rx) = watch::channel(panics_in_clone());
     assert_boom(|| tx.send_modify(|_| unreachable!()));
     assert_eq!(rx.has_changed().ok(), Some(false));
@@ -82,7 +82,7 @@ fn a_clone_that_panics_leaves_the_value_of_a_watch_as_it_was() {
 }
 
 #[test]
-fn a_change_that_panics_leaves_the_value_of_a_watch_as_it_was() {
+pub(crate) fn a_change_that_panics_leaves_the_value_of_a_watch_as_it_was() {
     let (tx, mut rx) = watch::channel(1);
     assert_boom(|| {
         tx.send_modify(|value| {
@@ -102,7 +102,7 @@ fn a_change_that_panics_leaves_the_value_of_a_watch_as_it_was() {
 
 /// Those that wait were told before the destructor of the old value ran.
 #[test]
-fn a_destructor_that_panics_in_a_send_hides_the_new_value_from_nobody() {
+pub(crate) fn a_destructor_that_panics_in_a_send_hides_the_new_value_from_nobody() {
     let (tx, mut rx) = watch::channel(panics_in_drop());
     let waits = Task::waiting(rx.changed());
     assert_boom(|| tx.send(Fragile::default()));
@@ -120,7 +120,7 @@ fn a_destructor_that_panics_in_a_send_hides_the_new_value_from_nobody() {
 }
 
 #[test]
-fn a_destructor_that_panics_when_the_last_receiver_goes_still_tells_the_sender() {
+pub(crate) fn a_destructor_that_panics_when_the_last_receiver_goes_still_tells_the_sender() {
     let (tx, rx) = broadcast::channel(2);
     let closed = Task::waiting(tx.closed());
     tx.send(panics_in_drop()).unwrap();
@@ -131,7 +131,7 @@ fn a_destructor_that_panics_when_the_last_receiver_goes_still_tells_the_sender()
 }
 
 #[test]
-fn a_key_or_a_result_that_panics_leaves_the_group_usable() {
+pub(crate) fn a_key_or_a_result_that_panics_leaves_the_group_usable() {
     #[derive(Clone, Copy, PartialEq)]
     struct Key {
         hash_panics: bool,
@@ -159,7 +159,7 @@ fn a_key_or_a_result_that_panics_leaves_the_group_usable() {
 
 /// The waker's destructor sends, when the receive that it belonged to is dropped or served.
 #[test]
-fn a_waker_that_sends_when_it_is_dropped_finds_the_channel_unlocked() {
+pub(crate) fn a_waker_that_sends_when_it_is_dropped_finds_the_channel_unlocked() {
     let _watchdog = watchdog();
     for served in [false, true] {
         let (tx, mut rx) = broadcast::channel(4);
@@ -188,7 +188,7 @@ type Wait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Each wait begins in one task, goes to a second one, and is over.
 #[test]
-fn a_wait_that_goes_to_another_task_wakes_that_one_and_forgets_the_first() {
+pub(crate) fn a_wait_that_goes_to_another_task_wakes_that_one_and_forgets_the_first() {
     fn check(name: &str, mut wait: Wait<'_>, go_on: impl FnOnce()) {
         let (first, second) = (Arc::new(Wakes::default()), Arc::new(Wakes::default()));
         for wakes in [&first, &second] {
@@ -256,7 +256,7 @@ fn a_wait_that_goes_to_another_task_wakes_that_one_and_forgets_the_first() {
 
 /// A new receiver of a channel whose senders have all gone finds the end.
 #[test]
-fn a_receiver_that_is_made_after_the_end_finds_the_end() {
+pub(crate) fn a_receiver_that_is_made_after_the_end_finds_the_end() {
     let (tx, rx) = broadcast::channel::<u32>(2);
     tx.send(1).unwrap();
     drop(tx);
@@ -279,7 +279,7 @@ fn a_receiver_that_is_made_after_the_end_finds_the_end() {
 
 /// Each lags by itself, and again before it has read what was kept.
 #[test]
-fn receivers_lag_each_for_itself_and_again_and_again() {
+pub(crate) fn receivers_lag_each_for_itself_and_again_and_again() {
     let (tx, mut slow) = broadcast::channel(2);
     let mut quick = tx.subscribe();
     for n in 0..5 {
@@ -298,7 +298,7 @@ fn receivers_lag_each_for_itself_and_again_and_again() {
 
 /// It was told by `notify_all`, before its first poll, so it leaves the kept notification to others.
 #[test]
-fn one_that_all_were_notified_with_leaves_the_kept_notification() {
+pub(crate) fn one_that_all_were_notified_with_leaves_the_kept_notification() {
     let notify = Notify::new();
     let told = notify.notified();
     notify.notify_all();
@@ -309,7 +309,7 @@ fn one_that_all_were_notified_with_leaves_the_kept_notification() {
 }
 
 #[test]
-fn permits_of_another_semaphore_are_refused_at_the_callers_line() {
+pub(crate) fn permits_of_another_semaphore_are_refused_at_the_callers_line() {
     let (one, other) = (Arc::new(Semaphore::new(2)), Arc::new(Semaphore::new(2)));
     let (mut permit, foreign) = (one.try_acquire().unwrap(), other.try_acquire().unwrap());
     let seen = panic_of(|| permit.merge(foreign)); // this line
@@ -325,7 +325,7 @@ fn permits_of_another_semaphore_are_refused_at_the_callers_line() {
 
 /// Polls that come after the result was given say so, whatever the operation, or give it again.
 #[test]
-fn a_receive_that_has_given_its_value_is_not_polled_again() {
+pub(crate) fn a_receive_that_has_given_its_value_is_not_polled_again() {
     let (tx, mut rx) = oneshot::channel();
     tx.send(1).unwrap();
     assert_eq!(now(&mut rx), Ok(1));

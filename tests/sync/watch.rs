@@ -11,7 +11,7 @@ use super::{Task, WORKERS, Wakes, now};
 use crate::common::*;
 
 #[test]
-fn a_receiver_sees_the_value_it_was_made_with_as_old() {
+pub(crate) fn a_receiver_sees_the_value_it_was_made_with_as_old() {
     let (tx, mut rx) = watch::channel(0);
     assert_eq!(rx.has_changed(), Ok(false));
     let waits = Task::waiting(rx.changed());
@@ -23,7 +23,7 @@ fn a_receiver_sees_the_value_it_was_made_with_as_old() {
 }
 
 #[test]
-fn values_that_are_replaced_are_not_seen_and_the_last_one_is() {
+pub(crate) fn values_that_are_replaced_are_not_seen_and_the_last_one_is() {
     let (tx, mut rx) = watch::channel(0);
     (1..=5).for_each(|n| tx.send(n).unwrap());
     now(rx.changed()).unwrap();
@@ -32,7 +32,7 @@ fn values_that_are_replaced_are_not_seen_and_the_last_one_is() {
 }
 
 #[test]
-fn the_last_value_is_seen_although_the_sender_has_gone() {
+pub(crate) fn the_last_value_is_seen_although_the_sender_has_gone() {
     let (tx, mut rx) = watch::channel(0);
     tx.send(1).unwrap();
     drop(tx);
@@ -44,7 +44,7 @@ fn the_last_value_is_seen_although_the_sender_has_gone() {
 }
 
 #[test]
-fn the_last_sender_that_goes_ends_the_waits_and_no_other() {
+pub(crate) fn the_last_sender_that_goes_ends_the_waits_and_no_other() {
     let (tx, mut rx) = watch::channel(0);
     let other = tx.clone();
     let mut waits = Task::waiting(rx.changed());
@@ -55,7 +55,7 @@ fn the_last_sender_that_goes_ends_the_waits_and_no_other() {
 }
 
 #[test]
-fn the_last_receiver_that_goes_tells_the_senders() {
+pub(crate) fn the_last_receiver_that_goes_tells_the_senders() {
     let (tx, rx) = watch::channel(0);
     let (other, mut closed) = (rx.clone(), Task::waiting(tx.closed()));
     drop(rx);
@@ -70,7 +70,7 @@ fn the_last_receiver_that_goes_tells_the_senders() {
 }
 
 #[test]
-fn a_value_that_is_looked_at_does_not_keep_senders_waiting() {
+pub(crate) fn a_value_that_is_looked_at_does_not_keep_senders_waiting() {
     let (tx, rx) = watch::channel(vec![0]);
     let seen = rx.borrow();
     tx.send(vec![1]).unwrap();
@@ -79,7 +79,7 @@ fn a_value_that_is_looked_at_does_not_keep_senders_waiting() {
 }
 
 #[test]
-fn a_change_that_was_not_awaited_to_its_end_is_still_new() {
+pub(crate) fn a_change_that_was_not_awaited_to_its_end_is_still_new() {
     let (tx, mut rx) = watch::channel(0);
     let waits = Task::waiting(rx.changed());
     tx.send(1).unwrap();
@@ -89,7 +89,7 @@ fn a_change_that_was_not_awaited_to_its_end_is_still_new() {
 }
 
 #[test]
-fn a_change_that_changes_the_channel_itself_is_made_again() {
+pub(crate) fn a_change_that_changes_the_channel_itself_is_made_again() {
     let (tx, rx) = watch::channel(0);
     let mut times = 0;
     tx.send_modify(|n| {
@@ -103,7 +103,7 @@ fn a_change_that_changes_the_channel_itself_is_made_again() {
 }
 
 #[test]
-fn no_change_of_many_senders_is_lost() {
+pub(crate) fn no_change_of_many_senders_is_lost() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -126,7 +126,7 @@ fn no_change_of_many_senders_is_lost() {
 
 /// However the sender and the receivers take turns.
 #[test]
-fn the_last_value_reaches_every_receiver() {
+pub(crate) fn the_last_value_reaches_every_receiver() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -161,7 +161,7 @@ fn the_last_value_reaches_every_receiver() {
 }
 
 #[test]
-fn replaced_values_are_dropped() {
+pub(crate) fn replaced_values_are_dropped() {
     let drops = Drops::new(3);
     let (tx, rx) = watch::channel(drops.probe(0));
     tx.send(drops.probe(1)).unwrap();
@@ -176,7 +176,7 @@ fn replaced_values_are_dropped() {
 }
 
 #[test]
-fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
+pub(crate) fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
     let (tx, rx) = watch::channel(0);
     let mut closed = Task::waiting(tx.closed());
     tx.send(1).unwrap();
@@ -187,7 +187,7 @@ fn values_do_not_wake_those_who_wait_for_the_last_receiver_to_go() {
 }
 
 #[test]
-fn a_change_that_turns_out_to_be_none_wakes_nobody() {
+pub(crate) fn a_change_that_turns_out_to_be_none_wakes_nobody() {
     let (tx, mut rx) = watch::channel(0);
     let mut waits = Task::waiting(rx.changed());
     assert!(!tx.send_if_modified(|n| {
@@ -204,7 +204,7 @@ fn a_change_that_turns_out_to_be_none_wakes_nobody() {
 }
 
 #[test]
-fn a_stream_gives_what_was_not_seen_and_ends_with_the_senders() {
+pub(crate) fn a_stream_gives_what_was_not_seen_and_ends_with_the_senders() {
     let (tx, mut rx) = watch::channel(0);
     let waits = Task::waiting(rx.next());
     tx.send(1).unwrap();
@@ -217,7 +217,7 @@ fn a_stream_gives_what_was_not_seen_and_ends_with_the_senders() {
 }
 
 #[test]
-fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
+pub(crate) fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(wakes.clone());
     let (_tx, mut rx) = watch::channel(0);
@@ -232,7 +232,7 @@ fn a_stream_that_is_no_longer_awaited_lets_its_waker_go() {
 }
 
 #[test]
-fn a_value_that_is_marked_is_new_or_not() {
+pub(crate) fn a_value_that_is_marked_is_new_or_not() {
     let (tx, mut rx) = watch::channel(0);
     for n in 1..3 {
         rx.mark_changed();

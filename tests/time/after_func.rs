@@ -18,7 +18,7 @@ fn counter() -> (Arc<AtomicUsize>, impl FnMut() + Send + 'static) {
 }
 
 #[test]
-fn a_call_comes_once_and_not_too_early_whether_its_owner_stays_or_goes() {
+pub(crate) fn a_call_comes_once_and_not_too_early_whether_its_owner_stays_or_goes() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -42,7 +42,7 @@ fn a_call_comes_once_and_not_too_early_whether_its_owner_stays_or_goes() {
 
 /// Go's `TestAfterStop`.
 #[test]
-fn a_call_that_was_called_off_does_not_come() {
+pub(crate) fn a_call_that_was_called_off_does_not_come() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -60,7 +60,7 @@ fn a_call_that_was_called_off_does_not_come() {
 
 /// Go's `TestStopResult` and `TestResetResult`.
 #[test]
-fn stop_says_the_truth_in_a_race_with_the_time() {
+pub(crate) fn stop_says_the_truth_in_a_race_with_the_time() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -80,7 +80,7 @@ fn stop_says_the_truth_in_a_race_with_the_time() {
 
 /// Each call was planned once, and either came or was called off.
 #[test]
-fn no_call_is_lost_or_made_twice_while_many_reset_and_stop() {
+pub(crate) fn no_call_is_lost_or_made_twice_while_many_reset_and_stop() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -116,7 +116,7 @@ fn no_call_is_lost_or_made_twice_while_many_reset_and_stop() {
 
 /// Go's `TestReset`.
 #[test]
-fn a_call_that_is_reset_comes_at_the_new_time_alone() {
+pub(crate) fn a_call_that_is_reset_comes_at_the_new_time_alone() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -146,7 +146,7 @@ fn a_call_that_is_reset_comes_at_the_new_time_alone() {
 
 /// Go's `TestAfterFunc`: each call plans the next one.
 #[test]
-fn a_call_may_plan_the_next_one() {
+pub(crate) fn a_call_may_plan_the_next_one() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -177,7 +177,7 @@ fn a_call_may_plan_the_next_one() {
 }
 
 #[test]
-fn a_call_that_always_plans_another_at_once_gives_way_and_ends_with_main() {
+pub(crate) fn a_call_that_always_plans_another_at_once_gives_way_and_ends_with_main() {
     let _watchdog = watchdog();
     let (calls, mut count) = counter();
     run_without_spares(1, async {
@@ -204,7 +204,7 @@ fn a_call_that_always_plans_another_at_once_gives_way_and_ends_with_main() {
 }
 
 #[test]
-fn calls_that_have_not_come_when_main_ends_are_dropped_and_say_so() {
+pub(crate) fn calls_that_have_not_come_when_main_ends_are_dropped_and_say_so() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let drops = Drops::new(2);
@@ -231,7 +231,7 @@ fn calls_that_have_not_come_when_main_ends_are_dropped_and_say_so() {
 }
 
 #[test]
-fn a_panic_of_the_function_is_one_of_a_goroutine_without_a_handle() {
+pub(crate) fn a_panic_of_the_function_is_one_of_a_goroutine_without_a_handle() {
     let _watchdog = watchdog();
     let program = || {
         block_on(async {
@@ -252,7 +252,7 @@ fn a_panic_of_the_function_is_one_of_a_goroutine_without_a_handle() {
 }
 
 #[test]
-fn a_call_that_blocks_holds_up_neither_stop_nor_others() {
+pub(crate) fn a_call_that_blocks_holds_up_neither_stop_nor_others() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -274,7 +274,7 @@ fn a_call_that_blocks_holds_up_neither_stop_nor_others() {
 
 /// At the end of main, or because the function panics.
 #[test]
-fn a_function_that_is_being_dropped_is_not_said_to_be_called_again() {
+pub(crate) fn a_function_that_is_being_dropped_is_not_said_to_be_called_again() {
     let _watchdog = watchdog();
     for (polled, panics) in [(false, false), (true, false), (true, true)] {
         let said = Arc::new(Mutex::new(None));

@@ -16,7 +16,7 @@ use crate::common::*;
 
 /// Go's `TestAfter`.
 #[test]
-fn after_sends_the_time_once_and_not_early() {
+pub(crate) fn after_sends_the_time_once_and_not_early() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -39,7 +39,7 @@ fn after_sends_the_time_once_and_not_early() {
 }
 
 #[test]
-fn after_nothing_is_there_at_once() {
+pub(crate) fn after_nothing_is_there_at_once() {
     let _watchdog = watchdog();
     block_on(async {
         assert!(after(Duration::ZERO).try_recv().is_ok());
@@ -48,7 +48,7 @@ fn after_nothing_is_there_at_once() {
 }
 
 #[test]
-fn ticks_are_not_early_and_those_nobody_takes_are_dropped() {
+pub(crate) fn ticks_are_not_early_and_those_nobody_takes_are_dropped() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -74,7 +74,7 @@ fn ticks_are_not_early_and_those_nobody_takes_are_dropped() {
 }
 
 #[test]
-fn an_alarm_that_has_rung_is_not_chosen_again() {
+pub(crate) fn an_alarm_that_has_rung_is_not_chosen_again() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -95,7 +95,7 @@ fn an_alarm_that_has_rung_is_not_chosen_again() {
 }
 
 #[test]
-fn a_timeout_in_a_select_that_loops_fires_when_nothing_else_happens() {
+pub(crate) fn a_timeout_in_a_select_that_loops_fires_when_nothing_else_happens() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -123,7 +123,7 @@ fn a_timeout_in_a_select_that_loops_fires_when_nothing_else_happens() {
 }
 
 #[test]
-fn selects_take_turns_between_two_tickers_and_an_end() {
+pub(crate) fn selects_take_turns_between_two_tickers_and_an_end() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -144,7 +144,7 @@ fn selects_take_turns_between_two_tickers_and_an_end() {
 }
 
 #[test]
-fn a_thread_can_wait_for_an_alarm() {
+pub(crate) fn a_thread_can_wait_for_an_alarm() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -161,7 +161,7 @@ fn left_over(alarm: fn() -> Receiver<Instant>) -> Receiver<Instant> {
 }
 
 #[test]
-fn alarms_are_closed_when_their_runtime_ends() {
+pub(crate) fn alarms_are_closed_when_their_runtime_ends() {
     let _watchdog = watchdog();
     for _ in 0..20 {
         assert_eq!(left_over(|| after(HOUR)).recv_blocking(), None);
@@ -176,7 +176,7 @@ fn alarms_are_closed_when_their_runtime_ends() {
 }
 
 #[test]
-fn a_ticker_is_closed_by_its_receiver() {
+pub(crate) fn a_ticker_is_closed_by_its_receiver() {
     let _watchdog = watchdog();
     block_on(async {
         let ticks = tick(MILLI);
@@ -189,7 +189,7 @@ fn a_ticker_is_closed_by_its_receiver() {
 
 /// However it is taken, and by whomever, and after whatever pause.
 #[test]
-fn a_ticker_goes_on_when_its_tick_has_been_taken() {
+pub(crate) fn a_ticker_goes_on_when_its_tick_has_been_taken() {
     use futures::StreamExt;
     let _watchdog = watchdog();
     for workers in WORKERS {
@@ -230,7 +230,7 @@ fn a_ticker_goes_on_when_its_tick_has_been_taken() {
 }
 
 #[test]
-fn a_ticker_that_several_share_goes_on_for_all() {
+pub(crate) fn a_ticker_that_several_share_goes_on_for_all() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -263,7 +263,7 @@ fn a_ticker_that_several_share_goes_on_for_all() {
 }
 
 #[test]
-fn a_runtime_that_ends_closes_a_ticker_whose_tick_was_left() {
+pub(crate) fn a_runtime_that_ends_closes_a_ticker_whose_tick_was_left() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let ticks = run(workers, async {
@@ -280,7 +280,7 @@ fn a_runtime_that_ends_closes_a_ticker_whose_tick_was_left() {
 /// time of a process of its own.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thousand_tickers_that_nobody_listens_to_cost_nothing() {
+pub(crate) fn a_thousand_tickers_that_nobody_listens_to_cost_nothing() {
     const TEST: &str = "channels::a_thousand_tickers_that_nobody_listens_to_cost_nothing";
     if !is_child() {
         return child_passes(TEST, &[], "");
@@ -311,7 +311,7 @@ fn a_thousand_tickers_that_nobody_listens_to_cost_nothing() {
 
 /// The panic is that of the one whose waker it is.
 #[test]
-fn a_waker_that_panics_does_not_end_a_ticker_for_others() {
+pub(crate) fn a_waker_that_panics_does_not_end_a_ticker_for_others() {
     struct Panics;
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {

@@ -37,7 +37,7 @@ impl Wake for Wakes {
 
 /// Go's `TestSleep`.
 #[test]
-fn a_sleep_is_not_cut_short_by_wakes_meant_for_something_else() {
+pub(crate) fn a_sleep_is_not_cut_short_by_wakes_meant_for_something_else() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -73,7 +73,7 @@ fn a_sleep_is_not_cut_short_by_wakes_meant_for_something_else() {
 
 /// Go's `TestAfterFunc`.
 #[test]
-fn a_timer_started_by_what_a_timer_woke_fires() {
+pub(crate) fn a_timer_started_by_what_a_timer_woke_fires() {
     // An `async fn` that spawns itself does not know that it is `Send`.
     #[allow(clippy::manual_async_fn)]
     fn chain(links: u32, end: gorun::Sender<()>) -> impl Future<Output = ()> + Send {
@@ -97,7 +97,7 @@ fn a_timer_started_by_what_a_timer_woke_fires() {
 
 /// Go's `TestTickerStress`.
 #[test]
-fn ticks_go_on_while_other_timers_come_and_go() {
+pub(crate) fn ticks_go_on_while_other_timers_come_and_go() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -118,7 +118,7 @@ fn ticks_go_on_while_other_timers_come_and_go() {
 
 /// Go's `TestTickerConcurrentStress`.
 #[test]
-fn many_goroutines_can_receive_from_one_ticker() {
+pub(crate) fn many_goroutines_can_receive_from_one_ticker() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -138,7 +138,7 @@ fn many_goroutines_can_receive_from_one_ticker() {
 
 /// Go's `TestAfterFuncStarvation`.
 #[test]
-fn a_timer_fires_although_the_only_worker_never_rests() {
+pub(crate) fn a_timer_fires_although_the_only_worker_never_rests() {
     let _watchdog = watchdog();
     run_without_spares(1, async {
         let stop = flag();
@@ -171,7 +171,7 @@ fn a_timer_fires_although_the_only_worker_never_rests() {
 
 /// Go's `TestAfterTick`.
 #[test]
-fn ten_waits_take_ten_times_as_long_as_one() {
+pub(crate) fn ten_waits_take_ten_times_as_long_as_one() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -187,7 +187,7 @@ fn ten_waits_take_ten_times_as_long_as_one() {
 
 /// Go's `TestAfterStop`.
 #[test]
-fn a_timer_that_is_dropped_never_fires() {
+pub(crate) fn a_timer_that_is_dropped_never_fires() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -213,7 +213,7 @@ fn a_timer_that_is_dropped_never_fires() {
 
 /// Go's `TestAfterQueuing`.
 #[test]
-fn timers_fire_in_the_order_of_their_times() {
+pub(crate) fn timers_fire_in_the_order_of_their_times() {
     let _watchdog = watchdog();
     // One worker fires them, so nobody overtakes it between two of them.
     run_without_spares(1, async {
@@ -238,7 +238,7 @@ fn timers_fire_in_the_order_of_their_times() {
 
 /// Go's `TestTimerStopStress`.
 #[test]
-fn of_many_timers_dropped_at_once_none_fires() {
+pub(crate) fn of_many_timers_dropped_at_once_none_fires() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -265,7 +265,7 @@ fn of_many_timers_dropped_at_once_none_fires() {
 
 /// Go's `TestSleepZeroDeadlock`.
 #[test]
-fn a_sleep_of_no_time_does_not_hang() {
+pub(crate) fn a_sleep_of_no_time_does_not_hang() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -288,7 +288,7 @@ fn a_sleep_of_no_time_does_not_hang() {
 
 /// Go's `TestIssue5745`.
 #[test]
-fn a_panic_beside_a_timer_leaves_the_timers_usable() {
+pub(crate) fn a_panic_beside_a_timer_leaves_the_timers_usable() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -311,7 +311,7 @@ fn a_panic_beside_a_timer_leaves_the_timers_usable() {
 
 /// Go's `TestOverflowPeriodRuntimeTimer`.
 #[test]
-fn a_period_too_long_for_the_clock_does_not_tick_for_ever() {
+pub(crate) fn a_period_too_long_for_the_clock_does_not_tick_for_ever() {
     let _watchdog = watchdog();
     block_on(async {
         let ticks = tick(Duration::MAX);
@@ -324,7 +324,7 @@ fn a_period_too_long_for_the_clock_does_not_tick_for_ever() {
 
 /// Go's `TestZeroTimer`.
 #[test]
-fn timers_of_no_time_are_not_overlooked() {
+pub(crate) fn timers_of_no_time_are_not_overlooked() {
     let _watchdog = watchdog();
     let count = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
     for workers in WORKERS {
@@ -343,7 +343,7 @@ fn timers_of_no_time_are_not_overlooked() {
 
 /// Go's `TestTimerModifiedEarlier`.
 #[test]
-fn a_timer_due_before_all_others_is_not_overlooked() {
+pub(crate) fn a_timer_due_before_all_others_is_not_overlooked() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -362,7 +362,7 @@ fn a_timer_due_before_all_others_is_not_overlooked() {
 
 /// Go's `TestAdjustTimers`.
 #[test]
-fn timers_made_and_dropped_in_random_order_fire_if_they_are_there() {
+pub(crate) fn timers_made_and_dropped_in_random_order_fire_if_they_are_there() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for seed in 1..=3 {
@@ -402,7 +402,7 @@ fn timers_made_and_dropped_in_random_order_fire_if_they_are_there() {
 
 /// Go's `TestStopResult`, `TestResetResult`.
 #[test]
-fn of_two_timers_due_at_once_neither_is_lost() {
+pub(crate) fn of_two_timers_due_at_once_neither_is_lost() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -422,7 +422,7 @@ fn of_two_timers_due_at_once_neither_is_lost() {
 
 /// Go's `TestMultiWakeupTicker`.
 #[test]
-fn many_goroutines_select_between_one_ticker_and_timers_of_their_own() {
+pub(crate) fn many_goroutines_select_between_one_ticker_and_timers_of_their_own() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -449,7 +449,7 @@ fn many_goroutines_select_between_one_ticker_and_timers_of_their_own() {
 
 /// Go's `TestMultiWakeupTimer`.
 #[test]
-fn of_many_goroutines_that_look_at_one_timer_one_receives() {
+pub(crate) fn of_many_goroutines_that_look_at_one_timer_one_receives() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -481,7 +481,7 @@ fn of_many_goroutines_that_look_at_one_timer_one_receives() {
 
 /// Go's `TestTicker`.
 #[test]
-fn ticks_come_at_their_rate_until_the_receiver_is_dropped() {
+pub(crate) fn ticks_come_at_their_rate_until_the_receiver_is_dropped() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -499,7 +499,7 @@ fn ticks_come_at_their_rate_until_the_receiver_is_dropped() {
 
 /// Go's `TestTeardown`.
 #[test]
-fn dropping_a_ticker_does_not_hang() {
+pub(crate) fn dropping_a_ticker_does_not_hang() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -514,7 +514,7 @@ fn dropping_a_ticker_does_not_hang() {
 
 /// Go's `TestLongAdjustTimers`.
 #[test]
-fn timers_that_were_dropped_do_not_slow_down_the_others() {
+pub(crate) fn timers_that_were_dropped_do_not_slow_down_the_others() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -539,7 +539,7 @@ fn timers_that_were_dropped_do_not_slow_down_the_others() {
 
 /// Go's `TestChan`.
 #[test]
-fn a_ticker_keeps_one_tick_and_gives_it_to_one_of_those_who_wait() {
+pub(crate) fn a_ticker_keeps_one_tick_and_gives_it_to_one_of_those_who_wait() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -570,7 +570,7 @@ fn a_ticker_keeps_one_tick_and_gives_it_to_one_of_those_who_wait() {
 
 /// Go's `TestAfterTimes`.
 #[test]
-fn after_sends_the_time_at_which_it_fired() {
+pub(crate) fn after_sends_the_time_at_which_it_fired() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -587,7 +587,7 @@ fn after_sends_the_time_at_which_it_fired() {
 
 /// Go's `TestTickTimes`.
 #[test]
-fn a_tick_is_the_time_at_which_it_was_sent() {
+pub(crate) fn a_tick_is_the_time_at_which_it_was_sent() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

@@ -17,7 +17,7 @@ use super::{HOUR, MILLI, WORKERS};
 use crate::common::*;
 
 #[test]
-fn a_timer_outside_a_runtime_is_refused_at_the_callers_line() {
+pub(crate) fn a_timer_outside_a_runtime_is_refused_at_the_callers_line() {
     let _watchdog = watchdog();
     let line = line!();
     let cases: [fn(); 9] = [
@@ -41,7 +41,7 @@ fn a_timer_outside_a_runtime_is_refused_at_the_callers_line() {
 }
 
 #[test]
-fn a_call_that_no_goroutine_can_make_is_refused_at_the_callers_line() {
+pub(crate) fn a_call_that_no_goroutine_can_make_is_refused_at_the_callers_line() {
     let _watchdog = watchdog();
     let seen = panic_of(|| after_func(MILLI, || ())); // this line
     assert_eq!((&*seen.file, seen.line), (file!(), line!() - 1));
@@ -50,7 +50,7 @@ fn a_call_that_no_goroutine_can_make_is_refused_at_the_callers_line() {
 
 /// Go's `TestNewTickerLtZeroDuration`.
 #[test]
-fn ticks_without_any_time_between_them_are_refused_at_the_callers_line() {
+pub(crate) fn ticks_without_any_time_between_them_are_refused_at_the_callers_line() {
     let _watchdog = watchdog();
     block_on(async {
         let seen = panic_of(|| interval(Duration::ZERO));
@@ -63,7 +63,7 @@ fn ticks_without_any_time_between_them_are_refused_at_the_callers_line() {
 }
 
 #[test]
-fn a_sleep_that_outlives_its_runtime_says_so_instead_of_hanging() {
+pub(crate) fn a_sleep_that_outlives_its_runtime_says_so_instead_of_hanging() {
     let _watchdog = watchdog();
     let [left_over] = block_on(async { [sleep(HOUR)] });
     let seen = panic_of(|| futures::executor::block_on(left_over));
@@ -76,7 +76,7 @@ fn a_sleep_that_outlives_its_runtime_says_so_instead_of_hanging() {
 }
 
 #[test]
-fn a_thread_whose_sleep_is_cut_short_by_exit_is_told() {
+pub(crate) fn a_thread_whose_sleep_is_cut_short_by_exit_is_told() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let (threads, handle) = run(workers, async {
@@ -120,7 +120,7 @@ fn a_thread_whose_sleep_is_cut_short_by_exit_is_told() {
 }
 
 #[test]
-fn a_goroutine_left_behind_in_a_sleep_says_nothing() {
+pub(crate) fn a_goroutine_left_behind_in_a_sleep_says_nothing() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let (tx, rx) = channel(0);
@@ -141,7 +141,7 @@ fn a_goroutine_left_behind_in_a_sleep_says_nothing() {
 }
 
 #[test]
-fn a_waker_that_panics_is_an_unhandled_panic() {
+pub(crate) fn a_waker_that_panics_is_an_unhandled_panic() {
     struct Bad;
     impl Wake for Bad {
         fn wake(self: Arc<Self>) {
@@ -163,7 +163,7 @@ fn a_waker_that_panics_is_an_unhandled_panic() {
 }
 
 #[test]
-fn a_timer_dropped_after_its_runtime_is_harmless() {
+pub(crate) fn a_timer_dropped_after_its_runtime_is_harmless() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let timers = run(workers, async {
@@ -177,7 +177,7 @@ fn a_timer_dropped_after_its_runtime_is_harmless() {
 }
 
 #[test]
-fn a_goroutine_of_another_runtime_is_told_that_the_timer_s_runtime_has_ended() {
+pub(crate) fn a_goroutine_of_another_runtime_is_told_that_the_timer_s_runtime_has_ended() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let [left_over] = block_on(async { [sleep(HOUR)] });
@@ -189,7 +189,7 @@ fn a_goroutine_of_another_runtime_is_told_that_the_timer_s_runtime_has_ended() {
 
 /// Also of futures that cannot, and after the runtime's end.
 #[test]
-fn timers_can_be_debugged() {
+pub(crate) fn timers_can_be_debugged() {
     let _watchdog = watchdog();
     let timers = block_on(async {
         let deadline = now() + HOUR;

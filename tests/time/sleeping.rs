@@ -27,7 +27,7 @@ async fn over_at(by: Instant) -> (Instant, Instant) {
 }
 
 #[test]
-fn no_sleep_is_over_too_early() {
+pub(crate) fn no_sleep_is_over_too_early() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -50,7 +50,7 @@ fn no_sleep_is_over_too_early() {
 }
 
 #[test]
-fn a_sleep_counts_from_the_call_and_not_from_the_first_poll() {
+pub(crate) fn a_sleep_counts_from_the_call_and_not_from_the_first_poll() {
     let _watchdog = watchdog();
     block_on(async {
         let (before, sleep) = (now(), sleep(5 * MILLI));
@@ -61,7 +61,7 @@ fn a_sleep_counts_from_the_call_and_not_from_the_first_poll() {
 }
 
 #[test]
-fn a_sleep_of_nothing_and_one_until_the_past_are_ready_at_once() {
+pub(crate) fn a_sleep_of_nothing_and_one_until_the_past_are_ready_at_once() {
     let _watchdog = watchdog();
     block_on(async {
         assert!(is_ready_at_once(sleep(Duration::ZERO)).await);
@@ -73,7 +73,7 @@ fn a_sleep_of_nothing_and_one_until_the_past_are_ready_at_once() {
 
 /// Go's `TestOverflowSleep`.
 #[test]
-fn a_duration_beyond_the_clock_overflows_nothing_and_does_not_end() {
+pub(crate) fn a_duration_beyond_the_clock_overflows_nothing_and_does_not_end() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -90,7 +90,7 @@ fn a_duration_beyond_the_clock_overflows_nothing_and_does_not_end() {
 }
 
 #[test]
-fn a_sleeper_that_moved_to_another_goroutine_wakes_that_one() {
+pub(crate) fn a_sleeper_that_moved_to_another_goroutine_wakes_that_one() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -112,7 +112,7 @@ fn a_sleeper_that_moved_to_another_goroutine_wakes_that_one() {
 }
 
 #[test]
-fn a_sleep_of_one_runtime_wakes_a_goroutine_of_another() {
+pub(crate) fn a_sleep_of_one_runtime_wakes_a_goroutine_of_another() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async move {
@@ -125,7 +125,7 @@ fn a_sleep_of_one_runtime_wakes_a_goroutine_of_another() {
 }
 
 #[test]
-fn a_plain_thread_sleeps_inside_block_on_of_a_handle() {
+pub(crate) fn a_plain_thread_sleeps_inside_block_on_of_a_handle() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -148,7 +148,7 @@ fn a_plain_thread_sleeps_inside_block_on_of_a_handle() {
 }
 
 #[test]
-fn goroutines_that_block_on_a_sleep_are_woken() {
+pub(crate) fn goroutines_that_block_on_a_sleep_are_woken() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -162,7 +162,7 @@ fn goroutines_that_block_on_a_sleep_are_woken() {
 }
 
 #[test]
-fn a_goroutine_whose_sleeps_are_always_over_gives_way() {
+pub(crate) fn a_goroutine_whose_sleeps_are_always_over_gives_way() {
     let _watchdog = watchdog();
     run_without_spares(1, async {
         let flag = flag();
@@ -180,7 +180,7 @@ fn a_goroutine_whose_sleeps_are_always_over_gives_way() {
 }
 
 #[test]
-fn a_million_timers_are_pending_and_exit_drops_them() {
+pub(crate) fn a_million_timers_are_pending_and_exit_drops_them() {
     let _watchdog = watchdog();
     let count = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
     let drops = Drops::new(count);
@@ -205,7 +205,7 @@ fn a_million_timers_are_pending_and_exit_drops_them() {
 }
 
 #[test]
-fn destructors_at_exit_may_still_sleep() {
+pub(crate) fn destructors_at_exit_may_still_sleep() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         let slept = Arc::new(AtomicUsize::new(0));
@@ -231,7 +231,7 @@ fn destructors_at_exit_may_still_sleep() {
 }
 
 #[test]
-fn timers_that_others_wake_for_fire_too() {
+pub(crate) fn timers_that_others_wake_for_fire_too() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -247,7 +247,7 @@ fn timers_that_others_wake_for_fire_too() {
 // `timeout`
 
 #[test]
-fn a_future_that_is_ready_never_times_out() {
+pub(crate) fn a_future_that_is_ready_never_times_out() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -266,7 +266,7 @@ fn a_future_that_is_ready_never_times_out() {
 }
 
 #[test]
-fn a_future_that_takes_too_long_is_dropped_and_the_error_says_the_limit() {
+pub(crate) fn a_future_that_takes_too_long_is_dropped_and_the_error_says_the_limit() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -285,7 +285,7 @@ fn a_future_that_takes_too_long_is_dropped_and_the_error_says_the_limit() {
 }
 
 #[test]
-fn a_timeout_that_loses_to_the_future_wakes_nobody_later() {
+pub(crate) fn a_timeout_that_loses_to_the_future_wakes_nobody_later() {
     let _watchdog = watchdog();
     block_on(async {
         // A lost race leaves the goroutine's waker nowhere: it is polled no more often than it wakes.
@@ -311,7 +311,7 @@ fn a_timeout_that_loses_to_the_future_wakes_nobody_later() {
 }
 
 #[test]
-fn sleeps_that_are_dropped_at_random_points_disturb_nobody() {
+pub(crate) fn sleeps_that_are_dropped_at_random_points_disturb_nobody() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -346,7 +346,7 @@ fn sleeps_that_are_dropped_at_random_points_disturb_nobody() {
 }
 
 #[test]
-fn a_sleep_that_nobody_polls_again_is_over_all_the_same() {
+pub(crate) fn a_sleep_that_nobody_polls_again_is_over_all_the_same() {
     let _watchdog = watchdog();
     block_on(async {
         let mut sleep = pin!(sleep(MILLI));
@@ -359,7 +359,7 @@ fn a_sleep_that_nobody_polls_again_is_over_all_the_same() {
 }
 
 #[test]
-fn a_future_that_gives_way_is_not_late() {
+pub(crate) fn a_future_that_gives_way_is_not_late() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -384,7 +384,7 @@ fn a_future_that_gives_way_is_not_late() {
 }
 
 #[test]
-fn a_sleep_that_is_reset_ends_at_the_new_deadline_alone() {
+pub(crate) fn a_sleep_that_is_reset_ends_at_the_new_deadline_alone() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -415,7 +415,7 @@ fn a_sleep_that_is_reset_ends_at_the_new_deadline_alone() {
 }
 
 #[test]
-fn a_sleep_that_is_reset_and_awaited_elsewhere_wakes_that_one() {
+pub(crate) fn a_sleep_that_is_reset_and_awaited_elsewhere_wakes_that_one() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -428,7 +428,7 @@ fn a_sleep_that_is_reset_and_awaited_elsewhere_wakes_that_one() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_is_a_limit_of_zero() {
+pub(crate) fn a_deadline_that_has_passed_is_a_limit_of_zero() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

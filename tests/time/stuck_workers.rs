@@ -48,7 +48,7 @@ fn sleeping(over: &AtomicBool) {
 const WAYS: [fn(&AtomicBool); 2] = [spin_until, sleeping];
 
 #[test]
-fn mains_sleep_is_over_while_every_worker_is_stuck_and_nobody_may_cover() {
+pub(crate) fn mains_sleep_is_over_while_every_worker_is_stuck_and_nobody_may_cover() {
     let _watchdog = watchdog();
     for workers in [1, 2, 4] {
         for keep in WAYS {
@@ -63,7 +63,7 @@ fn mains_sleep_is_over_while_every_worker_is_stuck_and_nobody_may_cover() {
 }
 
 #[test]
-fn a_goroutines_sleep_is_over_while_every_worker_is_stuck() {
+pub(crate) fn a_goroutines_sleep_is_over_while_every_worker_is_stuck() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for keep in WAYS {
@@ -87,7 +87,7 @@ fn a_goroutines_sleep_is_over_while_every_worker_is_stuck() {
 }
 
 #[test]
-fn wakers_that_are_not_gorun_s_are_woken_while_every_worker_is_stuck() {
+pub(crate) fn wakers_that_are_not_gorun_s_are_woken_while_every_worker_is_stuck() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         for keep in WAYS {
@@ -104,7 +104,7 @@ fn wakers_that_are_not_gorun_s_are_woken_while_every_worker_is_stuck() {
 }
 
 #[test]
-fn a_timer_added_by_a_goroutine_that_then_computes_wakes_main() {
+pub(crate) fn a_timer_added_by_a_goroutine_that_then_computes_wakes_main() {
     let _watchdog = watchdog();
     for workers in [1, 2] {
         run_without_spares(workers, async {
@@ -134,7 +134,7 @@ fn a_timer_added_by_a_goroutine_that_then_computes_wakes_main() {
 }
 
 #[test]
-fn busy_workers_come_to_timers_between_polls() {
+pub(crate) fn busy_workers_come_to_timers_between_polls() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run_without_spares(workers, async {
@@ -154,7 +154,7 @@ fn busy_workers_come_to_timers_between_polls() {
 
 /// Executors without allocation have such wakers.
 #[test]
-fn a_waker_without_data_is_not_taken_for_gorun_s() {
+pub(crate) fn a_waker_without_data_is_not_taken_for_gorun_s() {
     use std::ptr::null;
     use std::task::{Context, RawWaker, RawWakerVTable, Waker};
     static VTABLE: RawWakerVTable =

@@ -13,7 +13,7 @@ use super::{HOUR, MILLI, WORKERS};
 use crate::common::*;
 
 #[test]
-fn an_interval_ticks_at_once_and_then_never_early() {
+pub(crate) fn an_interval_ticks_at_once_and_then_never_early() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -31,7 +31,7 @@ fn an_interval_ticks_at_once_and_then_never_early() {
 }
 
 #[test]
-fn ticks_that_were_missed_are_skipped_and_not_made_up_for() {
+pub(crate) fn ticks_that_were_missed_are_skipped_and_not_made_up_for() {
     let _watchdog = watchdog();
     block_on(async {
         let mut interval = interval(MILLI);
@@ -48,7 +48,7 @@ fn ticks_that_were_missed_are_skipped_and_not_made_up_for() {
 }
 
 #[test]
-fn a_tick_that_is_dropped_while_it_waits_is_not_lost() {
+pub(crate) fn a_tick_that_is_dropped_while_it_waits_is_not_lost() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -67,7 +67,7 @@ fn a_tick_that_is_dropped_while_it_waits_is_not_lost() {
 }
 
 #[test]
-fn a_goroutine_whose_ticks_are_always_due_gives_way() {
+pub(crate) fn a_goroutine_whose_ticks_are_always_due_gives_way() {
     let _watchdog = watchdog();
     run_without_spares(1, async {
         let flag = flag();
@@ -86,7 +86,7 @@ fn a_goroutine_whose_ticks_are_always_due_gives_way() {
 }
 
 #[test]
-fn a_period_beyond_the_clock_ticks_once() {
+pub(crate) fn a_period_beyond_the_clock_ticks_once() {
     let _watchdog = watchdog();
     block_on(async {
         for period in [Duration::MAX, HOUR] {
@@ -100,7 +100,7 @@ fn a_period_beyond_the_clock_ticks_once() {
 }
 
 #[test]
-fn ticks_that_were_missed_are_made_up_for_where_that_is_wanted() {
+pub(crate) fn ticks_that_were_missed_are_made_up_for_where_that_is_wanted() {
     let _watchdog = watchdog();
     block_on(async {
         let mut interval = interval(MILLI);
@@ -121,7 +121,7 @@ fn ticks_that_were_missed_are_made_up_for_where_that_is_wanted() {
 }
 
 #[test]
-fn ticks_never_come_closer_than_a_period_where_that_is_wanted() {
+pub(crate) fn ticks_never_come_closer_than_a_period_where_that_is_wanted() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -143,7 +143,7 @@ fn ticks_never_come_closer_than_a_period_where_that_is_wanted() {
 }
 
 #[test]
-fn a_behaviour_that_is_changed_counts_from_the_next_tick() {
+pub(crate) fn a_behaviour_that_is_changed_counts_from_the_next_tick() {
     let _watchdog = watchdog();
     block_on(async {
         let mut interval = interval(MILLI);
@@ -160,7 +160,7 @@ fn a_behaviour_that_is_changed_counts_from_the_next_tick() {
 }
 
 #[test]
-fn a_stream_of_ticks_loses_none_that_it_was_not_asked_for_to_the_end() {
+pub(crate) fn a_stream_of_ticks_loses_none_that_it_was_not_asked_for_to_the_end() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
@@ -182,7 +182,7 @@ fn a_stream_of_ticks_loses_none_that_it_was_not_asked_for_to_the_end() {
 }
 
 #[test]
-fn a_stream_of_ticks_wakes_the_goroutine_that_asks_last() {
+pub(crate) fn a_stream_of_ticks_wakes_the_goroutine_that_asks_last() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {
