@@ -79,20 +79,24 @@ impl Scheduler {
         let new = self.live_in_a_moment().saturating_sub(suspended.unwrap_or(0));
         // By address: to hash a place is to hash the path of its file.
         let mut raw = HashMap::new();
+        let most = self.diagnostics.as_ref().and(suspended).unwrap_or(0);
+        let mut waiting = Vec::with_capacity(most);
         self.registry.visit(|entry| {
             let (spawned_at, activity) = task::inspect(entry);
             let key = (ptr::from_ref(spawned_at).addr(), activity);
-            let tally = &mut raw.entry(key).or_insert((spawned_at, Tally::default())).1;
-            let waited = match activity.is_wait() {
-                true => self.waited(entry),
-                false => None,
-            };
-            *tally = tally.with(Tally {
-                count: 1,
-                longest: waited.map(|waited| waited.waited),
-                orphans: waited.is_some_and(|waited| waited.is_orphaned).into(),
-            });
+            raw.entry(key).or_insert((spawned_at, Tally::default())).1.count += 1;
+            if self.diagnostics.is_some() && activity.is_wait() {
+                waiting.push((entry.data().addr(), key));
+            }
         });
+        // Not with the registry's lock, for which goroutines wait that suspend for the first time.
+        for (address, key) in waiting {
+            if let (Some(waited), Some((_, tally))) = (self.waited(address, key), raw.get_mut(&key))
+            {
+                tally.longest = tally.longest.max(Some(waited.waited));
+                tally.orphans += usize::from(waited.is_orphaned);
+            }
+        }
         let mut tallies = HashMap::new();
         for ((_, activity), (spawned_at, some)) in raw {
             let tally: &mut Tally = tallies.entry((spawned_at, activity.unpack())).or_default();
@@ -111,10 +115,14 @@ impl Scheduler {
         }
     }
 
-    /// What full diagnostics know of a goroutine of the registry, whose lock the caller holds.
-    fn waited(&self, entry: &Waker) -> Option<Waited> {
-        let waits = || task::inspect(entry).1.is_wait();
-        self.diagnostics.as_ref()?.look(entry.data().addr(), waits)
+    /// What full diagnostics know of the goroutine at this address, if it is still one that was spawned and waits
+    /// there.
+    fn waited(&self, address: usize, (site, wait): (usize, RawActivity)) -> Option<Waited> {
+        let waits = |waker: &Waker| {
+            let (spawned_at, activity) = task::inspect(waker);
+            (ptr::from_ref(spawned_at).addr(), activity) == (site, wait)
+        };
+        self.diagnostics.as_ref()?.look(address, waits)
     }
 
     /// How many goroutines are alive, if some moment comes in which none ends; otherwise roughly.

@@ -34,6 +34,8 @@ pub(crate) struct Diagnostics {
 
 #[derive(Clone)]
 pub(crate) struct Suspended {
+    /// The goroutine's own. So it is not freed as long as it is here.
+    pub(crate) waker: Waker,
     pub(crate) record: Arc<Record>,
     pub(crate) link: Weak<Link>,
 }
@@ -90,16 +92,22 @@ impl Diagnostics {
         lock(self.shard(address)).insert(address, goroutine);
     }
 
-    /// Before its allocation is freed.
+    /// When its future has been, or is being, dropped.
     pub(crate) fn remove(&self, address: usize) {
-        lock(self.shard(address)).remove(&address);
+        let removed = lock(self.shard(address)).remove(&address);
+        // Not with the lock.
+        drop(removed);
     }
 
-    /// `None`: it does not wait. `waits` looks at the goroutine's own word. The caller makes sure that it is alive.
-    pub(crate) fn look(&self, address: usize, waits: impl FnOnce() -> bool) -> Option<Waited> {
+    /// `None`: it does not wait. `waits` looks at the word of the goroutine with this waker.
+    pub(crate) fn look(
+        &self,
+        address: usize,
+        waits: impl FnOnce(&Waker) -> bool,
+    ) -> Option<Waited> {
         let suspended = lock(self.shard(address));
-        let Suspended { record, link } = suspended.get(&address)?;
-        let (since, is_orphaned) = record.look(|| link.strong_count(), waits)?;
+        let Suspended { waker, record, link } = suspended.get(&address)?;
+        let (since, is_orphaned) = record.look(|| link.strong_count(), || waits(waker))?;
         Some(Waited { waited: self.since(since), is_orphaned })
     }
 

@@ -54,7 +54,8 @@ impl Own {
     fn new(waker: &Waker) -> Self {
         let link = Link::new(waker.clone());
         let record = Arc::new(Record::new());
-        let suspended = Suspended { record: record.clone(), link: Arc::downgrade(&link) };
+        let (waker_of, link_of) = (waker.clone(), Arc::downgrade(&link));
+        let suspended = Suspended { waker: waker_of, record: record.clone(), link: link_of };
         Own {
             address: waker.data().addr(),
             waker: Waker::from(link),

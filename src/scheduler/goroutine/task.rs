@@ -276,8 +276,8 @@ pub(crate) struct Polled {
 /// depend on the future, and `waker_kind` checks that.
 static METADATA_OFFSET: OnceLock<usize> = OnceLock::new();
 
-/// Where a goroutine was spawned, and what it does. `entry` is one of the registry, whose lock the caller
-/// holds.
+/// Where a goroutine was spawned, and what it does. `entry` is one of the registry, or of full diagnostics, whose lock
+/// the caller holds.
 pub(crate) fn inspect(entry: &Waker) -> (&'static Location<'static>, RawActivity) {
     let offset = METADATA_OFFSET.get().expect("a goroutine has been allocated");
     let meta = ptr::with_exposed_provenance::<Meta>(entry.data().addr() + offset);
