@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -9,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::builder::Builder;
+use crate::clock;
 use crate::handle::Handle;
 use crate::scheduler::entered;
 use crate::scheduler::worker::away;
@@ -125,7 +127,9 @@ fn run_here<F: Future>(
         if ended.is_err() {
             has_failed.store(true, Ordering::Relaxed);
             // What it waits for is still there.
-            eprint!("{}", Handle::current().dump());
+            if !clock::is_simulated() {
+                eprint!("{}", Handle::current().dump());
+            }
         }
         ended
     };
@@ -154,5 +158,23 @@ impl<T, E> Outcome for Returned<'_, Result<T, E>> {
 impl<T> Outcome for &Returned<'_, T> {
     fn __gorun_is_failure(&self) -> bool {
         false
+    }
+}
+
+/// The same, for which error it is.
+pub trait Described {
+    /// As its `Debug` says.
+    fn __gorun_error(&self) -> Option<String>;
+}
+
+impl<T, E: fmt::Debug> Described for Returned<'_, Result<T, E>> {
+    fn __gorun_error(&self) -> Option<String> {
+        self.0.as_ref().err().map(|error| format!("{error:?}"))
+    }
+}
+
+impl<T> Described for &Returned<'_, T> {
+    fn __gorun_error(&self) -> Option<String> {
+        None
     }
 }

@@ -163,7 +163,7 @@ impl Dump {
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by_key(|group| {
             let rank = (Reverse(group.longest), Reverse(group.count));
-            (rank, group.spawned_at, group.state.place())
+            (rank, group.spawned_at, group.state.place(), group.state.rank())
         });
         Dump {
             main: census.main.map(State::from),
@@ -223,6 +223,16 @@ impl Dump {
 }
 
 impl State {
+    /// Of two that are alike but for this, the first to be shown.
+    fn rank(self) -> (u8, &'static str) {
+        match self {
+            State::Queued => (0, ""),
+            State::Running => (1, ""),
+            State::Waiting { operation, .. } => (2, operation),
+            State::WaitingElsewhere => (3, ""),
+        }
+    }
+
     fn place(self) -> Option<&'static Location<'static>> {
         match self {
             State::Waiting { at, .. } => at,

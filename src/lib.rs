@@ -105,7 +105,9 @@ pub use abort_on_drop::AbortOnDrop;
 pub use attributes::{main, test};
 pub use block_on::block_on;
 #[doc(hidden)]
-pub use block_on::{Outcome as __Outcome, Returned as __Returned, run as __run};
+pub use block_on::{
+    Described as __Described, Outcome as __Outcome, Returned as __Returned, run as __run,
+};
 pub use blocking::blocking;
 pub use builder::Builder;
 pub use chan::channel;

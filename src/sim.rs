@@ -89,13 +89,16 @@ mod watchdog;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
 use crate::clock;
+use crate::primitives::{AtomicBool, Ordering};
 use crate::rng;
 use crate::scheduler::context;
+use crate::scheduler::entered;
 use crate::scheduler::simulation::choices::Plan;
 use crate::scheduler::simulation::{Settings, Simulation};
 pub use explore::Explored;
@@ -278,7 +281,10 @@ impl Sim {
     /// ```
     #[track_caller]
     pub fn run<M: Future>(self, main: impl Fn() -> M) -> Result<Explored, Failure> {
-        self.run_program(|| Builder::new().block_on(async { drop(main().await) }))
+        self.run_program(|| match Builder::new().block_on(async { drop(main().await) }) {
+            Ok(()) => {}
+            Err(error) => panic!("gorun cannot start: {error}"),
+        })
     }
 
     /// Runs a function that starts a runtime itself, such as the program's `main`, or a test with
@@ -333,7 +339,7 @@ impl Sim {
     /// ```
     #[track_caller]
     pub fn run_program<T>(self, program: impl Fn() -> T) -> Result<Explored, Failure> {
-        let is_inside = context::with_inside(|context| context.is_some()) || clock::is_simulated();
+        let is_inside = entered::surrounding().is_some() || clock::is_simulated();
         assert!(
             !is_inside,
             "a simulation was started inside a runtime or a simulation, whose thread it would block; start it \
@@ -349,7 +355,9 @@ impl Sim {
             jitter: self.jitter,
             allows_threads: self.allows_threads,
             allows_leaks: self.allows_leaks,
-            is_threaded: false,
+            // Until it is known that none waits in a nested `block_on`.
+            is_threaded: true,
+            is_repeated: false,
         }
     }
 
@@ -370,7 +378,12 @@ impl Sim {
                 )
             })
         });
-        asked.or(self.schedules).unwrap_or(1000)
+        let schedules = asked.or(self.schedules).unwrap_or(1000);
+        assert!(
+            schedules > 0,
+            "no schedule is asked for, by `Sim::schedules` or {SCHEDULES_VARIABLE}: nothing would be tried"
+        );
+        schedules
     }
 
     #[track_caller]
@@ -384,24 +397,26 @@ impl Sim {
     }
 }
 
-/// What `#[gorun::test]` expands to with `schedules`. `is_failure` says so of what the test returns. Not public
-/// API.
+/// What `#[gorun::test]` expands to with `schedules`. `error_of` says what is wrong with what the test returns. Not
+/// public API.
 #[doc(hidden)]
 #[track_caller]
 pub fn __simulate<T>(
     schedules: u64,
     pct: Option<usize>,
     program: impl Fn() -> T,
-    is_failure: impl Fn(&T) -> bool,
+    error_of: impl Fn(&T) -> Option<String>,
 ) -> T {
     let strategy = pct.map_or(Strategy::Random, |changes| Strategy::Pct { changes });
     let last = RefCell::new(None);
     let sim = Sim::new().schedules(schedules).strategy(strategy);
     sim.check_program(|| {
         let output = program();
-        let has_failed = is_failure(&output);
+        let error = error_of(&output);
         last.replace(Some(output));
-        assert!(!has_failed, "the test has returned an error");
+        if let Some(error) = error {
+            panic!("the test has returned an error: {error}");
+        }
     });
     last.take().expect("there was a schedule")
 }
@@ -469,12 +484,12 @@ pub fn settle() -> impl Future<Output = ()> + Send {
     // Now, for the caller's location.
     let _: &Location<'_> = Location::caller();
     with_simulation("sim::settle", |_| ());
-    let mut has_asked = false;
+    let is_rest = Arc::new(AtomicBool::new(false));
     poll_fn(move |cx| {
-        if std::mem::replace(&mut has_asked, true) {
+        if is_rest.load(Ordering::Relaxed) {
             return Poll::Ready(());
         }
-        with_simulation("sim::settle", |simulation| simulation.settle(cx.waker()));
+        with_simulation("sim::settle", |simulation| simulation.settle(&is_rest, cx.waker()));
         Poll::Pending
     })
 }

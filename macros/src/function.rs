@@ -73,7 +73,7 @@ impl Function {
         arguments.extend(code(","));
         arguments.extend(call([name.into()], TokenStream::new()));
         arguments.extend(code(","));
-        arguments.extend(is_failure(settings));
+        arguments.extend(judge(settings, "__gorun_is_failure"));
         let once = call(settings.path("__run"), arguments);
         run.extend(match settings.schedules() {
             None => once,
@@ -81,7 +81,7 @@ impl Function {
                 arguments.extend(code(", ||"));
                 arguments.extend(once);
                 arguments.extend(code(","));
-                arguments.extend(is_failure(settings));
+                arguments.extend(judge(settings, "__gorun_error"));
                 call(settings.path("__simulate"), arguments)
             }
         });
@@ -91,13 +91,15 @@ impl Function {
     }
 }
 
-/// Whether what main has returned is an `Err`. The implementation that fits by fewer references says so.
-fn is_failure(settings: &Settings) -> TokenStream {
-    let [outcome, returned] = ["__Outcome", "__Returned"].map(|name| settings.path(name));
+/// Whether what main has returned is an `Err`, or which. The implementation that fits by fewer references says so.
+fn judge(settings: &Settings, method: &str) -> TokenStream {
+    let [outcome, described, returned] =
+        ["__Outcome", "__Described", "__Returned"].map(|name| settings.path(name));
     code(&format!(
         "|returned| {{
-            use {outcome} as _;
-            (&{returned}(returned)).__gorun_is_failure()
+            #[allow(unused_imports)]
+            use {{{outcome} as _, {described} as _}};
+            (&{returned}(returned)).{method}()
         }}"
     ))
 }

@@ -47,8 +47,9 @@ pub(super) fn run<F: Future>(
         }
     }
     let end = End(simulation);
+    let allows_leaks = end.0.settings.allows_leaks || builder.leaks.fails == Some(false);
     let of_program = mem::take(&mut builder.leaks).into_main_end(None)?;
-    let main_end = main_end(end.0.clone(), of_program);
+    let main_end = main_end(end.0.clone(), of_program, allows_leaks);
     let scheduler = Scheduler::start_simulated(config(builder, end.0.clone()));
     let ended = exit::run_main(&scheduler, Some(&main_end), main);
     ended.or_else(|payload| resume_unwind(payload))
@@ -77,8 +78,11 @@ fn config(builder: Builder, simulation: Arc<Simulation>) -> Config {
 }
 
 /// What the program wants when main ends, and a look who is left.
-fn main_end(simulation: Arc<Simulation>, of_program: Option<MainEnd>) -> MainEnd {
-    let allows_leaks = simulation.settings.allows_leaks;
+fn main_end(
+    simulation: Arc<Simulation>,
+    of_program: Option<MainEnd>,
+    allows_leaks: bool,
+) -> MainEnd {
     let settles = !allows_leaks || of_program.as_ref().is_some_and(|end| end.settles);
     let call = move |scheduler: &Arc<Scheduler>, has_panicked: bool| {
         let of_program = of_program.as_ref().map(|end| (end.call)(scheduler, has_panicked));

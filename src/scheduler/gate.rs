@@ -175,6 +175,11 @@ pub(crate) fn times_given_way() -> u64 {
     GIVEN_WAY.get()
 }
 
+/// For a simulation, in which others run on this thread meanwhile.
+pub(crate) fn set_times_given_way(times: u64) {
+    GIVEN_WAY.set(times);
+}
+
 /// Sets whether the calling code only probes. Returns the former value.
 pub(crate) fn set_probing(probes: bool) -> bool {
     PROBING.replace(probes)

@@ -25,7 +25,9 @@ use crate::scheduler::simulation::steps::Step;
 /// assert!(failure.to_string().contains("deadlock"));
 /// assert_eq!(Sim::new().replay(failure.replay()).run(|| async {}).unwrap().schedules, 1);
 /// ```
-pub struct Failure {
+pub struct Failure(pub(super) Box<Failed>);
+
+pub(super) struct Failed {
     pub(super) cause: Cause,
     /// Which schedule, from one, and of how many. `None`: a replay.
     pub(super) schedule: Option<(u64, u64)>,
@@ -33,7 +35,7 @@ pub struct Failure {
     pub(super) elapsed: Duration,
     pub(super) last: Vec<Step>,
     pub(super) replay: String,
-    /// How many of the run's decisions are not what comes first, if it was shortened.
+    /// How many of the run's decisions are not zero, and how many there are, if it was shortened.
     pub(super) switches: Option<(usize, usize)>,
 }
 
@@ -56,9 +58,15 @@ pub(super) enum Cause {
         thread: String,
         action: &'static str,
     },
-    /// The same decisions led to other steps: at this one for the first time, if it is known.
+    /// Goroutines in a nested `block_on` have no thread.
+    Threads {
+        error: String,
+    },
+    /// The same decisions led to other steps: at this one for the first time, if it is known. And what failed the
+    /// first time, if anything did.
     Differs {
         step: Option<u64>,
+        first: Option<Box<Cause>>,
     },
 }
 
@@ -81,42 +89,42 @@ impl Failure {
     /// What [`GORUN_REPLAY`](super#replaying) or [`Sim::replay`](super::Sim::replay) takes to run this
     /// schedule again.
     pub fn replay(&self) -> &str {
-        &self.replay
+        &self.0.replay
     }
 
     /// How many steps the run took.
     pub fn steps(&self) -> u64 {
-        self.steps
+        self.0.steps
     }
 
     /// Which schedule failed, from one. `None`: this was a replay.
     pub fn schedule(&self) -> Option<u64> {
-        self.schedule.map(|(schedule, _)| schedule)
+        self.0.schedule.map(|(schedule, _)| schedule)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.schedule {
+        match self.0.schedule {
             Some((schedule, of)) => write!(f, "schedule {schedule} of {of} fails")?,
             None => f.write_str("the replayed schedule fails")?,
         }
-        writeln!(f, " after {} steps, at {:?} of its own time", self.steps, self.elapsed)?;
-        writeln!(f, "  {}", self.cause)?;
-        if !self.last.is_empty() {
+        writeln!(f, " after {} steps, at {:?} of its own time", self.0.steps, self.0.elapsed)?;
+        writeln!(f, "  {}", self.0.cause)?;
+        if !self.0.last.is_empty() {
             f.write_str("its last steps, each with the time:\n")?;
         }
         let mut shown = HashSet::new();
-        for step in &self.last {
+        for step in &self.0.last {
             let has_place = shown.insert(step.who);
             step.print(f, has_place)?;
         }
         if let Cause::Deadlock { dump } | Cause::StepLimit { dump } | Cause::Leak { dump } =
-            &self.cause
+            &self.0.cause
         {
             writeln!(f, "what all did then:\n{}", dump.trim_end())?;
         }
-        match self.switches {
+        match self.0.switches {
             None => {}
             Some((0, _)) => {
                 f.write_str("it fails also first come, first served, without any switch\n")?
@@ -128,7 +136,7 @@ impl fmt::Display for Failure {
         }
         let thread = std::thread::current();
         let test = thread.name().filter(|name| *name != "main").unwrap_or("");
-        write!(f, "to replay it: GORUN_REPLAY={} cargo test {test}", self.replay)
+        write!(f, "to replay it: GORUN_REPLAY={} cargo test {test}", self.0.replay)
     }
 }
 
@@ -152,7 +160,15 @@ impl fmt::Display for Cause {
                 "{thread} {action}, and it is no part of the simulation, so that the run cannot be repeated. \
                  Let a goroutine do that, or allow it, by `Sim::allow_threads`"
             ),
-            Cause::Differs { step } => {
+            Cause::Threads { error } => write!(
+                f,
+                "goroutines in a nested `block_on` need a thread each, and there is none: {error}"
+            ),
+            Cause::Differs { step, first } => {
+                if let Some(first) = first {
+                    writeln!(f, "{first}")?;
+                    f.write_str("  But ")?;
+                }
                 f.write_str("the same decisions do not lead to the same steps")?;
                 if let Some(step) = step {
                     write!(f, ": step {step} is the first that differs, the last one below")?;

@@ -32,6 +32,8 @@ pub(super) struct Ran {
     pub(super) needs_threads: bool,
     /// It took another step than the run that it repeats.
     pub(super) differs: bool,
+    /// A goroutine has waited in a nested `block_on`.
+    pub(super) has_nested: bool,
     pub(super) steps: u64,
     pub(super) hash: u64,
     pub(super) elapsed: Duration,
@@ -42,29 +44,42 @@ pub(super) struct Ran {
     pub(super) path: Option<Vec<Branch>>,
 }
 
+impl Ran {
+    /// Whether it is the same run again. The text of a failure may differ, where it has an address for one.
+    pub(super) fn is_like(&self, other: &Ran) -> bool {
+        let is_same_cause = match (&self.cause, &other.cause) {
+            (Some(own), Some(other)) => own.is_like(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        !self.differs && self.hash == other.hash && is_same_cause
+    }
+}
+
 /// Runs the program once.
 pub(super) fn run<T>(
     settings: &Settings,
-    plan: Plan,
-    compared: Compared,
+    plan: &Plan,
+    compared: &Compared,
     watchdog: &Watchdog,
     program: impl FnOnce() -> T,
 ) -> Ran {
     let (keeps, expected) = match compared {
         Compared::No => (false, None),
         Compared::Kept => (true, None),
-        Compared::With(hashes) => (false, Some(hashes)),
+        Compared::With(hashes) => (false, Some(hashes.clone())),
     };
     let simulation =
         Simulation::new(settings.clone(), Choices::new(plan.clone()), Steps::new(keeps, expected));
-    watchdog.begin(&simulation, &plan);
+    watchdog.begin(&simulation, plan);
     let ended = simulation.enter(|| catch_unwind(AssertUnwindSafe(|| drop(program()))));
     watchdog.end();
     let elapsed = simulation.now() - settings.start;
+    let has_nested = simulation.has_nested();
     simulation.inspect(|trouble, steps, choices| Ran {
         cause: cause(trouble, ended.err(), &simulation.panics),
         needs_threads: trouble == Some(&Trouble::NeedsThreads),
         differs: steps.differs_at().is_some(),
+        has_nested,
         steps: steps.count(),
         hash: steps.hash(),
         elapsed,
@@ -88,6 +103,7 @@ fn cause(
         Some(Trouble::Outside { thread, action }) => {
             return Some(Cause::Outside { thread: thread.clone(), action });
         }
+        Some(Trouble::Threads(error)) => return Some(Cause::Threads { error: error.clone() }),
         Some(Trouble::NeedsThreads | Trouble::Differs) | None => {}
     }
     let payload = payload?;

@@ -50,7 +50,14 @@ impl Rng {
     #[track_caller]
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "`Rng::below(0)`: there is no number below zero");
-        with_simulation("Rng::below", |simulation| simulation.below(bound))
+        with_simulation("Rng::below", |simulation| match u32::try_from(bound) {
+            Ok(_) => simulation.below(bound),
+            Err(_) => {
+                // The bias is less than one in four billion, per four billion.
+                let (high, low) = (simulation.below(1 << 31) as u128, simulation.below(1 << 31));
+                ((high << 31 | low as u128) * bound as u128 >> 62) as usize
+            }
+        })
     }
 
     /// True in one case of `n`, on average.

@@ -26,7 +26,7 @@ mod failing {
             10,
             None,
             || gorun::block_on(async { Err(io::ErrorKind::NotFound.into()) }),
-            |result: &io::Result<()>| result.is_err(),
+            |result: &io::Result<()>| result.as_ref().err().map(ToString::to_string),
         )
     }
 }
@@ -35,6 +35,6 @@ mod failing {
 fn an_error_that_a_test_returns_is_a_failure() {
     let payload = catch_unwind(failing::returns_an_error).unwrap_err();
     let report = payload.downcast_ref::<String>().unwrap();
-    assert!(report.contains("the test has returned an error"), "{report}");
+    assert!(report.contains("the test has returned an error: entity not found"), "{report}");
     assert!(report.contains("GORUN_REPLAY="), "{report}");
 }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gorun::sim::{Failure, Sim};
+use gorun::sim::{Failure, Sim, Strategy};
 use gorun::sync::Mutex;
 use gorun::{JoinSet, channel, go, spawn, yield_now};
 
@@ -140,4 +140,71 @@ fn a_failure_that_needs_one_order_is_reported_with_more_decisions_than_it_needs(
     // One decision brings the last one to the front. Their sends may fail when main is fast.
     let few = report.contains("decisions 1 matter") || report.contains("decisions 0 matter");
     assert!(few || report.contains("without any switch"), "{report}");
+}
+
+#[test]
+fn goroutines_that_go_on_after_main_hang() {
+    let spinning = || async {
+        go!(async {
+            loop {
+                yield_now().await;
+            }
+        });
+    };
+    report(Sim::new().step_limit(1000).run(spinning), &["does not end"]);
+    let failing = || async {
+        spinning().await;
+        panic!("main's own");
+    };
+    report(Sim::new().step_limit(1000).run(failing), &["main's own"]);
+}
+
+#[test]
+fn two_texts_of_one_deadlock_are_taken_for_two_failures() {
+    async fn at_one_place(job: impl Future) {
+        job.await;
+    }
+    let result = Sim::new().run(|| async {
+        let (tx, rx) = channel::<u32>(0);
+        let (full, _kept) = channel(1);
+        full.try_send(1).unwrap();
+        let jobs: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 2] = [
+            Box::pin(async move { _ = rx.recv().await }),
+            Box::pin(async move { _ = full.send(2).await }),
+        ];
+        for job in jobs {
+            go!(at_one_place(job));
+        }
+        pending::<()>().await;
+        drop(tx);
+    });
+    report(result, &["a deadlock", "[recv]", "[send]"]);
+    // With an address.
+    let result = Sim::new().run(|| async {
+        let value = Box::new(5);
+        panic!("it is at {:p}", &*value);
+    });
+    report(result, &["a panic at", "it is at 0x"]);
+}
+
+#[test]
+fn a_fair_loop_is_endless_with_priorities() {
+    let strategy = Strategy::Pct { changes: 1 };
+    Sim::new().schedules(100).step_limit(10_000).strategy(strategy).check(|| async {
+        let done = Arc::new(Mutex::new(false));
+        let set = done.clone();
+        go!(async move { *set.lock().await = true });
+        while !*done.lock().await {}
+    });
+}
+
+#[gorun::test(schedules = 10, leaks = "allow")]
+async fn leaks_that_are_allowed_fail_a_test() {
+    go!(pending::<()>());
+}
+
+#[test]
+#[should_panic = "nothing would be tried"]
+fn no_schedule_is_enough() {
+    _ = Sim::new().schedules(0).run(|| async {});
 }

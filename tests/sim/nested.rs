@@ -93,9 +93,9 @@ fn the_end_of_main_waits_for_a_nested_block_on() {
 #[test]
 fn what_blocks_runs_on_another_thread() {
     Sim::new().schedules(20).check(|| async {
-        let thread = std::thread::current().id();
-        let goroutine = spawn(async { blocking(std::thread::current).id() });
-        assert_eq!(goroutine.await.unwrap(), thread);
+        let current = || std::thread::current().id();
+        let goroutine = spawn(async move { blocking(current) == current() });
+        assert!(goroutine.await.unwrap());
     });
 }
 
@@ -120,5 +120,92 @@ fn local_futures_do_not_run() {
         sender.await.unwrap();
         local.await.unwrap();
         assert_eq!(count.get(), 6);
+    });
+}
+
+/// Waits in its destructor until a goroutine answers.
+struct Farewell(gorun::Sender<()>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        _ = block_on(self.0.send(()));
+    }
+}
+
+#[test]
+fn destructors_that_block_abort_the_process() {
+    Sim::new().schedules(50).check(|| async {
+        let (tx, rx) = channel(0);
+        let goroutine = spawn(async move {
+            let _both = (Farewell(tx.clone()), Farewell(tx));
+            yield_now().await;
+            panic!("while they are there");
+        });
+        while rx.recv().await.is_some() {}
+        assert!(goroutine.await.unwrap_err().is_panic());
+    });
+}
+
+#[test]
+fn a_destructor_of_main_that_blocks_after_a_failure_hangs() {
+    let failure = Sim::new().run(|| async {
+        let (tx, rx) = channel(0);
+        go!(async move { while rx.recv().await.is_some() {} });
+        let _both = (Farewell(tx.clone()), Farewell(tx));
+        block_on(async { panic!("main's own") });
+    });
+    assert!(failure.unwrap_err().to_string().contains("main's own"));
+    let failure = Sim::new().run(|| async {
+        let (tx, _rx) = channel(0);
+        let _farewell = Farewell(tx);
+        std::future::pending::<()>().await;
+    });
+    assert!(failure.unwrap_err().to_string().contains("a deadlock"));
+}
+
+#[test]
+fn a_value_that_is_made_once_is_poisoned() {
+    use std::sync::LazyLock;
+    static MADE: LazyLock<usize> = LazyLock::new(|| {
+        block_on(async {
+            yield_now().await;
+            7
+        })
+    });
+    let made = || async { assert_eq!(spawn(async { *MADE }).await.unwrap(), 7) };
+    // The second run does not make it.
+    let failure = Sim::new().schedules(20).run(made).unwrap_err().to_string();
+    assert!(failure.contains("do not lead to the same steps"), "{failure}");
+    Sim::new().schedules(20).check(made);
+}
+
+#[test]
+fn a_panic_beside_a_nested_block_on_is_reported_as_a_deadlock() {
+    let failure = Sim::new().run(|| async {
+        spawn(async {
+            block_on(yield_now());
+            panic!("nobody sees this");
+        })
+        .detach();
+        std::future::pending::<()>().await;
+    });
+    let report = failure.unwrap_err().to_string();
+    assert!(report.contains("nobody sees this"), "{report}");
+}
+
+#[test]
+fn a_goroutine_that_is_cancelled_in_a_nested_block_on_seems_to_panic() {
+    use std::sync::Mutex;
+    type Kept = Mutex<Option<gorun::JoinHandle<()>>>;
+    static KEPT: Kept = Mutex::new(None);
+    Sim::new().schedules(5).allow_leaks().check_program(|| {
+        gorun::block_on(async {
+            let goroutine = spawn(async { block_on(std::future::pending::<()>()) });
+            yield_now().await;
+            *KEPT.lock().unwrap() = Some(goroutine);
+        });
+        let goroutine = KEPT.lock().unwrap().take().unwrap();
+        let ended = futures::executor::block_on(goroutine);
+        assert!(ended.unwrap_err().is_cancelled());
     });
 }

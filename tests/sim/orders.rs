@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
 use gorun::sim::{Sim, Strategy};
@@ -56,18 +57,19 @@ fn an_order_is_never_tried() {
 #[test]
 fn an_exhaustive_search_leaves_an_order_out_or_tries_one_twice() {
     let sim = || Sim::new().schedules(u64::MAX).strategy(Strategy::Exhaustive { depth: 100 });
-    // 6 choose 3: each goroutine has three parts. Main's two steps are the first and the last.
+    // 6 choose 3: each goroutine has three parts. Main is interrupted before it waits, and goes on after any of their
+    // six steps, or before them.
     let (found, schedules) = orders(sim(), 2, 3);
-    assert_eq!((found.len(), schedules), (20, 20));
+    assert_eq!((found.len(), schedules), (20, 7 * 20));
     let (found, schedules) = orders(sim(), 3, 2);
-    assert_eq!((found.len(), schedules), (90, 90));
+    assert_eq!((found.len(), schedules), (90, 7 * 90));
 }
 
 #[test]
 fn a_limited_depth_is_exceeded() {
     let sim = Sim::new().schedules(u64::MAX).strategy(Strategy::Exhaustive { depth: 1 });
-    // One decision of two.
-    assert_eq!(orders(sim, 2, 3).1, 2);
+    // One decision, of three: main, or one of two goroutines.
+    assert_eq!(orders(sim, 2, 3).1, 3);
 }
 
 #[test]
@@ -158,4 +160,28 @@ fn simulations_on_several_threads_disturb_each_other() {
     let alone = explored();
     let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(explored)).collect();
     threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), alone));
+}
+
+#[test]
+fn what_is_before_the_first_operation_is_never_apart_from_it() {
+    let strategies =
+        [Strategy::Random, Strategy::Pct { changes: 3 }, Strategy::Exhaustive { depth: 100 }];
+    for strategy in strategies {
+        let apart = RefCell::new(false);
+        Sim::new().schedules(1000).strategy(strategy).check(|| async {
+            let flag = Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let (lock, group) = (Arc::new(gorun::sync::Mutex::new(())), WaitGroup::new());
+            let (other, reads) = (flag.clone(), flag.clone());
+            group.go(async move { other.store(true, SeqCst) });
+            let (tx, rx) = channel(1);
+            group.go(async move {
+                let before = reads.load(SeqCst);
+                let _guard = lock.lock().await;
+                tx.try_send(before != reads.load(SeqCst)).unwrap();
+            });
+            group.wait().await;
+            *apart.borrow_mut() |= rx.recv().await.unwrap();
+        });
+        assert!(*apart.borrow(), "{strategy:?}");
+    }
 }

@@ -192,3 +192,39 @@ fn a_ticker_that_nobody_reads_keeps_a_deadlock_from_being_found() {
         .unwrap_err();
     assert!(failure.to_string().contains("a deadlock"), "{failure}");
 }
+
+#[test]
+fn a_long_jitter_overflows() {
+    Sim::new().schedules(50).jitter(YEAR).check(|| async {
+        sleep(YEAR).await;
+        assert!(sim::elapsed() <= 2 * YEAR);
+        assert!(sim::rng().below(1 << 40) < 1 << 40);
+    });
+}
+
+#[test]
+fn what_settles_beside_others_is_ready_when_they_wake_it() {
+    Sim::new().schedules(100).check(|| async {
+        let (tx, rx) = channel(0);
+        let steps = Arc::new(Mutex::new(0));
+        let counted = steps.clone();
+        spawn(async move {
+            for n in 0..5 {
+                tx.send(n).await.unwrap();
+                *counted.lock().unwrap() += 1;
+            }
+            drop(tx);
+            for _ in 0..5 {
+                yield_now().await;
+                *counted.lock().unwrap() += 1;
+            }
+        })
+        .detach();
+        let receive = async { while rx.recv().await.is_some() {} };
+        let settled = async {
+            sim::settle().await;
+            assert_eq!(*steps.lock().unwrap(), 10);
+        };
+        futures::join!(receive, settled);
+    });
+}

@@ -58,10 +58,12 @@ use std::task::{Poll, Waker};
 use async_task::{Builder, Runnable, ScheduleInfo, Task, WithInfo};
 use pin_project_lite::pin_project;
 
+use crate::panics::Payload;
 use crate::scheduler::context::{self, Context};
 use crate::scheduler::goroutine::meta::{Meta, Shared, State};
 use crate::scheduler::goroutine::outcome::Outcome;
 use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
+use crate::scheduler::main::main_guard::GivenUp;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::trace::event::EventKind;
@@ -330,7 +332,10 @@ impl<F: Future> GoroutineParts<'_, F> {
         meta: &Meta,
         cx: &mut std::task::Context<'_>,
     ) -> Poll<Outcome<F::Output>> {
-        let panicked = |payload| {
+        let panicked = |payload: Payload| {
+            if payload.is::<GivenUp>() {
+                return Outcome::cancelled(meta.spawned_at());
+            }
             record_end(context, meta, EventKind::Panicked);
             Outcome::panicked(payload, &context.scheduler.main, meta.spawned_at())
         };

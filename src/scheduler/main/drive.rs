@@ -19,7 +19,7 @@ use crate::scheduler::gate;
 use crate::scheduler::main::driver::{Driver, Listener};
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::Simulation;
-use crate::scheduler::simulation::run::{Waiting, polled_here};
+use crate::scheduler::simulation::run::{Waiting, is_mains_thread, polled_here};
 use crate::scheduler::simulation::steps::Number;
 use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::wait::{ActivityCell, RawActivity};
@@ -72,7 +72,7 @@ pub(crate) fn drive<F: Future>(
         driving.note_wait();
         if let Some(waiting) = driving.in_simulation() {
             // Then it is woken, or interrupted.
-            waiting.await_turn(driving.driver.is_woken(), &interrupted);
+            waiting.await_turn(|| driving.driver.is_woken(), &interrupted);
         }
     }
 }
@@ -115,7 +115,8 @@ struct Driving {
     outer_probes: bool,
     /// Who ran before, in a simulation.
     outer_number: Option<Number>,
-    /// How many operations had given way when the last poll began.
+    /// How many operations had given way on this thread before, and when the last poll began.
+    outer_given_way: u64,
     given_way: Cell<u64>,
 }
 
@@ -139,9 +140,12 @@ impl Driving {
             budget,
             outer_probes,
             outer_number: None,
+            outer_given_way: gate::times_given_way(),
             given_way: Cell::new(0),
         };
-        let begin = |simulation: &Arc<Simulation>| simulation.begin_drive(driving.driver.address());
+        let begin = |simulation: &Arc<Simulation>| {
+            simulation.begin_drive(driving.driver.address(), is_mains_thread())
+        };
         driving.outer_number = driving.simulation().map(begin);
         driving
     }
@@ -249,6 +253,8 @@ impl Drop for Driving {
         if let (Some(simulation), Some(number)) = (self.simulation(), self.outer_number) {
             let polled = polled_here(self.given_way.get(), false);
             simulation.end_drive(self.driver.address(), number, &polled);
+            // What has given way in here is not the outer poll's.
+            gate::set_times_given_way(self.outer_given_way);
         }
         let Some((scheduler, former, former_waker)) = self.inside.take() else { return };
         context::with_inside(|context| {

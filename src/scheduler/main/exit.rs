@@ -173,6 +173,7 @@ fn drive_main<F: Future>(context: &Context, main: F, settles: bool) -> thread::R
 
 /// Polls those that are ready, each as if it was main.
 fn poll_local_futures(context: &Context, futures: &LocalFutures) {
+    let left = context.budget.left();
     futures.poll_ready(|waker, poll| {
         let mains = context.driver_waker.replace(WakerId::of(waker));
         poll();
@@ -181,6 +182,9 @@ fn poll_local_futures(context: &Context, futures: &LocalFutures) {
         // They are not main.
         context.wait.set(None);
     });
+    if context.scheduler.simulation().is_some() {
+        context.budget.set(left);
+    }
 }
 
 /// Waits until no goroutine is alive. `false`: some still are, and do not reach their next await.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use crate::rng::Rng;
 use crate::scheduler::budget::FULL;
 use crate::scheduler::simulation::Entry;
-use crate::scheduler::simulation::steps::Number;
+use crate::scheduler::simulation::steps::{Number, Step, Stop};
 
 /// How one run is decided.
 #[derive(Clone, Debug)]
@@ -78,11 +78,13 @@ enum Decide {
 struct Priorities {
     /// By number.
     of: Vec<u64>,
-    /// Less than all that have been given.
-    lowest: u64,
-    /// Before these operations whoever runs gets the lowest one, in reverse order.
-    changes_at: Vec<u64>,
+    /// Before these operations whoever runs gets this priority, in reverse order. Of the changes each may be the
+    /// lowest.
+    changes_at: Vec<(u64, u64)>,
 }
+
+/// A decision among more than that is zero, in a search of all paths.
+const MOST_BRANCHES: usize = 64;
 
 /// The most that a random run lets a poll begin. Small ones find what needs many switches, and large ones
 /// what needs few.
@@ -98,9 +100,10 @@ impl Choices {
             Plan::Random { .. } => Decide::Random(BUDGETS[rng.below(BUDGETS.len())]),
             Plan::Priorities { changes, operations, .. } => {
                 let bound = usize::try_from(operations).unwrap_or(usize::MAX).max(1);
-                let mut at: Vec<_> = (0..changes).map(|_| 1 + rng.below(bound) as u64).collect();
-                at.sort_unstable_by(|one, other| other.cmp(one));
-                Decide::Priorities(Priorities { of: Vec::new(), lowest: 1 << 32, changes_at: at })
+                let change = |lower: usize| (rng.below(bound) as u64, lower as u64);
+                let mut changes_at: Vec<_> = (0..changes).map(change).collect();
+                changes_at.sort_unstable_by(|one, other| other.cmp(one));
+                Decide::Priorities(Priorities { of: Vec::new(), changes_at })
             }
             Plan::RoundRobin => Decide::RoundRobin,
             Plan::Path { path, depth } => Decide::Path { path, depth, at: 0 },
@@ -136,47 +139,54 @@ impl Choices {
                 priorities.max_by_key(|(_, priority)| *priority).map_or(0, |(index, _)| index)
             }
             Decide::RoundRobin => 0,
-            _ => self.from_list(runnable.len()),
+            _ => self.listed(runnable.len()),
         };
         self.taken.push(index as u32);
         index
     }
 
-    /// How many operations the next poll may begin.
-    pub(super) fn budget(&mut self) -> u32 {
+    /// How many operations the next poll may begin. `is_in_operation`: it goes on with one, and must come to the end
+    /// of it. Otherwise none is possible, so that others run before the first.
+    pub(super) fn budget(&mut self, is_in_operation: bool) -> u32 {
+        let least = u32::from(is_in_operation);
         let budget = match &mut self.decide {
-            Decide::Random(most) => 1 + self.rng.below(*most as usize) as u32,
+            Decide::Random(most) => {
+                least + self.rng.below(*most as usize + 1 - least as usize) as u32
+            }
             Decide::Priorities(priorities) => {
-                let left = |at: &u64| at.saturating_sub(self.operations).clamp(1, FULL.into());
-                priorities.changes_at.last().map_or(FULL, |at| left(at) as u32)
+                let left =
+                    |at: &u64| at.saturating_sub(self.operations).clamp(least.into(), FULL.into());
+                priorities.changes_at.last().map_or(FULL, |(at, _)| left(at) as u32)
             }
             Decide::RoundRobin => FULL,
             // Each operation is a place to switch.
-            Decide::Path { .. } => 1,
+            Decide::Path { .. } => least,
             Decide::Script { script, at } => {
                 let next = script.get(*at).copied().unwrap_or(0);
                 *at += 1;
-                if next == 0 { FULL } else { next.min(FULL) }
+                // Zero is a full one, and one is none.
+                if next == 0 { FULL } else { (next - 1).clamp(least, FULL) }
             }
         };
-        self.taken.push(if budget == FULL { 0 } else { budget });
+        self.taken.push(if budget == FULL { 0 } else { budget + 1 });
         budget
     }
 
-    /// One of so many.
+    /// One of so many, which are less than 2^32.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         let chosen = match &mut self.decide {
             Decide::Random(_) | Decide::Priorities(_) | Decide::RoundRobin => self.rng.below(bound),
-            _ => self.from_list(bound),
+            _ => self.listed(bound),
         };
         self.taken.push(chosen as u32);
         chosen
     }
 
-    fn from_list(&mut self, bound: usize) -> usize {
+    fn listed(&mut self, bound: usize) -> usize {
         match &mut self.decide {
             Decide::Path { path, depth, at } => {
-                if bound == 1 {
+                // Nobody tries thousands of numbers in a test.
+                if bound == 1 || bound > MOST_BRANCHES {
                     return 0;
                 }
                 if *at == path.len() {
@@ -198,19 +208,23 @@ impl Choices {
         }
     }
 
-    /// A poll has ended, in which so many operations began. `yielded`: the goroutine wants others to run.
-    pub(super) fn note_poll(&mut self, number: Number, operations: u32, yielded: bool) {
-        self.operations += u64::from(operations);
-        if let Decide::Priorities(priorities) = &mut self.decide {
-            let mut is_lowered = false;
-            while priorities.changes_at.pop_if(|at| *at <= self.operations).is_some() {
-                is_lowered = true;
-            }
-            if is_lowered {
-                priorities.lower(number);
-            } else if yielded {
-                priorities.draw(number, &mut self.rng);
-            }
+    /// A poll has ended.
+    pub(super) fn note(&mut self, step: &Step) {
+        self.operations += u64::from(step.operations);
+        let Decide::Priorities(priorities) = &mut self.decide else { return };
+        let gave_way = matches!(step.stop, Stop::GaveWay);
+        // Before the next operation, if that gave way.
+        let next = self.operations + u64::from(gave_way);
+        let mut lower = None;
+        while let Some((_, to)) = priorities.changes_at.pop_if(|(at, _)| *at < next) {
+            lower = Some(to);
+        }
+        // With a full budget others must get their turn, too.
+        let lets_others = gave_way && step.operations >= FULL;
+        if let Some(lower) = lower {
+            priorities.set(step.who, lower);
+        } else if lets_others || matches!(step.stop, Stop::Yielded) {
+            priorities.draw(step.who, &mut self.rng);
         }
     }
 }
@@ -225,15 +239,12 @@ impl Priorities {
 
     /// Another priority. So whoever yields in a loop lets all others run in the end.
     fn draw(&mut self, number: Number, rng: &mut Rng) {
-        if let Some(priority) = self.of.get_mut(number.0 as usize) {
-            *priority = drawn(rng);
-        }
+        self.set(number, drawn(rng));
     }
 
-    fn lower(&mut self, number: Number) {
-        self.lowest -= 1;
+    fn set(&mut self, number: Number, to: u64) {
         if let Some(priority) = self.of.get_mut(number.0 as usize) {
-            *priority = self.lowest;
+            *priority = to;
         }
     }
 }

@@ -68,7 +68,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::primitives::{Condvar, Mutex, MutexGuard, lock};
+use crate::primitives::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, lock};
 use crate::rng::mix;
 use crate::scheduler::budget::FULL;
 use crate::scheduler::queues::run_queue::RawTask;
@@ -92,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) allows_leaks: bool,
     /// Goroutines have threads of their own.
     pub(crate) is_threaded: bool,
+    /// A schedule that has failed before runs again.
+    pub(crate) is_repeated: bool,
 }
 
 /// Why a run does not go on.
@@ -109,6 +111,8 @@ pub(crate) enum Trouble {
     },
     /// A goroutine is in a nested `block_on`.
     NeedsThreads,
+    /// There are too many threads for goroutines, or the system refuses one.
+    Threads(String),
     /// The run before, with the same decisions, did not take this step.
     Differs,
 }
@@ -134,27 +138,45 @@ pub(crate) struct Simulation {
 struct State {
     /// In the order in which they became runnable.
     runnable: VecDeque<Entry>,
-    numbers: HashMap<RawTask, Number, BuildHasherDefault<AddressHasher>>,
+    known: HashMap<RawTask, Known, BuildHasherDefault<AddressHasher>>,
     next_number: u32,
     /// The futures that threads drive.
     drivers: Vec<Drive>,
+    /// How many steps have begun, with those after the end of main.
+    turns: u64,
     /// Who runs, or has woken others.
     running: Number,
     choices: Choices,
     steps: Steps,
     now: Instant,
     /// Those who wait until all others do.
-    settling: Vec<Waker>,
+    settling: Vec<(Arc<AtomicBool>, Waker)>,
     trouble: Option<Trouble>,
     /// Where threads wait that run goroutines.
     spares: Vec<Arc<Baton>>,
-    threads: Vec<thread::JoinHandle<()>>,
+    threads: Vec<(Arc<Baton>, thread::JoinHandle<()>)>,
     /// Where main's thread waits until nobody can run.
     rests_at: Option<Arc<Baton>>,
     /// A runtime of the program runs.
     has_runtime: bool,
     /// Its main has ended, and its goroutines are cancelled: in turn, and that is no part of the run.
     is_closing: bool,
+    /// A goroutine has waited in a nested `block_on`.
+    has_nested: bool,
+}
+
+/// So many more steps, and as many again as the limit, what follows the end of main may take.
+const MORE_TURNS: u64 = 10_000;
+
+/// How many delays there are.
+const JITTERS: usize = 1 << 12;
+
+/// A goroutine that has not ended.
+#[derive(Clone, Copy)]
+struct Known {
+    number: Number,
+    /// An operation has begun in its last poll, or before, and has not ended.
+    is_in_operation: bool,
 }
 
 /// Somebody who can run.
@@ -175,8 +197,16 @@ enum Runnable {
 struct Drive {
     address: usize,
     number: Number,
+    /// Its thread is main's.
+    is_mains: bool,
     /// Where its thread waits for its turn, if it does.
     waits_at: Option<Arc<Baton>>,
+    /// It waits, and is among those that can run.
+    is_queued: bool,
+    has_turn: bool,
+    is_in_operation: bool,
+    /// Main has ended, and it waits for what never comes.
+    is_given_up: bool,
     /// Of its present step.
     woken_by: Number,
     runnable: u32,
@@ -218,9 +248,10 @@ impl Simulation {
             panics: Arc::default(),
             state: Mutex::new(State {
                 runnable: VecDeque::new(),
-                numbers: HashMap::default(),
+                known: HashMap::default(),
                 next_number: Number::MAIN.0 + 1,
                 drivers: Vec::new(),
+                turns: 0,
                 running: Number::MAIN,
                 choices,
                 steps,
@@ -232,6 +263,7 @@ impl Simulation {
                 rests_at: None,
                 has_runtime: false,
                 is_closing: false,
+                has_nested: false,
             }),
             outside_acted: Condvar::new(),
         })
@@ -255,9 +287,12 @@ impl Simulation {
     /// A runtime begins, unless another one has not ended. Its main runs.
     pub(crate) fn begin_runtime(&self) -> bool {
         let mut state = lock(&self.state);
-        state.running = Number::MAIN;
-        state.is_closing = false;
-        !mem::replace(&mut state.has_runtime, true)
+        let is_first = !mem::replace(&mut state.has_runtime, true);
+        if is_first {
+            state.running = Number::MAIN;
+            state.is_closing = false;
+        }
+        is_first
     }
 
     /// Main has ended.
@@ -273,33 +308,33 @@ impl Simulation {
 
     /// A goroutine was spawned or woken.
     pub(crate) fn push(&self, task: RawTask) {
-        let mut state = self.state_for("wakes a goroutine, or spawns one");
+        let (mut state, woken_by) = self.state_for("wakes a goroutine, or spawns one");
         let fresh = Number(state.next_number);
-        let number = *state.numbers.entry(task).or_insert(fresh);
+        let new = Known { number: fresh, is_in_operation: false };
+        let number = state.known.entry(task).or_insert(new).number;
         if number == fresh {
             state.next_number += 1;
         }
-        state.push(Runnable::Task(task), number);
+        state.push(Runnable::Task(task), number, woken_by);
         drop(state);
         self.tell_if_outside();
     }
 
     /// A driver's future is woken, for the first time since its poll began.
     pub(crate) fn wake_driver(&self, address: usize) {
-        let mut state = self.state_for("wakes main, or a `block_on`");
+        let (mut state, woken_by) = self.state_for("wakes main, or a `block_on`");
         // While it is polled, `driver_waits` finds that it was woken.
-        if let Some(drive) = state.drive(address).filter(|drive| drive.waits_at.is_some()) {
-            let number = drive.number;
-            state.push(Runnable::Driver(address), number);
-        }
+        state.push_driver(address, woken_by);
         drop(state);
         self.tell_if_outside();
     }
 
-    fn state_for(&self, action: &'static str) -> MutexGuard<'_, State> {
+    /// For who makes somebody runnable; and which goroutine that is.
+    fn state_for(&self, action: &'static str) -> (MutexGuard<'_, State>, Number) {
         let mut state = lock(&self.state);
+        let mut woken_by = state.running;
         if !clock::is_simulated() {
-            state.running = Number::OUTSIDE;
+            woken_by = Number::OUTSIDE;
             if !self.settings.allows_threads && state.trouble.is_none() {
                 let thread = thread::current();
                 let thread = thread.name().map_or("a thread without a name".to_owned(), |name| {
@@ -308,7 +343,7 @@ impl Simulation {
                 state.trouble = Some(Trouble::Outside { thread, action });
             }
         }
-        state
+        (state, woken_by)
     }
 
     fn tell_if_outside(&self) {
@@ -325,6 +360,12 @@ impl Simulation {
         if state.runnable.is_empty() {
             return None;
         }
+        state.turns += 1;
+        if state.turns > 2 * self.settings.step_limit.saturating_add(MORE_TURNS) {
+            // Also what follows the end of main must end.
+            state.trouble.get_or_insert(Trouble::StepLimit(String::new()));
+            return None;
+        }
         let index = if state.is_closing { 0 } else { state.choices.next(&state.runnable) };
         let runnable = state.runnable.len() as u32;
         let entry = state.runnable.remove(index)?;
@@ -332,12 +373,18 @@ impl Simulation {
         match entry.what {
             Runnable::Task(task) => {
                 let (number, woken_by) = (entry.number, entry.woken_by);
-                let budget = if state.is_closing { FULL } else { state.choices.budget() };
+                let is_in_operation =
+                    state.known.get(&task).is_some_and(|known| known.is_in_operation);
+                let budget = match state.is_closing {
+                    true => FULL,
+                    false => state.choices.budget(is_in_operation),
+                };
                 Some(Turn::Task(Planned { task, number, woken_by, runnable, budget }))
             }
             Runnable::Driver(address) => {
                 let drive = state.drive(address).expect("only who waits is runnable");
                 (drive.woken_by, drive.runnable) = (entry.woken_by, runnable);
+                (drive.is_queued, drive.has_turn) = (false, true);
                 Some(Turn::Driver(drive.waits_at.clone().expect("it waits")))
             }
         }
@@ -351,13 +398,16 @@ impl Simulation {
         let is_queued = polled.is_suspended && state.runnable.iter().rev().take(2).any(is_last);
         let stop = match (polled.is_suspended, polled.gave_way, is_queued) {
             (false, ..) => {
-                state.numbers.remove(&task);
+                state.known.remove(&task);
                 Stop::Ended
             }
             (_, true, _) => Stop::GaveWay,
             (_, _, true) => Stop::Yielded,
             _ => Stop::Waits(polled.wait),
         };
+        if let Some(known) = state.known.get_mut(&task) {
+            known.is_in_operation = stop.is_in_operation();
+        }
         let at = state.now - self.settings.start;
         state.note(Step::new(number, woken_by, runnable, at, budget, stop, &polled));
     }
@@ -367,8 +417,8 @@ impl Simulation {
         lock(&self.state).choices.below(bound)
     }
 
-    /// Why the run must not go on. `dump` says what all do.
-    pub(crate) fn trouble(&self, dump: impl FnOnce() -> String) -> bool {
+    /// Whether the run must not go on. `dump` says what all do.
+    pub(crate) fn has_trouble(&self, dump: impl FnOnce() -> String) -> bool {
         let mut state = lock(&self.state);
         if state.trouble.is_none() && state.steps.count() >= self.settings.step_limit {
             drop(state);
@@ -386,18 +436,30 @@ impl Simulation {
     // Drivers.
 
     /// The calling thread begins to drive a future. Returns who ran before.
-    pub(crate) fn begin_drive(&self, address: usize) -> Number {
+    pub(crate) fn begin_drive(&self, address: usize, is_mains: bool) -> Number {
         let mut state = lock(&self.state);
-        let (number, waits_at) = (state.running, None);
-        let (woken_by, runnable, budget) = (number, 1, 0);
-        state.drivers.push(Drive { address, number, waits_at, woken_by, runnable, budget });
+        let number = state.running;
+        state.drivers.push(Drive {
+            address,
+            number,
+            is_mains,
+            waits_at: None,
+            is_queued: false,
+            has_turn: false,
+            is_in_operation: false,
+            is_given_up: false,
+            woken_by: number,
+            runnable: 1,
+            budget: 0,
+        });
         number
     }
 
     /// How many operations its next poll may begin.
     pub(crate) fn driver_budget(&self, address: usize) -> u32 {
         let mut state = lock(&self.state);
-        let budget = state.choices.budget();
+        let is_in_operation = state.drive(address).is_some_and(|drive| drive.is_in_operation);
+        let budget = state.choices.budget(is_in_operation);
         state.drive(address).into_iter().for_each(|drive| drive.budget = budget);
         budget
     }
@@ -413,35 +475,54 @@ impl Simulation {
     }
 
     /// A driver waits at `baton` for its turn. `is_woken`: it wants one at once.
-    fn driver_waits(&self, address: usize, baton: &Arc<Baton>, is_woken: bool, polled: &Polled) {
+    fn driver_waits(
+        &self,
+        address: usize,
+        baton: &Arc<Baton>,
+        is_woken: impl Fn() -> bool,
+        polled: &Polled,
+    ) {
         let mut state = lock(&self.state);
+        // From now on whoever wakes it makes it runnable. Who has woken it before does not.
+        if let Some(drive) = state.drive(address) {
+            (drive.waits_at, drive.has_turn) = (Some(baton.clone()), false);
+        }
+        let is_woken = is_woken();
         let stop = match (polled.gave_way, is_woken) {
             (true, _) => Stop::GaveWay,
             (false, true) => Stop::Yielded,
             (false, false) => Stop::Waits(polled.wait),
         };
         self.note_drive(&mut state, address, stop, polled);
-        if let Some(drive) = state.drive(address) {
-            drive.waits_at = Some(baton.clone());
-            let number = drive.number;
-            if is_woken {
-                state.push(Runnable::Driver(address), number);
-            }
+        if is_woken {
+            let itself = state.running;
+            state.push_driver(address, itself);
         }
     }
 
     fn note_drive(&self, state: &mut State, address: usize, stop: Stop, polled: &Polled) {
         let at = state.now - self.settings.start;
-        if let Some(&mut Drive { number, woken_by, runnable, budget, .. }) = state.drive(address) {
+        if let Some(drive) = state.drive(address) {
+            drive.is_in_operation = stop.is_in_operation();
+            let &mut Drive { number, woken_by, runnable, budget, .. } = drive;
             state.note(Step::new(number, woken_by, runnable, at, budget, stop, polled));
         }
     }
 
-    fn driver_runs(&self, address: usize) {
+    /// Its thread runs again. Returns whether that is because it has its turn.
+    fn driver_runs(&self, address: usize) -> bool {
         let mut state = lock(&self.state);
-        if let Some(drive) = state.drive(address) {
-            drive.waits_at = None;
-            state.running = drive.number;
+        let Some(drive) = state.drive(address) else { return false };
+        drive.waits_at = None;
+        let (number, has_turn) = (drive.number, drive.has_turn);
+        state.running = number;
+        has_turn
+    }
+
+    /// Refuses what a thread outside does that nobody would notice otherwise.
+    pub(crate) fn check_inside(&self, action: &'static str) {
+        if !clock::is_simulated() {
+            drop(self.state_for(action));
         }
     }
 
@@ -454,28 +535,30 @@ impl Simulation {
     /// Moves the clock to a deadline, or beyond it by chance. Who is woken now is woken by a timer.
     fn move_clock(&self, deadline: Instant) -> Instant {
         let mut state = lock(&self.state);
-        let jitter = self.settings.jitter.as_nanos() as usize;
-        let late = if jitter > 0 { state.choices.below(jitter + 1) } else { 0 };
-        state.now = state.now.max(deadline + Duration::from_nanos(late as u64));
+        let jitter = self.settings.jitter;
+        let part = if jitter.is_zero() { 0 } else { state.choices.below(JITTERS + 1) };
+        state.now = state.now.max(deadline + jitter.mul_f64(part as f64 / JITTERS as f64));
         state.running = Number::TIME;
         state.now
     }
 
-    /// Registers one who waits until all others do.
-    pub(crate) fn settle(&self, waker: &Waker) {
-        lock(&self.state).settling.push(waker.clone());
+    /// Registers one who waits until all others do. `is_rest` says when.
+    pub(crate) fn settle(&self, is_rest: &Arc<AtomicBool>, waker: &Waker) {
+        let waiting = (is_rest.clone(), waker.clone());
+        lock(&self.state).settling.push(waiting);
     }
 
-    /// All others wait. Returns whether there was somebody to tell.
-    fn wake_settling(&self) -> bool {
-        let settling = {
-            let mut state = lock(&self.state);
-            state.running = Number::REST;
-            mem::take(&mut state.settling)
-        };
-        let any = !settling.is_empty();
-        settling.into_iter().for_each(Waker::wake);
-        any
+    /// All others wait: returns whom to wake.
+    fn take_settling(&self) -> Vec<Waker> {
+        let mut state = lock(&self.state);
+        state.running = Number::REST;
+        let settling = mem::take(&mut state.settling).into_iter();
+        settling
+            .map(|(is_rest, waker)| {
+                is_rest.store(true, Ordering::Relaxed);
+                waker
+            })
+            .collect()
     }
 
     /// Waits in real time for a thread outside to act.
@@ -506,8 +589,8 @@ impl Simulation {
         lock(&self.state).spares.push(baton.clone());
     }
 
-    fn note_thread(&self, thread: thread::JoinHandle<()>) {
-        lock(&self.state).threads.push(thread);
+    fn note_thread(&self, baton: Arc<Baton>, thread: thread::JoinHandle<()>) {
+        lock(&self.state).threads.push((baton, thread));
     }
 
     /// Main's thread is about to wait here until nobody can run.
@@ -527,23 +610,36 @@ impl Simulation {
 
     fn where_main_waits(&self) -> Arc<Baton> {
         let state = lock(&self.state);
-        let mains = state.drivers.iter().filter(|drive| drive.number == Number::MAIN);
+        let mains = state.drivers.iter().filter(|drive| drive.is_mains);
         let waits_at = mains.rev().find_map(|drive| drive.waits_at.clone());
         state.rests_at.clone().or(waits_at).expect("main's thread waits")
     }
 
-    /// Where a goroutine waits, in a nested `block_on`.
-    fn take_waiting(&self) -> Option<Arc<Baton>> {
-        lock(&self.state).drivers.iter_mut().find_map(|drive| drive.waits_at.take())
+    /// Gives one up that waits in a nested `block_on` of a goroutine. Returns where.
+    fn give_one_up(&self) -> Option<Arc<Baton>> {
+        let mut state = lock(&self.state);
+        let mut of_goroutines = state.drivers.iter_mut().filter(|drive| !drive.is_mains);
+        let waiting = of_goroutines.find(|drive| drive.waits_at.is_some() && !drive.is_given_up)?;
+        waiting.is_given_up = true;
+        waiting.waits_at.clone()
+    }
+
+    /// A goroutine waits in a nested `block_on`.
+    fn note_nested(&self) {
+        lock(&self.state).has_nested = true;
     }
 
     fn end_threads(&self) {
         let mut state = lock(&self.state);
         let (spares, threads) = (mem::take(&mut state.spares), mem::take(&mut state.threads));
         drop(state);
-        spares.iter().for_each(|spare| spare.pass(Signal::End));
-        // One that a goroutine's destructor blocks is not joined: the watchdog tells of it.
-        threads.into_iter().for_each(|thread| _ = thread.join());
+        for (baton, thread) in threads {
+            // The others are given up, and left behind.
+            if spares.iter().any(|spare| Arc::ptr_eq(spare, &baton)) {
+                baton.pass(Signal::End);
+                _ = thread.join();
+            }
+        }
     }
 
     // Looks.
@@ -559,6 +655,10 @@ impl Simulation {
     }
 
     /// What the run has left: why it ended early, its steps, its decisions.
+    pub(crate) fn has_nested(&self) -> bool {
+        lock(&self.state).has_nested
+    }
+
     pub(crate) fn inspect<R>(
         &self,
         f: impl FnOnce(Option<&Trouble>, &mut Steps, &Choices) -> R,
@@ -569,8 +669,17 @@ impl Simulation {
 }
 
 impl State {
-    fn push(&mut self, what: Runnable, number: Number) {
-        self.runnable.push_back(Entry { what, number, woken_by: self.running });
+    fn push(&mut self, what: Runnable, number: Number, woken_by: Number) {
+        self.runnable.push_back(Entry { what, number, woken_by });
+    }
+
+    /// If it waits, and is not among them already.
+    fn push_driver(&mut self, address: usize, woken_by: Number) {
+        let Some(drive) = self.drive(address) else { return };
+        if drive.waits_at.is_some() && !mem::replace(&mut drive.is_queued, true) {
+            let number = drive.number;
+            self.push(Runnable::Driver(address), number, woken_by);
+        }
     }
 
     fn drive(&mut self, address: usize) -> Option<&mut Drive> {
@@ -581,7 +690,7 @@ impl State {
         if self.is_closing || self.trouble.is_some() {
             return;
         }
-        self.choices.note_poll(step.who, step.operations, matches!(step.stop, Stop::Yielded));
+        self.choices.note(&step);
         if self.steps.push(step) {
             self.trouble.get_or_insert(Trouble::Differs);
         }

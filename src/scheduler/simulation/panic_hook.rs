@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, Once};
+use std::thread;
 
 use crate::primitives::lock;
 
@@ -29,6 +30,10 @@ pub(crate) struct Watched(Option<Arc<Panics>>);
 
 pub(crate) fn watch(panics: Arc<Panics>) -> Watched {
     static INSTALLED: Once = Once::new();
+    if thread::panicking() {
+        // Then it cannot be installed; panics are printed.
+        return Watched(WATCHED.replace(Some(panics)));
+    }
     INSTALLED.call_once(|| {
         let others = panic::take_hook();
         panic::set_hook(Box::new(move |info| {

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write};
 use std::panic::resume_unwind;
+use std::process;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::simulation::baton::{Baton, Signal};
 use crate::scheduler::simulation::panic_hook;
 use crate::scheduler::simulation::{Planned, Polled, Simulation, Trouble, Turn};
+use crate::scheduler::worker::thread_requests::too_many;
 
 /// A deadline that is so far away never comes: those of timers that wait for something else.
 const NEVER: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
@@ -46,45 +49,65 @@ pub(crate) fn polled_here(given_way: u64, is_suspended: bool) -> Polled {
 
 impl Waiting<'_> {
     /// Others run until this one is chosen, or interrupted.
-    pub(crate) fn await_turn(&self, is_woken: bool, interrupted: impl Fn() -> bool) {
+    pub(crate) fn await_turn(&self, is_woken: impl Fn() -> bool, interrupted: impl Fn() -> bool) {
         let &Waiting { scheduler, simulation, address, given_way } = self;
         let baton = Arc::new(Baton::new());
         simulation.driver_waits(address, &baton, is_woken, &polled_here(given_way, true));
-        let is_of_goroutine = context::with_inside(|context| {
-            context.is_some_and(|context| context.worker().is_some())
-        });
-        if simulation.settings.is_threaded {
-            pass_to_goroutines(scheduler, simulation);
-            baton.wait();
-            clock::simulate(Some(simulation.now()));
-        } else if is_of_goroutine {
-            simulation.note_trouble(Trouble::NeedsThreads);
-            give_up();
-        } else {
-            run_here(scheduler, interrupted);
+        let is_mains = is_mains_thread();
+        if !is_mains {
+            simulation.note_nested();
         }
-        simulation.driver_runs(address);
-        if is_of_goroutine && scheduler.phase() != Phase::Running {
-            give_up();
+        if simulation.settings.is_threaded {
+            if pass_to_goroutines(scheduler, simulation) {
+                baton.wait();
+            } else if !is_mains {
+                simulation.where_main_waits().pass(Signal::Go);
+                baton.wait();
+            }
+            clock::simulate(Some(simulation.now()));
+        } else if is_mains {
+            run_here(scheduler, &interrupted);
+        } else {
+            simulation.note_trouble(Trouble::NeedsThreads);
+        }
+        if !simulation.driver_runs(address) && !interrupted() {
+            end_nested(simulation, is_mains);
         }
     }
 }
 
-/// Unwinds a nested `block_on` of a run that ends.
-fn give_up() -> ! {
-    resume_unwind(Box::new(GivenUp))
+/// Whether the calling code runs for main, and not for a goroutine.
+pub(crate) fn is_mains_thread() -> bool {
+    context::with_inside(|context| context.is_none_or(|context| context.worker().is_none()))
 }
 
-/// Goroutines run on the calling thread, which is main's, until it is main's turn.
-fn run_here(scheduler: &Arc<Scheduler>, interrupted: impl Fn() -> bool) {
+/// Nobody will wake what this thread drives: the run ends. Unwinds, if that is possible.
+fn end_nested(simulation: &Simulation, is_mains: bool) -> ! {
+    if !thread::panicking() {
+        resume_unwind(Box::new(GivenUp));
+    }
+    if is_mains || !simulation.settings.is_threaded {
+        // Not by `eprintln`, of which a harness would show nothing.
+        let text = "gorun: a destructor waits in `block_on`, during a panic, in a simulated run that must end; it \
+                    cannot be unwound\n";
+        _ = io::stderr().write_all(text.as_bytes());
+        process::abort();
+    }
+    // The thread is left behind.
+    simulation.where_main_waits().pass(Signal::Go);
+    loop {
+        thread::park();
+    }
+}
+
+/// Goroutines run on the calling thread, which is main's, until it is main's turn, or the run ends.
+fn run_here(scheduler: &Arc<Scheduler>, interrupted: &impl Fn() -> bool) {
     let context = goroutines_context(scheduler, 0);
     context.enter(|| {
-        while !interrupted() {
-            match next_turn(scheduler) {
-                Some(Turn::Task(planned)) => take_step(&context, planned),
-                Some(Turn::Driver(_)) => return,
-                None => debug_assert!(interrupted(), "only trouble leaves nobody to run"),
-            }
+        while !interrupted()
+            && let Some(Turn::Task(planned)) = next_turn(scheduler)
+        {
+            take_step(&context, planned);
         }
     });
 }
@@ -122,7 +145,8 @@ fn take_step(context: &Context, planned: Planned) {
     simulation_of(&context.scheduler).note_step(&planned, polled);
 }
 
-/// Whose turn it is. Moves the clock if nobody can run. `None`: main must end, and has been told so.
+/// Whose turn it is. Moves the clock if nobody can run. `None`: main must end, and has been told so; or, if it
+/// has ended, nobody can run.
 fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
     let simulation = simulation_of(scheduler);
     let describe = || scheduler.describe();
@@ -130,17 +154,26 @@ fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
         if scheduler.phase() != Phase::Running || simulation.is_resting() {
             return simulation.next_turn();
         }
-        if simulation.trouble(describe) {
+        if scheduler.main.crashed() {
+            return None;
+        }
+        // When main has ended, its destructors may wait.
+        let has_trouble = simulation.has_trouble(describe);
+        if has_trouble && !scheduler.main.is_main_done() {
             scheduler.main.crash(Box::new(GivenUp));
             return None;
         }
         if let Some(turn) = simulation.next_turn() {
             return Some(turn);
         }
-        if simulation.wake_settling() || move_clock(scheduler, simulation) {
-            continue;
-        }
-        if !simulation.wait_for_outside(PATIENCE) {
+        let settling = simulation.take_settling();
+        if !settling.is_empty() {
+            settling.into_iter().for_each(|waker| scheduler.wake(waker));
+        } else if move_clock(scheduler, simulation) {
+            // Who was due can run.
+        } else if has_trouble {
+            return None;
+        } else if simulation.settings.is_repeated || !simulation.wait_for_outside(PATIENCE) {
             simulation.note_trouble(Trouble::Deadlock(describe()));
         }
     }
@@ -168,27 +201,34 @@ fn move_clock(scheduler: &Scheduler, simulation: &Simulation) -> bool {
 /// Goroutines run until none can: for main's thread, when main has ended. The clock stands still.
 pub(crate) fn run_to_rest(scheduler: &Arc<Scheduler>) {
     let simulation = simulation_of(scheduler);
-    if !simulation.settings.is_threaded {
-        let context = goroutines_context(scheduler, 0);
-        context.enter(|| {
-            while let Some(Turn::Task(planned)) = simulation.next_turn() {
-                take_step(&context, planned);
-            }
-        });
-        return;
+    if !simulation.has_trouble(|| scheduler.describe()) {
+        run_all(scheduler, simulation);
     }
-    let own = simulation.rest_at();
-    pass_to_goroutines(scheduler, simulation);
-    own.wait();
-    simulation.end_rest();
 }
 
-/// Cancels goroutines when main has ended. Those in a nested `block_on` are unwound.
+fn run_all(scheduler: &Arc<Scheduler>, simulation: &Arc<Simulation>) {
+    if simulation.settings.is_threaded {
+        let own = simulation.rest_at();
+        if pass_to_goroutines(scheduler, simulation) {
+            own.wait();
+        }
+        simulation.end_rest();
+        return;
+    }
+    let context = goroutines_context(scheduler, 0);
+    context.enter(|| {
+        while let Some(Turn::Task(planned)) = simulation.next_turn() {
+            take_step(&context, planned);
+        }
+    });
+}
+
+/// Cancels goroutines when main has ended. Those in a nested `block_on` for which nobody comes are unwound.
 pub(crate) fn cancel_all(scheduler: &Arc<Scheduler>) {
     let simulation = simulation_of(scheduler);
     simulation.close();
-    run_to_rest(scheduler);
-    while let Some(waiting) = simulation.take_waiting() {
+    run_all(scheduler, simulation);
+    while let Some(waiting) = simulation.give_one_up() {
         let own = simulation.rest_at();
         waiting.pass(Signal::Go);
         own.wait();
@@ -197,16 +237,31 @@ pub(crate) fn cancel_all(scheduler: &Arc<Scheduler>) {
     simulation.end_threads();
 }
 
-/// Gives the turn to a thread that runs goroutines. The caller then waits for its own.
-fn pass_to_goroutines(scheduler: &Arc<Scheduler>, simulation: &Arc<Simulation>) {
-    let Err(index) = simulation.pass_to_spare() else { return };
-    let scheduler = scheduler.clone();
+/// Gives the turn to a thread that runs goroutines. The caller then waits for its own. `false`: there is none, and
+/// main must end.
+fn pass_to_goroutines(scheduler: &Arc<Scheduler>, simulation: &Arc<Simulation>) -> bool {
+    let Err(index) = simulation.pass_to_spare() else { return true };
     let baton = Arc::new(Baton::new());
-    let own = baton.clone();
-    let thread = thread::Builder::new().name(format!("gorun-{index}"));
-    let started = thread.spawn(move || run_goroutines(&scheduler, &own, index));
-    simulation.note_thread(started.expect("a thread for goroutines"));
-    baton.pass(Signal::Go);
+    let started = match index < scheduler.config.max_threads {
+        true => {
+            let thread = thread::Builder::new().name(format!("gorun-{index}"));
+            let (scheduler, own) = (scheduler.clone(), baton.clone());
+            thread.spawn(move || run_goroutines(&scheduler, &own, index))
+        }
+        false => Err(too_many(index)),
+    };
+    match started {
+        Ok(thread) => {
+            simulation.note_thread(baton.clone(), thread);
+            baton.pass(Signal::Go);
+            true
+        }
+        Err(error) => {
+            simulation.note_trouble(Trouble::Threads(error.to_string()));
+            scheduler.main.crash(Box::new(GivenUp));
+            false
+        }
+    }
 }
 
 fn run_goroutines(scheduler: &Arc<Scheduler>, own: &Arc<Baton>, index: usize) {

@@ -66,6 +66,13 @@ pub(crate) enum Stop {
     Yielded,
 }
 
+impl Stop {
+    /// The poll that follows goes on with an operation that has begun.
+    pub(super) fn is_in_operation(self) -> bool {
+        matches!(self, Stop::GaveWay | Stop::Waits(Some(_)))
+    }
+}
+
 impl Step {
     pub(super) fn new(
         who: Number,

@@ -88,7 +88,8 @@ impl Timer {
         let (driver, near, is_internal) = context::with_inside(|context| {
             let Some(context) = context else { return (None, thread_shard_number(), false) };
             let is_internal = context.is_internal(waker);
-            if scheduler.simulation().is_some() {
+            if let Some(simulation) = scheduler.simulation() {
+                simulation.check_inside("sets a timer");
                 // One shard, so that all come in one order.
                 return (None, 0, is_internal);
             }
