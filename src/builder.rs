@@ -368,8 +368,8 @@ impl Builder {
     }
 
     pub(crate) fn run<F: Future>(mut self, main: F) -> io::Result<F::Output> {
-        if let Some(simulation) = simulated::surrounding()? {
-            return simulated::run(self, simulation, main);
+        if let Some(simulation) = Self::surrounding_simulation()? {
+            return self.run_simulated(simulation, main);
         }
         check_seed()?;
         let (traced_events, trace_file) = mem::take(&mut self.trace).open()?;

@@ -5,8 +5,7 @@
 //! steps, and with a line that replays it.
 //!
 //! ```
-//! use std::sync::Arc;
-//! use std::sync::atomic::{AtomicU32, Ordering};
+//! //! use std::sync::atomic::{AtomicU32, Ordering};
 //! use gorun::sim::Sim;
 //! use gorun::{WaitGroup, yield_now};
 //!
@@ -80,6 +79,7 @@
 
 mod explore;
 mod failure;
+mod inside;
 mod one_run;
 mod plans;
 mod random;
@@ -87,22 +87,19 @@ mod shrink;
 mod watchdog;
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
-use std::panic::Location;
-use std::sync::Arc;
-use std::task::Poll;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::primitives::{AtomicBool, Ordering};
 use crate::rng;
-use crate::scheduler::context;
 use crate::scheduler::entered;
 use crate::scheduler::simulation::choices::Plan;
-use crate::scheduler::simulation::{Settings, Simulation};
+use crate::scheduler::simulation::state::Settings;
 pub use explore::Explored;
+use explore::{Exploration, explore};
 pub use failure::Failure;
+pub use inside::{elapsed, settle};
 pub use plans::Strategy;
 pub use random::{RandomState, Rng, rng};
 
@@ -345,7 +342,15 @@ impl Sim {
             "a simulation was started inside a runtime or a simulation, whose thread it would block; start it \
              in an ordinary function"
         );
-        explore::explore(&self, &program)
+        let what = Exploration {
+            settings: self.settings(),
+            strategy: self.strategy,
+            seed: self.base_seed(),
+            schedules: self.number_of_schedules(),
+            replay: self.plan_to_replay(),
+            step_time: self.watchdog,
+        };
+        explore(what, &program)
     }
 
     fn settings(&self) -> Settings {
@@ -438,74 +443,4 @@ fn plan_of(text: &str, source: &str) -> Plan {
 fn default_start() -> Instant {
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
     *START
-}
-
-/// Calls `f` with the simulation that the calling code is in.
-#[track_caller]
-fn with_simulation<R>(what: &str, f: impl FnOnce(&Simulation) -> R) -> R {
-    context::with_inside(|context| {
-        match context
-            .and_then(|context| context.scheduler.simulation())
-            .filter(|_| clock::is_simulated())
-        {
-            Some(simulation) => f(simulation),
-            None => panic!("`{what}` was called outside of a simulation; `Sim::check` runs one"),
-        }
-    })
-}
-
-/// Waits until all others wait: until nobody can run, and only time could go on. The clock stands still.
-///
-/// If several wait for that, all of them go on.
-///
-/// **Cancellation**: dropping the future has no effect on others.
-///
-/// Go counterpart: `synctest.Wait`.
-///
-/// # Panics
-///
-/// Outside of a simulation.
-///
-/// # Examples
-///
-/// ```
-/// use gorun::sim::{self, Sim};
-/// use gorun::{channel, go};
-///
-/// Sim::new().schedules(100).check(|| async {
-///     let (tx, rx) = channel(8);
-///     go!(async move { for n in 0..3 { tx.send(n).await.unwrap() } });
-///     sim::settle().await;
-///     assert_eq!(rx.len(), 3);
-/// });
-/// ```
-#[track_caller]
-pub fn settle() -> impl Future<Output = ()> + Send {
-    // Now, for the caller's location.
-    let _: &Location<'_> = Location::caller();
-    with_simulation("sim::settle", |_| ());
-    let is_rest = Arc::new(AtomicBool::new(false));
-    poll_fn(move |cx| {
-        if is_rest.load(Ordering::Relaxed) {
-            return Poll::Ready(());
-        }
-        with_simulation("sim::settle", |simulation| simulation.settle(&is_rest, cx.waker()));
-        Poll::Pending
-    })
-}
-
-/// How much time has passed in this run.
-///
-/// Go counterpart: `time.Since`, inside `synctest.Test`.
-///
-/// # Panics
-///
-/// Outside of a simulation.
-///
-/// # Examples
-///
-/// See [`Sim`].
-#[track_caller]
-pub fn elapsed() -> Duration {
-    with_simulation("sim::elapsed", |simulation| clock::now() - simulation.settings.start)
 }

@@ -18,3 +18,19 @@ mod statements;
 mod stress;
 
 const WORKERS: [usize; 3] = [1, 2, 16];
+
+/// Those of the tests above whose goroutines meet, under schedules that a simulation chooses.
+#[test]
+fn an_order_that_seldom_occurs_breaks_a_promise() {
+    common::simulate![
+        forms::all_futures_are_dropped_before_the_body_runs,
+        forms::commas_are_optional_after_braces,
+        forms::control_flow_in_bodies_acts_on_what_is_around,
+        forms::each_kind_of_case_gives_its_output,
+        forms::every_irrefutable_pattern_is_possible,
+        forms::futures_need_not_be_send_in_main,
+        forms::it_can_be_sent_if_its_parts_can,
+        forms::patterns_take_values_apart,
+        forms::temporaries_live_as_long_as_the_wait,
+    ];
+}

@@ -139,3 +139,16 @@ impl<F: Fn() + Send + Sync> Drop for DropCallback<F> {
 fn calls_when_dropped(callback: impl Fn() + Send + Sync + 'static) -> Waker {
     Waker::from(Arc::new(DropCallback(callback)))
 }
+
+/// Those of the tests above whose goroutines meet, under schedules that a simulation chooses.
+#[test]
+fn an_order_that_seldom_occurs_breaks_a_promise() {
+    common::simulate![
+        go_tests::a_writer_waits_for_each_of_two_reads_and_keeps_readers_out,
+        go_tests::each_signal_wakes_one_and_never_two,
+        go_tests::readers_have_the_lock_at_the_same_time,
+        locks::a_guard_that_moves_to_another_goroutine_is_the_same_lock,
+        meetings::a_task_that_is_kept_after_its_time_is_up_comes_again,
+        semaphore::a_thread_that_blocks_for_a_permit_is_woken,
+    ];
+}

@@ -15,44 +15,49 @@ use crate::dump::Dump;
 use crate::scheduler::main::exit;
 use crate::scheduler::main::main_end::MainEnd;
 use crate::scheduler::shared::{Config, Scheduler, Simulated};
-use crate::scheduler::simulation::{self, Simulation, Trouble};
+use crate::scheduler::simulation::state::{self, Simulation, Trouble};
 
 /// How many goroutines may be in a nested `block_on`.
 const MOST_THREADS: usize = 512;
 
-/// The simulation that a runtime belongs to which the calling thread starts, if there is one.
-pub(super) fn surrounding() -> io::Result<Option<Arc<Simulation>>> {
-    if !clock::is_simulated() {
-        return Ok(None);
+impl Builder {
+    /// The simulation that a runtime belongs to which the calling thread starts, if there is one.
+    pub(super) fn surrounding_simulation() -> io::Result<Option<Arc<Simulation>>> {
+        if !clock::is_simulated() {
+            return Ok(None);
+        }
+        match state::current().filter(|simulation| simulation.begin_runtime()) {
+            Some(simulation) => Ok(Some(simulation)),
+            None => Err(io::Error::other(
+                "a simulation has one runtime at a time, and this would be another one, inside a goroutine or \
+                 inside main: use `spawn`, or `gorun::block_on` to wait here",
+            )),
+        }
     }
-    match simulation::current().filter(|simulation| simulation.begin_runtime()) {
-        Some(simulation) => Ok(Some(simulation)),
-        None => Err(io::Error::other(
-            "a simulation has one runtime at a time, and this would be another one, inside a goroutine or inside \
-             main: use `spawn`, or `gorun::block_on` to wait here",
-        )),
+
+    /// Runs main in a runtime of `simulation`.
+    pub(super) fn run_simulated<F: Future>(
+        mut self,
+        simulation: Arc<Simulation>,
+        main: F,
+    ) -> io::Result<F::Output> {
+        let end = End(simulation);
+        let allows_leaks = end.0.settings.allows_leaks || self.leaks.fails == Some(false);
+        let of_program = mem::take(&mut self.leaks).into_main_end(None)?;
+        let main_end = main_end(end.0.clone(), of_program, allows_leaks);
+        let scheduler = Scheduler::start_simulated(config(self, end.0.clone()));
+        let ended = exit::run_main(&scheduler, Some(&main_end), main);
+        ended.or_else(|payload| resume_unwind(payload))
     }
 }
 
-/// Runs main in a runtime of `simulation`.
-pub(super) fn run<F: Future>(
-    mut builder: Builder,
-    simulation: Arc<Simulation>,
-    main: F,
-) -> io::Result<F::Output> {
-    struct End(Arc<Simulation>);
-    impl Drop for End {
-        fn drop(&mut self) {
-            self.0.end_runtime();
-        }
+/// Ends the runtime of a simulation.
+struct End(Arc<Simulation>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end_runtime();
     }
-    let end = End(simulation);
-    let allows_leaks = end.0.settings.allows_leaks || builder.leaks.fails == Some(false);
-    let of_program = mem::take(&mut builder.leaks).into_main_end(None)?;
-    let main_end = main_end(end.0.clone(), of_program, allows_leaks);
-    let scheduler = Scheduler::start_simulated(config(builder, end.0.clone()));
-    let ended = exit::run_main(&scheduler, Some(&main_end), main);
-    ended.or_else(|payload| resume_unwind(payload))
 }
 
 fn config(builder: Builder, simulation: Arc<Simulation>) -> Config {

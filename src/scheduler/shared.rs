@@ -30,7 +30,7 @@ use crate::scheduler::monitor::report::Listener;
 use crate::scheduler::queues::injector::{Injector, Taken};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::reactor::Reactor;
-use crate::scheduler::simulation::Simulation;
+use crate::scheduler::simulation::state::Simulation;
 use crate::scheduler::timers::timer_queue::TimerQueue;
 use crate::scheduler::tokio_bridge::TokioBridge;
 use crate::scheduler::trace::Trace;

@@ -2,14 +2,15 @@
 
 #![forbid(unsafe_code)]
 
-use super::Sim;
+use std::time::Duration;
+
 use super::failure::{Cause, Failed, Failure};
 use super::one_run::{Compared, Ran, run};
-use super::plans::{self, Plans};
+use super::plans::{self, Plans, Strategy};
 use super::shrink::shrink;
 use super::watchdog::Watchdog;
-use crate::scheduler::simulation::Settings;
 use crate::scheduler::simulation::choices::Plan;
+use crate::scheduler::simulation::state::Settings;
 
 /// So many sizes of memory are allocated elsewhere when a run is repeated, 16 bytes apart.
 const SHIFTED: usize = 64;
@@ -48,45 +49,57 @@ impl<P: Fn() -> T, T> Program<'_, P> {
     }
 
     /// Runs `plan` twice, and says where the second run differs.
-    fn run_twice(&mut self, plan: &Plan) -> Result<Ran, Ran> {
+    fn run_twice(&mut self, plan: &Plan) -> Ran {
         let first = self.run(plan, Compared::Kept);
-        let Some(hashes) = first.hashes.clone() else { return Ok(first) };
+        let Some(hashes) = first.hashes.clone() else { return first };
         if let Some(Cause::Outside { .. }) = first.cause {
-            return Ok(first);
+            return first;
         }
         // An address that decides is another one now.
         let _shift: Vec<Vec<u8>> = (1..SHIFTED).map(|n| vec![0; 16 * n]).collect();
         let second = self.run(plan, Compared::With(hashes));
         if second.is_like(&first) {
-            return Ok(first);
+            return first;
         }
         let step = second.differs.then_some(second.steps);
         let first = first.cause.map(Box::new);
-        Err(Ran { cause: Some(Cause::Differs { step, first }), ..second })
+        Ran { cause: Some(Cause::Differs { step, first }), ..second }
     }
 
     /// The same for a program that threads outside act on, which cannot be repeated: once.
-    fn run_first(&mut self, plan: &Plan) -> Result<Ran, Ran> {
+    fn run_first(&mut self, plan: &Plan) -> Ran {
         match self.settings.allows_threads {
-            true => Ok(self.run(plan, Compared::No)),
+            true => self.run(plan, Compared::No),
             false => self.run_twice(plan),
         }
     }
 }
 
-pub(super) fn explore<T>(sim: &Sim, call: &impl Fn() -> T) -> Result<Explored, Failure> {
-    let watchdog = Watchdog::start(sim.watchdog);
-    let mut program = Program { settings: sim.settings(), call, watchdog };
-    if let Some(plan) = sim.plan_to_replay() {
-        let ran = program.run_first(&plan).unwrap_or_else(|differs| differs);
+/// What to try.
+pub(super) struct Exploration {
+    pub(super) settings: Settings,
+    pub(super) strategy: Strategy,
+    pub(super) seed: u64,
+    pub(super) schedules: u64,
+    /// This one instead.
+    pub(super) replay: Option<Plan>,
+    /// How long a step may take, in real time.
+    pub(super) step_time: Duration,
+}
+
+pub(super) fn explore<T>(what: Exploration, call: &impl Fn() -> T) -> Result<Explored, Failure> {
+    let Exploration { settings, strategy, seed, schedules, replay, step_time } = what;
+    let watchdog = Watchdog::start(step_time);
+    let mut program = Program { settings, call, watchdog };
+    if let Some(plan) = replay {
+        let ran = program.run_first(&plan);
         let explored = Explored { schedules: 1, steps: ran.steps, fingerprint: ran.hash };
         return match ran.cause {
             Some(_) => Err(failure(ran, None, plans::write(&plan), None)),
             None => Ok(explored),
         };
     }
-    let (schedules, seed) = (sim.number_of_schedules(), sim.base_seed());
-    let mut plans = Plans::new(sim.strategy, seed);
+    let mut plans = Plans::new(strategy, seed);
     let mut explored = Explored { schedules: 0, steps: 0, fingerprint: 0 };
     while explored.schedules < schedules
         && let Some(plan) = plans.next()
@@ -94,11 +107,10 @@ pub(super) fn explore<T>(sim: &Sim, call: &impl Fn() -> T) -> Result<Explored, F
         let is_first = explored.schedules == 0;
         let ran = match is_first {
             true => program.run_first(&plan),
-            false => Ok(program.run(&plan, Compared::No)),
+            false => program.run(&plan, Compared::No),
         };
         if is_first {
             // With one thread it is faster.
-            let ran = ran.as_ref().unwrap_or_else(|differs| differs);
             program.settings.is_threaded = ran.has_nested;
             assert!(
                 ran.steps > 0 || ran.cause.is_some(),
@@ -107,10 +119,6 @@ pub(super) fn explore<T>(sim: &Sim, call: &impl Fn() -> T) -> Result<Explored, F
         }
         explored.schedules += 1;
         let place = Some((explored.schedules, schedules));
-        let ran = match ran {
-            Ok(ran) => ran,
-            Err(differs) => return Err(failure(differs, place, plans::write(&plan), None)),
-        };
         explored.steps += ran.steps;
         explored.fingerprint = explored.fingerprint.rotate_left(1) ^ ran.hash;
         if ran.cause.is_some() {
@@ -131,14 +139,16 @@ fn confirm<T>(
     plan: &Plan,
     place: Option<(u64, u64)>,
 ) -> Failure {
-    if program.settings.allows_threads || matches!(failed.cause, Some(Cause::Outside { .. })) {
+    let cannot_be_repeated =
+        matches!(failed.cause, Some(Cause::Outside { .. } | Cause::Differs { .. }));
+    if program.settings.allows_threads || cannot_be_repeated {
         return failure(failed, place, plans::write(plan), None);
     }
     program.settings.is_repeated = true;
-    let again = match program.run_twice(plan) {
-        Ok(again) => again,
-        Err(differs) => return failure(differs, place, plans::write(plan), None),
-    };
+    let again = program.run_twice(plan);
+    if let Some(Cause::Differs { .. }) = again.cause {
+        return failure(again, place, plans::write(plan), None);
+    }
     let (Some(cause), true) = (failed.cause.clone(), again.is_like(&failed)) else {
         // Not in this run, but in the one before: nobody knows where.
         let first = failed.cause.map(Box::new);
@@ -155,7 +165,7 @@ fn confirm<T>(
     });
     let switches = script.iter().filter(|choice| **choice != 0).count();
     let shortest = Plan::Script(script);
-    let ran = program.run_twice(&shortest).unwrap_or_else(|differs| differs);
+    let ran = program.run_twice(&shortest);
     let still_fails = ran.cause.as_ref().is_some_and(|other| other.is_like(&cause));
     if !still_fails || switches > MOST_SWITCHES {
         return failure(again, place, plans::write(plan), None);

@@ -13,8 +13,8 @@ use crate::panics;
 use crate::scheduler::main::main_guard::GivenUp;
 use crate::scheduler::simulation::choices::{Branch, Choices, Plan};
 use crate::scheduler::simulation::panic_hook::Panics;
+use crate::scheduler::simulation::state::{Settings, Simulation, Trouble};
 use crate::scheduler::simulation::steps::{Step, Steps};
-use crate::scheduler::simulation::{Settings, Simulation, Trouble};
 
 /// What a run is compared with.
 pub(super) enum Compared {

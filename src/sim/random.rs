@@ -4,7 +4,7 @@
 
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
-use super::with_simulation;
+use super::inside::with_simulation;
 use crate::clock;
 use crate::scheduler::context;
 
@@ -55,7 +55,7 @@ impl Rng {
             Err(_) => {
                 // The bias is less than one in four billion, per four billion.
                 let (high, low) = (simulation.below(1 << 31) as u128, simulation.below(1 << 31));
-                ((high << 31 | low as u128) * bound as u128 >> 62) as usize
+                (((high << 31 | low as u128) * bound as u128) >> 62) as usize
             }
         })
     }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::plans;
 use crate::primitives::{Mutex, lock};
-use crate::scheduler::simulation::Simulation;
 use crate::scheduler::simulation::choices::Plan;
+use crate::scheduler::simulation::state::Simulation;
 
 /// The run of the moment, and how many there were.
 #[derive(Default)]

@@ -1,5 +1,5 @@
 //! What several test binaries share.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 mod goroutines;
 mod panics;

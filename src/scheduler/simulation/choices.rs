@@ -6,11 +6,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
-
 use crate::rng::Rng;
 use crate::scheduler::budget::FULL;
-use crate::scheduler::simulation::Entry;
 use crate::scheduler::simulation::steps::{Number, Step, Stop};
 
 /// How one run is decided.
@@ -129,13 +126,13 @@ impl Choices {
         }
     }
 
-    /// Who of these goes next.
-    pub(super) fn next(&mut self, runnable: &VecDeque<Entry>) -> usize {
+    /// Who of these goes next, by index.
+    pub(super) fn next(&mut self, runnable: impl ExactSizeIterator<Item = Number>) -> usize {
         let index = match &mut self.decide {
             Decide::Random(_) => self.rng.below(runnable.len()),
             Decide::Priorities(priorities) => {
-                let mut priority = |entry: &Entry| priorities.of(entry.number, &mut self.rng);
-                let priorities = runnable.iter().map(&mut priority).enumerate();
+                let mut priority = |number| priorities.of(number, &mut self.rng);
+                let priorities = runnable.map(&mut priority).enumerate();
                 priorities.max_by_key(|(_, priority)| *priority).map_or(0, |(index, _)| index)
             }
             Decide::RoundRobin => 0,

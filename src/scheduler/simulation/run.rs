@@ -17,7 +17,9 @@ use crate::scheduler::main::main_guard::GivenUp;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::simulation::baton::{Baton, Signal};
 use crate::scheduler::simulation::panic_hook;
-use crate::scheduler::simulation::{Planned, Polled, Simulation, Trouble, Turn};
+use crate::scheduler::simulation::state::{Simulation, Trouble};
+use crate::scheduler::simulation::steps::Polled;
+use crate::scheduler::simulation::turns::{Planned, Turn};
 use crate::scheduler::worker::thread_requests::too_many;
 
 /// A deadline that is so far away never comes: those of timers that wait for something else.

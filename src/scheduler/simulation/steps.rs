@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rng::mix;
-use crate::scheduler::simulation::Polled;
 use crate::scheduler::wait::{Wait, is_users};
 
 /// Which goroutine, in the order of their first steps. Main is zero.
@@ -64,6 +63,17 @@ pub(crate) enum Stop {
     GaveWay,
     /// It had woken itself, as `yield_now` does.
     Yielded,
+}
+
+/// How a poll has ended.
+pub(crate) struct Polled {
+    /// `None`: it is not a goroutine's.
+    pub(crate) spawned_at: Option<&'static Location<'static>>,
+    pub(crate) is_suspended: bool,
+    pub(crate) gave_way: bool,
+    /// What was left of its budget.
+    pub(crate) left: u32,
+    pub(crate) wait: Option<Wait>,
 }
 
 impl Stop {

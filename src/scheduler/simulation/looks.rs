@@ -1,0 +1,33 @@
+//! What a run has done so far, and what it has left.
+
+#![forbid(unsafe_code)]
+
+use crate::primitives::lock;
+use crate::scheduler::simulation::choices::Choices;
+use crate::scheduler::simulation::state::{Simulation, Trouble};
+use crate::scheduler::simulation::steps::{Number, Steps};
+
+impl Simulation {
+    /// How many steps there were.
+    pub(crate) fn steps(&self) -> u64 {
+        lock(&self.state).steps.count()
+    }
+
+    /// Who runs.
+    pub(crate) fn running(&self) -> Number {
+        lock(&self.state).running
+    }
+
+    /// What the run has left: why it ended early, its steps, its decisions.
+    pub(crate) fn has_nested(&self) -> bool {
+        lock(&self.state).has_nested
+    }
+
+    pub(crate) fn inspect<R>(
+        &self,
+        f: impl FnOnce(Option<&Trouble>, &mut Steps, &Choices) -> R,
+    ) -> R {
+        let state = &mut *lock(&self.state);
+        f(state.trouble.as_ref(), &mut state.steps, &state.choices)
+    }
+}

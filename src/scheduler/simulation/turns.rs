@@ -1,0 +1,113 @@
+//! Steps: whose turn it is, and how a poll has ended.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::primitives::lock;
+use crate::scheduler::budget::FULL;
+use crate::scheduler::queues::run_queue::RawTask;
+use crate::scheduler::simulation::baton::Baton;
+use crate::scheduler::simulation::state::{Entry, MORE_TURNS, Runnable, Simulation, Trouble};
+use crate::scheduler::simulation::steps::{Number, Polled, Step, Stop};
+
+/// Whose turn it is.
+pub(crate) enum Turn {
+    Task(Planned),
+    /// Of the one that waits there.
+    Driver(Arc<Baton>),
+}
+
+/// A step to take.
+pub(crate) struct Planned {
+    pub(crate) task: RawTask,
+    pub(super) number: Number,
+    pub(super) woken_by: Number,
+    pub(super) runnable: u32,
+    pub(crate) budget: u32,
+}
+
+impl Simulation {
+    /// Whose turn it is. `None`: nobody can run.
+    pub(crate) fn next_turn(&self) -> Option<Turn> {
+        let state = &mut *lock(&self.state);
+        if state.runnable.is_empty() {
+            return None;
+        }
+        state.turns += 1;
+        if state.turns > 2 * self.settings.step_limit.saturating_add(MORE_TURNS) {
+            // Also what follows the end of main must end.
+            state.trouble.get_or_insert(Trouble::StepLimit(String::new()));
+            return None;
+        }
+        let index = if state.is_closing {
+            0
+        } else {
+            state.choices.next(state.runnable.iter().map(|entry| entry.number))
+        };
+        let runnable = state.runnable.len() as u32;
+        let entry = state.runnable.remove(index)?;
+        state.running = entry.number;
+        match entry.what {
+            Runnable::Task(task) => {
+                let (number, woken_by) = (entry.number, entry.woken_by);
+                let is_in_operation =
+                    state.known.get(&task).is_some_and(|known| known.is_in_operation);
+                let budget = match state.is_closing {
+                    true => FULL,
+                    false => state.choices.budget(is_in_operation),
+                };
+                Some(Turn::Task(Planned { task, number, woken_by, runnable, budget }))
+            }
+            Runnable::Driver(address) => {
+                let drive = state.drive(address).expect("only who waits is runnable");
+                (drive.woken_by, drive.runnable) = (entry.woken_by, runnable);
+                (drive.is_queued, drive.has_turn) = (false, true);
+                Some(Turn::Driver(drive.waits_at.clone().expect("it waits")))
+            }
+        }
+    }
+
+    /// Notes a step. The goroutine may have been pushed meanwhile.
+    pub(crate) fn note_step(&self, planned: &Planned, polled: Polled) {
+        let state = &mut *lock(&self.state);
+        let &Planned { task, number, woken_by, runnable, budget } = planned;
+        let is_last = |entry: &Entry| entry.number == number;
+        let is_queued = polled.is_suspended && state.runnable.iter().rev().take(2).any(is_last);
+        let stop = match (polled.is_suspended, polled.gave_way, is_queued) {
+            (false, ..) => {
+                state.known.remove(&task);
+                Stop::Ended
+            }
+            (_, true, _) => Stop::GaveWay,
+            (_, _, true) => Stop::Yielded,
+            _ => Stop::Waits(polled.wait),
+        };
+        if let Some(known) = state.known.get_mut(&task) {
+            known.is_in_operation = stop.is_in_operation();
+        }
+        let at = state.now - self.settings.start;
+        state.note(Step::new(number, woken_by, runnable, at, budget, stop, &polled));
+    }
+
+    /// One of so many, by choice.
+    pub(crate) fn below(&self, bound: usize) -> usize {
+        lock(&self.state).choices.below(bound)
+    }
+
+    /// Whether the run must not go on. `dump` says what all do.
+    pub(crate) fn has_trouble(&self, dump: impl FnOnce() -> String) -> bool {
+        let mut state = lock(&self.state);
+        if state.trouble.is_none() && state.steps.count() >= self.settings.step_limit {
+            drop(state);
+            let dump = dump();
+            state = lock(&self.state);
+            state.trouble.get_or_insert(Trouble::StepLimit(dump));
+        }
+        state.trouble.is_some()
+    }
+
+    pub(crate) fn note_trouble(&self, trouble: Trouble) {
+        lock(&self.state).trouble.get_or_insert(trouble);
+    }
+}

@@ -1,0 +1,84 @@
+//! What code inside a simulation asks of it.
+
+#![forbid(unsafe_code)]
+
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::clock;
+use crate::primitives::{AtomicBool, Ordering};
+use crate::scheduler::context;
+use crate::scheduler::simulation::state::Simulation;
+
+/// Calls `f` with the simulation that the calling code is in.
+#[track_caller]
+pub(super) fn with_simulation<R>(what: &str, f: impl FnOnce(&Simulation) -> R) -> R {
+    context::with_inside(|context| {
+        match context
+            .and_then(|context| context.scheduler.simulation())
+            .filter(|_| clock::is_simulated())
+        {
+            Some(simulation) => f(simulation),
+            None => panic!("`{what}` was called outside of a simulation; `Sim::check` runs one"),
+        }
+    })
+}
+
+/// Waits until all others wait: until nobody can run, and only time could go on. The clock stands still.
+///
+/// If several wait for that, all of them go on.
+///
+/// **Cancellation**: dropping the future has no effect on others.
+///
+/// Go counterpart: `synctest.Wait`.
+///
+/// # Panics
+///
+/// Outside of a simulation.
+///
+/// # Examples
+///
+/// ```
+/// use gorun::sim::{self, Sim};
+/// use gorun::{channel, go};
+///
+/// Sim::new().schedules(100).check(|| async {
+///     let (tx, rx) = channel(8);
+///     go!(async move { for n in 0..3 { tx.send(n).await.unwrap() } });
+///     sim::settle().await;
+///     assert_eq!(rx.len(), 3);
+/// });
+/// ```
+#[track_caller]
+pub fn settle() -> impl Future<Output = ()> + Send {
+    // Now, for the caller's location.
+    let _: &Location<'_> = Location::caller();
+    with_simulation("sim::settle", |_| ());
+    let is_rest = Arc::new(AtomicBool::new(false));
+    poll_fn(move |cx| {
+        if is_rest.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        with_simulation("sim::settle", |simulation| simulation.settle(&is_rest, cx.waker()));
+        Poll::Pending
+    })
+}
+
+/// How much time has passed in this run.
+///
+/// Go counterpart: `time.Since`, inside `synctest.Test`.
+///
+/// # Panics
+///
+/// Outside of a simulation.
+///
+/// # Examples
+///
+/// See [`Sim`].
+#[track_caller]
+pub fn elapsed() -> Duration {
+    with_simulation("sim::elapsed", |simulation| clock::now() - simulation.settings.start)
+}
