@@ -64,6 +64,13 @@ pub use gorun_macros::main;
 ///
 /// These, and a `timeout`, print what the goroutines wait for.
 ///
+/// Two more settings make it a [simulation](crate::sim):
+///
+/// - `schedules`: under how many schedules the test runs, one after the other, with time of its own. It fails with
+///   the first schedule that fails, and the report says how to replay it. All expressions among the settings are
+///   evaluated for each.
+/// - `pct`: how many changes of priorities each has, if they shall not be random: [`Strategy::Pct`](crate::sim::Strategy).
+///
 /// # Examples
 ///
 /// ```no_run
@@ -75,6 +82,19 @@ pub use gorun_macros::main;
 ///     gorun::go!(async move { question.send(42).await });
 ///     assert_eq!(asked.recv().await, Some(42));
 ///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
+///
+/// ```no_run
+/// #[gorun::test(schedules = 1000)]
+/// async fn numbers_arrive_in_any_order() {
+///     let (tx, rx) = gorun::channel(2);
+///     for n in 1..=2 {
+///         let tx = tx.clone();
+///         gorun::go!(async move { tx.send(n).await.unwrap() });
+///     }
+///     assert_eq!(rx.recv().await.unwrap() + rx.recv().await.unwrap(), 3);
 /// }
 /// # fn main() {}
 /// ```

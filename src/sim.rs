@@ -5,7 +5,9 @@
 //! steps, and with a line that replays it.
 //!
 //! ```
-//! //! use std::sync::atomic::{AtomicU32, Ordering};
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//!
 //! use gorun::sim::Sim;
 //! use gorun::{WaitGroup, yield_now};
 //!
@@ -31,8 +33,7 @@
 //! # What a seed decides
 //!
 //! - Who runs next, of all that can, main among them.
-//! - Where a goroutine is interrupted. An ordinary run may do that at any operation of gorun's, so that others
-//!   get a turn, and so may this one. It can do it nowhere else.
+//! - Where a goroutine is interrupted: before an operation of gorun's, as in an ordinary run, and nowhere else.
 //! - What `select!` takes, if several cases are ready.
 //! - In which order timers ring that are due at the same time; and with [`Sim::jitter`], how late.
 //!
@@ -70,8 +71,8 @@
 //!
 //! # What is real
 //!
-//! Files and processes are real, and take real time. [`blocking`](crate::blocking) calls its function in place.
-//! Sockets are refused. A panic is not printed while schedules are tried; the report has its message and place.
+//! Files are real, and take real time. [`blocking`](crate::blocking) calls its function in place. Sockets are refused, and
+//! what needs them or threads of gorun's own: processes, signals, the standard input. A panic is not printed while schedules are tried; the report has its message and place.
 //!
 //! Go counterpart: `testing/synctest`, which has its own time, and one order.
 
