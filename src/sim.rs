@@ -200,7 +200,7 @@ impl Sim {
     }
 
     /// Threads outside may wake goroutines and spawn them. Then a run cannot be repeated, and none is. When nobody can
-    /// run, the simulation waits 20 ms for such a thread before it reports a deadlock; it does not wait before it moves
+    /// run, the simulation waits a second for such a thread before it reports a deadlock; it does not wait before it moves
     /// the clock.
     pub fn allow_threads(mut self) -> Self {
         self.allows_threads = true;

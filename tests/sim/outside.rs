@@ -20,8 +20,18 @@ async fn receive_from_a_thread() {
 
 #[test]
 fn a_thread_that_wakes_is_not_named() {
-    let failure = Sim::new().run(receive_from_a_thread).unwrap_err().to_string();
-    assert!(failure.contains("the thread `sender` wakes main"), "{failure}");
+    let failure = Sim::new()
+        .run(|| async {
+            let (tx, rx) = channel(0);
+            let receiver = spawn(async move { rx.recv().await });
+            sim::settle().await;
+            let sender = thread::Builder::new().name("sender".to_owned());
+            sender.spawn(move || tx.try_send(1).unwrap()).unwrap().join().unwrap();
+            assert_eq!(receiver.await.unwrap(), Some(1));
+        })
+        .unwrap_err()
+        .to_string();
+    assert!(failure.contains("the thread `sender` wakes a goroutine"), "{failure}");
 }
 
 #[test]

@@ -25,8 +25,10 @@ use crate::scheduler::worker::thread_requests::too_many;
 /// A deadline that is so far away never comes: those of timers that wait for something else.
 const NEVER: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
 
-/// How long a run that seems to be deadlocked waits for a thread outside, in real time.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a run that seems to be deadlocked waits for a thread outside, in real time: to name it, or, if it may act, for
+/// what it does.
+const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE_IF_ALLOWED: Duration = Duration::from_secs(1);
 
 /// A future that the calling thread drives, and that waits for its turn.
 pub(crate) struct Waiting<'a> {
@@ -175,9 +177,20 @@ fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
             // Who was due can run.
         } else if has_trouble {
             return None;
-        } else if simulation.settings.is_repeated || !simulation.wait_for_outside(PATIENCE) {
+        } else if !threads_act(simulation) {
             simulation.note_trouble(Trouble::Deadlock(describe()));
         }
+    }
+}
+
+/// Waits for threads outside. Returns whether one has acted.
+fn threads_act(simulation: &Simulation) -> bool {
+    let settings = &simulation.settings;
+    match (settings.allows_threads, settings.is_repeated) {
+        (true, _) => simulation.wait_for_outside(PATIENCE_IF_ALLOWED),
+        (false, false) => simulation.wait_for_outside(PATIENCE),
+        // It would have been named before.
+        (false, true) => false,
     }
 }
 
