@@ -15,11 +15,11 @@ use crate::scheduler::simulation::state::Settings;
 /// So many sizes of memory are allocated elsewhere when a run is repeated, 16 bytes apart.
 const SHIFTED: usize = 64;
 
-/// What [`Sim::run`] has done if nothing failed.
+/// What [`Sim::run`](super::Sim::run) has done if nothing failed.
 ///
 /// # Examples
 ///
-/// See [`Sim::run`].
+/// See [`Sim::run`](super::Sim::run).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explored {

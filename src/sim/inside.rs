@@ -77,7 +77,7 @@ pub fn settle() -> impl Future<Output = ()> + Send {
 ///
 /// # Examples
 ///
-/// See [`Sim`].
+/// See [`Sim`](super::Sim).
 #[track_caller]
 pub fn elapsed() -> Duration {
     with_simulation("sim::elapsed", |simulation| clock::now() - simulation.settings.start)

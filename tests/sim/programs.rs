@@ -58,6 +58,8 @@ async fn act(rng: &mut Random, shared: &Arc<Shared>, depth: usize) {
     }
 }
 
+// Not an `async fn`: it spawns itself, and whether it is `Send` could not be told.
+#[allow(clippy::manual_async_fn)]
 fn goroutine(
     seed: u64,
     shared: Arc<Shared>,
