@@ -92,6 +92,7 @@ impl Handle {
     /// # Errors
     ///
     /// - `Unsupported`: this runtime records nothing. Set [`Builder::trace`](crate::Builder::trace).
+    /// - `OutOfMemory`: there is no memory for a copy of what the runtime has recorded.
     /// - What `out` reports.
     ///
     /// # Examples
@@ -115,16 +116,16 @@ impl Handle {
 }
 
 pub(crate) fn write(scheduler: &Scheduler, out: impl Write) -> io::Result<TraceSummary> {
-    let recorded = recorded(scheduler).ok_or_else(|| {
+    write_recorded(&recorded(scheduler)?, out)
+}
+
+/// What the runtime has recorded.
+pub(crate) fn recorded(scheduler: &Scheduler) -> io::Result<Recorded> {
+    let trace = scheduler.trace.as_deref().ok_or_else(|| {
         let advice = "this runtime records no trace; set `Builder::trace`, or `GORUN_TRACE=file`";
         io::Error::new(io::ErrorKind::Unsupported, advice)
     })?;
-    write_recorded(&recorded, out)
-}
-
-/// What the runtime has recorded, if it does record.
-pub(crate) fn recorded(scheduler: &Scheduler) -> Option<Recorded> {
-    scheduler.trace.as_deref().map(Recorded::of)
+    Recorded::of(trace)
 }
 
 pub(crate) fn write_recorded(recorded: &Recorded, out: impl Write) -> io::Result<TraceSummary> {

@@ -58,6 +58,36 @@ fn traced(workers: usize) -> Builder {
     Builder::new().worker_threads(workers).trace(1 << 16)
 }
 
+/// The system refuses the memory for the rings of some threads, and lets the program have what it needs itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_trace_for_which_there_is_no_memory_does_not_end_the_program() {
+    const NAME: &str = "a_trace_for_which_there_is_no_memory_does_not_end_the_program";
+    if !common::is_child() {
+        // Otherwise the C library takes 64 MiB for each of some threads, of which perhaps nothing is left.
+        let variables = [("MALLOC_ARENA_MAX", "1")];
+        for limit in [100_000, 200_000, 350_000] {
+            common::child_passes(NAME, &variables, &format!("ulimit -v {limit}"));
+        }
+        return;
+    }
+    let _watchdog = watchdog();
+    let main = async {
+        let holds = || async { blocking(|| std::thread::sleep(Duration::from_millis(20))) };
+        let all: Vec<_> = (0..200).map(|_| spawn(holds())).collect();
+        for one in all {
+            one.await.unwrap();
+        }
+        // That may need more memory than there is.
+        match Handle::current().write_trace(io::sink()) {
+            Ok(summary) => assert!(summary.goroutines <= 200),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::OutOfMemory),
+        }
+    };
+    let builder = Builder::new().worker_threads(2).thread_stack_size(64 << 10);
+    builder.trace(1 << 16).block_on(main).unwrap();
+}
+
 /// Until all goroutines but main have ended, and their polls, too.
 async fn all_ended() {
     while num_goroutines() > 1 {

@@ -35,7 +35,7 @@ struct Inner {
     /// The environment has asked for it.
     is_told: bool,
     /// What there was when main ended.
-    kept: Mutex<Option<Recorded>>,
+    kept: Mutex<Option<io::Result<Recorded>>>,
     /// Whether that has been written. One after the other writes.
     is_final: Mutex<bool>,
 }
@@ -92,25 +92,25 @@ impl TraceFile {
     pub(super) fn write(&self, scheduler: &Scheduler) {
         let is_final = lock(&self.0.is_final);
         if !*is_final {
-            trace::recorded(scheduler).iter().for_each(|recorded| self.write_recorded(recorded));
+            self.write_recorded(trace::recorded(scheduler));
         }
     }
 
     /// Keeps what there is now, for `write_kept`.
     pub(super) fn keep(&self, scheduler: &Scheduler) {
-        *lock(&self.0.kept) = trace::recorded(scheduler);
+        *lock(&self.0.kept) = Some(trace::recorded(scheduler));
     }
 
     pub(super) fn write_kept(&self) {
         let mut is_final = lock(&self.0.is_final);
         *is_final = true;
         let kept = lock(&self.0.kept).take();
-        kept.iter().for_each(|recorded| self.write_recorded(recorded));
+        kept.into_iter().for_each(|recorded| self.write_recorded(recorded));
     }
 
-    fn write_recorded(&self, recorded: &Recorded) {
+    fn write_recorded(&self, recorded: io::Result<Recorded>) {
         let path = &self.0.path;
-        let text = match self.replace(recorded) {
+        let text = match recorded.and_then(|recorded| self.replace(&recorded)) {
             Ok(written) if self.0.is_told => format!(
                 "gorun: {} has {} events of {} goroutines ({} came before); open it at https://ui.perfetto.dev\n",
                 path.display(),

@@ -58,7 +58,8 @@ pub(crate) struct Context {
     pub(crate) wait: Cell<Option<Wait>>,
     /// How many operations this poll may still begin (`gate.rs`).
     pub(crate) budget: Arc<Budget>,
-    /// Records what happens on this thread, if the runtime does. A guest has none.
+    /// Records what happens on this thread, if the runtime does. A guest has none, nor has
+    /// a thread for which there was no memory: they record as threads outside do.
     pub(crate) recorder: Option<Recorder>,
     /// Polls are of interest to a trace, or to full diagnostics.
     pub(crate) sees_polls: bool,
@@ -138,7 +139,7 @@ impl Context {
             Role::Main(_) => Some(Owner::Main),
             Role::Guest => None,
         };
-        let recorder = owner.and_then(|owner| Some(scheduler.trace.as_ref()?.recorder(owner)));
+        let recorder = owner.and_then(|owner| scheduler.trace.as_ref()?.recorder(owner));
         let choices = match scheduler.simulation() {
             Some(_) => Rng::ABSENT,
             None => Rng::new(seed),

@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, TryReserveError};
+use std::io;
 
 use crate::scheduler::trace::event::{Event, EventKind};
 use crate::scheduler::trace::ring::Kept;
@@ -45,10 +46,11 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    pub(crate) fn of(trace: &Trace) -> Self {
+    /// Fails if there is no memory for it.
+    pub(crate) fn of(trace: &Trace) -> io::Result<Self> {
         let mut part = 1;
         let (mut rings, begin) = loop {
-            let (rings, end) = trace.read(part);
+            let (rings, end) = trace.read(part)?;
             let cut = rings.iter().filter(|(_, kept)| kept.lost > 0);
             let begin =
                 cut.map(|(_, kept)| kept.events.first().map_or(end, |event| event.at)).max();
@@ -60,10 +62,10 @@ impl Recorded {
         };
         let overwritten = rings.iter().map(|(_, kept)| kept.lost).sum();
         rings.iter_mut().for_each(|(owner, kept)| add_first_poll(*owner, kept));
-        let mut events = merged(rings, trace);
+        let mut events = merged(rings, trace)?;
         find_sites(&mut events);
         let incomplete = events.partition_point(|(_, event)| event.at < begin);
-        Recorded { events, begin, incomplete, overwritten }
+        Ok(Recorded { events, begin, incomplete, overwritten })
     }
 
     pub(super) fn begin(&self) -> u64 {
@@ -93,6 +95,10 @@ impl Recorded {
 
 /// The polls of a ring, if the begin of the first one is lost, begin with the ring: one that goes on is what one looks for.
 fn add_first_poll(owner: Owner, kept: &mut Kept<Event>) {
+    // It has events of several threads.
+    if owner == Owner::Outside {
+        return;
+    }
     let is_poll = |kind| match owner {
         Owner::Main => matches!(
             kind,
@@ -119,7 +125,10 @@ fn add_first_poll(owner: Owner, kept: &mut Kept<Event>) {
 
 /// The events of all rings by time, those of each in its order. At the same time, somebody is woken before he is
 /// polled on another thread.
-fn merged(rings: Vec<(Owner, Kept<Event>)>, trace: &Trace) -> Vec<(Thread, Event)> {
+fn merged(
+    rings: Vec<(Owner, Kept<Event>)>,
+    trace: &Trace,
+) -> Result<Vec<(Thread, Event)>, TryReserveError> {
     let is_wake = |kind| matches!(kind, EventKind::Spawned | EventKind::Woken);
     let key = |event: &Event, ring: usize| Reverse((event.at, !is_wake(event.kind), ring));
     let mut others = HashMap::new();
@@ -138,13 +147,14 @@ fn merged(rings: Vec<(Owner, Kept<Event>)>, trace: &Trace) -> Vec<(Thread, Event
         heads.extend(events.peek().map(|event| key(event, ring)));
     }
     let mut all = Vec::new();
+    all.try_reserve_exact(rings.iter().map(|(_, events)| events.len()).sum())?;
     while let Some(Reverse((_, _, ring))) = heads.pop() {
         let (owner, events) = &mut rings[ring];
         let event = events.next().expect("it is among the heads");
         all.push((thread_of(*owner, event.thread), event));
         heads.extend(events.peek().map(|event| key(event, ring)));
     }
-    all
+    Ok(all)
 }
 
 /// Who wakes a goroutine does not know where that was spawned. What comes after it does.

@@ -2,7 +2,8 @@
 //! worker slept.
 //!
 //! Each worker, and main, has a ring of its own for its last events (`ring.rs`), in which it waits for nobody. All
-//! other threads, which wake and spawn, share some rings, each behind a lock. So memory is bounded, and what is
+//! other threads, which wake and spawn, share some rings, each behind a lock. So does a thread for whose ring the
+//! system has no memory: a trace never ends a program that would go on without one. So memory is bounded, and what is
 //! overwritten is counted. Whoever wants to see a trace reads the rings while they are written.
 //!
 //! An event has a time (`ticks.rs`). A poll that follows another one at once begins when that has ended.
@@ -35,11 +36,14 @@ pub(crate) mod recorder;
 pub(crate) mod ring;
 pub(crate) mod ticks;
 
+use std::collections::TryReserveError;
+use std::hint::black_box;
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use crate::primitives::lock;
 use crate::scheduler::queues::injector::thread_shard_number;
-use crate::scheduler::trace::event::{Event, EventKind};
+use crate::scheduler::trace::event::{Event, EventKind, EventSlot};
 use crate::scheduler::trace::recorder::{EventRing, Recorder};
 use crate::scheduler::trace::ring::{Kept, Ring};
 use crate::scheduler::trace::ticks::Ticks;
@@ -47,6 +51,15 @@ use crate::scheduler::wait::RawActivity;
 
 /// How many rings there are for threads that have none of their own.
 const OUTSIDE: usize = 4;
+
+/// A thread has a ring only if so many times its size is free, or so many bytes: the program cannot do without. They
+/// are not a multiple of 64 MiB, of which the C library takes one for each of some threads.
+const SPARE_TIMES: usize = 80;
+const SPARE_MOST: usize = 160 << 20;
+
+/// What an event takes while it is written: in the copy of its ring, among all others, and in what is known of its
+/// goroutine.
+const WRITTEN: usize = 128;
 
 /// Whose events a ring has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,7 +76,7 @@ pub(crate) struct Trace {
     time: Ticks,
     capacity: usize,
     known: Mutex<Vec<Known>>,
-    outside: [Outside; OUTSIDE],
+    outside: Vec<Outside>,
 }
 
 /// A ring of several threads.
@@ -78,35 +91,37 @@ struct Outside {
 struct Known {
     owner: Owner,
     thread: u32,
-    /// The monitor has none, since it has few events.
+    /// The monitor has none, since it has few events. Nor has a thread for whose there was no memory.
     ring: Option<Arc<EventRing>>,
 }
 
 impl Trace {
     /// Each ring has room for `capacity` events, a power of two.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Trace {
-            time: Ticks::new(),
-            capacity,
-            known: Mutex::new(Vec::new()),
-            outside: std::array::from_fn(|_| Outside {
-                ring: Ring::new(capacity),
-                turn: Mutex::new(()),
-            }),
+    pub(crate) fn new(capacity: usize) -> io::Result<Self> {
+        let mut outside = Vec::new();
+        for _ in 0..OUTSIDE {
+            let ring = Ring::new(capacity).map_err(|error| {
+                let text =
+                    format!("a trace of {capacity} events of each thread: {error}; ask for fewer");
+                io::Error::new(io::ErrorKind::OutOfMemory, text)
+            })?;
+            outside.push(Outside { ring, turn: Mutex::new(()) });
         }
+        Ok(Trace { time: Ticks::new(), capacity, known: Mutex::new(Vec::new()), outside })
     }
 
-    /// For the calling thread, which is `owner` from now on. Until it ends, nobody else may be.
-    pub(crate) fn recorder(&self, owner: Owner) -> Recorder {
+    /// For the calling thread, which is `owner` from now on. Until it ends, nobody else may be. `None`: there is
+    /// no memory for its ring, so it records as other threads do.
+    pub(crate) fn recorder(&self, owner: Owner) -> Option<Recorder> {
         // Perhaps there was a thread that was the same worker.
         let of_former = |known: &Known| known.ring.clone().filter(|_| known.owner == owner);
         let former = lock(&self.known).iter().find_map(of_former);
         // Not with the lock: this takes a while.
-        let ring = former.unwrap_or_else(|| Arc::new(Ring::new(self.capacity)));
+        let ring = former.or_else(|| new_ring(self.capacity).ok().map(Arc::new));
         let mut known = lock(&self.known);
         known.retain(|known| known.owner != owner);
-        known.push(Known { owner, thread: thread_number(), ring: Some(ring.clone()) });
-        Recorder::new(ring, self.time)
+        known.push(Known { owner, thread: thread_number(), ring: ring.clone() });
+        ring.map(|ring| Recorder::new(ring, self.time))
     }
 
     /// Notes that the calling thread is the monitor.
@@ -121,7 +136,7 @@ impl Trace {
         self.record_outside(EventKind::Clock, nanoseconds, 0, RawActivity::RUNNING);
     }
 
-    /// For a thread that is neither a worker nor main.
+    /// For a thread that has no ring.
     #[cold]
     pub(crate) fn record_outside(
         &self,
@@ -139,7 +154,10 @@ impl Trace {
 
     /// What is in the rings, or in the newest part of each, up to the time that comes with it, in nanoseconds since
     /// the start.
-    pub(crate) fn read(&self, part: usize) -> (Vec<(Owner, Kept<Event>)>, u64) {
+    pub(crate) fn read(
+        &self,
+        part: usize,
+    ) -> Result<(Vec<(Owner, Kept<Event>)>, u64), TryReserveError> {
         let most = self.capacity / part;
         let known = lock(&self.known).clone();
         let own = known.iter().filter_map(|known| Some((known.owner, &**known.ring.as_ref()?)));
@@ -148,11 +166,13 @@ impl Trace {
         let end = self.time.ordered();
         // First all counts, which is done at once: what is copied then may be overwritten meanwhile.
         let counts: Vec<_> = rings.iter().map(|(_, ring)| ring.count()).collect();
+        let copied: usize = counts.iter().map(|count| most.min(*count as usize)).sum();
+        look_for_memory(copied * WRITTEN)?;
         let mut rings: Vec<_> = rings
             .into_iter()
             .zip(counts)
-            .map(|((owner, ring), count)| (owner, ring.read(count, most)))
-            .collect();
+            .map(|((owner, ring), count)| Ok((owner, ring.read(count, most)?)))
+            .collect::<Result<_, TryReserveError>>()?;
         let pairs = rings.iter().flat_map(|(_, kept)| &kept.events);
         let pairs = pairs.filter(|event| event.kind == EventKind::Clock);
         let pairs: Vec<_> = pairs.map(|event| (event.at, event.subject as u64)).collect();
@@ -161,7 +181,7 @@ impl Trace {
             kept.events.retain(|event| event.at <= end && event.kind != EventKind::Clock);
             kept.events.iter_mut().for_each(|event| event.at = to_nanoseconds(event.at));
         }
-        (rings, to_nanoseconds(end))
+        Ok((rings, to_nanoseconds(end)))
     }
 
     /// Whose thread has this number.
@@ -170,6 +190,21 @@ impl Trace {
         let owner = known.iter().find(|known| known.thread == thread).map(|known| known.owner);
         owner.unwrap_or(Owner::Outside)
     }
+}
+
+fn new_ring(capacity: usize) -> Result<EventRing, TryReserveError> {
+    look_for_memory(capacity * size_of::<EventSlot>())?;
+    Ring::new(capacity)
+}
+
+/// Fails if there is no memory for so many bytes, and some more. Nothing is written there, so this takes microseconds.
+fn look_for_memory(bytes: usize) -> Result<(), TryReserveError> {
+    let mut room = Vec::<u8>::new();
+    let spare = bytes.saturating_mul(SPARE_TIMES).min(SPARE_MOST);
+    room.try_reserve_exact(bytes.saturating_add(spare))?;
+    // Otherwise the compiler leaves the allocation out, since nobody uses it.
+    black_box(&mut room);
+    Ok(())
 }
 
 /// The calling thread's. No other one has it, or had it, or will, unlike the system's number.

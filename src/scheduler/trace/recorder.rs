@@ -57,12 +57,12 @@ impl Recorder {
         &self,
         kind: EventKind,
         task: usize,
-        site: Option<&'static SpawnSite>,
+        site: usize,
         activity: RawActivity,
     ) {
         let at = self.time.now();
         self.polled.set(None);
-        self.push(kind, at, task, site.map_or(0, SpawnSite::address), activity);
+        self.push(kind, at, task, site, activity);
         self.last_end.set(Some(at));
     }
 
