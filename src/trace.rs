@@ -58,7 +58,8 @@ pub use layer::Layer;
 
 use crate::handle::Handle;
 use crate::scheduler::shared::Scheduler;
-pub(crate) use recorded::Recorded;
+use recorded::Recorded;
+pub(crate) use recorded::Snapshot;
 use timeline::Timeline;
 
 /// What [`Handle::write_trace`] has written.
@@ -116,21 +117,22 @@ impl Handle {
 }
 
 pub(crate) fn write(scheduler: &Scheduler, out: impl Write) -> io::Result<TraceSummary> {
-    write_recorded(&recorded(scheduler)?, out)
+    write_snapshot(snapshot(scheduler)?, out)
 }
 
-/// What the runtime has recorded.
-pub(crate) fn recorded(scheduler: &Scheduler) -> io::Result<Recorded> {
+/// A copy of what the runtime has recorded.
+pub(crate) fn snapshot(scheduler: &Scheduler) -> io::Result<Snapshot> {
     let trace = scheduler.trace.as_deref().ok_or_else(|| {
         let advice = "this runtime records no trace; set `Builder::trace`, or `GORUN_TRACE=file`";
         io::Error::new(io::ErrorKind::Unsupported, advice)
     })?;
-    Recorded::of(trace)
+    Snapshot::of(trace)
 }
 
-pub(crate) fn write_recorded(recorded: &Recorded, out: impl Write) -> io::Result<TraceSummary> {
+pub(crate) fn write_snapshot(snapshot: Snapshot, out: impl Write) -> io::Result<TraceSummary> {
+    let recorded = Recorded::of(snapshot)?;
     let mut timeline = Timeline::new(BufWriter::new(out))?;
-    timeline.write(recorded)?;
+    timeline.write(&recorded)?;
     let goroutines = timeline.goroutines();
     let packets = timeline.finish()?;
     Ok(TraceSummary { events: recorded.len(), lost: recorded.lost(), goroutines, packets })

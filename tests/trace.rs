@@ -569,6 +569,46 @@ fn a_trace_does_not_change_how_a_program_ends() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// What is recorded is copied when main has ended, and put in order and written when all others have ended, too.
+#[test]
+fn goroutines_do_not_go_on_after_main_for_as_long_as_the_file_takes() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    let _watchdog = watchdog();
+    let path = std::env::temp_dir().join(format!("gorun-{}-after.pftrace", std::process::id()));
+    let part_of_the_end = |workers| {
+        let last = std::sync::Arc::new(std::sync::Mutex::new(Instant::now()));
+        let is_full = std::sync::Arc::new(AtomicBool::new(false));
+        let mut main_ended = None;
+        let main = async {
+            let (last, tells) = (last.clone(), is_full.clone());
+            spawn(async move {
+                for n in 0.. {
+                    *last.lock().unwrap() = Instant::now();
+                    tells.fetch_or(n == 40_000, Ordering::Relaxed);
+                    yield_now().await;
+                }
+            })
+            .detach();
+            while !is_full.load(Ordering::Relaxed) {
+                time::sleep(Duration::from_millis(1)).await;
+            }
+            main_ended = Some(Instant::now());
+        };
+        let builder = Builder::new().worker_threads(workers).trace(1 << 16);
+        builder.trace_file(&path).block_on(main).unwrap();
+        let main_ended = main_ended.unwrap();
+        let goes_on = last.lock().unwrap().saturating_duration_since(main_ended);
+        goes_on.as_secs_f64() / main_ended.elapsed().as_secs_f64()
+    };
+    for workers in [1, 2, 16] {
+        // Others may have the cores meanwhile.
+        assert!((0..10).any(|_| part_of_the_end(workers) < 0.1), "{workers} workers");
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
 /// A device for one: it would be replaced.
 #[cfg(unix)]
 #[test]

@@ -13,7 +13,7 @@ use super::variables::variable;
 use crate::primitives::lock;
 use crate::rng::fresh_seed;
 use crate::scheduler::shared::Scheduler;
-use crate::trace::{self, Recorded, TraceSummary};
+use crate::trace::{self, Snapshot, TraceSummary};
 
 const VARIABLE: &str = "GORUN_TRACE";
 
@@ -35,7 +35,7 @@ struct Inner {
     /// The environment has asked for it.
     is_told: bool,
     /// What there was when main ended.
-    kept: Mutex<Option<io::Result<Recorded>>>,
+    kept: Mutex<Option<io::Result<Snapshot>>>,
     /// Whether that has been written. One after the other writes.
     is_final: Mutex<bool>,
 }
@@ -92,25 +92,25 @@ impl TraceFile {
     pub(super) fn write(&self, scheduler: &Scheduler) {
         let is_final = lock(&self.0.is_final);
         if !*is_final {
-            self.write_recorded(trace::recorded(scheduler));
+            self.write_snapshot(trace::snapshot(scheduler));
         }
     }
 
     /// Keeps what there is now, for `write_kept`.
     pub(super) fn keep(&self, scheduler: &Scheduler) {
-        *lock(&self.0.kept) = Some(trace::recorded(scheduler));
+        *lock(&self.0.kept) = Some(trace::snapshot(scheduler));
     }
 
     pub(super) fn write_kept(&self) {
         let mut is_final = lock(&self.0.is_final);
         *is_final = true;
         let kept = lock(&self.0.kept).take();
-        kept.into_iter().for_each(|recorded| self.write_recorded(recorded));
+        kept.into_iter().for_each(|snapshot| self.write_snapshot(snapshot));
     }
 
-    fn write_recorded(&self, recorded: io::Result<Recorded>) {
+    fn write_snapshot(&self, snapshot: io::Result<Snapshot>) {
         let path = &self.0.path;
-        let text = match recorded.and_then(|recorded| self.replace(&recorded)) {
+        let text = match snapshot.and_then(|snapshot| self.replace(snapshot)) {
             Ok(written) if self.0.is_told => format!(
                 "gorun: {} has {} events of {} goroutines ({} came before); open it at https://ui.perfetto.dev\n",
                 path.display(),
@@ -125,9 +125,9 @@ impl TraceFile {
     }
 
     /// The file is there as a whole or not at all, also if two write it at the same time.
-    fn replace(&self, recorded: &Recorded) -> io::Result<TraceSummary> {
+    fn replace(&self, snapshot: Snapshot) -> io::Result<TraceSummary> {
         let part = self.part();
-        let written = File::create(&part).and_then(|file| trace::write_recorded(recorded, file));
+        let written = File::create(&part).and_then(|file| trace::write_snapshot(snapshot, file));
         let written = written.and_then(|written| {
             fs::rename(&part, &self.0.path)?;
             Ok(written)

@@ -8,7 +8,7 @@ use std::io;
 
 use crate::scheduler::trace::event::{Event, EventKind};
 use crate::scheduler::trace::ring::Kept;
-use crate::scheduler::trace::{Owner, Trace};
+use crate::scheduler::trace::{Copied, Owner, Trace};
 
 /// A thread, in the order in which a file shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,9 +34,41 @@ impl Thread {
 /// If threads overwrite their rings while these are read: at least this part of each is.
 const LEAST_PART: usize = 64;
 
+/// What the rings had when somebody asked. To copy it takes no longer than it must: all goes on meanwhile, also when
+/// main has ended.
+pub(crate) struct Snapshot {
+    copied: Copied,
+    /// Where it becomes complete, in ticks.
+    begin: u64,
+}
+
+impl Snapshot {
+    /// Fails if there is no memory for it.
+    pub(crate) fn of(trace: &Trace) -> io::Result<Self> {
+        let mut part = 1;
+        loop {
+            match trace.read(part) {
+                Ok(copied) => {
+                    let end = copied.end;
+                    let cut = copied.rings.iter().filter(|(_, kept)| kept.lost > 0);
+                    let firsts = cut.map(|(_, kept)| kept.events.first());
+                    let begin = firsts.map(|event| event.map_or(end, |event| event.at)).max();
+                    let begin = begin.unwrap_or(0).min(end);
+                    if begin < end || part == LEAST_PART {
+                        return Ok(Snapshot { copied, begin });
+                    }
+                }
+                Err(error) if part == LEAST_PART => return Err(error.into()),
+                Err(_) => {}
+            }
+            part *= 2;
+        }
+    }
+}
+
 /// All events that are left, up to the moment at which somebody asked for them. They are complete from the latest
 /// moment on before which some thread has lost any.
-pub(crate) struct Recorded {
+pub(super) struct Recorded {
     events: Vec<(Thread, Event)>,
     /// Where they become complete.
     begin: u64,
@@ -47,22 +79,11 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// Fails if there is no memory for it.
-    pub(crate) fn of(trace: &Trace) -> io::Result<Self> {
-        let mut part = 1;
-        let (mut rings, begin) = loop {
-            let (rings, end) = trace.read(part)?;
-            let cut = rings.iter().filter(|(_, kept)| kept.lost > 0);
-            let begin =
-                cut.map(|(_, kept)| kept.events.first().map_or(end, |event| event.at)).max();
-            let begin = begin.unwrap_or(0);
-            if begin < end || part == LEAST_PART {
-                break (rings, begin);
-            }
-            part *= 2;
-        };
-        let overwritten = rings.iter().map(|(_, kept)| kept.lost).sum();
-        rings.iter_mut().for_each(|(owner, kept)| add_first_poll(*owner, kept));
-        let mut events = merged(rings, trace)?;
+    pub(super) fn of(Snapshot { mut copied, begin }: Snapshot) -> io::Result<Self> {
+        let overwritten = copied.rings.iter().map(|(_, kept)| kept.lost).sum();
+        let begin = copied.convert()(begin);
+        copied.rings.iter_mut().for_each(|(owner, kept)| add_first_poll(*owner, kept));
+        let mut events = merged(copied)?;
         find_sites(&mut events);
         let incomplete = events.partition_point(|(_, event)| event.at < begin);
         Ok(Recorded { events, begin, incomplete, overwritten })
@@ -125,18 +146,15 @@ fn add_first_poll(owner: Owner, kept: &mut Kept<Event>) {
 
 /// The events of all rings by time, those of each in its order. At the same time, somebody is woken before he is
 /// polled on another thread.
-fn merged(
-    rings: Vec<(Owner, Kept<Event>)>,
-    trace: &Trace,
-) -> Result<Vec<(Thread, Event)>, TryReserveError> {
+fn merged(Copied { rings, owners, .. }: Copied) -> Result<Vec<(Thread, Event)>, TryReserveError> {
     let is_wake = |kind| matches!(kind, EventKind::Spawned | EventKind::Woken);
     let key = |event: &Event, ring: usize| Reverse((event.at, !is_wake(event.kind), ring));
-    let mut others = HashMap::new();
-    let mut thread_of = |owner, number| match owner {
-        Owner::Outside => {
-            *others.entry(number).or_insert_with(|| Thread::of(trace.owner_of(number), number))
-        }
-        owner => Thread::of(owner, 0),
+    let thread_of = |owner, number| match owner {
+        Owner::Outside => match owners.get(&number) {
+            Some(owner) => Thread::of(*owner, number),
+            None => Thread::Other(number),
+        },
+        owner => Thread::of(owner, number),
     };
     let mut rings: Vec<_> = rings
         .into_iter()

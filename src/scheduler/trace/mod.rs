@@ -36,7 +36,7 @@ pub(crate) mod recorder;
 pub(crate) mod ring;
 pub(crate) mod ticks;
 
-use std::collections::TryReserveError;
+use std::collections::{HashMap, TryReserveError};
 use std::hint::black_box;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -152,12 +152,8 @@ impl Trace {
         outside.ring.push(Event { kind, at, subject, site, activity, thread: thread_number() });
     }
 
-    /// What is in the rings, or in the newest part of each, up to the time that comes with it, in nanoseconds since
-    /// the start.
-    pub(crate) fn read(
-        &self,
-        part: usize,
-    ) -> Result<(Vec<(Owner, Kept<Event>)>, u64), TryReserveError> {
+    /// Copies what is in the rings, or in the newest part of each. Others go on meanwhile, so it does nothing else.
+    pub(crate) fn read(&self, part: usize) -> Result<Copied, TryReserveError> {
         let most = self.capacity / part;
         let known = lock(&self.known).clone();
         let own = known.iter().filter_map(|known| Some((known.owner, &**known.ring.as_ref()?)));
@@ -168,27 +164,40 @@ impl Trace {
         let counts: Vec<_> = rings.iter().map(|(_, ring)| ring.count()).collect();
         let copied: usize = counts.iter().map(|count| most.min(*count as usize)).sum();
         look_for_memory(copied * WRITTEN)?;
-        let mut rings: Vec<_> = rings
+        let rings = rings
             .into_iter()
             .zip(counts)
             .map(|((owner, ring), count)| Ok((owner, ring.read(count, most)?)))
             .collect::<Result<_, TryReserveError>>()?;
-        let pairs = rings.iter().flat_map(|(_, kept)| &kept.events);
+        let owners = known.iter().map(|known| (known.thread, known.owner)).collect();
+        Ok(Copied { rings, end, owners, time: self.time, read_at: self.time.both() })
+    }
+}
+
+/// A copy of the rings.
+pub(crate) struct Copied {
+    /// Times are in ticks. There may be some events after the end.
+    pub(crate) rings: Vec<(Owner, Kept<Event>)>,
+    pub(crate) end: u64,
+    /// Those of the runtime's threads, by their numbers.
+    pub(crate) owners: HashMap<u32, Owner>,
+    time: Ticks,
+    /// What both clocks said then.
+    read_at: (u64, u64),
+}
+
+impl Copied {
+    /// Makes nanoseconds since the start of all times, and takes out what is no event, or comes after the end.
+    pub(crate) fn convert(&mut self) -> impl Fn(u64) -> u64 + use<> {
+        let pairs = self.rings.iter().flat_map(|(_, kept)| &kept.events);
         let pairs = pairs.filter(|event| event.kind == EventKind::Clock);
-        let pairs: Vec<_> = pairs.map(|event| (event.at, event.subject as u64)).collect();
-        let to_nanoseconds = self.time.to_nanoseconds(pairs);
-        for (_, kept) in &mut rings {
-            kept.events.retain(|event| event.at <= end && event.kind != EventKind::Clock);
+        let pairs = pairs.map(|event| (event.at, event.subject as u64)).chain([self.read_at]);
+        let to_nanoseconds = self.time.to_nanoseconds(pairs.collect());
+        for (_, kept) in &mut self.rings {
+            kept.events.retain(|event| event.at <= self.end && event.kind != EventKind::Clock);
             kept.events.iter_mut().for_each(|event| event.at = to_nanoseconds(event.at));
         }
-        Ok((rings, to_nanoseconds(end)))
-    }
-
-    /// Whose thread has this number.
-    pub(crate) fn owner_of(&self, thread: u32) -> Owner {
-        let known = lock(&self.known);
-        let owner = known.iter().find(|known| known.thread == thread).map(|known| known.owner);
-        owner.unwrap_or(Owner::Outside)
+        to_nanoseconds
     }
 }
 

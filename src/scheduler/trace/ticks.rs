@@ -57,10 +57,14 @@ impl Ticks {
         self.now()
     }
 
-    /// What ticks are in nanoseconds, by what both clocks said at some times, which are given, and say now.
-    pub(crate) fn to_nanoseconds(self, mut pairs: Vec<(u64, u64)>) -> impl Fn(u64) -> u64 {
+    /// What both clocks say now.
+    pub(crate) fn both(self) -> (u64, u64) {
+        (self.ordered(), self.nanoseconds())
+    }
+
+    /// What ticks are in nanoseconds, by what both clocks said at some times.
+    pub(crate) fn to_nanoseconds(self, mut pairs: Vec<(u64, u64)>) -> impl Fn(u64) -> u64 + use<> {
         pairs.push((0, 0));
-        pairs.push((self.ordered(), self.nanoseconds()));
         pairs.sort_unstable();
         pairs.dedup_by_key(|(ticks, _)| *ticks);
         let is_counter = self.first.is_some();
@@ -168,7 +172,7 @@ mod tests {
             let (before, started) = (ticks.now(), clock::now());
             while started.elapsed().as_millis() < 20 {}
             let (after, passed) = (ticks.now(), started.elapsed().as_nanos() as f64);
-            let to_nanoseconds = ticks.to_nanoseconds(Vec::new());
+            let to_nanoseconds = ticks.to_nanoseconds(vec![ticks.both()]);
             let counted = (to_nanoseconds(after) - to_nanoseconds(before)) as f64;
             // The thread may have lost its core between two reads.
             assert!((0.5..2.0).contains(&(counted / passed)), "{counted} {passed}");
