@@ -609,6 +609,105 @@ fn goroutines_do_not_go_on_after_main_for_as_long_as_the_file_takes() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// A test's thread has the whole path of the test as its name, and a file's name is limited.
+#[test]
+fn a_long_name_of_a_thread_or_a_file_is_no_error() {
+    let _watchdog = watchdog();
+    let folder = std::env::temp_dir().join(format!("gorun-{}-long", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let names = [50, 99, 100, 101, 220, 255, 400].map(|length| "a".repeat(length));
+    let others = ["ж", "語", "a語"].map(|name| name.repeat(120));
+    let names: Vec<_> = names.into_iter().chain(others).collect();
+    for name in &names {
+        let run = || Builder::new().trace_file(&folder).block_on(async {});
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name(name.clone());
+            thread.spawn_scoped(scope, run).unwrap().join().unwrap().unwrap();
+        });
+    }
+    Builder::new().trace_file(folder.join("f".repeat(255))).block_on(async {}).unwrap();
+    let count = std::fs::read_dir(&folder).unwrap().count();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(count, names.len() + 1);
+}
+
+/// Another thread wakes main's future while main ends. What the program has given the runtime is gone when
+/// `block_on` returns, and no other thread drops it.
+#[test]
+fn a_late_wake_on_another_thread_keeps_nothing_of_the_programs() {
+    use std::sync::Arc;
+    use std::task::{Poll, Waker};
+
+    let _watchdog = watchdog();
+    let (tx, rx) = std::sync::mpsc::channel::<Vec<Waker>>();
+    let wakes = std::thread::spawn(move || rx.iter().flatten().for_each(|w| w.wake_by_ref()));
+    for _ in 0..200 {
+        let given = Arc::new(());
+        let of_hook = given.clone();
+        let builder = Builder::new().worker_threads(1).trace(64);
+        let main = async {
+            let kept = std::sync::Mutex::new(Vec::new());
+            for _ in 0..300 {
+                gorun::block_on(std::future::poll_fn(|cx| {
+                    kept.lock().unwrap().push(cx.waker().clone());
+                    Poll::Ready(())
+                }));
+            }
+            tx.send(kept.into_inner().unwrap()).unwrap();
+        };
+        let builder = builder.on_thread_start(move || _ = &of_hook);
+        builder.block_on(main).unwrap();
+        Arc::try_unwrap(given).expect("nobody else has it any more");
+    }
+    drop(tx);
+    wakes.join().unwrap();
+}
+
+/// By a seed a program chooses as it did before, which helps when one looks for a defect by a trace.
+#[test]
+fn a_seed_gives_the_same_choices_with_a_trace_as_without() {
+    const NAME: &str = "a_seed_gives_the_same_choices_with_a_trace_as_without";
+    if common::is_child() {
+        let main = async {
+            let (tx, first) = channel(64);
+            let (other_tx, second) = channel(64);
+            for _ in 0..40 {
+                tx.send('a').await.unwrap();
+                other_tx.send('b').await.unwrap();
+            }
+            for _ in 0..40 {
+                gorun::select! {
+                    chosen = first.recv() => print!("{}", chosen.unwrap()),
+                    chosen = second.recv() => print!("{}", chosen.unwrap()),
+                }
+            }
+        };
+        print!("chosen:");
+        return Builder::new().worker_threads(1).block_on(main).unwrap();
+    }
+    let _watchdog = watchdog();
+    let folder = std::env::temp_dir().join(format!("gorun-{}-seed", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let chosen = |variables: &[(&str, &str)]| {
+        let output = common::child(NAME, variables, "");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let at = text.find("chosen:").unwrap();
+        text[at..][.."chosen:".len() + 40].to_owned()
+    };
+    let without = chosen(&[("GORUN_SEED", "7")]);
+    let told = [("GORUN_SEED", "7"), ("GORUN_TRACE", folder.to_str().unwrap())];
+    for _ in 0..2 {
+        assert_eq!(chosen(&told), without);
+    }
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+    let names: Vec<_> = files.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    std::fs::remove_dir_all(&folder).unwrap();
+    // In containers, processes have the same numbers: what comes after that differs.
+    let ends: Vec<_> = names.iter().map(|name| name.rsplit('-').next()).collect();
+    assert_eq!(ends.len(), 2);
+    assert_ne!(ends[0], ends[1]);
+}
+
 /// A device for one: it would be replaced.
 #[cfg(unix)]
 #[test]

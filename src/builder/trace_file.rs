@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{self, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -11,11 +12,13 @@ use std::{process, thread};
 use super::report;
 use super::variables::variable;
 use crate::primitives::lock;
-use crate::rng::fresh_seed;
 use crate::scheduler::shared::Scheduler;
 use crate::trace::{self, Snapshot, TraceSummary};
 
 const VARIABLE: &str = "GORUN_TRACE";
+
+/// So many bytes of a thread's name are in that of a file. Systems allow 255 in all.
+const LONGEST_NAME: usize = 100;
 
 /// Room for this many events, if the program does not say how many.
 const CAPACITY: usize = 1 << 16;
@@ -78,13 +81,16 @@ impl Tracing {
 /// The name of a file that no other runtime has, and that says whose it is: a test has its name from its thread.
 fn own_name() -> String {
     let thread = thread::current();
-    let name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
+    let mut name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
+    let end = (0..=LONGEST_NAME).rfind(|end| name.is_char_boundary(*end));
+    name.truncate(end.unwrap_or(0));
     format!("{name}-{}.pftrace", unique())
 }
 
-/// Programs in several containers may have the same number.
+/// Programs in several containers may have the same number. And it is not among the choices of the program's, which
+/// are the same for a seed with a trace and without.
 fn unique() -> String {
-    format!("{}-{:08x}", process::id(), fresh_seed() as u32)
+    format!("{}-{:08x}", process::id(), RandomState::new().hash_one(0) as u32)
 }
 
 impl TraceFile {
@@ -135,10 +141,8 @@ impl TraceFile {
         written.inspect_err(|_| _ = fs::remove_file(&part))
     }
 
-    /// A name of its own beside the file.
+    /// A name of its own beside the file. The file's may be as long as the system allows.
     fn part(&self) -> PathBuf {
-        let mut name = self.0.path.clone().into_os_string();
-        name.push(format!(".{}", unique()));
-        PathBuf::from(name)
+        self.0.path.with_file_name(format!("gorun-{}.pftrace.part", unique()))
     }
 }
