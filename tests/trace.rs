@@ -281,7 +281,7 @@ fn all_events_are_in_the_file_or_counted_as_lost() {
             written().1
         };
         let cut = Builder::new().worker_threads(workers).trace(100).block_on(main).unwrap();
-        assert!(cut.lost > 0 && cut.events <= 127 * (workers as u64 + 6), "{cut:?}");
+        assert!(cut.lost > 0 && cut.events <= 127 * (workers as u64 + 7), "{cut:?}");
         let all = cut.events + cut.lost;
         assert!(all > 2_000 * 4, "{cut:?}");
     }
@@ -661,6 +661,66 @@ fn a_late_wake_on_another_thread_keeps_nothing_of_the_programs() {
     }
     drop(tx);
     wakes.join().unwrap();
+}
+
+/// Threads outside record all the time, wait for one another, and lose their cores meanwhile.
+#[test]
+fn a_poll_is_shown_as_long_as_it_was_while_others_record() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    let _watchdog = watchdog();
+    let stop = AtomicBool::new(false);
+    let (mut bytes, mut taken) = (Vec::new(), Vec::new());
+    let main = async {
+        let handle = Handle::current();
+        let guest = || {
+            handle.block_on(async {
+                for _ in 0..40_000 {
+                    match stop.load(Ordering::Relaxed) {
+                        true => break,
+                        false => yield_now().await,
+                    }
+                }
+            });
+        };
+        std::thread::scope(|scope| {
+            (0..8).for_each(|_| _ = scope.spawn(guest));
+            let polls = async {
+                let mut taken = Vec::new();
+                for _ in 0..400 {
+                    let start = Instant::now();
+                    while start.elapsed() < Duration::from_micros(300) {}
+                    taken.push(start.elapsed());
+                    time::sleep(Duration::from_micros(200)).await;
+                }
+                taken
+            };
+            taken = gorun::block_on(async { spawn(polls).await.unwrap() });
+            stop.store(true, Ordering::Relaxed);
+        });
+        handle.write_trace(&mut bytes).unwrap();
+    };
+    Builder::new().worker_threads(1).trace(1 << 18).block_on(main).unwrap();
+    let file = File::parse(&bytes);
+    let track = file.below("goroutines").next().unwrap();
+    let mut shown = Vec::new();
+    let mut begin = None;
+    for event in file.events.iter().filter(|event| event.track == track) {
+        match event.kind {
+            Kind::Begin => begin = (event.name == "running").then_some(event.at),
+            Kind::End => shown.extend(begin.take().map(|begin| event.at - begin)),
+            _ => {}
+        }
+    }
+    // In the last poll it only ends.
+    let last = shown.pop().unwrap();
+    assert!(shown.len() > 10, "{last}");
+    for (shown, taken) in shown.iter().rev().zip(taken.iter().rev()) {
+        // It begins before the first look at the clock, and ends after the second.
+        let most = Duration::from_nanos(*shown) + Duration::from_micros(100);
+        assert!(most >= *taken, "{shown} {taken:?}");
+    }
 }
 
 /// By a seed a program chooses as it did before, which helps when one looks for a defect by a trace.

@@ -15,7 +15,7 @@ impl Builder {
     /// thread the last `events`, rounded up to a power of two, less one. See [`trace`](mod@crate::trace) for what is
     /// recorded, and what that costs.
     ///
-    /// An event takes 32 bytes. Main has such a memory, each worker, and each thread that has stood in for one at
+    /// An event takes 32 bytes. Main and the monitor have such a memory, each worker, and each thread that has stood in for one at
     /// some time ([`max_threads`](Self::max_threads) limits them, but for 64 that the end of main may need); all
     /// others share four. A thread for which the system has no memory to spare shares these, too. It is kept until the runtime ends. To write a file takes three times as much again for a
     /// moment.

@@ -1,7 +1,7 @@
 //! What a runtime records of its goroutines, if it is to: who ran where and when, who woke whom, and why a
 //! worker slept.
 //!
-//! Each worker, and main, has a ring of its own for its last events (`ring.rs`), in which it waits for nobody. All
+//! Each worker, main and the monitor has a ring of its own for its last events (`ring.rs`), in which it waits for nobody. All
 //! other threads, which wake and spawn, share some rings, each behind a lock. So does a thread for whose ring the
 //! system has no memory: a trace never ends a program that would go on without one. So memory is bounded, and what is
 //! overwritten is counted. Whoever wants to see a trace reads the rings while they are written.
@@ -91,7 +91,7 @@ struct Outside {
 struct Known {
     owner: Owner,
     thread: u32,
-    /// The monitor has none, since it has few events. Nor has a thread for whose there was no memory.
+    /// `None`: there was no memory for it.
     ring: Option<Arc<EventRing>>,
 }
 
@@ -122,18 +122,6 @@ impl Trace {
         known.retain(|known| known.owner != owner);
         known.push(Known { owner, thread: thread_number(), ring: ring.clone() });
         ring.map(|ring| Recorder::new(ring, self.time))
-    }
-
-    /// Notes that the calling thread is the monitor.
-    pub(crate) fn note_monitor(&self) {
-        let thread = thread_number();
-        lock(&self.known).push(Known { owner: Owner::Monitor, thread, ring: None });
-    }
-
-    /// Notes how the two clocks stand, now and then.
-    pub(crate) fn note_clocks(&self) {
-        let nanoseconds = self.time.nanoseconds() as usize;
-        self.record_outside(EventKind::Clock, nanoseconds, 0, RawActivity::RUNNING);
     }
 
     /// For a thread that has no ring.
@@ -219,4 +207,33 @@ fn look_for_memory(bytes: usize) -> Result<(), TryReserveError> {
 /// The calling thread's. No other one has it, or had it, or will, unlike the system's number.
 fn thread_number() -> u32 {
     thread_shard_number() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// They may have lost their cores while they write. Then a note of both clocks would be late, and all times between it
+    /// and the next one wrong.
+    #[test]
+    fn the_monitor_waits_for_no_thread_outside() {
+        let trace = Trace::new(64).unwrap();
+        let turns: Vec<_> = trace.outside.iter().map(|outside| lock(&outside.turn)).collect();
+        thread::scope(|scope| {
+            let monitor = || {
+                let monitor = trace.recorder(Owner::Monitor).unwrap();
+                monitor.note_clocks();
+                monitor.record(EventKind::Goroutines, 1, 0);
+            };
+            scope.spawn(monitor).join().unwrap();
+        });
+        drop(turns);
+        let mut copied = trace.read(1).unwrap();
+        copied.convert();
+        let rings = copied.rings.iter().filter(|(owner, _)| *owner == Owner::Monitor);
+        let kinds = rings.flat_map(|(_, kept)| kept.events.iter().map(|event| event.kind));
+        assert_eq!(kinds.collect::<Vec<_>>(), [EventKind::Goroutines]);
+    }
 }

@@ -66,6 +66,13 @@ impl Recorder {
         self.last_end.set(Some(at));
     }
 
+    /// Notes how the two clocks stand, now and then.
+    pub(crate) fn note_clocks(&self) {
+        if let Some((at, nanoseconds)) = self.time.both_at_once() {
+            self.push(EventKind::Clock, at, nanoseconds as usize, 0, RawActivity::RUNNING);
+        }
+    }
+
     /// Something comes between two polls that may take a while.
     pub(crate) fn pause(&self) {
         self.last_end.set(None);
