@@ -4,7 +4,7 @@ mod common;
 #[path = "trace/file.rs"]
 mod file;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Duration;
 
@@ -27,10 +27,20 @@ fn written_by(handle: &Handle) -> (File, TraceSummary) {
     assert_eq!(file.below("goroutines").count() as u64, summary.goroutines.min(10_000));
     // Panics if they are not in order, or not inside one another.
     file.all_slices();
+    assert_each_arrow_has_a_begin(&file);
     if summary.lost == 0 {
         assert_each_poll_has_a_reason(&file);
     }
     (file, summary)
+}
+
+/// Also if much is lost.
+fn assert_each_arrow_has_a_begin(file: &File) {
+    let begins = file.events.iter().filter(|event| event.kind == Kind::Instant);
+    let begins: HashSet<_> = begins.flat_map(|event| &event.flows).collect();
+    for event in file.events.iter().filter(|event| event.kind == Kind::Begin) {
+        assert!(event.flows.iter().all(|flow| begins.contains(flow)), "{event:?}");
+    }
 }
 
 /// A goroutine runs because it was queued, and an arrow leads to each of its polls from something before it.
@@ -721,6 +731,125 @@ fn a_poll_is_shown_as_long_as_it_was_while_others_record() {
         let most = Duration::from_nanos(*shown) + Duration::from_micros(100);
         assert!(most >= *taken, "{shown} {taken:?}");
     }
+}
+
+/// The same events, in a memory that has all of them and in one that has few: they are in the file, or lost. What says
+/// that a long poll goes on is no event.
+#[test]
+fn what_is_in_the_file_and_what_is_lost_are_all_events_however_small_the_memory() {
+    let _watchdog = watchdog();
+    let all = |memory| {
+        let main = async {
+            spawn(async { (0..5_000).for_each(|_| spawn(async {}).detach()) }).await.unwrap();
+            all_ended().await;
+            written().1
+        };
+        let summary = Builder::new().worker_threads(1).trace(memory).block_on(main).unwrap();
+        summary.events + summary.lost
+    };
+    let whole = all(1 << 15);
+    // Spawned, polled, ended.
+    assert!(whole >= 3 * 5_001, "{whole}");
+    for memory in [1 << 12, 1 << 8, 1] {
+        // How often all wait for one another differs.
+        let differs = all(memory).abs_diff(whole);
+        assert!(differs < 150, "{memory}: {differs} of {whole}");
+    }
+}
+
+/// A waker of a `block_on` that has ended is woken, and the next one has its address.
+#[test]
+fn a_stale_wake_leads_to_no_other_block_on() {
+    use std::task::Poll;
+
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            for _ in 0..50 {
+                let mut kept = None;
+                gorun::block_on(std::future::poll_fn(|cx| {
+                    kept = Some(cx.waker().clone());
+                    Poll::Ready(())
+                }));
+                kept.unwrap().wake();
+            }
+            // This one is woken.
+            gorun::block_on(yield_now());
+            let (file, _) = written();
+            let begins = file.events.iter().filter(|event| event.kind == Kind::Begin);
+            let polls: Vec<_> = begins.filter(|event| event.name == "block_on").collect();
+            let with_arrow = polls.iter().filter(|event| !event.flows.is_empty());
+            assert_eq!((polls.len(), with_arrow.count()), (52, 1));
+        };
+        traced(workers).block_on(main).unwrap();
+    }
+}
+
+/// Main is in one poll all the time, and the memory has only what is in there.
+#[test]
+fn main_in_a_long_poll_that_calls_block_on_is_one_bar() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        for calls in 10..60 {
+            let main = async {
+                for _ in 0..calls {
+                    gorun::block_on(async {
+                        for _ in 0..3 {
+                            yield_now().await;
+                        }
+                    });
+                }
+                written()
+            };
+            let (file, summary) =
+                Builder::new().worker_threads(workers).trace(64).block_on(main).unwrap();
+            let main = file.named("main").next().unwrap();
+            let slices = file.slices(main);
+            let bars: Vec<_> = slices.iter().filter(|slice| slice.name == "main").collect();
+            assert_eq!(bars.len(), 1, "{calls} {summary:?} {slices:?}");
+            assert!(bars[0].depth == 1 && bars[0].end.is_none(), "{calls} {slices:?}");
+            let inner = slices.iter().filter(|slice| slice.name == "block_on");
+            assert!(inner.clone().count() > 0);
+            assert!(inner.clone().all(|slice| slice.depth == 2), "{calls} {slices:?}");
+        }
+    }
+}
+
+/// In the poll where it ends, it is not open, and around that another one perhaps, with the same name.
+#[cfg(feature = "tracing")]
+#[test]
+fn a_span_that_ends_in_another_poll_takes_no_bar_away() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let _watchdog = watchdog();
+    let subscriber = tracing_subscriber::registry().with(gorun::trace::Layer::new());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let main = async {
+        let request = tracing::info_span!("request").entered();
+        gorun::block_on(async {
+            drop(request);
+            yield_now().await;
+        });
+        let ends_first = tracing::info_span!("ends first").entered();
+        let goes_on = tracing::info_span!("goes on").entered();
+        drop(ends_first);
+        tracing::info_span!("still in main").in_scope(|| ());
+        drop(goes_on);
+        written().0
+    };
+    let file = traced(1).block_on(main).unwrap();
+    let main = file.named("main").next().unwrap();
+    let slices = file.slices(main);
+    let of = |name: &str| {
+        let of = slices.iter().filter(|slice| slice.name == name);
+        of.map(|slice| (slice.depth, slice.end.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(of("main"), [(1, false)], "{slices:?}");
+    assert_eq!(of("block_on"), [(3, true), (3, true)], "{slices:?}");
+    // In "request", which seems to last as long as this poll.
+    assert_eq!(of("ends first"), [(3, true)], "{slices:?}");
+    assert_eq!(of("goes on"), [(4, true), (3, true)], "{slices:?}");
+    assert_eq!(of("still in main"), [(4, true)], "{slices:?}");
 }
 
 /// By a seed a program chooses as it did before, which helps when one looks for a defect by a trace.

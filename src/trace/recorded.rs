@@ -80,7 +80,7 @@ pub(super) struct Recorded {
 impl Recorded {
     /// Fails if there is no memory for it.
     pub(super) fn of(Snapshot { mut copied, begin }: Snapshot) -> io::Result<Self> {
-        let overwritten = copied.rings.iter().map(|(_, kept)| kept.lost).sum();
+        let overwritten = copied.lost();
         let begin = copied.convert()(begin);
         copied.rings.iter_mut().for_each(|(owner, kept)| add_first_poll(*owner, kept));
         let mut events = merged(copied)?;
@@ -101,47 +101,66 @@ impl Recorded {
         &self.events[self.incomplete..]
     }
 
-    /// How many complete ones there are, without those that say again what is known.
+    /// How many complete ones there are.
     pub(super) fn len(&self) -> u64 {
-        let is_again = |kind| matches!(kind, EventKind::PollGoesOn | EventKind::DriveGoesOn);
-        let first = self.complete().iter().filter(|(_, event)| !is_again(event.kind));
-        first.count() as u64
+        count(self.complete())
     }
 
     /// How many came before the complete ones.
     pub(super) fn lost(&self) -> u64 {
-        self.overwritten + self.incomplete as u64
+        self.overwritten + count(self.incomplete())
     }
+}
+
+/// Without those that say again what is known.
+fn count(events: &[(Thread, Event)]) -> u64 {
+    events.iter().filter(|(_, event)| !event.kind.is_note()).count() as u64
 }
 
 /// The polls of a ring, if the begin of the first one is lost, begin with the ring: one that goes on is what one looks for.
 fn add_first_poll(owner: Owner, kept: &mut Kept<Event>) {
-    // It has events of several threads.
-    if owner == Owner::Outside {
-        return;
+    let first = match owner {
+        Owner::Main => kept.events.iter().find_map(drives),
+        Owner::Worker(_) => kept.events.iter().find_map(polls),
+        // That has none, and others share a ring.
+        Owner::Monitor | Owner::Outside => None,
+    };
+    if let (Some(Some(first)), true) = (first, kept.lost > 0) {
+        let at = kept.events[0].at;
+        kept.events.insert(0, Event { at, ..first });
     }
-    let is_poll = |kind| match owner {
-        Owner::Main => matches!(
-            kind,
-            EventKind::DrivePollBegins | EventKind::DriveGoesOn | EventKind::DrivePollEnds
-        ),
-        _ => matches!(
-            kind,
-            EventKind::PollBegins
-                | EventKind::PollGoesOn
-                | EventKind::PollEnds
-                | EventKind::PollCompletes
-        ),
-    };
-    let first = kept.events.iter().find(|event| is_poll(event.kind)).copied();
-    let Some(first) = first.filter(|_| kept.lost > 0) else { return };
-    let kind = match first.kind {
-        EventKind::PollBegins | EventKind::DrivePollBegins => return,
-        EventKind::DriveGoesOn | EventKind::DrivePollEnds => EventKind::DriveGoesOn,
-        _ => EventKind::PollGoesOn,
-    };
-    let at = kept.events[0].at;
-    kept.events.insert(0, Event { kind, at, ..first });
+}
+
+/// What the event says of the poll that the thread is in before it, if anything.
+fn polls(event: &Event) -> Option<Option<Event>> {
+    match event.kind {
+        EventKind::PollBegins => Some(None),
+        EventKind::PollGoesOn | EventKind::PollEnds | EventKind::PollCompletes => {
+            Some(Some(Event { kind: EventKind::PollGoesOn, ..*event }))
+        }
+        _ => None,
+    }
+}
+
+/// The same for main's thread, which polls drivers, perhaps one inside the other: of the outermost.
+fn drives(event: &Event) -> Option<Option<Event>> {
+    let goes_on = Event { kind: EventKind::DriveGoesOn, site: 0, ..*event };
+    match event.kind {
+        kind if !is_drive(kind) => None,
+        _ if event.site != 0 => Some(Some(Event { subject: event.site, ..goes_on })),
+        EventKind::DriveGoesOn | EventKind::DrivePollEnds => Some(Some(goes_on)),
+        _ => Some(None),
+    }
+}
+
+fn is_drive(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::DrivePollBegins
+            | EventKind::DriveGoesOn
+            | EventKind::DrivePollEnds
+            | EventKind::DriveEnds
+    )
 }
 
 /// The events of all rings by time, those of each in its order. At the same time, somebody is woken before he is
@@ -168,7 +187,10 @@ fn merged(Copied { rings, owners, .. }: Copied) -> Result<Vec<(Thread, Event)>, 
     all.try_reserve_exact(rings.iter().map(|(_, events)| events.len()).sum())?;
     while let Some(Reverse((_, _, ring))) = heads.pop() {
         let (owner, events) = &mut rings[ring];
-        let event = events.next().expect("it is among the heads");
+        let mut event = events.next().expect("it is among the heads");
+        if is_drive(event.kind) {
+            event.site = 0;
+        }
         all.push((thread_of(*owner, event.thread), event));
         heads.extend(events.peek().map(|event| key(event, ring)));
     }

@@ -39,12 +39,13 @@ pub(crate) mod ticks;
 use std::collections::{HashMap, TryReserveError};
 use std::hint::black_box;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::primitives::lock;
 use crate::scheduler::queues::injector::thread_shard_number;
 use crate::scheduler::trace::event::{Event, EventKind, EventSlot};
-use crate::scheduler::trace::recorder::{EventRing, Recorder};
+use crate::scheduler::trace::recorder::{EventRing, OwnRing, Recorder};
 use crate::scheduler::trace::ring::{Kept, Ring};
 use crate::scheduler::trace::ticks::Ticks;
 use crate::scheduler::wait::RawActivity;
@@ -92,7 +93,7 @@ struct Known {
     owner: Owner,
     thread: u32,
     /// `None`: there was no memory for it.
-    ring: Option<Arc<EventRing>>,
+    ring: Option<Arc<OwnRing>>,
 }
 
 impl Trace {
@@ -144,9 +145,11 @@ impl Trace {
     pub(crate) fn read(&self, part: usize) -> Result<Copied, TryReserveError> {
         let most = self.capacity / part;
         let known = lock(&self.known).clone();
-        let own = known.iter().filter_map(|known| Some((known.owner, &**known.ring.as_ref()?)));
+        let own = || known.iter().filter_map(|known| Some((known.owner, &**known.ring.as_ref()?)));
         let outside = self.outside.iter().map(|outside| (Owner::Outside, &outside.ring));
-        let rings: Vec<_> = own.chain(outside).collect();
+        let rings: Vec<_> =
+            own().map(|(owner, ring)| (owner, &ring.events)).chain(outside).collect();
+        let notes = own().map(|(_, ring)| ring.notes.load(Ordering::Relaxed)).sum();
         let end = self.time.ordered();
         // First all counts, which is done at once: what is copied then may be overwritten meanwhile.
         let counts: Vec<_> = rings.iter().map(|(_, ring)| ring.count()).collect();
@@ -158,7 +161,7 @@ impl Trace {
             .map(|((owner, ring), count)| Ok((owner, ring.read(count, most)?)))
             .collect::<Result<_, TryReserveError>>()?;
         let owners = known.iter().map(|known| (known.thread, known.owner)).collect();
-        Ok(Copied { rings, end, owners, time: self.time, read_at: self.time.both() })
+        Ok(Copied { rings, notes, end, owners, time: self.time, read_at: self.time.both() })
     }
 }
 
@@ -167,6 +170,8 @@ pub(crate) struct Copied {
     /// Times are in ticks. There may be some events after the end.
     pub(crate) rings: Vec<(Owner, Kept<Event>)>,
     pub(crate) end: u64,
+    /// How many notes there had been, with those that are overwritten.
+    notes: u64,
     /// Those of the runtime's threads, by their numbers.
     pub(crate) owners: HashMap<u32, Owner>,
     time: Ticks,
@@ -175,6 +180,14 @@ pub(crate) struct Copied {
 }
 
 impl Copied {
+    /// How many events have been overwritten.
+    pub(crate) fn lost(&self) -> u64 {
+        let lost: u64 = self.rings.iter().map(|(_, kept)| kept.lost).sum();
+        let kept = self.rings.iter().flat_map(|(_, kept)| &kept.events);
+        let notes = kept.filter(|event| event.kind.is_note()).count() as u64;
+        lost.saturating_sub(self.notes.saturating_sub(notes))
+    }
+
     /// Makes nanoseconds since the start of all times, and takes out what is no event, or comes after the end.
     pub(crate) fn convert(&mut self) -> impl Fn(u64) -> u64 + use<> {
         let pairs = self.rings.iter().flat_map(|(_, kept)| &kept.events);
@@ -189,9 +202,9 @@ impl Copied {
     }
 }
 
-fn new_ring(capacity: usize) -> Result<EventRing, TryReserveError> {
+fn new_ring(capacity: usize) -> Result<OwnRing, TryReserveError> {
     look_for_memory(capacity * size_of::<EventSlot>())?;
-    Ring::new(capacity)
+    Ok(OwnRing { events: Ring::new(capacity)?, notes: AtomicU64::new(0) })
 }
 
 /// Fails if there is no memory for so many bytes, and some more. Nothing is written there, so this takes microseconds.
