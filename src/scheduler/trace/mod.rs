@@ -24,6 +24,8 @@
 //! - One ring for all: its end would be the busiest line of the program.
 //! - An event for a whole poll, at its end: of a goroutine that does not give its thread back, which is what one
 //!   looks for, there would be none.
+//! - A ring for a thread as long as there is memory for it: then nothing is left for the small allocations of the
+//!   program, which end it if they fail.
 //! - The time of the first for goroutines that are spawned in a row: whoever computes between two spawns would be
 //!   told that they wait.
 
@@ -244,7 +246,7 @@ mod tests {
         });
         drop(turns);
         let mut copied = trace.read(1).unwrap();
-        copied.convert();
+        let _ = copied.convert();
         let rings = copied.rings.iter().filter(|(owner, _)| *owner == Owner::Monitor);
         let kinds = rings.flat_map(|(_, kept)| kept.events.iter().map(|event| event.kind));
         assert_eq!(kinds.collect::<Vec<_>>(), [EventKind::Goroutines]);
