@@ -736,7 +736,7 @@ fn a_poll_is_shown_as_long_as_it_was_while_others_record() {
 #[test]
 fn what_is_in_the_file_and_what_is_lost_are_all_events_however_small_the_memory() {
     let _watchdog = watchdog();
-    let all = |memory| {
+    let run = |memory| {
         let main = async {
             spawn(async { (0..5_000).for_each(|_| spawn(async {}).detach()) }).await.unwrap();
             all_ended().await;
@@ -745,11 +745,12 @@ fn what_is_in_the_file_and_what_is_lost_are_all_events_however_small_the_memory(
         let summary = Builder::new().worker_threads(1).trace(memory).block_on(main).unwrap();
         summary.events + summary.lost
     };
+    // How often threads sleep, and main looks again, differs: that comes on top.
+    let all = |memory| (0..5).map(|_| run(memory)).min().unwrap();
     let whole = all(1 << 15);
     // Spawned, polled, ended.
     assert!(whole >= 3 * 5_001, "{whole}");
     for memory in [1 << 12, 1 << 8, 1] {
-        // How often all wait for one another differs.
         let differs = all(memory).abs_diff(whole);
         assert!(differs < 150, "{memory}: {differs} of {whole}");
     }
