@@ -700,11 +700,11 @@ fn a_poll_is_shown_as_long_as_it_was_while_others_record() {
             (0..8).for_each(|_| _ = scope.spawn(guest));
             let polls = async {
                 let mut taken = Vec::new();
-                for _ in 0..400 {
+                for _ in 0..800 {
                     let start = Instant::now();
                     while start.elapsed() < Duration::from_micros(300) {}
                     taken.push(start.elapsed());
-                    time::sleep(Duration::from_micros(200)).await;
+                    yield_now().await;
                 }
                 taken
             };
