@@ -36,6 +36,7 @@ use crate::scheduler::main::exit;
 use crate::scheduler::main::main_guard::UnhandledPanic;
 use crate::scheduler::monitor::report::{Blocked, Callback, Listener};
 use crate::scheduler::shared::{Config, Scheduler};
+use crate::scheduler::trace::Trace;
 use crate::scheduler::worker::away::{self, Reason};
 use crate::scheduler::worker::thread_hooks::ThreadHooks;
 #[cfg(feature = "signal")]
@@ -345,7 +346,7 @@ impl Builder {
     ///   `GORUN_DEADLOCK`, `GORUN_LEAKS` or `GORUN_DIAGNOSTICS` has none of its values; or [`trace_file`](Self::trace_file), or `GORUN_TRACE`,
     ///   is neither a file nor a folder; or `GORUN_SEED`, the seed of all
     ///   random choices, is not a number.
-    /// - The system's error, if it refuses that file, or a thread. The threads that were already started have
+    /// - The system's error, if it refuses that file, the memory for a trace, or a thread. The threads that were already started have
     ///   ended.
     ///
     /// # Panics
@@ -424,7 +425,7 @@ impl Builder {
             on_blocked,
             thread_hooks: Box::new(self.hooks),
             tokio,
-            traced_events: self.trace.events,
+            trace: self.trace.events.map(Trace::new).transpose()?,
             has_full_diagnostics: diagnostics_are_full(self.full_diagnostics)?,
             simulated: None,
         })

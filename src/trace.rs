@@ -58,7 +58,8 @@ pub use layer::Layer;
 
 use crate::handle::Handle;
 use crate::scheduler::shared::Scheduler;
-pub(crate) use recorded::Recorded;
+use recorded::Recorded;
+pub(crate) use recorded::Snapshot;
 use timeline::Timeline;
 
 /// What [`Handle::write_trace`] has written.
@@ -92,6 +93,7 @@ impl Handle {
     /// # Errors
     ///
     /// - `Unsupported`: this runtime records nothing. Set [`Builder::trace`](crate::Builder::trace).
+    /// - `OutOfMemory`: there is no memory for a copy of what the runtime has recorded.
     /// - What `out` reports.
     ///
     /// # Examples
@@ -115,21 +117,22 @@ impl Handle {
 }
 
 pub(crate) fn write(scheduler: &Scheduler, out: impl Write) -> io::Result<TraceSummary> {
-    let recorded = recorded(scheduler).ok_or_else(|| {
+    write_snapshot(snapshot(scheduler)?, out)
+}
+
+/// A copy of what the runtime has recorded.
+pub(crate) fn snapshot(scheduler: &Scheduler) -> io::Result<Snapshot> {
+    let trace = scheduler.trace.as_deref().ok_or_else(|| {
         let advice = "this runtime records no trace; set `Builder::trace`, or `GORUN_TRACE=file`";
         io::Error::new(io::ErrorKind::Unsupported, advice)
     })?;
-    write_recorded(&recorded, out)
+    Snapshot::of(trace)
 }
 
-/// What the runtime has recorded, if it does record.
-pub(crate) fn recorded(scheduler: &Scheduler) -> Option<Recorded> {
-    scheduler.trace.as_deref().map(Recorded::of)
-}
-
-pub(crate) fn write_recorded(recorded: &Recorded, out: impl Write) -> io::Result<TraceSummary> {
+pub(crate) fn write_snapshot(snapshot: Snapshot, out: impl Write) -> io::Result<TraceSummary> {
+    let recorded = Recorded::of(snapshot)?;
     let mut timeline = Timeline::new(BufWriter::new(out))?;
-    timeline.write(recorded)?;
+    timeline.write(&recorded)?;
     let goroutines = timeline.goroutines();
     let packets = timeline.finish()?;
     Ok(TraceSummary { events: recorded.len(), lost: recorded.lost(), goroutines, packets })

@@ -4,7 +4,7 @@ mod common;
 #[path = "trace/file.rs"]
 mod file;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Duration;
 
@@ -27,10 +27,20 @@ fn written_by(handle: &Handle) -> (File, TraceSummary) {
     assert_eq!(file.below("goroutines").count() as u64, summary.goroutines.min(10_000));
     // Panics if they are not in order, or not inside one another.
     file.all_slices();
+    assert_each_arrow_has_a_begin(&file);
     if summary.lost == 0 {
         assert_each_poll_has_a_reason(&file);
     }
     (file, summary)
+}
+
+/// Also if much is lost.
+fn assert_each_arrow_has_a_begin(file: &File) {
+    let begins = file.events.iter().filter(|event| event.kind == Kind::Instant);
+    let begins: HashSet<_> = begins.flat_map(|event| &event.flows).collect();
+    for event in file.events.iter().filter(|event| event.kind == Kind::Begin) {
+        assert!(event.flows.iter().all(|flow| begins.contains(flow)), "{event:?}");
+    }
 }
 
 /// A goroutine runs because it was queued, and an arrow leads to each of its polls from something before it.
@@ -56,6 +66,36 @@ fn assert_each_poll_has_a_reason(file: &File) {
 
 fn traced(workers: usize) -> Builder {
     Builder::new().worker_threads(workers).trace(1 << 16)
+}
+
+/// The system refuses the memory for the rings of some threads, and lets the program have what it needs itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_trace_for_which_there_is_no_memory_does_not_end_the_program() {
+    const NAME: &str = "a_trace_for_which_there_is_no_memory_does_not_end_the_program";
+    if !common::is_child() {
+        // Otherwise the C library takes 64 MiB for each of some threads, of which perhaps nothing is left.
+        let variables = [("MALLOC_ARENA_MAX", "1")];
+        for limit in [100_000, 200_000, 350_000] {
+            common::child_passes(NAME, &variables, &format!("ulimit -v {limit}"));
+        }
+        return;
+    }
+    let _watchdog = watchdog();
+    let main = async {
+        let holds = || async { blocking(|| std::thread::sleep(Duration::from_millis(20))) };
+        let all: Vec<_> = (0..200).map(|_| spawn(holds())).collect();
+        for one in all {
+            one.await.unwrap();
+        }
+        all_ended().await;
+        // Those that ran on threads without a memory of their own are there, too.
+        let (file, summary) = written();
+        assert_eq!((summary.lost, summary.goroutines), (0, 200));
+        assert_eq!(file.polls().count(), 200);
+    };
+    let builder = Builder::new().worker_threads(2).thread_stack_size(64 << 10);
+    builder.trace(1 << 16).block_on(main).unwrap();
 }
 
 /// Until all goroutines but main have ended, and their polls, too.
@@ -251,7 +291,7 @@ fn all_events_are_in_the_file_or_counted_as_lost() {
             written().1
         };
         let cut = Builder::new().worker_threads(workers).trace(100).block_on(main).unwrap();
-        assert!(cut.lost > 0 && cut.events <= 127 * (workers as u64 + 6), "{cut:?}");
+        assert!(cut.lost > 0 && cut.events <= 127 * (workers as u64 + 7), "{cut:?}");
         let all = cut.events + cut.lost;
         assert!(all > 2_000 * 4, "{cut:?}");
     }
@@ -537,6 +577,323 @@ fn a_trace_does_not_change_how_a_program_ends() {
     }
     File::parse(&std::fs::read(&path).unwrap());
     std::fs::remove_file(path).unwrap();
+}
+
+/// What is recorded is copied when main has ended, and put in order and written when all others have ended, too.
+#[test]
+fn goroutines_do_not_go_on_after_main_for_as_long_as_the_file_takes() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    let _watchdog = watchdog();
+    let path = std::env::temp_dir().join(format!("gorun-{}-after.pftrace", std::process::id()));
+    let part_of_the_end = |workers| {
+        let last = std::sync::Arc::new(std::sync::Mutex::new(Instant::now()));
+        let is_full = std::sync::Arc::new(AtomicBool::new(false));
+        let mut main_ended = None;
+        let main = async {
+            let (last, tells) = (last.clone(), is_full.clone());
+            spawn(async move {
+                for n in 0.. {
+                    *last.lock().unwrap() = Instant::now();
+                    tells.fetch_or(n == 40_000, Ordering::Relaxed);
+                    yield_now().await;
+                }
+            })
+            .detach();
+            while !is_full.load(Ordering::Relaxed) {
+                time::sleep(Duration::from_millis(1)).await;
+            }
+            main_ended = Some(Instant::now());
+        };
+        let builder = Builder::new().worker_threads(workers).trace(1 << 16);
+        builder.trace_file(&path).block_on(main).unwrap();
+        let main_ended = main_ended.unwrap();
+        let goes_on = last.lock().unwrap().saturating_duration_since(main_ended);
+        goes_on.as_secs_f64() / main_ended.elapsed().as_secs_f64()
+    };
+    for workers in [1, 2, 16] {
+        // Others may have the cores meanwhile.
+        assert!((0..10).any(|_| part_of_the_end(workers) < 0.1), "{workers} workers");
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+/// A test's thread has the whole path of the test as its name, and a file's name is limited.
+#[test]
+fn a_long_name_of_a_thread_or_a_file_is_no_error() {
+    let _watchdog = watchdog();
+    let folder = std::env::temp_dir().join(format!("gorun-{}-long", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let names = [50, 99, 100, 101, 220, 255, 400].map(|length| "a".repeat(length));
+    let others = ["ж", "語", "a語"].map(|name| name.repeat(120));
+    let names: Vec<_> = names.into_iter().chain(others).collect();
+    for name in &names {
+        let run = || Builder::new().trace_file(&folder).block_on(async {});
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name(name.clone());
+            thread.spawn_scoped(scope, run).unwrap().join().unwrap().unwrap();
+        });
+    }
+    Builder::new().trace_file(folder.join("f".repeat(255))).block_on(async {}).unwrap();
+    let count = std::fs::read_dir(&folder).unwrap().count();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(count, names.len() + 1);
+}
+
+/// Another thread wakes main's future while main ends. What the program has given the runtime is gone when
+/// `block_on` returns, and no other thread drops it.
+#[test]
+fn a_late_wake_on_another_thread_keeps_nothing_of_the_programs() {
+    use std::sync::Arc;
+    use std::task::{Poll, Waker};
+
+    let _watchdog = watchdog();
+    let (tx, rx) = std::sync::mpsc::channel::<Vec<Waker>>();
+    let wakes = std::thread::spawn(move || rx.iter().flatten().for_each(|w| w.wake_by_ref()));
+    for _ in 0..200 {
+        let given = Arc::new(());
+        let of_hook = given.clone();
+        let builder = Builder::new().worker_threads(1).trace(64);
+        let main = async {
+            let kept = std::sync::Mutex::new(Vec::new());
+            for _ in 0..300 {
+                gorun::block_on(std::future::poll_fn(|cx| {
+                    kept.lock().unwrap().push(cx.waker().clone());
+                    Poll::Ready(())
+                }));
+            }
+            tx.send(kept.into_inner().unwrap()).unwrap();
+        };
+        // Otherwise a thread that gets no core may be left behind.
+        let builder = builder.exit_grace(Duration::from_secs(60));
+        let builder = builder.on_thread_start(move || _ = &of_hook);
+        builder.block_on(main).unwrap();
+        Arc::try_unwrap(given).expect("nobody else has it any more");
+    }
+    drop(tx);
+    wakes.join().unwrap();
+}
+
+/// Threads outside record all the time, wait for one another, and lose their cores meanwhile.
+#[test]
+fn a_poll_is_shown_as_long_as_it_was_while_others_record() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    let _watchdog = watchdog();
+    let stop = AtomicBool::new(false);
+    let (mut bytes, mut taken) = (Vec::new(), Vec::new());
+    let main = async {
+        let handle = Handle::current();
+        let guest = || {
+            handle.block_on(async {
+                for _ in 0..40_000 {
+                    match stop.load(Ordering::Relaxed) {
+                        true => break,
+                        false => yield_now().await,
+                    }
+                }
+            });
+        };
+        std::thread::scope(|scope| {
+            (0..8).for_each(|_| _ = scope.spawn(guest));
+            let polls = async {
+                let mut taken = Vec::new();
+                for _ in 0..800 {
+                    let start = Instant::now();
+                    while start.elapsed() < Duration::from_micros(300) {}
+                    taken.push(start.elapsed());
+                    yield_now().await;
+                }
+                taken
+            };
+            taken = gorun::block_on(async { spawn(polls).await.unwrap() });
+            stop.store(true, Ordering::Relaxed);
+        });
+        handle.write_trace(&mut bytes).unwrap();
+    };
+    Builder::new().worker_threads(1).trace(1 << 18).block_on(main).unwrap();
+    let file = File::parse(&bytes);
+    let track = file.below("goroutines").next().unwrap();
+    let events: Vec<_> = file.events.iter().filter(|event| event.track == track).collect();
+    let begins = events.iter().filter(|event| event.kind == Kind::Begin && event.name == "running");
+    let begins: Vec<_> = begins.map(|event| event.at).collect();
+    // In the last poll it only ends. Perhaps that has not ended yet.
+    let polls = &begins[..begins.len() - 1];
+    assert!(polls.len() > 10, "{begins:?}");
+    for (begin, taken) in polls.iter().rev().zip(taken.iter().rev()) {
+        let is_end = |event: &&&file::Event| event.kind == Kind::End && event.at > *begin;
+        let shown = events.iter().find(is_end).unwrap().at - begin;
+        // It begins before the first look at the clock, and ends after the second.
+        let most = Duration::from_nanos(shown) + Duration::from_micros(100);
+        assert!(most >= *taken, "{shown} {taken:?}");
+    }
+}
+
+/// The same events, in a memory that has all of them and in one that has few: they are in the file, or lost. What says
+/// that a long poll goes on is no event.
+#[test]
+fn what_is_in_the_file_and_what_is_lost_are_all_events_however_small_the_memory() {
+    let _watchdog = watchdog();
+    let run = |memory| {
+        let main = async {
+            spawn(async { (0..5_000).for_each(|_| spawn(async {}).detach()) }).await.unwrap();
+            all_ended().await;
+            written().1
+        };
+        let summary = Builder::new().worker_threads(1).trace(memory).block_on(main).unwrap();
+        summary.events + summary.lost
+    };
+    // How often threads sleep, and main looks again, differs: that comes on top.
+    let all = |memory| (0..5).map(|_| run(memory)).min().unwrap();
+    let whole = all(1 << 15);
+    // Spawned, polled, ended.
+    assert!(whole >= 3 * 5_001, "{whole}");
+    for memory in [1 << 12, 1 << 8, 1] {
+        let differs = all(memory).abs_diff(whole);
+        assert!(differs < 150, "{memory}: {differs} of {whole}");
+    }
+}
+
+/// A waker of a `block_on` that has ended is woken, and the next one has its address.
+#[test]
+fn a_stale_wake_leads_to_no_other_block_on() {
+    use std::task::Poll;
+
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let main = async {
+            for _ in 0..50 {
+                let mut kept = None;
+                gorun::block_on(std::future::poll_fn(|cx| {
+                    kept = Some(cx.waker().clone());
+                    Poll::Ready(())
+                }));
+                kept.unwrap().wake();
+            }
+            // This one is woken.
+            gorun::block_on(yield_now());
+            let (file, _) = written();
+            let begins = file.events.iter().filter(|event| event.kind == Kind::Begin);
+            let polls: Vec<_> = begins.filter(|event| event.name == "block_on").collect();
+            let with_arrow = polls.iter().filter(|event| !event.flows.is_empty());
+            assert_eq!((polls.len(), with_arrow.count()), (52, 1));
+        };
+        traced(workers).block_on(main).unwrap();
+    }
+}
+
+/// Main is in one poll all the time, and the memory has only what is in there.
+#[test]
+fn main_in_a_long_poll_that_calls_block_on_is_one_bar() {
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        for calls in 10..60 {
+            let main = async {
+                for _ in 0..calls {
+                    gorun::block_on(async {
+                        for _ in 0..3 {
+                            yield_now().await;
+                        }
+                    });
+                }
+                written()
+            };
+            let (file, summary) =
+                Builder::new().worker_threads(workers).trace(64).block_on(main).unwrap();
+            let main = file.named("main").next().unwrap();
+            let slices = file.slices(main);
+            let bars: Vec<_> = slices.iter().filter(|slice| slice.name == "main").collect();
+            assert_eq!(bars.len(), 1, "{calls} {summary:?} {slices:?}");
+            assert!(bars[0].depth == 1 && bars[0].end.is_none(), "{calls} {slices:?}");
+            let inner = slices.iter().filter(|slice| slice.name == "block_on");
+            assert!(inner.clone().count() > 0);
+            assert!(inner.clone().all(|slice| slice.depth == 2), "{calls} {slices:?}");
+        }
+    }
+}
+
+/// In the poll where it ends, it is not open, and around that another one perhaps, with the same name.
+#[cfg(feature = "tracing")]
+#[test]
+fn a_span_that_ends_in_another_poll_takes_no_bar_away() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let _watchdog = watchdog();
+    let subscriber = tracing_subscriber::registry().with(gorun::trace::Layer::new());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let main = async {
+        let request = tracing::info_span!("request").entered();
+        gorun::block_on(async {
+            drop(request);
+            yield_now().await;
+        });
+        let ends_first = tracing::info_span!("ends first").entered();
+        let goes_on = tracing::info_span!("goes on").entered();
+        drop(ends_first);
+        tracing::info_span!("still in main").in_scope(|| ());
+        drop(goes_on);
+        written().0
+    };
+    let file = traced(1).block_on(main).unwrap();
+    let main = file.named("main").next().unwrap();
+    let slices = file.slices(main);
+    let of = |name: &str| {
+        let of = slices.iter().filter(|slice| slice.name == name);
+        of.map(|slice| (slice.depth, slice.end.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(of("main"), [(1, false)], "{slices:?}");
+    assert_eq!(of("block_on"), [(3, true), (3, true)], "{slices:?}");
+    // In "request", which seems to last as long as this poll.
+    assert_eq!(of("ends first"), [(3, true)], "{slices:?}");
+    assert_eq!(of("goes on"), [(4, true), (3, true)], "{slices:?}");
+    assert_eq!(of("still in main"), [(4, true)], "{slices:?}");
+}
+
+/// By a seed a program chooses as it did before, which helps when one looks for a defect by a trace.
+#[test]
+fn a_seed_gives_the_same_choices_with_a_trace_as_without() {
+    const NAME: &str = "a_seed_gives_the_same_choices_with_a_trace_as_without";
+    if common::is_child() {
+        let main = async {
+            let (tx, first) = channel(64);
+            let (other_tx, second) = channel(64);
+            for _ in 0..40 {
+                tx.send('a').await.unwrap();
+                other_tx.send('b').await.unwrap();
+            }
+            for _ in 0..40 {
+                gorun::select! {
+                    chosen = first.recv() => print!("{}", chosen.unwrap()),
+                    chosen = second.recv() => print!("{}", chosen.unwrap()),
+                }
+            }
+        };
+        print!("chosen:");
+        return Builder::new().worker_threads(1).block_on(main).unwrap();
+    }
+    let _watchdog = watchdog();
+    let folder = std::env::temp_dir().join(format!("gorun-{}-seed", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let chosen = |variables: &[(&str, &str)]| {
+        let output = common::child(NAME, variables, "");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let at = text.find("chosen:").unwrap();
+        text[at..][.."chosen:".len() + 40].to_owned()
+    };
+    let without = chosen(&[("GORUN_SEED", "7")]);
+    let told = [("GORUN_SEED", "7"), ("GORUN_TRACE", folder.to_str().unwrap())];
+    for _ in 0..2 {
+        assert_eq!(chosen(&told), without);
+    }
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+    let names: Vec<_> = files.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    std::fs::remove_dir_all(&folder).unwrap();
+    // In containers, processes have the same numbers: what comes after that differs.
+    let ends: Vec<_> = names.iter().map(|name| name.rsplit('-').next()).collect();
+    assert_eq!(ends.len(), 2);
+    assert_ne!(ends[0], ends[1]);
 }
 
 /// A device for one: it would be replaced.

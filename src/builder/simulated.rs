@@ -73,7 +73,7 @@ fn config(builder: Builder, simulation: Arc<Simulation>) -> Config {
         on_blocked: Vec::new(),
         thread_hooks: Box::default(),
         tokio: None,
-        traced_events: None,
+        trace: None,
         has_full_diagnostics: builder.full_diagnostics.unwrap_or(false),
         simulated: Some(Simulated {
             simulation,

@@ -15,10 +15,11 @@ impl Builder {
     /// thread the last `events`, rounded up to a power of two, less one. See [`trace`](mod@crate::trace) for what is
     /// recorded, and what that costs.
     ///
-    /// An event takes 32 bytes. Main has such a memory, each worker, and each thread that has stood in for one at
-    /// some time ([`max_threads`](Self::max_threads) limits them, but for 64 that the end of main may need); all
-    /// others share four. It is kept until the runtime ends. To write a file takes three times as much again for a
-    /// moment.
+    /// An event takes 32 bytes. Main and the monitor have such a memory, each worker, and each thread that has stood
+    /// in for one at some time ([`max_threads`](Self::max_threads) limits them, but for 64 that the end of main may
+    /// need); all others share four. A thread for which the system has no memory to spare shares these, too. All
+    /// this is kept as long as the runtime, or a [`Handle`](crate::Handle) of it, also when it has ended. To write a file
+    /// takes three times as much again for a moment.
     ///
     /// Go counterpart: `trace.NewFlightRecorder`.
     ///
@@ -40,8 +41,9 @@ impl Builder {
     }
 
     /// Writes a [trace](mod@crate::trace) to this file: what there was when main ended, and at a
-    /// [deadlock](crate::OnDeadlock) or a [stall](Self::on_stall) that is reported. Each time the file is replaced. A
-    /// program that ends by `process::exit`, or is killed, writes none. Without [`trace`](Self::trace) each thread keeps
+    /// [deadlock](crate::OnDeadlock) or a [stall](Self::on_stall) that is reported. Each time the file is replaced; a
+    /// symbolic link there, too, rather than what it leads to. A program that ends by `process::exit`, or is killed,
+    /// writes none; if it does so while it writes, it leaves a part of one behind, `gorun-….pftrace.part`. Without [`trace`](Self::trace) each thread keeps
     /// its last 65,535 events.
     ///
     /// The file belongs to one runtime. If `path` is a folder, each runtime has a file of its own there, whose name

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{self, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -11,11 +12,13 @@ use std::{process, thread};
 use super::report;
 use super::variables::variable;
 use crate::primitives::lock;
-use crate::rng::fresh_seed;
 use crate::scheduler::shared::Scheduler;
-use crate::trace::{self, Recorded, TraceSummary};
+use crate::trace::{self, Snapshot, TraceSummary};
 
 const VARIABLE: &str = "GORUN_TRACE";
+
+/// So many bytes of a thread's name are in that of a file. Systems allow 255 in all.
+const LONGEST_NAME: usize = 100;
 
 /// Room for this many events, if the program does not say how many.
 const CAPACITY: usize = 1 << 16;
@@ -35,7 +38,7 @@ struct Inner {
     /// The environment has asked for it.
     is_told: bool,
     /// What there was when main ended.
-    kept: Mutex<Option<Recorded>>,
+    kept: Mutex<Option<io::Result<Snapshot>>>,
     /// Whether that has been written. One after the other writes.
     is_final: Mutex<bool>,
 }
@@ -78,13 +81,16 @@ impl Tracing {
 /// The name of a file that no other runtime has, and that says whose it is: a test has its name from its thread.
 fn own_name() -> String {
     let thread = thread::current();
-    let name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
+    let mut name = thread.name().unwrap_or("thread").replace(|c: char| !c.is_alphanumeric(), "_");
+    let end = (0..=LONGEST_NAME).rfind(|end| name.is_char_boundary(*end));
+    name.truncate(end.unwrap_or(0));
     format!("{name}-{}.pftrace", unique())
 }
 
-/// Programs in several containers may have the same number.
+/// Programs in several containers may have the same number. And it is not among the choices of the program's, which
+/// are the same for a seed with a trace and without.
 fn unique() -> String {
-    format!("{}-{:08x}", process::id(), fresh_seed() as u32)
+    format!("{}-{:08x}", process::id(), RandomState::new().hash_one(0) as u32)
 }
 
 impl TraceFile {
@@ -92,25 +98,25 @@ impl TraceFile {
     pub(super) fn write(&self, scheduler: &Scheduler) {
         let is_final = lock(&self.0.is_final);
         if !*is_final {
-            trace::recorded(scheduler).iter().for_each(|recorded| self.write_recorded(recorded));
+            self.write_snapshot(trace::snapshot(scheduler));
         }
     }
 
     /// Keeps what there is now, for `write_kept`.
     pub(super) fn keep(&self, scheduler: &Scheduler) {
-        *lock(&self.0.kept) = trace::recorded(scheduler);
+        *lock(&self.0.kept) = Some(trace::snapshot(scheduler));
     }
 
     pub(super) fn write_kept(&self) {
         let mut is_final = lock(&self.0.is_final);
         *is_final = true;
         let kept = lock(&self.0.kept).take();
-        kept.iter().for_each(|recorded| self.write_recorded(recorded));
+        kept.into_iter().for_each(|snapshot| self.write_snapshot(snapshot));
     }
 
-    fn write_recorded(&self, recorded: &Recorded) {
+    fn write_snapshot(&self, snapshot: io::Result<Snapshot>) {
         let path = &self.0.path;
-        let text = match self.replace(recorded) {
+        let text = match snapshot.and_then(|snapshot| self.replace(snapshot)) {
             Ok(written) if self.0.is_told => format!(
                 "gorun: {} has {} events of {} goroutines ({} came before); open it at https://ui.perfetto.dev\n",
                 path.display(),
@@ -125,9 +131,9 @@ impl TraceFile {
     }
 
     /// The file is there as a whole or not at all, also if two write it at the same time.
-    fn replace(&self, recorded: &Recorded) -> io::Result<TraceSummary> {
+    fn replace(&self, snapshot: Snapshot) -> io::Result<TraceSummary> {
         let part = self.part();
-        let written = File::create(&part).and_then(|file| trace::write_recorded(recorded, file));
+        let written = File::create(&part).and_then(|file| trace::write_snapshot(snapshot, file));
         let written = written.and_then(|written| {
             fs::rename(&part, &self.0.path)?;
             Ok(written)
@@ -135,10 +141,8 @@ impl TraceFile {
         written.inspect_err(|_| _ = fs::remove_file(&part))
     }
 
-    /// A name of its own beside the file.
+    /// A name of its own beside the file. The file's may be as long as the system allows.
     fn part(&self) -> PathBuf {
-        let mut name = self.0.path.clone().into_os_string();
-        name.push(format!(".{}", unique()));
-        PathBuf::from(name)
+        self.0.path.with_file_name(format!("gorun-{}.pftrace.part", unique()))
     }
 }

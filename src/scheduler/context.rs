@@ -24,10 +24,10 @@ use crate::scheduler::main::local_futures::LocalFutures;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::tokio_bridge::TokioBridge;
-use crate::scheduler::trace::Owner;
 use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::trace::recorder::Recorder;
-use crate::scheduler::wait::{ActivityCell, Wait};
+use crate::scheduler::trace::{Owner, Trace};
+use crate::scheduler::wait::{ActivityCell, RawActivity, Wait};
 use crate::scheduler::worker::Worker;
 
 /// A thread's state in a runtime.
@@ -59,7 +59,8 @@ pub(crate) struct Context {
     pub(crate) wait: Cell<Option<Wait>>,
     /// How many operations this poll may still begin (`gate.rs`).
     pub(crate) budget: Arc<Budget>,
-    /// Records what happens on this thread, if the runtime does. A guest has none.
+    /// Records what happens on this thread, if the runtime does. A guest has none, nor has
+    /// a thread for which there was no memory: they record as threads outside do.
     pub(crate) recorder: Option<Recorder>,
     /// Polls are of interest to a trace, or to full diagnostics.
     pub(crate) sees_polls: bool,
@@ -139,7 +140,7 @@ impl Context {
             Role::Main(_) => Some(Owner::Main),
             Role::Guest => None,
         };
-        let recorder = owner.and_then(|owner| Some(scheduler.trace.as_ref()?.recorder(owner)));
+        let recorder = owner.and_then(|owner| scheduler.trace.as_ref()?.recorder(owner));
         let choices = match scheduler.simulation() {
             Some(_) => Rng::ABSENT,
             None => Rng::new(seed),
@@ -330,12 +331,20 @@ pub(crate) fn with<R>(f: impl FnOnce(Place<'_>) -> R) -> R {
 
 /// Records that this happens on the calling thread, if `scheduler` records anything.
 pub(crate) fn record(scheduler: &Scheduler, kind: EventKind, subject: usize) {
-    if scheduler.trace.is_some() {
-        with_inside(|context| match context {
-            Some(context) if context.belongs_to(scheduler) => context.record(kind, subject, 0),
-            _ => scheduler.record(kind, subject, 0),
-        });
+    if let Some(trace) = &scheduler.trace {
+        record_in(trace, kind, subject);
     }
+}
+
+/// Records in `trace` that this happens on the calling thread.
+pub(crate) fn record_in(trace: &Trace, kind: EventKind, subject: usize) {
+    let is_its = |context: &Context| {
+        context.scheduler.trace.as_ref().is_some_and(|own| ptr::eq(&**own, trace))
+    };
+    with_inside(|context| match context {
+        Some(context) if is_its(context) => context.record(kind, subject, 0),
+        _ => trace.record_outside(kind, subject, 0, RawActivity::RUNNING),
+    });
 }
 
 /// Calls `f`, which drops the result of the goroutine spawned at `spawned_at`: a panic in a

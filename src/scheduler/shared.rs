@@ -66,8 +66,8 @@ pub(crate) struct Config {
     pub(crate) on_blocked: Vec<Listener>,
     pub(crate) thread_hooks: Box<ThreadHooks>,
     pub(crate) tokio: Option<TokioBridge>,
-    /// How many events a trace has of each thread, if there is to be one.
-    pub(crate) traced_events: Option<usize>,
+    /// The scheduler takes it.
+    pub(crate) trace: Option<Trace>,
     pub(crate) has_full_diagnostics: bool,
     pub(crate) simulated: Option<Simulated>,
 }
@@ -135,8 +135,9 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn new(config: Config) -> Arc<Self> {
+    pub(super) fn new(mut config: Config) -> Arc<Self> {
         let started = clock::now();
+        let trace = config.trace.take().map(Arc::new);
         Arc::new(Scheduler {
             main: Arc::new(MainGuard::new(config.unhandled_panic)),
             registry: Registry::new(config.workers),
@@ -156,9 +157,9 @@ impl Scheduler {
             only_main_looks: AtomicBool::new(false),
             guests: AtomicUsize::new(0),
             started,
-            trace: config.traced_events.map(|events| Arc::new(Trace::new(events))),
             diagnostics: config.has_full_diagnostics.then(|| Arc::new(Diagnostics::new())),
-            sees: config.traced_events.is_some() || config.has_full_diagnostics,
+            sees: trace.is_some() || config.has_full_diagnostics,
+            trace,
             latencies: Latencies::new(),
             seed: fresh_seed(),
             config,

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use super::perfetto::{Flow, Mark, Perfetto, Track};
 use super::recorded::Thread;
+use crate::scheduler::trace::event::Event;
 
 /// Where the monitor stands among the tracks, behind all workers.
 const AFTER_WORKERS: u64 = 1 << 20;
@@ -18,6 +19,8 @@ pub(super) struct Slice {
     pub(super) since: u64,
     /// If it is a poll of a goroutine, which one.
     pub(super) poll: Option<Poll>,
+    /// The address of what is polled, or of a span's name.
+    pub(super) subject: usize,
 }
 
 /// A poll: the number of the life that it belongs to, and its own in that.
@@ -37,6 +40,13 @@ pub(super) enum SliceKind {
     Blocking,
     Call,
     Span,
+}
+
+impl SliceKind {
+    /// A future is polled, or waits for that.
+    fn is_poll(self) -> bool {
+        matches!(self, SliceKind::Poll | SliceKind::Drive | SliceKind::DriveWait)
+    }
 }
 
 struct Lane {
@@ -82,6 +92,31 @@ impl Lanes {
             file.event(lane.track, at, Mark::End, None, None)?;
         }
         Ok(lane.open.drain(place..).next())
+    }
+
+    /// Ends a span in the innermost poll. What has begun in it and goes on begins anew: spans need not be inside one
+    /// another.
+    pub(super) fn close_span<W: Write>(
+        &mut self,
+        file: &mut Perfetto<W>,
+        thread: Thread,
+        event: &Event,
+    ) -> io::Result<()> {
+        let lane = self.lane(file, thread)?;
+        let is_poll = |slice: &Slice| slice.kind.is_poll();
+        let poll = lane.open.iter().rposition(is_poll).map_or(0, |poll| poll + 1);
+        let is_it = |slice: &Slice| slice.kind == SliceKind::Span && slice.subject == event.subject;
+        let Some(place) = lane.open[poll..].iter().rposition(is_it) else { return Ok(()) };
+        let place = poll + place;
+        for _ in place..lane.open.len() {
+            file.event(lane.track, event.at, Mark::End, None, None)?;
+        }
+        lane.open.remove(place);
+        for slice in &mut lane.open[place..] {
+            slice.since = event.at;
+            file.event(lane.track, event.at, Mark::Begin(&slice.name), None, None)?;
+        }
+        Ok(())
     }
 
     pub(super) fn instant<W: Write>(

@@ -105,6 +105,8 @@ impl Lives {
         self.by_address.values_mut().for_each(|line| line.retain(|life| life.is_running));
         self.by_address.retain(|_, line| !line.is_empty());
         for life in self.by_address.values_mut().flatten() {
+            // It begins at what is not in the file.
+            life.flow = None;
             self.written += life.change(file, sites, self.parent, self.written, at, "running")?;
         }
         Ok(())

@@ -3,11 +3,12 @@
 #![forbid(unsafe_code)]
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, TryReserveError};
+use std::io;
 
 use crate::scheduler::trace::event::{Event, EventKind};
 use crate::scheduler::trace::ring::Kept;
-use crate::scheduler::trace::{Owner, Trace};
+use crate::scheduler::trace::{Copied, Owner, Trace};
 
 /// A thread, in the order in which a file shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,9 +34,41 @@ impl Thread {
 /// If threads overwrite their rings while these are read: at least this part of each is.
 const LEAST_PART: usize = 64;
 
+/// What the rings had when somebody asked. To copy it takes no longer than it must: all goes on meanwhile, also when
+/// main has ended.
+pub(crate) struct Snapshot {
+    copied: Copied,
+    /// Where it becomes complete, in ticks.
+    begin: u64,
+}
+
+impl Snapshot {
+    /// Fails if there is no memory for it.
+    pub(crate) fn of(trace: &Trace) -> io::Result<Self> {
+        let mut part = 1;
+        loop {
+            match trace.read(part) {
+                Ok(copied) => {
+                    let end = copied.end;
+                    let cut = copied.rings.iter().filter(|(_, kept)| kept.lost > 0);
+                    let firsts = cut.map(|(_, kept)| kept.events.first());
+                    let begin = firsts.map(|event| event.map_or(end, |event| event.at)).max();
+                    let begin = begin.unwrap_or(0).min(end);
+                    if begin < end || part == LEAST_PART {
+                        return Ok(Snapshot { copied, begin });
+                    }
+                }
+                Err(error) if part == LEAST_PART => return Err(error.into()),
+                Err(_) => {}
+            }
+            part *= 2;
+        }
+    }
+}
+
 /// All events that are left, up to the moment at which somebody asked for them. They are complete from the latest
 /// moment on before which some thread has lost any.
-pub(crate) struct Recorded {
+pub(super) struct Recorded {
     events: Vec<(Thread, Event)>,
     /// Where they become complete.
     begin: u64,
@@ -45,25 +78,15 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    pub(crate) fn of(trace: &Trace) -> Self {
-        let mut part = 1;
-        let (mut rings, begin) = loop {
-            let (rings, end) = trace.read(part);
-            let cut = rings.iter().filter(|(_, kept)| kept.lost > 0);
-            let begin =
-                cut.map(|(_, kept)| kept.events.first().map_or(end, |event| event.at)).max();
-            let begin = begin.unwrap_or(0);
-            if begin < end || part == LEAST_PART {
-                break (rings, begin);
-            }
-            part *= 2;
-        };
-        let overwritten = rings.iter().map(|(_, kept)| kept.lost).sum();
-        rings.iter_mut().for_each(|(owner, kept)| add_first_poll(*owner, kept));
-        let mut events = merged(rings, trace);
+    /// Fails if there is no memory for it.
+    pub(super) fn of(Snapshot { mut copied, begin }: Snapshot) -> io::Result<Self> {
+        let overwritten = copied.lost();
+        let begin = copied.convert()(begin);
+        copied.rings.iter_mut().for_each(|(owner, kept)| add_first_poll(*owner, kept));
+        let mut events = merged(copied)?;
         find_sites(&mut events);
         let incomplete = events.partition_point(|(_, event)| event.at < begin);
-        Recorded { events, begin, incomplete, overwritten }
+        Ok(Recorded { events, begin, incomplete, overwritten })
     }
 
     pub(super) fn begin(&self) -> u64 {
@@ -78,56 +101,79 @@ impl Recorded {
         &self.events[self.incomplete..]
     }
 
-    /// How many complete ones there are, without those that say again what is known.
+    /// How many complete ones there are.
     pub(super) fn len(&self) -> u64 {
-        let is_again = |kind| matches!(kind, EventKind::PollGoesOn | EventKind::DriveGoesOn);
-        let first = self.complete().iter().filter(|(_, event)| !is_again(event.kind));
-        first.count() as u64
+        count(self.complete())
     }
 
     /// How many came before the complete ones.
     pub(super) fn lost(&self) -> u64 {
-        self.overwritten + self.incomplete as u64
+        self.overwritten + count(self.incomplete())
     }
+}
+
+/// Without those that say again what is known.
+fn count(events: &[(Thread, Event)]) -> u64 {
+    events.iter().filter(|(_, event)| !event.kind.is_note()).count() as u64
 }
 
 /// The polls of a ring, if the begin of the first one is lost, begin with the ring: one that goes on is what one looks for.
 fn add_first_poll(owner: Owner, kept: &mut Kept<Event>) {
-    let is_poll = |kind| match owner {
-        Owner::Main => matches!(
-            kind,
-            EventKind::DrivePollBegins | EventKind::DriveGoesOn | EventKind::DrivePollEnds
-        ),
-        _ => matches!(
-            kind,
-            EventKind::PollBegins
-                | EventKind::PollGoesOn
-                | EventKind::PollEnds
-                | EventKind::PollCompletes
-        ),
+    let first = match owner {
+        Owner::Main => kept.events.iter().find_map(drives),
+        Owner::Worker(_) => kept.events.iter().find_map(polls),
+        // That has none, and others share a ring.
+        Owner::Monitor | Owner::Outside => None,
     };
-    let first = kept.events.iter().find(|event| is_poll(event.kind)).copied();
-    let Some(first) = first.filter(|_| kept.lost > 0) else { return };
-    let kind = match first.kind {
-        EventKind::PollBegins | EventKind::DrivePollBegins => return,
-        EventKind::DriveGoesOn | EventKind::DrivePollEnds => EventKind::DriveGoesOn,
-        _ => EventKind::PollGoesOn,
-    };
-    let at = kept.events[0].at;
-    kept.events.insert(0, Event { kind, at, ..first });
+    if let (Some(Some(first)), true) = (first, kept.lost > 0) {
+        let at = kept.events[0].at;
+        kept.events.insert(0, Event { at, ..first });
+    }
+}
+
+/// What the event says of the poll that the thread is in before it, if anything.
+fn polls(event: &Event) -> Option<Option<Event>> {
+    match event.kind {
+        EventKind::PollBegins => Some(None),
+        EventKind::PollGoesOn | EventKind::PollEnds | EventKind::PollCompletes => {
+            Some(Some(Event { kind: EventKind::PollGoesOn, ..*event }))
+        }
+        _ => None,
+    }
+}
+
+/// The same for main's thread, which polls drivers, perhaps one inside the other: of the outermost.
+fn drives(event: &Event) -> Option<Option<Event>> {
+    let goes_on = Event { kind: EventKind::DriveGoesOn, site: 0, ..*event };
+    match event.kind {
+        kind if !is_drive(kind) => None,
+        _ if event.site != 0 => Some(Some(Event { subject: event.site, ..goes_on })),
+        EventKind::DriveGoesOn | EventKind::DrivePollEnds => Some(Some(goes_on)),
+        _ => Some(None),
+    }
+}
+
+fn is_drive(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::DrivePollBegins
+            | EventKind::DriveGoesOn
+            | EventKind::DrivePollEnds
+            | EventKind::DriveEnds
+    )
 }
 
 /// The events of all rings by time, those of each in its order. At the same time, somebody is woken before he is
 /// polled on another thread.
-fn merged(rings: Vec<(Owner, Kept<Event>)>, trace: &Trace) -> Vec<(Thread, Event)> {
+fn merged(Copied { rings, owners, .. }: Copied) -> Result<Vec<(Thread, Event)>, TryReserveError> {
     let is_wake = |kind| matches!(kind, EventKind::Spawned | EventKind::Woken);
     let key = |event: &Event, ring: usize| Reverse((event.at, !is_wake(event.kind), ring));
-    let mut others = HashMap::new();
-    let mut thread_of = |owner, number| match owner {
-        Owner::Outside => {
-            *others.entry(number).or_insert_with(|| Thread::of(trace.owner_of(number), number))
-        }
-        owner => Thread::of(owner, 0),
+    let thread_of = |owner, number| match owner {
+        Owner::Outside => match owners.get(&number) {
+            Some(owner) => Thread::of(*owner, number),
+            None => Thread::Other(number),
+        },
+        owner => Thread::of(owner, number),
     };
     let mut rings: Vec<_> = rings
         .into_iter()
@@ -138,13 +184,17 @@ fn merged(rings: Vec<(Owner, Kept<Event>)>, trace: &Trace) -> Vec<(Thread, Event
         heads.extend(events.peek().map(|event| key(event, ring)));
     }
     let mut all = Vec::new();
+    all.try_reserve_exact(rings.iter().map(|(_, events)| events.len()).sum())?;
     while let Some(Reverse((_, _, ring))) = heads.pop() {
         let (owner, events) = &mut rings[ring];
-        let event = events.next().expect("it is among the heads");
+        let mut event = events.next().expect("it is among the heads");
+        if is_drive(event.kind) {
+            event.site = 0;
+        }
         all.push((thread_of(*owner, event.thread), event));
         heads.extend(events.peek().map(|event| key(event, ring)));
     }
-    all
+    Ok(all)
 }
 
 /// Who wakes a goroutine does not know where that was spawned. What comes after it does.

@@ -88,8 +88,9 @@ impl<W: Write> Timeline<W> {
             EventKind::Panicked => self.instant(thread, event, "panic", None),
             EventKind::Cancelled => self.instant(thread, event, "cancelled", None),
             EventKind::DrivePollBegins => {
-                self.close(thread, SliceKind::DriveWait, event)?;
-                let flow = self.lives.of(event).flow.take();
+                let has_waited = self.close_drive(thread, SliceKind::DriveWait, event)?;
+                // Before its first poll nobody has woken it, but another one perhaps that was there.
+                let flow = self.lives.of(event).flow.take().filter(|_| has_waited);
                 self.open_drive(thread, event, flow)
             }
             EventKind::DriveGoesOn => match self.lanes.has_open(thread, SliceKind::Drive) {
@@ -97,15 +98,15 @@ impl<W: Write> Timeline<W> {
                 false => self.open_drive(thread, event, None),
             },
             EventKind::DrivePollEnds => {
-                self.close(thread, SliceKind::Drive, event)?;
+                self.close_drive(thread, SliceKind::Drive, event)?;
                 let name = sites::wait(event.activity);
                 self.open(thread, SliceKind::DriveWait, event, &name, None)
             }
             EventKind::DriveEnds => {
                 self.lives.end(&mut self.file, event)?;
-                let is_so =
-                    |slice: &Slice| matches!(slice.kind, SliceKind::Drive | SliceKind::DriveWait);
-                self.lanes.close(&mut self.file, thread, is_so, event.at)?;
+                if !self.close_drive(thread, SliceKind::Drive, event)? {
+                    self.close_drive(thread, SliceKind::DriveWait, event)?;
+                }
                 Ok(())
             }
             EventKind::SleepBegins => {
@@ -129,12 +130,7 @@ impl<W: Write> Timeline<W> {
                 let name = self.sites.given(event.subject).to_owned();
                 self.open(thread, SliceKind::Span, event, &name, None)
             }
-            EventKind::SpanEnds => {
-                let name = self.sites.given(event.subject);
-                let is_so = |slice: &Slice| slice.kind == SliceKind::Span && slice.name == name;
-                self.lanes.close(&mut self.file, thread, is_so, event.at)?;
-                Ok(())
-            }
+            EventKind::SpanEnds => self.lanes.close_span(&mut self.file, thread, event),
             EventKind::Noted => {
                 let name = self.sites.given(event.subject).to_owned();
                 self.instant(thread, event, &name, None)
@@ -177,7 +173,8 @@ impl<W: Write> Timeline<W> {
         let poll = Some(Poll { life: life.number, number: life.polls });
         self.change(event, "running")?;
         let name = self.sites.name(event.site).to_owned();
-        let slice = Slice { kind: SliceKind::Poll, name, since: event.at, poll };
+        let (since, subject) = (event.at, event.subject);
+        let slice = Slice { kind: SliceKind::Poll, name, since, poll, subject };
         self.lanes.open(&mut self.file, thread, slice, flow)
     }
 
@@ -240,13 +237,20 @@ impl<W: Write> Timeline<W> {
         name: &str,
         flow: Option<Flow>,
     ) -> io::Result<()> {
-        let slice = Slice { kind, name: name.to_owned(), since: event.at, poll: None };
+        let (since, subject) = (event.at, event.subject);
+        let slice = Slice { kind, name: name.to_owned(), since, poll: None, subject };
         self.lanes.open(&mut self.file, thread, slice, flow)
     }
 
     fn close(&mut self, thread: Thread, kind: SliceKind, event: &Event) -> io::Result<()> {
         self.lanes.close(&mut self.file, thread, |slice| slice.kind == kind, event.at)?;
         Ok(())
+    }
+
+    /// Returns whether the driver was in that.
+    fn close_drive(&mut self, thread: Thread, kind: SliceKind, event: &Event) -> io::Result<bool> {
+        let is_so = |slice: &Slice| slice.kind == kind && slice.subject == event.subject;
+        Ok(self.lanes.close(&mut self.file, thread, is_so, event.at)?.is_some())
     }
 
     fn instant(

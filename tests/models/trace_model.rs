@@ -33,7 +33,7 @@ impl Slot for Words {
 }
 
 fn check(ring: &Ring<Words>) -> usize {
-    let kept = ring.read(ring.count(), usize::MAX);
+    let kept = ring.read(ring.count(), usize::MAX).unwrap();
     for (event, n) in kept.events.iter().zip(kept.lost + 1..) {
         assert_eq!(event.0, event.1, "torn");
         assert_eq!(event.0, n, "in their order, and all that are not lost");
@@ -44,7 +44,7 @@ fn check(ring: &Ring<Words>) -> usize {
 #[test]
 fn a_reader_keeps_whole_events_in_their_order() {
     explore(quick_or_full(3, Some(5)), || {
-        let ring = Arc::new(Ring::<Words>::new(2));
+        let ring = Arc::new(Ring::<Words>::new(2).unwrap());
         ring.push((1, 1));
         let reader = thread::spawn({
             let ring = ring.clone();

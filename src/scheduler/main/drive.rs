@@ -81,22 +81,21 @@ pub(crate) fn drive<F: Future>(
 fn listener() -> Option<Listener> {
     context::with_inside(|context| {
         let scheduler = &context?.scheduler;
-        let is_simulated = scheduler.simulation().is_some() && clock::is_simulated();
-        if !is_simulated && scheduler.trace.is_none() {
-            return None;
-        }
         // A waker may be kept for ever.
-        let weak = Arc::downgrade(scheduler);
-        if is_simulated {
+        if scheduler.simulation().is_some() && clock::is_simulated() {
+            let weak = Arc::downgrade(scheduler);
             return Some(Listener::After(Box::new(move |address| {
                 let scheduler = weak.upgrade();
                 let simulation = scheduler.as_ref().and_then(|scheduler| scheduler.simulation());
                 simulation.into_iter().for_each(|simulation| simulation.wake_driver(address));
             })));
         }
+        // Not the scheduler, even for a moment: whoever wakes would drop it, and what the program has given it, if
+        // all others have done so meanwhile.
+        let weak = Arc::downgrade(scheduler.trace.as_ref()?);
         Some(Listener::Before(Box::new(move |address| {
-            if let Some(scheduler) = weak.upgrade() {
-                context::record(&scheduler, EventKind::Woken, address);
+            if let Some(trace) = weak.upgrade() {
+                context::record_in(&trace, EventKind::Woken, address);
             }
         })))
     })

@@ -47,7 +47,9 @@ use crate::scheduler::monitor::report::{Blocked, Reports};
 use crate::scheduler::monitor::stall_detector::{Sample, Seen, StallDetector, Verdict};
 use crate::scheduler::monitor::stillness::{Looks, StillnessSettings};
 use crate::scheduler::shared::{MAX_EXIT_WORKERS, Phase, Scheduler, usable_cores};
+use crate::scheduler::trace::Owner;
 use crate::scheduler::trace::event::EventKind;
+use crate::scheduler::trace::recorder::Recorder;
 use crate::scheduler::worker::Worker;
 
 /// As std's default, whatever `RUST_MIN_STACK` says: the monitor never runs user code.
@@ -110,7 +112,8 @@ struct Monitor {
     next_sleep: Duration,
     sampled_last: Instant,
     spares_retired_at: Instant,
-    /// For a trace.
+    /// For a trace, which has what the monitor notes: it waits for no other thread.
+    recorder: Option<Recorder>,
     counted_at: Instant,
     refused_until: Option<Instant>,
     /// How often somebody had looked for events at the last sample.
@@ -131,6 +134,7 @@ impl Monitor {
             next_sleep: SHORT_SLEEP,
             sampled_last: now,
             spares_retired_at: now,
+            recorder: None,
             counted_at: now,
             refused_until: None,
             io_looks: 0,
@@ -139,7 +143,7 @@ impl Monitor {
     }
 
     fn run(mut self) {
-        self.scheduler.trace.iter().for_each(|trace| trace.note_monitor());
+        self.recorder = self.scheduler.trace.as_ref().and_then(|t| t.recorder(Owner::Monitor));
         let mut inspect_at = None;
         loop {
             let look_at = self.looks.as_ref().and_then(Looks::next);
@@ -273,14 +277,15 @@ impl Monitor {
 
     fn record_counts(&mut self, now: Instant) {
         let scheduler = &self.scheduler;
-        if scheduler.trace.is_none() || now - self.counted_at < COUNTS_INTERVAL {
+        let Some(recorder) = &self.recorder else { return };
+        if now - self.counted_at < COUNTS_INTERVAL {
             return;
         }
         self.counted_at = now;
-        scheduler.trace.iter().for_each(|trace| trace.note_clocks());
-        scheduler.record(EventKind::Goroutines, scheduler.num_goroutines(), 0);
-        scheduler.record(EventKind::Queued, scheduler.tasks_waiting(), 0);
-        scheduler.record(EventKind::Awake, scheduler.idle.counts().awake, 0);
+        recorder.note_clocks();
+        recorder.record(EventKind::Goroutines, scheduler.num_goroutines(), 0);
+        recorder.record(EventKind::Queued, scheduler.tasks_waiting(), 0);
+        recorder.record(EventKind::Awake, scheduler.idle.counts().awake, 0);
     }
 
     fn act(&mut self, verdict: &Verdict, now: Instant) {
@@ -290,7 +295,8 @@ impl Monitor {
             scheduler.share_neglected(index);
         }
         for &index in &verdict.stuck {
-            scheduler.record(EventKind::WrittenOff, index, 0);
+            let note = |recorder: &Recorder| recorder.record(EventKind::WrittenOff, index, 0);
+            self.recorder.iter().for_each(note);
             scheduler.write_off(index, self.sample.workers[index].ticks);
         }
         scheduler.request_check_in(&verdict.slow);

@@ -15,7 +15,8 @@ pub(crate) struct Event {
     pub(crate) at: u64,
     /// The address of a goroutine, or of a driver: it is the same one as long as it lives. Or a number.
     pub(crate) subject: usize,
-    /// The address of its spawn site, or zero. Who wakes a goroutine does not know it.
+    /// The address of its spawn site, or zero. Who wakes a goroutine does not know it. For a driver: that of the
+    /// outermost other one that is polled on the thread.
     pub(crate) site: usize,
     /// What it waits for from now on.
     pub(crate) activity: RawActivity,
@@ -84,6 +85,11 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
+    /// It is no event of the program's: it says again what is known, or how the clocks stand.
+    pub(crate) fn is_note(self) -> bool {
+        matches!(self, EventKind::PollGoesOn | EventKind::DriveGoesOn | EventKind::Clock)
+    }
+
     const ALL: [EventKind; 31] = [
         EventKind::Spawned,
         EventKind::Woken,

@@ -21,6 +21,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::TryReserveError;
+
 use crate::primitives::{AtomicU64, Ordering, fence};
 
 /// A place for an event. Both methods are relaxed: the ring orders them.
@@ -47,10 +49,13 @@ pub(crate) struct Kept<E> {
 }
 
 impl<S: Slot> Ring<S> {
-    /// It keeps one event less than `capacity`, which is a power of two.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// It keeps one event less than `capacity`, which is a power of two. Fails if there is no memory for it.
+    pub(crate) fn new(capacity: usize) -> Result<Self, TryReserveError> {
         assert!(capacity.is_power_of_two());
-        Ring { slots: (0..capacity).map(|_| S::empty()).collect(), next: AtomicU64::new(0) }
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(capacity)?;
+        slots.extend((0..capacity).map(|_| S::empty()));
+        Ok(Ring { slots: slots.into_boxed_slice(), next: AtomicU64::new(0) })
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -74,16 +79,19 @@ impl<S: Slot> Ring<S> {
         self.next.load(Ordering::Acquire)
     }
 
-    /// The last of the first `end` events, at most so many. There have been that many already.
-    pub(crate) fn read(&self, end: u64, most: usize) -> Kept<S::Event> {
+    /// The last of the first `end` events, at most so many. There have been that many already. Fails if there is no
+    /// memory for them.
+    pub(crate) fn read(&self, end: u64, most: usize) -> Result<Kept<S::Event>, TryReserveError> {
         let begin = end.saturating_sub(most.min(self.slots.len()) as u64);
-        let mut events: Vec<_> = (begin..end).map(|n| self.slot(n).load()).collect();
+        let mut events = Vec::new();
+        events.try_reserve_exact((end - begin) as usize)?;
+        events.extend((begin..end).map(|n| self.slot(n).load()));
         // Ordering: Acquire pairs with the Release fence in `push`.
         fence(Ordering::Acquire);
         let next = self.next.load(Ordering::Relaxed);
         let first_whole = (next + 1).saturating_sub(self.slots.len() as u64).clamp(begin, end);
         events.drain(..(first_whole - begin) as usize);
-        Kept { events, lost: first_whole }
+        Ok(Kept { events, lost: first_whole })
     }
 
     fn slot(&self, n: u64) -> &S {

@@ -31,14 +31,26 @@ pub(crate) struct Ticks {
     first: Option<u64>,
 }
 
+/// So often both clocks are read, until little time passes meanwhile: a thread may lose its core between the two.
+const TRIES: usize = 8;
+
+/// So much is little, and about so far from the truth may a note be: in ticks.
+const CLOSE: u64 = 1 << 12;
+const FAR: u64 = 1 << 16;
+
 /// Of a tick of the counter: so that ticks are about nanoseconds.
 const SHIFT: u32 = 2;
 
 impl Ticks {
     /// They begin now.
     pub(crate) fn new() -> Self {
-        let is_usable = is_usable();
-        Ticks { started: clock::now(), first: is_usable.then(counter) }
+        match is_usable() {
+            true => {
+                let (first, started, _) = closest(|| counter() >> SHIFT);
+                Ticks { started, first: Some(first << SHIFT) }
+            }
+            false => Ticks { started: clock::now(), first: None },
+        }
     }
 
     #[inline]
@@ -57,12 +69,35 @@ impl Ticks {
         self.now()
     }
 
-    /// What ticks are in nanoseconds, by what both clocks said at some times, which are given, and say now.
-    pub(crate) fn to_nanoseconds(self, mut pairs: Vec<(u64, u64)>) -> impl Fn(u64) -> u64 {
+    /// What both clocks say now.
+    pub(crate) fn both(self) -> (u64, u64) {
+        let (ticks, nanoseconds, _) = self.both_within();
+        (ticks, nanoseconds)
+    }
+
+    /// The same, if the one is what it is when the other is read.
+    pub(crate) fn both_at_once(self) -> Option<(u64, u64)> {
+        let (ticks, nanoseconds, passed) = self.both_within();
+        (passed <= FAR).then_some((ticks, nanoseconds))
+    }
+
+    /// The same, and how many ticks have passed meanwhile.
+    fn both_within(self) -> (u64, u64, u64) {
+        let (ticks, at, passed) = closest(|| self.ordered());
+        (ticks, at.saturating_duration_since(self.started).as_nanos() as u64, passed)
+    }
+
+    /// What ticks are in nanoseconds, by what both clocks said at some times.
+    pub(crate) fn to_nanoseconds(self, mut pairs: Vec<(u64, u64)>) -> impl Fn(u64) -> u64 + use<> {
         pairs.push((0, 0));
-        pairs.push((self.ordered(), self.nanoseconds()));
         pairs.sort_unstable();
         pairs.dedup_by_key(|(ticks, _)| *ticks);
+        // Two threads that have read them at nearly the same time may differ a little. Time does not go back.
+        let mut latest = 0;
+        for (_, nanoseconds) in &mut pairs {
+            latest = latest.max(*nanoseconds);
+            *nanoseconds = latest;
+        }
         let is_counter = self.first.is_some();
         move |at| {
             if !is_counter {
@@ -79,6 +114,24 @@ impl Ticks {
     pub(crate) fn nanoseconds(self) -> u64 {
         clock::now().saturating_duration_since(self.started).as_nanos() as u64
     }
+}
+
+/// What the counter and the clock say at the same moment, and how many ticks have passed while both were read.
+fn closest(ticks: impl Fn() -> u64) -> (u64, Instant, u64) {
+    let read = || {
+        let (before, at, after) = (ticks(), clock::now(), ticks());
+        let passed = after.saturating_sub(before);
+        (before + passed / 2, at, passed)
+    };
+    let mut best = read();
+    for _ in 1..TRIES {
+        if best.2 <= CLOSE {
+            break;
+        }
+        let next = read();
+        best = if next.2 < best.2 { next } else { best };
+    }
+    best
 }
 
 /// Whether the system uses the counter.
@@ -168,11 +221,20 @@ mod tests {
             let (before, started) = (ticks.now(), clock::now());
             while started.elapsed().as_millis() < 20 {}
             let (after, passed) = (ticks.now(), started.elapsed().as_nanos() as f64);
-            let to_nanoseconds = ticks.to_nanoseconds(Vec::new());
+            let to_nanoseconds = ticks.to_nanoseconds(vec![ticks.both()]);
             let counted = (to_nanoseconds(after) - to_nanoseconds(before)) as f64;
             // The thread may have lost its core between two reads.
             assert!((0.5..2.0).contains(&(counted / passed)), "{counted} {passed}");
         }
+    }
+
+    /// Two threads have noted both clocks, and one has lost its core in between.
+    #[test]
+    fn times_stay_in_order_where_notes_disagree() {
+        let ticks = Ticks { started: clock::now(), first: Some(0) };
+        let to_nanoseconds = ticks.to_nanoseconds(vec![(1_000, 500), (1_100, 400), (2_000, 900)]);
+        let times = [0, 999, 1_000, 1_050, 1_100, 1_101, 2_000, 2_500].map(to_nanoseconds);
+        assert!(times.is_sorted(), "{times:?}");
     }
 
     /// The counter has gone on for a thousand ticks, and the clock has not.
