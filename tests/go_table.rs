@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files whose every test is there because Go has one.
-const MIRRORS: [&str; 9] = [
+const MIRRORS: [&str; 10] = [
     "channel::go_tests",
     "channel::power_series",
     "context::go_tests",
@@ -13,6 +13,7 @@ const MIRRORS: [&str; 9] = [
     "select::go_tests",
     "select::programs",
     "select::statements",
+    "sim::go_tests",
     "sync::go_tests",
     "time::go_tests",
 ];
@@ -92,6 +93,7 @@ fn tests_in(source: &str) -> Vec<(String, String)> {
             front.push('\n');
             continue;
         }
+        let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
         if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.strip_suffix("() {"))
             && front.lines().any(|line| line == "#[test]")
         {

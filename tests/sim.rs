@@ -6,6 +6,8 @@ mod common;
 mod attribute;
 #[path = "sim/failures.rs"]
 mod failures;
+#[path = "sim/go_tests.rs"]
+mod go_tests;
 #[path = "sim/nested.rs"]
 mod nested;
 #[path = "sim/orders.rs"]
