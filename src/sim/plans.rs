@@ -86,7 +86,7 @@ pub(super) fn write(plan: &Plan) -> String {
         Plan::Priorities { seed, changes, operations } => {
             format!("pct-{seed:x}-{changes}-{operations}")
         }
-        Plan::RoundRobin => "script".to_owned(),
+        Plan::RoundRobin => "turns".to_owned(),
         Plan::Path { path, depth } => {
             let mut text = format!("path-{depth}");
             path.iter().for_each(|branch| _ = write!(text, "-{}.{}", branch.chosen, branch.of));
@@ -134,6 +134,7 @@ pub(super) fn read(text: &str) -> Option<Plan> {
             });
             Plan::Path { path: path.collect::<Option<_>>()?, depth }
         }
+        "turns" => Plan::RoundRobin,
         "script" => {
             let mut script = Vec::new();
             for part in parts.by_ref() {
@@ -164,6 +165,7 @@ mod tests {
             Plan::Path { path: vec![Branch { chosen: 1, of: 3 }], depth: 9 },
             Plan::Script(vec![0, 0, 5, 1, 0, 2]),
             Plan::Script(vec![]),
+            Plan::RoundRobin,
         ];
         for plan in plans {
             let text = write(&plan);

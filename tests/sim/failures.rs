@@ -208,3 +208,51 @@ async fn leaks_that_are_allowed_fail_a_test() {
 fn no_schedule_is_enough() {
     _ = Sim::new().schedules(0).run(|| async {});
 }
+
+#[test]
+fn a_panic_behind_operations_that_gave_way_is_taken_for_a_difference() {
+    for seed in 0..50 {
+        let result = Sim::new().seed(seed).run(|| async {
+            let lock = Mutex::new(());
+            go!(async move {
+                drop(lock.lock().await);
+                drop(lock.lock().await);
+                panic!("behind them");
+            });
+            pending::<()>().await;
+        });
+        report(result, &["a panic at", "behind them"]);
+    }
+}
+
+#[test]
+fn the_largest_limits_overflow() {
+    Sim::new().schedules(3).step_limit(u64::MAX).jitter(Duration::from_secs(1 << 40)).check(
+        || async {
+            gorun::time::sleep(Duration::from_secs(1)).await;
+            yield_now().await;
+        },
+    );
+}
+
+#[test]
+fn many_that_never_run_fail_at_the_end_of_main() {
+    Sim::new().schedules(2).step_limit(100).allow_leaks().check(|| async {
+        for _ in 0..30_000 {
+            go!(pending::<()>());
+        }
+    });
+}
+
+#[test]
+fn what_follows_a_runtime_that_has_ended_passes_unseen() {
+    let result = Sim::new().allow_leaks().run_program(|| {
+        let (handle, rx, _tx) = gorun::block_on(async {
+            let (tx, rx) = channel::<u32>(0);
+            (gorun::Handle::current(), rx, tx)
+        });
+        handle.block_on(rx.recv());
+        unreachable!("nobody sends");
+    });
+    report(result, &["a deadlock"]);
+}

@@ -209,3 +209,24 @@ fn a_goroutine_that_is_cancelled_in_a_nested_block_on_seems_to_panic() {
         assert!(ended.unwrap_err().is_cancelled());
     });
 }
+
+#[test]
+fn a_panic_of_a_goroutine_does_not_let_a_destructor_of_main_end() {
+    let failure = Sim::new().run(|| async {
+        let (tx, rx) = channel(0);
+        go!(async move {
+            rx.recv().await;
+            // Others must still run while main waits in its destructor.
+            while rx.recv().await.is_some() {}
+        });
+        spawn(async {
+            yield_now().await;
+            panic!("nobody sees this");
+        })
+        .detach();
+        let _both = (Farewell(tx.clone()), Farewell(tx));
+        block_on(std::future::pending::<()>());
+    });
+    let report = failure.unwrap_err().to_string();
+    assert!(report.contains("nobody sees this"), "{report}");
+}

@@ -185,3 +185,42 @@ fn what_is_before_the_first_operation_is_never_apart_from_it() {
         assert!(*apart.borrow(), "{strategy:?}");
     }
 }
+
+#[test]
+fn futures_in_one_poll_keep_each_other_from_getting_on() {
+    let strategies =
+        [Strategy::Random, Strategy::Pct { changes: 3 }, Strategy::Exhaustive { depth: 12 }];
+    for strategy in strategies {
+        Sim::new().schedules(200).strategy(strategy).step_limit(1000).check(|| async {
+            let nap = |n| gorun::spawn(gorun::time::sleep(std::time::Duration::from_secs(n)));
+            let (a, b, c, d, e) = futures::join!(nap(1), nap(2), nap(3), nap(4), nap(5));
+            [a, b, c, d, e].into_iter().for_each(Result::unwrap);
+            let barrier = gorun::sync::Barrier::new(3);
+            futures::join!(barrier.wait(), barrier.wait(), barrier.wait());
+        });
+    }
+}
+
+#[test]
+fn two_that_answer_each_other_keep_a_third_waiting_for_ever() {
+    let strategy = Strategy::Pct { changes: 1 };
+    Sim::new().schedules(30).strategy(strategy).step_limit(200_000).check(|| async {
+        let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let ((ping_tx, ping), (pong_tx, pong)) = (channel(0), channel(0));
+        let group = WaitGroup::new();
+        let is_done = done.clone();
+        group.go(async move {
+            while !is_done.load(SeqCst) {
+                ping_tx.send(()).await.unwrap();
+                pong.recv().await.unwrap();
+            }
+        });
+        group.go(async move {
+            while ping.recv().await.is_some() {
+                pong_tx.send(()).await.unwrap();
+            }
+        });
+        group.go(async move { done.store(true, SeqCst) });
+        group.wait().await;
+    });
+}

@@ -82,3 +82,13 @@ fn the_variables_are_ignored() {
     assert!(with(&[("GORUN_REPLAY", "rubbish")]).contains("that is no schedule"));
     assert!(with(&[("GORUN_SCHEDULES", "many")]).contains("set it to a number"));
 }
+
+#[test]
+fn taking_turns_is_replayed_by_other_choices() {
+    let drawn = || async { assert_eq!(gorun::sim::rng().below(1000), 1000, "impossible") };
+    let failure = Sim::new().strategy(Strategy::RoundRobin).allow_threads().run(drawn).unwrap_err();
+    let again = Sim::new().replay(failure.replay()).run(drawn).unwrap_err();
+    let drawn_in =
+        |failure: &Failure| failure.to_string().split("left:").nth(1).unwrap()[..8].to_owned();
+    assert_eq!(drawn_in(&again), drawn_in(&failure));
+}

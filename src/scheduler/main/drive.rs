@@ -73,6 +73,9 @@ pub(crate) fn drive<F: Future>(
         if let Some(waiting) = driving.in_simulation() {
             // Then it is woken, or interrupted.
             waiting.await_turn(|| driving.driver.is_woken(), &interrupted);
+            // Who is told of a wake late has had its turn for it.
+            driving.driver.set_woken();
+            driving.has_polled.set(false);
         }
     }
 }
@@ -117,6 +120,8 @@ struct Driving {
     /// How many operations had given way on this thread before, and when the last poll began.
     outer_given_way: u64,
     given_way: Cell<u64>,
+    /// It has begun a step, and that is not noted.
+    has_polled: Cell<bool>,
 }
 
 impl Driving {
@@ -141,6 +146,7 @@ impl Driving {
             outer_number: None,
             outer_given_way: gate::times_given_way(),
             given_way: Cell::new(0),
+            has_polled: Cell::new(false),
         };
         let begin = |simulation: &Arc<Simulation>| {
             simulation.begin_drive(driving.driver.address(), is_mains_thread())
@@ -179,6 +185,7 @@ impl Driving {
                 if let Some(simulation) = self.simulation() {
                     context.budget.set(simulation.driver_budget(self.driver.address()));
                     self.given_way.set(gate::times_given_way());
+                    self.has_polled.set(true);
                 }
                 context.wait.set(None);
                 context.driving().into_iter().for_each(ActivityCell::set_running);
@@ -250,8 +257,8 @@ impl Drop for Driving {
         gate::set_probing(self.outer_probes);
         self.record(EventKind::DriveEnds);
         if let (Some(simulation), Some(number)) = (self.simulation(), self.outer_number) {
-            let polled = polled_here(self.given_way.get(), false);
-            simulation.end_drive(self.driver.address(), number, &polled);
+            let polled = self.has_polled.get().then(|| polled_here(self.given_way.get(), false));
+            simulation.end_drive(self.driver.address(), number, polled.as_ref());
             // What has given way in here is not the outer poll's.
             gate::set_times_given_way(self.outer_given_way);
         }

@@ -57,6 +57,11 @@ impl Driver {
         self.woken.swap(false, Ordering::Acquire)
     }
 
+    /// For its own thread: there is a poll to do.
+    pub(super) fn set_woken(&self) {
+        self.woken.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Relaxed)
     }

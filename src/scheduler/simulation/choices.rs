@@ -75,10 +75,14 @@ enum Decide {
 struct Priorities {
     /// By number.
     of: Vec<u64>,
+    steps: u64,
     /// Before these operations whoever runs gets this priority, in reverse order. Of the changes each may be the
     /// lowest.
     changes_at: Vec<(u64, u64)>,
 }
+
+/// After so many steps all priorities are drawn anew.
+const AGE: u64 = 10_000;
 
 /// A decision among more than that is zero, in a search of all paths.
 const MOST_BRANCHES: usize = 64;
@@ -100,7 +104,7 @@ impl Choices {
                 let change = |lower: usize| (rng.below(bound) as u64, lower as u64);
                 let mut changes_at: Vec<_> = (0..changes).map(change).collect();
                 changes_at.sort_unstable_by(|one, other| other.cmp(one));
-                Decide::Priorities(Priorities { of: Vec::new(), changes_at })
+                Decide::Priorities(Priorities { of: Vec::new(), steps: 0, changes_at })
             }
             Plan::RoundRobin => Decide::RoundRobin,
             Plan::Path { path, depth } => Decide::Path { path, depth, at: 0 },
@@ -131,6 +135,7 @@ impl Choices {
         let index = match &mut self.decide {
             Decide::Random(_) => self.rng.below(runnable.len()),
             Decide::Priorities(priorities) => {
+                priorities.age();
                 let mut priority = |number| priorities.of(number, &mut self.rng);
                 let priorities = runnable.map(&mut priority).enumerate();
                 priorities.max_by_key(|(_, priority)| *priority).map_or(0, |(index, _)| index)
@@ -142,13 +147,12 @@ impl Choices {
         index
     }
 
-    /// How many operations the next poll may begin. `is_in_operation`: it goes on with one, and must come to the end
-    /// of it. Otherwise none is possible, so that others run before the first.
-    pub(super) fn budget(&mut self, is_in_operation: bool) -> u32 {
-        let least = u32::from(is_in_operation);
+    /// How many operations the next poll may begin, and `least` it must be able to begin. Otherwise none is possible, so that others run before the first.
+    pub(super) fn budget(&mut self, least: u32) -> u32 {
+        let least = least.min(FULL);
         let budget = match &mut self.decide {
             Decide::Random(most) => {
-                least + self.rng.below(*most as usize + 1 - least as usize) as u32
+                least + self.rng.below((*most + 1).saturating_sub(least).max(1) as usize) as u32
             }
             Decide::Priorities(priorities) => {
                 let left =
@@ -227,6 +231,14 @@ impl Choices {
 }
 
 impl Priorities {
+    /// Sometimes all are drawn anew, so that nobody waits for ever.
+    fn age(&mut self) {
+        self.steps += 1;
+        if self.steps.is_multiple_of(AGE) {
+            self.of.clear();
+        }
+    }
+
     fn of(&mut self, number: Number, rng: &mut Rng) -> u64 {
         while self.of.len() <= number.0 as usize {
             self.of.push(drawn(rng));

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
+use std::thread;
 
 use crate::primitives::lock;
 use crate::scheduler::simulation::baton::Baton;
@@ -14,6 +15,7 @@ impl Simulation {
     pub(crate) fn begin_drive(&self, address: usize, is_mains: bool) -> Number {
         let mut state = lock(&self.state);
         let number = state.running;
+        state.has_nested |= !is_mains;
         state.drivers.push(Drive {
             address,
             number,
@@ -21,7 +23,7 @@ impl Simulation {
             waits_at: None,
             is_queued: false,
             has_turn: false,
-            is_in_operation: false,
+            least: 0,
             is_given_up: false,
             woken_by: number,
             runnable: 1,
@@ -33,15 +35,17 @@ impl Simulation {
     /// How many operations its next poll may begin.
     pub(crate) fn driver_budget(&self, address: usize) -> u32 {
         let mut state = lock(&self.state);
-        let is_in_operation = state.drive(address).is_some_and(|drive| drive.is_in_operation);
-        let budget = state.choices.budget(is_in_operation);
+        let least = state.drive(address).map_or(0, |drive| drive.least);
+        let budget = state.choices.budget(least);
         state.drive(address).into_iter().for_each(|drive| drive.budget = budget);
         budget
     }
 
-    pub(crate) fn end_drive(&self, address: usize, before: Number, polled: &Polled) {
+    pub(crate) fn end_drive(&self, address: usize, before: Number, polled: Option<&Polled>) {
         let mut state = lock(&self.state);
-        self.note_drive(&mut state, address, Stop::Ended, polled);
+        if let Some(polled) = polled {
+            self.note_drive(&mut state, address, Stop::Ended, polled);
+        }
         state.drivers.retain(|drive| drive.address != address);
         let is_other =
             |entry: &Entry| !matches!(entry.what, Runnable::Driver(other) if other == address);
@@ -61,6 +65,9 @@ impl Simulation {
         // From now on whoever wakes it makes it runnable. Who has woken it before does not.
         if let Some(drive) = state.drive(address) {
             (drive.waits_at, drive.has_turn) = (Some(baton.clone()), false);
+            if drive.is_mains {
+                state.main_panics = thread::panicking();
+            }
         }
         let is_woken = is_woken();
         let stop = match (polled.gave_way, is_woken) {
@@ -84,7 +91,7 @@ impl Simulation {
     ) {
         let at = state.now - self.settings.start;
         if let Some(drive) = state.drive(address) {
-            drive.is_in_operation = stop.is_in_operation();
+            drive.least = stop.least(drive.least);
             let &mut Drive { number, woken_by, runnable, budget, .. } = drive;
             state.note(Step::new(number, woken_by, runnable, at, budget, stop, polled));
         }
@@ -95,7 +102,10 @@ impl Simulation {
         let mut state = lock(&self.state);
         let Some(drive) = state.drive(address) else { return false };
         drive.waits_at = None;
-        let (number, has_turn) = (drive.number, drive.has_turn);
+        let (number, has_turn, is_mains) = (drive.number, drive.has_turn, drive.is_mains);
+        if is_mains {
+            state.main_panics = false;
+        }
         state.running = number;
         has_turn
     }

@@ -13,6 +13,21 @@ impl Simulation {
         lock(&self.state).steps.count()
     }
 
+    /// Main's thread waits while it panics.
+    pub(super) fn main_panics(&self) -> bool {
+        lock(&self.state).main_panics
+    }
+
+    /// The limit of steps was reached after the end of main: says what all do.
+    pub(super) fn describe_limit(&self, describe: impl FnOnce() -> String) {
+        let is_bare =
+            |trouble: &Option<Trouble>| *trouble == Some(Trouble::StepLimit(String::new()));
+        if is_bare(&lock(&self.state).trouble) {
+            let described = describe();
+            lock(&self.state).trouble = Some(Trouble::StepLimit(described));
+        }
+    }
+
     /// Who runs.
     pub(crate) fn running(&self) -> Number {
         lock(&self.state).running

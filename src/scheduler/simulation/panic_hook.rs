@@ -15,6 +15,11 @@ use crate::primitives::lock;
 pub(crate) struct Panics(Mutex<Vec<(String, String)>>);
 
 impl Panics {
+    /// Each message, and its place.
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        lock(&self.0).clone()
+    }
+
     pub(crate) fn place_of(&self, message: &str) -> Option<String> {
         let all = lock(&self.0);
         all.iter().rev().find(|(other, _)| other == message).map(|(_, place)| place.clone())

@@ -4,7 +4,6 @@
 
 use std::thread;
 
-use crate::clock;
 use crate::primitives::{MutexGuard, lock};
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::simulation::state::{Known, Runnable, Simulation, State, Trouble};
@@ -15,7 +14,7 @@ impl Simulation {
     pub(crate) fn push(&self, task: RawTask) {
         let (mut state, woken_by) = self.state_for("wakes a goroutine, or spawns one");
         let fresh = Number(state.next_number);
-        let new = Known { number: fresh, is_in_operation: false };
+        let new = Known { number: fresh, least: 0 };
         let number = state.known.entry(task).or_insert(new).number;
         if number == fresh {
             state.next_number += 1;
@@ -38,7 +37,7 @@ impl Simulation {
     pub(super) fn state_for(&self, action: &'static str) -> (MutexGuard<'_, State>, Number) {
         let mut state = lock(&self.state);
         let mut woken_by = state.running;
-        if !clock::is_simulated() {
+        if !self.is_here() {
             woken_by = Number::OUTSIDE;
             if !self.settings.allows_threads && state.trouble.is_none() {
                 let thread = thread::current();
@@ -52,14 +51,14 @@ impl Simulation {
     }
 
     pub(super) fn tell_if_outside(&self) {
-        if !clock::is_simulated() {
+        if !self.is_here() {
             self.outside_acted.notify_all();
         }
     }
 
     /// Refuses what a thread outside does that nobody would notice otherwise.
     pub(crate) fn check_inside(&self, action: &'static str) {
-        if !clock::is_simulated() {
+        if !self.is_here() {
             drop(self.state_for(action));
         }
     }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process;
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +16,6 @@ use crate::scheduler::goroutine::task;
 use crate::scheduler::main::main_guard::GivenUp;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::simulation::baton::{Baton, Signal};
-use crate::scheduler::simulation::panic_hook;
 use crate::scheduler::simulation::state::{Simulation, Trouble};
 use crate::scheduler::simulation::steps::Polled;
 use crate::scheduler::simulation::turns::{Planned, Turn};
@@ -58,9 +57,6 @@ impl Waiting<'_> {
         let baton = Arc::new(Baton::new());
         simulation.driver_waits(address, &baton, is_woken, &polled_here(given_way, true));
         let is_mains = is_mains_thread();
-        if !is_mains {
-            simulation.note_nested();
-        }
         if simulation.settings.is_threaded {
             if pass_to_goroutines(scheduler, simulation) {
                 baton.wait();
@@ -75,7 +71,7 @@ impl Waiting<'_> {
             simulation.note_trouble(Trouble::NeedsThreads);
         }
         if !simulation.driver_runs(address) && !interrupted() {
-            end_nested(simulation, is_mains);
+            end_nested(scheduler, is_mains);
         }
     }
 }
@@ -86,22 +82,36 @@ pub(crate) fn is_mains_thread() -> bool {
 }
 
 /// Nobody will wake what this thread drives: the run ends. Unwinds, if that is possible.
-fn end_nested(simulation: &Simulation, is_mains: bool) -> ! {
+fn end_nested(scheduler: &Scheduler, is_mains: bool) -> ! {
+    let simulation = simulation_of(scheduler);
+    if is_mains {
+        simulation.note_trouble(Trouble::Deadlock(scheduler.describe()));
+    }
     if !thread::panicking() {
         resume_unwind(Box::new(GivenUp));
     }
     if is_mains || !simulation.settings.is_threaded {
-        // Not by `eprintln`, of which a harness would show nothing.
-        let text = "gorun: a destructor waits in `block_on`, during a panic, in a simulated run that must end; it \
-                    cannot be unwound\n";
-        _ = io::stderr().write_all(text.as_bytes());
-        process::abort();
+        abort(simulation);
     }
     // The thread is left behind.
     simulation.where_main_waits().pass(Signal::Go);
     loop {
         thread::park();
     }
+}
+
+/// A destructor waits for ever, and its thread panics already.
+fn abort(simulation: &Simulation) -> ! {
+    let mut text = "gorun: a destructor waits in `block_on`, while its thread panics, for what never comes in this \
+                    simulated run; so the process must end\n"
+        .to_owned();
+    for (message, place) in simulation.panics.all() {
+        text += &format!("a panic at {place}: {message}\n");
+    }
+    simulation.inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true)));
+    // Not by `eprintln`, of which a harness would show nothing.
+    _ = io::stderr().write_all(text.as_bytes());
+    process::abort();
 }
 
 /// Goroutines run on the calling thread, which is main's, until it is main's turn, or the run ends.
@@ -158,13 +168,13 @@ fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
         if scheduler.phase() != Phase::Running || simulation.is_resting() {
             return simulation.next_turn();
         }
-        if scheduler.main.crashed() {
-            return None;
-        }
-        // When main has ended, its destructors may wait.
         let has_trouble = simulation.has_trouble(describe);
-        if has_trouble && !scheduler.main.is_main_done() {
-            scheduler.main.crash(Box::new(GivenUp));
+        // When main has ended, or panics, its destructors may wait.
+        let may_interrupt = || !scheduler.main.is_main_done() && !simulation.main_panics();
+        if (has_trouble || scheduler.main.crashed()) && may_interrupt() {
+            if has_trouble {
+                scheduler.main.crash(Box::new(GivenUp));
+            }
             return None;
         }
         if let Some(turn) = simulation.next_turn() {
@@ -218,6 +228,7 @@ pub(crate) fn run_to_rest(scheduler: &Arc<Scheduler>) {
     let simulation = simulation_of(scheduler);
     if !simulation.has_trouble(|| scheduler.describe()) {
         run_all(scheduler, simulation);
+        simulation.describe_limit(|| scheduler.describe());
     }
 }
 
@@ -281,32 +292,38 @@ fn pass_to_goroutines(scheduler: &Arc<Scheduler>, simulation: &Arc<Simulation>) 
 
 fn run_goroutines(scheduler: &Arc<Scheduler>, own: &Arc<Baton>, index: usize) {
     let simulation = simulation_of(scheduler);
-    let _watched = panic_hook::watch(simulation.panics.clone());
-    let wait = || {
-        let goes = own.wait() == Signal::Go;
-        clock::simulate(Some(simulation.now()));
-        goes
-    };
-    if !wait() {
+    if own.wait() == Signal::End {
         return;
     }
-    let context = goroutines_context(scheduler, index);
-    context.enter(|| {
-        loop {
-            let to = match next_turn(scheduler) {
-                Some(Turn::Task(planned)) => {
-                    take_step(&context, planned);
-                    continue;
-                }
-                Some(Turn::Driver(baton)) => baton,
-                None => simulation.where_main_waits(),
-            };
-            simulation.add_spare(own);
-            to.pass(Signal::Go);
-            if !wait() {
-                return;
-            }
+    simulation.enter(|| {
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let context = goroutines_context(scheduler, index);
+            context.enter(|| while let Signal::Go = run_until_passed(&context, own) {});
+        }));
+        if ran.is_err() {
+            // All user code runs under a `catch_unwind` inside.
+            simulation
+                .note_trouble(Trouble::Threads("a defect of gorun, please report it".to_owned()));
+            simulation.where_main_waits().pass(Signal::Go);
         }
     });
     context::end_thread();
+}
+
+/// Goroutines run on the calling thread until it is another one's turn. Waits for its own.
+fn run_until_passed(context: &Context, own: &Arc<Baton>) -> Signal {
+    let scheduler = &context.scheduler;
+    let simulation = simulation_of(scheduler);
+    let to = loop {
+        match next_turn(scheduler) {
+            Some(Turn::Task(planned)) => take_step(context, planned),
+            Some(Turn::Driver(baton)) => break baton,
+            None => break simulation.where_main_waits(),
+        }
+    };
+    simulation.add_spare(own);
+    to.pass(Signal::Go);
+    let signal = own.wait();
+    clock::simulate(Some(simulation.now()));
+    signal
 }

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
+use std::ptr;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
@@ -64,7 +65,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Simulation>>> = const { RefCell::new(None) };
 }
 
-/// The simulation that the calling thread runs, outside of goroutines that have threads of their own.
+/// The simulation that the calling thread runs.
 pub(crate) fn current() -> Option<Arc<Simulation>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
@@ -84,8 +85,8 @@ pub(super) struct State {
     pub(super) next_number: u32,
     /// The futures that threads drive.
     pub(super) drivers: Vec<Drive>,
-    /// How many steps have begun, with those after the end of main.
-    pub(super) turns: u64,
+    /// How many steps may begin: first of the run, and then of what follows the end of main.
+    pub(super) turns_left: u64,
     /// Who runs, or has woken others.
     pub(super) running: Number,
     pub(super) choices: Choices,
@@ -103,11 +104,13 @@ pub(super) struct State {
     pub(super) has_runtime: bool,
     /// Its main has ended, and its goroutines are cancelled: in turn, and that is no part of the run.
     pub(super) is_closing: bool,
-    /// A goroutine has waited in a nested `block_on`.
+    /// Main's thread waits while it panics, so that it cannot be interrupted.
+    pub(super) main_panics: bool,
+    /// A goroutine has begun a nested `block_on`.
     pub(super) has_nested: bool,
 }
 
-/// So many more steps, and as many again as the limit, what follows the end of main may take.
+/// So many steps are for what follows the end of main.
 pub(super) const MORE_TURNS: u64 = 10_000;
 
 /// How many delays there are.
@@ -117,8 +120,9 @@ pub(super) const JITTERS: usize = 1 << 12;
 #[derive(Clone, Copy)]
 pub(super) struct Known {
     pub(super) number: Number,
-    /// An operation has begun in its last poll, or before, and has not ended.
-    pub(super) is_in_operation: bool,
+    /// How many operations its next poll must be able to begin, so that it gets on: those that are pending begin
+    /// again in each poll, before the one that gave way.
+    pub(super) least: u32,
 }
 
 /// Somebody who can run.
@@ -146,7 +150,8 @@ pub(super) struct Drive {
     /// It waits, and is among those that can run.
     pub(super) is_queued: bool,
     pub(super) has_turn: bool,
-    pub(super) is_in_operation: bool,
+    /// As that of a goroutine.
+    pub(super) least: u32,
     /// Main has ended, and it waits for what never comes.
     pub(super) is_given_up: bool,
     /// Of its present step.
@@ -158,6 +163,7 @@ pub(super) struct Drive {
 impl Simulation {
     pub(crate) fn new(settings: Settings, choices: Choices, steps: Steps) -> Arc<Self> {
         let now = settings.start;
+        let turns_left = settings.step_limit.saturating_mul(2).saturating_add(MORE_TURNS);
         Arc::new(Simulation {
             settings,
             panics: Arc::default(),
@@ -166,7 +172,7 @@ impl Simulation {
                 known: HashMap::default(),
                 next_number: Number::MAIN.0 + 1,
                 drivers: Vec::new(),
-                turns: 0,
+                turns_left,
                 running: Number::MAIN,
                 choices,
                 steps,
@@ -178,6 +184,7 @@ impl Simulation {
                 rests_at: None,
                 has_runtime: false,
                 is_closing: false,
+                main_panics: false,
                 has_nested: false,
             }),
             outside_acted: Condvar::new(),
@@ -199,6 +206,14 @@ impl Simulation {
         f()
     }
 
+    /// Whether the calling thread runs this simulation, and not another one, or none.
+    pub(super) fn is_here(&self) -> bool {
+        let is_this = |current: &RefCell<Option<Arc<Simulation>>>| {
+            current.borrow().as_ref().is_some_and(|current| ptr::eq(Arc::as_ptr(current), self))
+        };
+        CURRENT.try_with(is_this).unwrap_or(false)
+    }
+
     /// A runtime begins, unless another one has not ended. Its main runs.
     pub(crate) fn begin_runtime(&self) -> bool {
         let mut state = lock(&self.state);
@@ -212,7 +227,10 @@ impl Simulation {
 
     /// Main has ended.
     pub(crate) fn close(&self) {
-        lock(&self.state).is_closing = true;
+        let mut state = lock(&self.state);
+        state.is_closing = true;
+        // A goroutine is cancelled in one step, unless destructors make others.
+        state.turns_left = MORE_TURNS + 16 * state.known.len() as u64;
     }
 
     pub(crate) fn end_runtime(&self) {

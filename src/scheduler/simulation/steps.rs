@@ -77,9 +77,13 @@ pub(crate) struct Polled {
 }
 
 impl Stop {
-    /// The poll that follows goes on with an operation that has begun.
-    pub(super) fn is_in_operation(self) -> bool {
-        matches!(self, Stop::GaveWay | Stop::Waits(Some(_)))
+    /// How many operations the next poll must be able to begin, if this one had to begin `least`.
+    pub(super) fn least(self, least: u32) -> u32 {
+        match self {
+            Stop::GaveWay => least + 1,
+            Stop::Waits(Some(_)) => 1,
+            _ => 0,
+        }
     }
 }
 

@@ -63,11 +63,6 @@ impl Simulation {
         waiting.waits_at.clone()
     }
 
-    /// A goroutine waits in a nested `block_on`.
-    pub(super) fn note_nested(&self) {
-        lock(&self.state).has_nested = true;
-    }
-
     pub(super) fn end_threads(&self) {
         let mut state = lock(&self.state);
         let (spares, threads) = (mem::take(&mut state.spares), mem::take(&mut state.threads));

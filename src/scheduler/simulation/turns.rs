@@ -8,7 +8,7 @@ use crate::primitives::lock;
 use crate::scheduler::budget::FULL;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::simulation::baton::Baton;
-use crate::scheduler::simulation::state::{Entry, MORE_TURNS, Runnable, Simulation, Trouble};
+use crate::scheduler::simulation::state::{Entry, Runnable, Simulation, Trouble};
 use crate::scheduler::simulation::steps::{Number, Polled, Step, Stop};
 
 /// Whose turn it is.
@@ -34,12 +34,12 @@ impl Simulation {
         if state.runnable.is_empty() {
             return None;
         }
-        state.turns += 1;
-        if state.turns > 2 * self.settings.step_limit.saturating_add(MORE_TURNS) {
+        if state.turns_left == 0 {
             // Also what follows the end of main must end.
             state.trouble.get_or_insert(Trouble::StepLimit(String::new()));
             return None;
         }
+        state.turns_left -= 1;
         let index = if state.is_closing {
             0
         } else {
@@ -51,11 +51,10 @@ impl Simulation {
         match entry.what {
             Runnable::Task(task) => {
                 let (number, woken_by) = (entry.number, entry.woken_by);
-                let is_in_operation =
-                    state.known.get(&task).is_some_and(|known| known.is_in_operation);
+                let least = state.known.get(&task).map_or(0, |known| known.least);
                 let budget = match state.is_closing {
                     true => FULL,
-                    false => state.choices.budget(is_in_operation),
+                    false => state.choices.budget(least),
                 };
                 Some(Turn::Task(Planned { task, number, woken_by, runnable, budget }))
             }
@@ -84,7 +83,7 @@ impl Simulation {
             _ => Stop::Waits(polled.wait),
         };
         if let Some(known) = state.known.get_mut(&task) {
-            known.is_in_operation = stop.is_in_operation();
+            known.least = stop.least(known.least);
         }
         let at = state.now - self.settings.start;
         state.note(Step::new(number, woken_by, runnable, at, budget, stop, &polled));

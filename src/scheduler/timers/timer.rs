@@ -86,13 +86,13 @@ impl Timer {
     fn add(&self, waker: &Waker) -> TimerId {
         let scheduler = &self.scheduler;
         let (driver, near, is_internal) = context::with_inside(|context| {
-            let Some(context) = context else { return (None, thread_shard_number(), false) };
-            let is_internal = context.is_internal(waker);
+            let is_internal = context.is_some_and(|context| context.is_internal(waker));
             if let Some(simulation) = scheduler.simulation() {
                 simulation.check_inside("sets a timer");
                 // One shard, so that all come in one order.
                 return (None, 0, is_internal);
             }
+            let Some(context) = context else { return (None, thread_shard_number(), false) };
             if context.is_driving() && self.belongs_to(context) {
                 return (context.driver.borrow().clone(), thread_shard_number(), is_internal);
             }
