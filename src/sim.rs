@@ -48,13 +48,14 @@
 //! disallowed-methods = ["std::time::Instant::now", "std::time::Instant::elapsed", "std::thread::sleep"]
 //! ```
 //!
-//! While anybody runs, time stands still. So a loop that yields until a deadline has passed does not end;
+//! What is more than 20 years away never comes. While anybody runs, time stands still. So a loop that yields until a deadline has passed does not end;
 //! [`Sim::step_limit`] ends it.
 //!
 //! # What fails
 //!
 //! - A panic of main, and one of a goroutine that no code observes, as in any run.
-//! - A **deadlock**: all wait, and no timer is set. It is certain, since nobody else acts.
+//! - A **deadlock**: all wait, and no timer is set. It is certain, since nobody else acts; threads outside, which might,
+//!   have 50 ms of real time to show themselves, or a second if they are allowed.
 //! - A **leak**: goroutines that are left when main has ended and nobody can run any more.
 //! - A run that reaches the limit of steps.
 //! - A **thread outside** that wakes a goroutine or spawns one. The run could not be repeated;
@@ -188,7 +189,8 @@ impl Sim {
     /// How late timers may be: the clock moves to a deadline, or up to so much beyond it, by chance. The default is
     /// zero: they are exact.
     pub fn jitter(mut self, most: Duration) -> Self {
-        self.jitter = most;
+        // Beyond that nothing rings any more.
+        self.jitter = most.min(Duration::from_secs(10 * 365 * 24 * 3600));
         self
     }
 

@@ -227,12 +227,10 @@ fn a_panic_behind_operations_that_gave_way_is_taken_for_a_difference() {
 
 #[test]
 fn the_largest_limits_overflow() {
-    Sim::new().schedules(3).step_limit(u64::MAX).jitter(Duration::from_secs(1 << 40)).check(
-        || async {
-            gorun::time::sleep(Duration::from_secs(1)).await;
-            yield_now().await;
-        },
-    );
+    Sim::new().schedules(3).step_limit(u64::MAX).jitter(Duration::MAX).check(|| async {
+        gorun::time::sleep(Duration::from_secs(1)).await;
+        yield_now().await;
+    });
 }
 
 #[test]
@@ -255,4 +253,19 @@ fn what_follows_a_runtime_that_has_ended_passes_unseen() {
         unreachable!("nobody sends");
     });
     report(result, &["a deadlock"]);
+}
+
+#[test]
+fn one_that_settles_after_main_is_left() {
+    Sim::new().schedules(20).check(|| async {
+        go!(async { gorun::sim::settle().await });
+    });
+}
+
+#[test]
+fn a_timer_that_outlives_its_runtime_is_closed_by_another_thread() {
+    Sim::new().schedules(50).check_program(|| {
+        let alarm = gorun::block_on(async { gorun::time::after(Duration::from_secs(1)) });
+        assert!(alarm.try_recv().is_err_and(|error| error == gorun::TryRecvError::Closed));
+    });
 }

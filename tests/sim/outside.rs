@@ -179,3 +179,22 @@ fn what_belongs_to_a_simulation_is_used_outside_of_one() {
     let one = Sim::new().strategy(Strategy::RoundRobin).check(|| async {});
     assert_eq!(one.schedules, 1);
 }
+
+#[test]
+fn a_thread_of_another_simulation_is_not_named() {
+    let failure = Sim::new()
+        .run(|| async {
+            let (tx, rx) = channel(0);
+            let receiver = spawn(async move { rx.recv().await });
+            sim::settle().await;
+            let other = move || {
+                Sim::new().strategy(Strategy::RoundRobin).check(|| async { _ = tx.try_send(1) });
+            };
+            let thread = thread::Builder::new().name("other".to_owned());
+            thread.spawn(other).unwrap().join().unwrap();
+            assert_eq!(receiver.await.unwrap(), Some(1));
+        })
+        .unwrap_err()
+        .to_string();
+    assert!(failure.contains("the thread `"), "{failure}");
+}

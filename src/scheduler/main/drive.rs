@@ -84,17 +84,14 @@ pub(crate) fn drive<F: Future>(
 fn listener() -> Option<Listener> {
     context::with_inside(|context| {
         let scheduler = &context?.scheduler;
-        // A waker may be kept for ever.
-        if scheduler.simulation().is_some() && clock::is_simulated() {
-            let weak = Arc::downgrade(scheduler);
+        // A waker may be kept for ever. And it does not hold the scheduler, even for a moment: whoever wakes would
+        // drop it, and what the program has given it, if all others have done so meanwhile.
+        if let Some(simulation) = scheduler.simulation().filter(|_| clock::is_simulated()) {
+            let weak = Arc::downgrade(simulation);
             return Some(Listener::After(Box::new(move |address| {
-                let scheduler = weak.upgrade();
-                let simulation = scheduler.as_ref().and_then(|scheduler| scheduler.simulation());
-                simulation.into_iter().for_each(|simulation| simulation.wake_driver(address));
+                weak.upgrade().iter().for_each(|simulation| simulation.wake_driver(address));
             })));
         }
-        // Not the scheduler, even for a moment: whoever wakes would drop it, and what the program has given it, if
-        // all others have done so meanwhile.
         let weak = Arc::downgrade(scheduler.trace.as_ref()?);
         Some(Listener::Before(Box::new(move |address| {
             if let Some(trace) = weak.upgrade() {

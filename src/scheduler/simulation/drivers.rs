@@ -91,7 +91,7 @@ impl Simulation {
     ) {
         let at = state.now - self.settings.start;
         if let Some(drive) = state.drive(address) {
-            drive.least = stop.least(drive.least);
+            drive.least = stop.least(drive.least, polled.wait.is_some());
             let &mut Drive { number, woken_by, runnable, budget, .. } = drive;
             state.note(Step::new(number, woken_by, runnable, at, budget, stop, polled));
         }

@@ -27,11 +27,17 @@
 //!
 //! # Threads
 //!
-//! Main's thread runs the goroutines, too, while main waits. So a run starts no thread and takes no lock
-//! that others hold. But a goroutine in a nested `block_on` occupies the thread that polls it, and main must
-//! stay on its own. So when that happens the run is given up, and begins again with threads for goroutines:
-//! one that runs them, and one more for each that is in a nested `block_on`. A *baton* says whose turn it
-//! is, and everyone else sleeps (`baton.rs`).
+//! Main must stay on its own thread, and a goroutine in a nested `block_on` occupies the thread that polls it. So
+//! goroutines may have threads of their own: one that runs them, and one more for each that is in a nested
+//! `block_on`. A *baton* says whose turn it is, and everyone else sleeps (`baton.rs`).
+//!
+//! Few programs need that, and to pass the turn to another thread costs more than ten polls. So the first schedule
+//! has such threads, and each replay; if no goroutine has begun a nested `block_on` in it, main's thread runs the
+//! goroutines of all others, while main waits. The steps are the same. If a goroutine begins one there
+//! after all, it is unwound, and the run begins again with threads.
+//!
+//! When main ends, goroutines that wait in a nested `block_on` are unwound, too, and count as cancelled. A thread that
+//! panics already cannot be unwound: it is left behind.
 //!
 //! # A closed world
 //!
@@ -43,8 +49,7 @@
 //!
 //! - A mode of the workers' loop: it would be in the way of who reads that loop, and it would still search,
 //!   steal and sleep.
-//! - A thread for main and one for goroutines from the start: two switches between threads for each step of
-//!   main's cost more than ten polls.
+//! - Threads for goroutines in all runs: ten times as long, for programs in which main does much.
 //! - Threads with coroutines instead of futures, as `shuttle` has them: each dependency must be replaced.
 //! - Each operation as a step of its own, whether or not it gives way: a budget by chance reaches the same
 //!   orders, with fewer polls.

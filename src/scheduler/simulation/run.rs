@@ -227,7 +227,14 @@ fn move_clock(scheduler: &Scheduler, simulation: &Simulation) -> bool {
 pub(crate) fn run_to_rest(scheduler: &Arc<Scheduler>) {
     let simulation = simulation_of(scheduler);
     if !simulation.has_trouble(|| scheduler.describe()) {
-        run_all(scheduler, simulation);
+        loop {
+            run_all(scheduler, simulation);
+            let settling = simulation.take_settling();
+            if settling.is_empty() {
+                break;
+            }
+            settling.into_iter().for_each(|waker| scheduler.wake(waker));
+        }
         simulation.describe_limit(|| scheduler.describe());
     }
 }

@@ -77,11 +77,12 @@ pub(crate) struct Polled {
 }
 
 impl Stop {
-    /// How many operations the next poll must be able to begin, if this one had to begin `least`.
-    pub(super) fn least(self, least: u32) -> u32 {
+    /// How many operations the next poll must be able to begin, if this one had to begin `least`. `has_waited`: an
+    /// operation waits, and was before the one that gave way; it will begin again before that one.
+    pub(super) fn least(self, least: u32, has_waited: bool) -> u32 {
         match self {
-            Stop::GaveWay => least + 1,
-            Stop::Waits(Some(_)) => 1,
+            Stop::GaveWay if has_waited => least + 1,
+            Stop::GaveWay | Stop::Waits(Some(_)) => 1,
             _ => 0,
         }
     }

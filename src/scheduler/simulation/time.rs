@@ -21,7 +21,9 @@ impl Simulation {
         let mut state = lock(&self.state);
         let jitter = self.settings.jitter;
         let part = if jitter.is_zero() { 0 } else { state.choices.below(JITTERS + 1) };
-        state.now = state.now.max(deadline + jitter.mul_f64(part as f64 / JITTERS as f64));
+        let late = jitter.mul_f64(part as f64 / JITTERS as f64);
+        // Beyond the clock's range it is not late.
+        state.now = state.now.max(deadline.checked_add(late).unwrap_or(deadline));
         state.running = Number::TIME;
         state.now
     }

@@ -83,7 +83,7 @@ impl Simulation {
             _ => Stop::Waits(polled.wait),
         };
         if let Some(known) = state.known.get_mut(&task) {
-            known.least = stop.least(known.least);
+            known.least = stop.least(known.least, polled.wait.is_some());
         }
         let at = state.now - self.settings.start;
         state.note(Step::new(number, woken_by, runnable, at, budget, stop, &polled));

@@ -160,7 +160,9 @@ impl Scheduler {
     /// Calls, on a thread of its own, the foreign wakers that no worker has reached.
     pub(crate) fn stop_timers_left(&self) {
         let left: Vec<_> = std::iter::from_fn(|| self.timers.take_foreign()).collect();
-        if !left.is_empty() {
+        if self.simulation().is_some() {
+            left.into_iter().for_each(|waker| self.wake(waker));
+        } else if !left.is_empty() {
             self.threads.requests.wake_elsewhere(left);
         }
     }
