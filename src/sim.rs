@@ -73,7 +73,9 @@
 //! # What is real
 //!
 //! Files are real, and take real time. [`blocking`](crate::blocking) calls its function in place. Sockets are refused, and
-//! what needs them or threads of gorun's own: processes, signals, the standard input. A panic is not printed while schedules are tried; the report has its message and place.
+//! what needs them or threads of gorun's own: processes, signals, the standard input. A panic is not printed while
+//! schedules are tried, nor does a hook hear of it that was set before the first simulation; the report has its message and
+//! place.
 //!
 //! Go counterpart: `testing/synctest`, which has its own time, and one order.
 

@@ -30,7 +30,6 @@ fn an_order_that_seldom_occurs_breaks_a_promise() {
         after_func::a_call_comes_once_and_not_too_early_whether_its_owner_stays_or_goes,
         after_func::a_call_may_plan_the_next_one,
         after_func::a_call_that_is_reset_comes_at_the_new_time_alone,
-        after_func::a_panic_of_the_function_is_one_of_a_goroutine_without_a_handle,
         channels::a_ticker_is_closed_by_its_receiver,
         channels::after_nothing_is_there_at_once,
         channels::an_alarm_that_has_rung_is_not_chosen_again,
