@@ -162,7 +162,10 @@ impl Dump {
         });
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by_key(|group| {
-            let rank = (Reverse(group.longest), Reverse(group.count));
+            // What is wrong for certain, and who could run and does not, are always among those that are printed.
+            let waits = matches!(group.state, State::Waiting { .. } | State::WaitingElsewhere);
+            let first = (group.orphans == 0, waits && group.longest.is_some());
+            let rank = (first, Reverse(group.longest), Reverse(group.count));
             (rank, group.spawned_at, group.state.place(), group.state.rank())
         });
         Dump {

@@ -14,7 +14,7 @@ pub use histogram::Histogram;
 ///
 /// Those with `num_` are as of now, and the others count from the start of the runtime; of these take the
 /// difference between two moments. They are not of the very same moment: goroutines go on meanwhile. Each is
-/// taken where the runtime has it anyway, so that goroutines pay nothing for them.
+/// taken where the runtime has it anyway, or so seldom that goroutines pay next to nothing.
 ///
 /// What to watch: `num_queued`, as work that waits for a worker, and `schedule_latencies`, for how long; `num_away`,
 /// as threads that goroutines block; `num_goroutines`, which should not grow for ever. `busy`, between two
@@ -76,12 +76,15 @@ pub struct Metrics {
     pub busy: Duration,
     /// For how long goroutines that could run, since they were spawned or woken, had to wait until a worker polled
     /// them: samples. Each worker takes one of about a thousand polls, and of eight sleeps, and main's thread one of
-    /// eight polls: the next goroutine that is spawned or woken there. What other threads spawn and wake is not in it.
+    /// eight polls: the next goroutine that is spawned or woken there. So of many that are woken at the same time it is
+    /// mostly the first, which waits least; and long polls count for more than short ones. What other threads spawn
+    /// and wake is not in it. Watch how it changes, rather than what it is.
     pub schedule_latencies: Histogram,
 }
 
 impl Handle {
-    /// Numbers about this runtime. It takes some microseconds, more with many threads in `block_on`, and waits for nobody.
+    /// Numbers about this runtime. It takes some microseconds, more with many threads in `block_on`. It takes no lock that
+    /// is held for longer than a clock is read.
     ///
     /// Go counterpart: `metrics.Read`.
     ///

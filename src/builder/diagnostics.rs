@@ -15,7 +15,7 @@ impl Builder {
     /// could still wake. But who has a waker may never use it, so of goroutines that are not marked some may wait in
     /// vain as well. Main, and what a `block_on` runs, have no such mark.
     ///
-    /// What goroutines do is the same with and without. Each takes 200 to 300 ns and some 270 bytes more if it ever
+    /// What goroutines do is the same with and without. Each takes 200 to 300 ns more, some 270 bytes more if it ever
     /// waits, and some tens of nanoseconds more for each poll. Without this setting it costs nothing.
     ///
     /// Go counterpart: the minutes in the stacks that a program prints on `SIGQUIT`, as in `[chan receive, 3

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Builder;
+use super::variables::diagnostics_are_full;
 use crate::clock;
 use crate::dump::Dump;
 use crate::scheduler::main::exit;
@@ -45,7 +46,9 @@ impl Builder {
         let allows_leaks = end.0.settings.allows_leaks || self.leaks.fails == Some(false);
         let of_program = mem::take(&mut self.leaks).into_main_end(None)?;
         let main_end = main_end(end.0.clone(), of_program, allows_leaks);
-        let scheduler = Scheduler::start_simulated(config(self, end.0.clone()));
+        let has_full_diagnostics = diagnostics_are_full(self.full_diagnostics)?;
+        let config = config(self, end.0.clone(), has_full_diagnostics);
+        let scheduler = Scheduler::start_simulated(config);
         let ended = exit::run_main(&scheduler, Some(&main_end), main);
         ended.or_else(|payload| resume_unwind(payload))
     }
@@ -60,7 +63,7 @@ impl Drop for End {
     }
 }
 
-fn config(builder: Builder, simulation: Arc<Simulation>) -> Config {
+fn config(builder: Builder, simulation: Arc<Simulation>, has_full_diagnostics: bool) -> Config {
     Config {
         workers: 1,
         follows_cpu_limits: false,
@@ -74,7 +77,7 @@ fn config(builder: Builder, simulation: Arc<Simulation>) -> Config {
         thread_hooks: Box::default(),
         tokio: None,
         trace: None,
-        has_full_diagnostics: builder.full_diagnostics.unwrap_or(false),
+        has_full_diagnostics,
         simulated: Some(Simulated {
             simulation,
             describe: |scheduler| Dump::of(scheduler).to_string(),

@@ -27,7 +27,7 @@ use crate::scheduler::latency::{Latencies, limit};
 ///     })
 ///     .await?;
 ///     let latencies = Handle::current().metrics().schedule_latencies;
-///     let half = latencies.count() / 2;
+///     let half = latencies.count().div_ceil(2);
 ///     let mut sum = 0;
 ///     let median = latencies.buckets().find(|(_, count)| {
 ///         sum += count;

@@ -89,6 +89,9 @@ impl Scheduler {
                 waiting.push((entry.data().addr(), key));
             }
         });
+        // One that ends, and one that begins at its address, were both seen.
+        waiting.sort_unstable_by_key(|(address, _)| *address);
+        waiting.dedup_by_key(|(address, _)| *address);
         // Not with the registry's lock, for which goroutines wait that suspend for the first time.
         for (address, key) in waiting {
             if let (Some(waited), Some((_, tally))) = (self.waited(address, key), raw.get_mut(&key))

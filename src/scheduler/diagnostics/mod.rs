@@ -17,12 +17,10 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::primitives::{Ordering, lock};
+use crate::rng::mix;
 use crate::scheduler::diagnostics::record::Record;
 
 const SHARDS: usize = 32;
-
-/// The alignment of allocations: the lower bits of an address say nothing.
-const ADDRESS_UNIT: usize = 16;
 
 /// The suspended goroutines of a runtime, by the address of their allocation.
 pub(crate) struct Diagnostics {
@@ -85,7 +83,8 @@ impl Diagnostics {
     }
 
     fn shard(&self, address: usize) -> &Mutex<HashMap<usize, Suspended>> {
-        &self.suspended[address / ADDRESS_UNIT % SHARDS]
+        // All bits of the address count: allocations of one size may be a power of two apart.
+        &self.suspended[mix(address as u64) as usize % SHARDS]
     }
 
     pub(crate) fn add(&self, address: usize, goroutine: Suspended) {
@@ -94,7 +93,13 @@ impl Diagnostics {
 
     /// When its future has been, or is being, dropped.
     pub(crate) fn remove(&self, address: usize) {
-        let removed = lock(self.shard(address)).remove(&address);
+        let mut suspended = lock(self.shard(address));
+        let removed = suspended.remove(&address);
+        if suspended.len() < suspended.capacity() / 8 {
+            let enough = suspended.capacity() / 4;
+            suspended.shrink_to(enough);
+        }
+        drop(suspended);
         // Not with the lock.
         drop(removed);
     }

@@ -19,7 +19,8 @@ use crate::scheduler::diagnostics::{Diagnostics, Link, Suspended};
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
 
 pub(super) struct Observed<T> {
-    future: Pin<Box<dyn Future<Output = T> + Send>>,
+    /// `None` only during the drop.
+    future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     diagnostics: Arc<Diagnostics>,
     /// From the first poll on.
     own: Option<Own>,
@@ -46,7 +47,7 @@ impl<T> Observed<T> {
         future: impl Future<Output = T> + Send + 'static,
         diagnostics: &Arc<Diagnostics>,
     ) -> Self {
-        Observed { future: Box::pin(future), diagnostics: diagnostics.clone(), own: None }
+        Observed { future: Some(Box::pin(future)), diagnostics: diagnostics.clone(), own: None }
     }
 }
 
@@ -67,6 +68,14 @@ impl Own {
     }
 }
 
+impl Own {
+    /// Calls `f`, in which this waker is the goroutine's own.
+    fn as_waker_here<R>(&self, f: impl FnOnce() -> R) -> R {
+        let links = LINKS.get_or_init(|| SpawnSite::of_wakers_like(&self.waker));
+        context::with_own_waker(&self.waker, links, f)
+    }
+}
+
 impl<T> Future for Observed<T> {
     type Output = T;
 
@@ -75,9 +84,9 @@ impl<T> Future for Observed<T> {
         let own = own.get_or_insert_with(|| Own::new(cx.waker()));
         own.polls += 1;
         own.record.begin_poll(own.polls);
-        let links = LINKS.get_or_init(|| SpawnSite::of_wakers_like(&own.waker));
+        let future = future.as_mut().expect("it is dropped last");
         let mut cx = Context::from_waker(&own.waker);
-        let polled = context::with_own_waker(&own.waker, links, || future.as_mut().poll(&mut cx));
+        let polled = own.as_waker_here(|| future.as_mut().poll(&mut cx));
         if polled.is_pending() {
             own.record.end_poll(diagnostics.now());
             if let Some(suspended) = own.suspended.take() {
@@ -92,10 +101,11 @@ impl<T> Future for Observed<T> {
 
 impl<T> Drop for Observed<T> {
     fn drop(&mut self) {
-        if let Some(own) = &self.own
-            && own.is_known
-        {
+        let Some(own) = &self.own else { return };
+        if own.is_known {
             self.diagnostics.remove(own.address);
         }
+        // Its destructors, too, find this waker to be the goroutine's.
+        own.as_waker_here(|| drop(self.future.take()));
     }
 }

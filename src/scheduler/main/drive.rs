@@ -197,10 +197,11 @@ impl Driving {
             if let Some(context) = context
                 && let Some(driving) = context.driving()
             {
-                driving.set_waiting(context.wait.get());
+                // First, so that this wait is never seen with the age of one before.
                 if let (true, Some(diagnostics)) = (self.is_main, &context.scheduler.diagnostics) {
                     diagnostics.note_main_wait();
                 }
+                driving.set_waiting(context.wait.get());
             }
         });
     }
