@@ -73,9 +73,8 @@
 //! # What is real
 //!
 //! Files are real, and take real time. [`blocking`](crate::blocking) calls its function in place. Sockets are refused, and
-//! what needs them or threads of gorun's own: processes, signals, the standard input. A panic is not printed while
-//! schedules are tried, nor does a hook hear of it that was set before the first simulation; the report has its message and
-//! place.
+//! what needs them or threads of gorun's own: processes, signals, the standard input. Panics are in the report, and not
+//! printed while schedules are tried; nor does a hook hear of them that was set before the first simulation.
 //!
 //! Go counterpart: `testing/synctest`, which has its own time, and one order.
 
@@ -218,8 +217,7 @@ impl Sim {
     }
 
     /// How long a step may take, in real time. The default is 30 s. After up to twice as long the process is aborted, with
-    /// a report: the goroutine that runs waits for something that the simulation does not see, mostly a lock of `std`
-    /// that another goroutine holds across an await.
+    /// a report: who runs waits for what the simulation does not see, mostly a lock of `std` held across an await.
     pub fn watchdog(mut self, limit: Duration) -> Self {
         self.watchdog = limit;
         self
