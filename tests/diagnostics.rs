@@ -23,18 +23,6 @@ fn run_full<F: Future>(workers: usize, main: F) -> F::Output {
     builder(workers).block_on(main).unwrap()
 }
 
-async fn dump_that(shows: impl Fn(&Dump) -> bool) -> Dump {
-    let start = Instant::now();
-    loop {
-        let dump = Handle::current().dump();
-        if shows(&dump) {
-            return dump;
-        }
-        assert!(start.elapsed() < DEADLINE, "{dump}");
-        yield_now().await;
-    }
-}
-
 fn waiting(dump: &Dump) -> usize {
     let groups = dump.groups().iter();
     let waits = |group: &&Group| !matches!(group.state, State::Queued | State::Running);

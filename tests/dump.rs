@@ -27,19 +27,6 @@ fn waits_at(state: State) -> Option<(&'static str, Option<u32>)> {
     }
 }
 
-/// The dump, as soon as `shows` finds in it what it looks for. Others run meanwhile.
-async fn dump_that(shows: impl Fn(&Dump) -> bool) -> Dump {
-    let start = Instant::now();
-    loop {
-        let dump = Handle::current().dump();
-        if shows(&dump) {
-            return dump;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "{dump}");
-        yield_now().await;
-    }
-}
-
 /// The group of the goroutines that were spawned in this line of this file.
 fn of_line(dump: &Dump, line: u32) -> Vec<&Group> {
     dump.groups().iter().filter(|group| group.spawned_at.line() == line).collect()

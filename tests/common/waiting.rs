@@ -51,3 +51,16 @@ pub(crate) async fn yield_until(condition: impl Fn() -> bool) {
         gorun::yield_now().await;
     }
 }
+
+/// The dump, as soon as `shows` finds in it what it looks for. Others run meanwhile.
+pub(crate) async fn dump_that(shows: impl Fn(&gorun::dump::Dump) -> bool) -> gorun::dump::Dump {
+    let start = Instant::now();
+    loop {
+        let dump = gorun::Handle::current().dump();
+        if shows(&dump) {
+            return dump;
+        }
+        assert!(start.elapsed() < DEADLINE, "{dump}");
+        gorun::yield_now().await;
+    }
+}
