@@ -33,11 +33,12 @@ impl Simulation {
         lock(&self.state).running
     }
 
-    /// What the run has left: why it ended early, its steps, its decisions.
+    /// A goroutine has begun a nested `block_on`.
     pub(crate) fn has_nested(&self) -> bool {
         lock(&self.state).has_nested
     }
 
+    /// What the run has left: why it ended early, its steps, its decisions.
     pub(crate) fn inspect<R>(
         &self,
         f: impl FnOnce(Option<&Trouble>, &mut Steps, &Choices) -> R,
