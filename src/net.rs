@@ -62,6 +62,7 @@
 #![forbid(unsafe_code)]
 
 mod accepting;
+mod any_socket;
 mod connect;
 mod datagrams;
 mod descriptor;
@@ -73,8 +74,10 @@ mod socket;
 mod tcp_halves;
 mod tcp_listener;
 mod tcp_options;
+mod tcp_socket;
 mod tcp_stream;
 mod to_addrs;
+mod udp_endpoint;
 mod udp_options;
 mod udp_socket;
 #[cfg(unix)]

@@ -72,8 +72,9 @@
 //!
 //! # What is real
 //!
-//! Files are real, and take real time. [`blocking`](crate::blocking) calls its function in place. Sockets are refused, and
-//! what needs them or threads of gorun's own: processes, signals, the standard input. Panics are in the report, and not
+//! Files are real, and take real time. [`blocking`](crate::blocking) calls its function in place. TCP and UDP sockets are of a
+//! simulated network ([`sim::net`](crate::sim::net)). Refused is what has descriptors of the system, or threads of gorun's own: Unix
+//! sockets, `io::Async`, processes, signals, the standard input. Panics are in the report, and not
 //! printed while schedules are tried; nor does a hook hear of them that was set before the first simulation.
 //!
 //! Go counterpart: `testing/synctest`, which has its own time, and one order.
@@ -83,10 +84,13 @@
 mod explore;
 mod failure;
 mod inside;
+#[cfg(feature = "net")]
+pub mod net;
 mod one_run;
 mod plans;
 mod random;
 mod shrink;
+mod variables;
 mod watchdog;
 
 use std::cell::RefCell;
@@ -95,7 +99,6 @@ use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::rng;
 use crate::scheduler::entered;
 use crate::scheduler::simulation::choices::Plan;
 use crate::scheduler::simulation::state::Settings;
@@ -105,9 +108,6 @@ pub use failure::Failure;
 pub use inside::{elapsed, settle};
 pub use plans::Strategy;
 pub use random::{RandomState, Rng, rng};
-
-const SCHEDULES_VARIABLE: &str = "GORUN_SCHEDULES";
-const REPLAY_VARIABLE: &str = "GORUN_REPLAY";
 
 /// How a program is simulated: [`check`](Sim::check) does it. See the [module](self).
 ///
@@ -138,6 +138,8 @@ pub struct Sim {
     allows_leaks: bool,
     watchdog: Duration,
     replay: Option<Plan>,
+    #[cfg(feature = "net")]
+    network: net::Network,
 }
 
 impl Default for Sim {
@@ -153,6 +155,8 @@ impl Default for Sim {
             allows_leaks: false,
             watchdog: Duration::from_secs(30),
             replay: None,
+            #[cfg(feature = "net")]
+            network: net::Network::new(),
         }
     }
 }
@@ -216,6 +220,13 @@ impl Sim {
         self
     }
 
+    /// How the network behaves. The default is [`Network::new`](net::Network::new). (Feature `net`, on by default.)
+    #[cfg(feature = "net")]
+    pub fn network(mut self, network: net::Network) -> Self {
+        self.network = network;
+        self
+    }
+
     /// How long a step may take, in real time. The default is 30 s. After up to twice as long the process is aborted, with
     /// a report: who runs waits for what the simulation does not see, mostly a lock of `std` held across an await.
     pub fn watchdog(mut self, limit: Duration) -> Self {
@@ -231,7 +242,7 @@ impl Sim {
     /// If that is no schedule.
     #[track_caller]
     pub fn replay(mut self, schedule: &str) -> Self {
-        self.replay = Some(plan_of(schedule, "`Sim::replay`"));
+        self.replay = Some(variables::plan_of(schedule, "`Sim::replay`"));
         self
     }
 
@@ -348,9 +359,9 @@ impl Sim {
         let what = Exploration {
             settings: self.settings(),
             strategy: self.strategy,
-            seed: self.base_seed(),
-            schedules: self.number_of_schedules(),
-            replay: self.plan_to_replay(),
+            seed: variables::seed(self.seed),
+            schedules: variables::schedules(self.schedules),
+            replay: variables::replay(self.replay),
             step_time: self.watchdog,
         };
         explore(what, &program)
@@ -366,42 +377,9 @@ impl Sim {
             // Until it is known that none waits in a nested `block_on`.
             is_threaded: true,
             is_repeated: false,
+            #[cfg(feature = "net")]
+            network: self.network.0.clone(),
         }
-    }
-
-    #[track_caller]
-    fn plan_to_replay(&self) -> Option<Plan> {
-        match variable(REPLAY_VARIABLE) {
-            Some(text) => Some(plan_of(&text, "the environment variable GORUN_REPLAY")),
-            None => self.replay.clone(),
-        }
-    }
-
-    #[track_caller]
-    fn number_of_schedules(&self) -> u64 {
-        let asked = variable(SCHEDULES_VARIABLE).map(|text| {
-            text.trim().parse().unwrap_or_else(|_| {
-                panic!(
-                    "the environment variable {SCHEDULES_VARIABLE} is {text:?}; set it to a number"
-                )
-            })
-        });
-        let schedules = asked.or(self.schedules).unwrap_or(1000);
-        assert!(
-            schedules > 0,
-            "no schedule is asked for, by `Sim::schedules` or {SCHEDULES_VARIABLE}: nothing would be tried"
-        );
-        schedules
-    }
-
-    #[track_caller]
-    fn base_seed(&self) -> u64 {
-        let asked = rng::requested_seed().map(|seed| {
-            seed.unwrap_or_else(|value| {
-                panic!("the environment variable GORUN_SEED is {value:?}; set it to a number")
-            })
-        });
-        self.seed.or(asked).unwrap_or(0)
     }
 }
 
@@ -427,20 +405,6 @@ pub fn __simulate<T>(
         }
     });
     last.take().expect("there was a schedule")
-}
-
-fn variable(name: &str) -> Option<String> {
-    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-    Some(value.to_string_lossy().into_owned())
-}
-
-#[track_caller]
-fn plan_of(text: &str, source: &str) -> Plan {
-    plans::read(text).unwrap_or_else(|| {
-        panic!(
-            "{source} has {text:?}, and that is no schedule; copy it from the report of a failure"
-        )
-    })
 }
 
 fn default_start() -> Instant {

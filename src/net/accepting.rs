@@ -11,7 +11,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
@@ -19,7 +18,6 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use mio::event::Source;
-use socket2::SockRef;
 
 use super::lack::is_lack;
 use super::socket::Socket;
@@ -32,7 +30,7 @@ use crate::system_error::failed_with_advice;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[cfg(feature = "hyper")]
-const LONG: Duration = Duration::from_secs(24 * 3600);
+const LONG: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A socket that accepts connections.
 pub(super) trait Listener: Source {
@@ -44,8 +42,22 @@ pub(super) trait Listener: Source {
 
     fn stream(connection: Socket<Self::Connection>) -> Self::Stream;
 
+    /// Makes a connection a socket of the listener's runtime.
+    fn adopt(
+        listener: &Socket<Self>,
+        connection: Self::Connection,
+    ) -> io::Result<Socket<Self::Connection>>
+    where
+        Self: Sized,
+    {
+        listener.accepted(connection)
+    }
+
     /// Gives a connection the options that new ones should have.
     fn set_options(connection: &Self::Connection);
+
+    /// Accepts no more.
+    fn shut(&self);
 }
 
 /// A connection, and the address of its peer.
@@ -71,7 +83,7 @@ impl<L: Listener> Acceptor<L> {
         if !self.gives_options {
             L::set_options(&connection);
         }
-        let kept = self.socket.accepted(connection);
+        let kept = L::adopt(&self.socket, connection);
         Ok(kept.map(|connection| (L::stream(connection), peer)))
     }
 
@@ -227,13 +239,9 @@ impl<L: Listener> Acceptor<L> {
     }
 
     /// Ends all operations, now and later.
-    pub(super) fn close(&self)
-    where
-        for<'a> SockRef<'a>: From<&'a L>,
-    {
+    pub(super) fn close(&self) {
         self.socket.registered().close();
-        // Where a listener cannot be shut down, that fails.
-        let _ = SockRef::from(self.socket.get()).shutdown(Shutdown::Both);
+        self.socket.get().shut();
     }
 
     /// Waits until it is closed. Fails if the next `accept` would: a deadline has passed, or the runtime

@@ -15,11 +15,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mio::net::TcpStream;
-
 use super::lack::advice_if_lack;
-use super::options;
 use super::socket::Socket;
+use super::tcp_socket::TcpSocket;
 use crate::scheduler::io::registered::{self, Attempt};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
@@ -29,10 +27,10 @@ use crate::time::{Sleep, sleep};
 /// How long an attempt is alone.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Socket<TcpStream>>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Socket<TcpSocket>>> + Send>>;
 
 /// At least one address.
-pub(super) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<Socket<TcpStream>> {
+pub(super) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<Socket<TcpSocket>> {
     registered::surrounding()?;
     if let [only] = addresses[..] {
         return connect_to(only).await;
@@ -68,7 +66,7 @@ struct Race {
 }
 
 impl Race {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Socket<TcpStream>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Socket<TcpSocket>>> {
         loop {
             let mut place = 0;
             while let Some(attempt) = self.attempts.get_mut(place) {
@@ -106,13 +104,13 @@ impl Race {
 /// chooses another one.
 const RETRIES: usize = 3;
 
-async fn connect_to(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
+async fn connect_to(address: SocketAddr) -> io::Result<Socket<TcpSocket>> {
     to_another(|| attempt(address)).await
 }
 
-async fn to_another<F>(attempt: impl Fn() -> F) -> io::Result<Socket<TcpStream>>
+async fn to_another<F>(attempt: impl Fn() -> F) -> io::Result<Socket<TcpSocket>>
 where
-    F: Future<Output = io::Result<Socket<TcpStream>>>,
+    F: Future<Output = io::Result<Socket<TcpSocket>>>,
 {
     let mut result = attempt().await;
     for _ in 0..RETRIES {
@@ -127,20 +125,14 @@ where
 
 /// If nobody listens at a port, the system may choose the very same one for this end. Then TCP lets the
 /// two connect, as peers that dial each other at the same time do.
-fn is_to_itself(stream: &TcpStream) -> bool {
+fn is_to_itself(stream: &TcpSocket) -> bool {
     matches!((stream.local_addr(), stream.peer_addr()), (Ok(here), Ok(there)) if here == there)
 }
 
-async fn attempt(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
+async fn attempt(address: SocketAddr) -> io::Result<Socket<TcpSocket>> {
     let connected = async {
-        let stream = TcpStream::connect(address)?;
-        // Some systems refuse that once the connection has failed, which is found out below.
-        let _ = options::set_defaults(&stream);
-        let socket = Socket::new(stream)?;
-        let is_connected = |stream: &TcpStream| {
-            // So that on Windows another event comes if it is not.
-            stream.try_io(|| peer_if_connected(stream)).map(Attempt::whole)
-        };
+        let socket = Socket::open(TcpSocket::connect(address)?)?;
+        let is_connected = |stream: &TcpSocket| stream.peer_if_connected().map(Attempt::whole);
         let registered = socket.registered();
         registered.wait_for(Direction::Write, Operation::Connect, is_connected).await?;
         Ok(socket)
@@ -151,29 +143,19 @@ async fn attempt(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
     })
 }
 
-fn peer_if_connected(stream: &TcpStream) -> io::Result<SocketAddr> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    stream.peer_addr().map_err(|error| match error.kind() {
-        io::ErrorKind::NotConnected => io::ErrorKind::WouldBlock.into(),
-        _ => error,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// A connection to itself.
     #[cfg(target_os = "linux")]
-    fn itself() -> io::Result<Socket<TcpStream>> {
+    fn itself() -> io::Result<Socket<TcpSocket>> {
         use socket2::{Domain, Type};
         let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
         socket.connect(&socket.local_addr()?)?;
         socket.set_nonblocking(true)?;
-        Socket::new(TcpStream::from_std(socket.into()))
+        Socket::open(TcpSocket::System(mio::net::TcpStream::from_std(socket.into())))
     }
 
     #[cfg(target_os = "linux")]

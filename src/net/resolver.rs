@@ -19,6 +19,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, LazyLock};
 
+use super::any_socket::simulated_network;
 use crate::blocking::blocking;
 use crate::handle::Handle;
 use crate::scheduler::deadlock::outsiders::Counted;
@@ -43,6 +44,9 @@ pub(super) async fn lookup(host: &str) -> io::Result<Vec<SocketAddr>> {
              `gorun::block_on`",
         ));
     };
+    if let Some(network) = simulated_network()? {
+        return Ok(vec![SocketAddr::new(network.lookup(host)?, 0)]);
+    }
     let name = host.to_owned();
     let find = async move { LOOKUPS.run(name.clone(), async || Arc::new(find(&name).await)).await };
     match runtime.spawn(find).abort_on_drop().await {

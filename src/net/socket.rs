@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use mio::event::Source;
 
+use super::any_socket::{AnySocket, Simulable, Simulated};
 use crate::scheduler::io::registered::{Attempt, Registered};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::{Direction, WaiterId};
@@ -98,6 +99,19 @@ pub(super) trait Descriptor: AsSocket + Into<Owned> {
 #[cfg(windows)]
 impl<S: AsSocket + Into<Owned>> Descriptor for S {}
 
+impl<S: Simulable> Socket<AnySocket<S>> {
+    /// Of the calling code's runtime, or of its simulation.
+    pub(super) fn open(socket: AnySocket<S>) -> io::Result<Self> {
+        match &socket {
+            AnySocket::System(_) => Socket::new(socket),
+            AnySocket::Simulated(simulated) => {
+                let source = simulated.socket.source().clone();
+                Ok(Socket(Arc::new(Registered::simulated(socket, source)?)))
+            }
+        }
+    }
+}
+
 impl<S: Source + Descriptor> Socket<S> {
     /// The socket itself, or another descriptor of it if other clones are left.
     pub(super) fn into_std<T: From<Owned>>(self) -> io::Result<T> {
@@ -115,14 +129,6 @@ pub(super) trait ByteSocket: Source {
 
     /// A read that gets less than it asked for has emptied the socket.
     const SHORT_READ_EMPTIES: bool;
-}
-
-impl ByteSocket for mio::net::TcpStream {
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        mio::net::TcpStream::shutdown(self, how)
-    }
-
-    const SHORT_READ_EMPTIES: bool = true;
 }
 
 /// A read ends also behind data that came with a descriptor.

@@ -8,7 +8,8 @@ use std::io;
 use std::net::Shutdown;
 use std::time::Instant;
 
-use super::socket::{Socket, impl_async_io};
+use super::socket::{ByteSocket, Socket, impl_async_io};
+use super::tcp_socket::TcpSocket;
 use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::reactor::source::Direction;
 
@@ -19,7 +20,7 @@ use crate::scheduler::reactor::source::Direction;
 ///
 /// See [`into_split`](super::TcpStream::into_split).
 pub struct ReadHalf {
-    socket: Socket<mio::net::TcpStream>,
+    socket: Socket<TcpSocket>,
 }
 
 /// The writing half of a [`TcpStream`](super::TcpStream), made by
@@ -29,10 +30,10 @@ pub struct ReadHalf {
 ///
 /// See [`into_split`](super::TcpStream::into_split).
 pub struct WriteHalf {
-    socket: Socket<mio::net::TcpStream>,
+    socket: Socket<TcpSocket>,
 }
 
-pub(super) fn split(socket: Socket<mio::net::TcpStream>) -> (ReadHalf, WriteHalf) {
+pub(super) fn split(socket: Socket<TcpSocket>) -> (ReadHalf, WriteHalf) {
     (ReadHalf { socket: socket.clone() }, WriteHalf { socket })
 }
 
@@ -76,7 +77,7 @@ impl ReadHalf {
         self.socket.set_deadline(&[Direction::Read], deadline.into());
     }
 
-    fn socket(&self) -> &Socket<mio::net::TcpStream> {
+    fn socket(&self) -> &Socket<TcpSocket> {
         &self.socket
     }
 }
@@ -104,7 +105,7 @@ impl WriteHalf {
         self.socket.set_deadline(&[Direction::Write], deadline.into());
     }
 
-    fn socket(&self) -> &Socket<mio::net::TcpStream> {
+    fn socket(&self) -> &Socket<TcpSocket> {
         &self.socket
     }
 }

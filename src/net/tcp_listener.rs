@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_core::Stream;
-use socket2::SockRef;
 
 use super::accepting::{Acceptor, Incoming, Listener};
 use super::descriptor::impl_descriptor;
-use super::options::{self, ARE_INHERITED, BACKLOG};
+use super::options::{self, ARE_INHERITED};
 use super::socket::Socket;
+use super::tcp_socket::{ListeningSocket, TcpSocket};
 use super::tcp_stream::TcpStream;
 use super::to_addrs::ToAddrs;
 use crate::scheduler::at_caller::at_caller;
@@ -32,7 +32,7 @@ use crate::scheduler::reactor::source::Direction;
 /// See the [module](super).
 #[derive(Clone)]
 pub struct TcpListener {
-    acceptor: Arc<Acceptor<mio::net::TcpListener>>,
+    acceptor: Arc<Acceptor<ListeningSocket>>,
 }
 
 impl TcpListener {
@@ -66,7 +66,7 @@ impl TcpListener {
             drop(address);
             let mut first_error = None;
             for address in target.resolve().await? {
-                match bind_to(address) {
+                match ListeningSocket::bind(address) {
                     Ok(listener) => return TcpListener::new(listener, ARE_INHERITED),
                     Err(error) => {
                         _ = first_error.get_or_insert(options::cannot_bind(address, error))
@@ -77,8 +77,8 @@ impl TcpListener {
         })
     }
 
-    fn new(listener: mio::net::TcpListener, gives_options: bool) -> io::Result<TcpListener> {
-        let socket = Socket::new(listener)?;
+    fn new(listener: ListeningSocket, gives_options: bool) -> io::Result<TcpListener> {
+        let socket = Socket::open(listener)?;
         Ok(TcpListener { acceptor: Arc::new(Acceptor::new(socket, gives_options)) })
     }
 
@@ -227,7 +227,8 @@ impl TcpListener {
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
         listener.set_nonblocking(true)?;
         // Its options are its user's.
-        TcpListener::new(mio::net::TcpListener::from_std(listener), false)
+        let listener = mio::net::TcpListener::from_std(listener);
+        TcpListener::new(ListeningSocket::System(listener), false)
     }
 
     /// The listener of `std`, which still does not block. If there are other clones, it is another
@@ -243,6 +244,7 @@ impl TcpListener {
     ///
     /// See [`from_std`](Self::from_std).
     pub fn into_std(self) -> io::Result<net::TcpListener> {
+        self.socket().get().must_be_systems("into_std")?;
         let socket = self.socket().clone();
         // So that the socket has no other owner, if this is the last clone.
         drop(self);
@@ -250,38 +252,40 @@ impl TcpListener {
     }
 }
 
-impl Listener for mio::net::TcpListener {
-    type Connection = mio::net::TcpStream;
+impl Listener for ListeningSocket {
+    type Connection = TcpSocket;
     type Stream = TcpStream;
     type Address = SocketAddr;
 
-    fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
-        mio::net::TcpListener::accept(self)
+    fn accept(&self) -> io::Result<(TcpSocket, SocketAddr)> {
+        ListeningSocket::accept(self)
     }
 
-    fn stream(connection: Socket<mio::net::TcpStream>) -> TcpStream {
+    fn stream(connection: Socket<TcpSocket>) -> TcpStream {
         TcpStream::new(connection)
     }
 
-    fn set_options(connection: &mio::net::TcpStream) {
-        // Some systems refuse that once the peer has reset the connection. Then a read says so.
-        let _ = options::set_defaults(connection);
+    fn adopt(listener: &Socket<Self>, connection: TcpSocket) -> io::Result<Socket<TcpSocket>> {
+        match connection {
+            TcpSocket::System(_) => listener.accepted(connection),
+            TcpSocket::Simulated(_) => Socket::open(connection),
+        }
     }
-}
 
-fn bind_to(address: SocketAddr) -> io::Result<mio::net::TcpListener> {
-    let listener = mio::net::TcpListener::bind(address)?;
-    let socket = SockRef::from(&listener);
-    // Again, with a longer queue.
-    socket.listen(BACKLOG)?;
-    if ARE_INHERITED {
-        options::set_defaults(socket)?;
+    fn set_options(connection: &TcpSocket) {
+        if let TcpSocket::System(connection) = connection {
+            // Some systems refuse that once the peer has reset the connection. Then a read says so.
+            let _ = options::set_defaults(connection);
+        }
     }
-    Ok(listener)
+
+    fn shut(&self) {
+        ListeningSocket::shut(self);
+    }
 }
 
 impl TcpListener {
-    fn socket(&self) -> &Socket<mio::net::TcpListener> {
+    fn socket(&self) -> &Socket<ListeningSocket> {
         &self.acceptor.socket
     }
 }

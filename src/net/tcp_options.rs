@@ -11,8 +11,8 @@ use super::options;
 use super::tcp_stream::TcpStream;
 
 impl TcpStream {
-    fn options(&self) -> SockRef<'_> {
-        SockRef::from(self.socket().get())
+    fn options(&self) -> io::Result<SockRef<'_>> {
+        Ok(SockRef::from(self.socket().get().system()?))
     }
 
     /// Whether data are sent without delay (`TCP_NODELAY`).
@@ -41,7 +41,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.options().tcp_nodelay()
+        self.options()?.tcp_nodelay()
     }
 
     /// Whether to send data without delay (the default), or to collect small writes.
@@ -56,7 +56,7 @@ impl TcpStream {
     ///
     /// See [`nodelay`](Self::nodelay).
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.options().set_tcp_nodelay(nodelay)
+        self.options()?.set_tcp_nodelay(nodelay)
     }
 
     /// Whether the system asks a silent peer whether it is there.
@@ -69,7 +69,7 @@ impl TcpStream {
     ///
     /// See [`nodelay`](Self::nodelay).
     pub fn keepalive(&self) -> io::Result<bool> {
-        self.options().keepalive()
+        self.options()?.keepalive()
     }
 
     /// After how long without data the system asks whether the peer is there, and how often from then
@@ -85,7 +85,7 @@ impl TcpStream {
     ///
     /// See [`nodelay`](Self::nodelay).
     pub fn set_keepalive(&self, after: impl Into<Option<Duration>>) -> io::Result<()> {
-        options::set_keepalive(&self.options(), after.into())
+        options::set_keepalive(&self.options()?, after.into())
     }
 
     /// How long closing waits for data that the peer does not have yet. `None`: it does not wait, and
@@ -99,7 +99,7 @@ impl TcpStream {
     ///
     /// See [`nodelay`](Self::nodelay).
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        self.options().linger()
+        self.options()?.linger()
     }
 
     /// How long closing waits for data that the peer does not have yet. Zero discards them, and
@@ -115,7 +115,7 @@ impl TcpStream {
     ///
     /// See [`nodelay`](Self::nodelay).
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.options().set_linger(linger)
+        self.options()?.set_linger(linger)
     }
 
     /// Over how many routers a packet may go.
@@ -128,7 +128,7 @@ impl TcpStream {
     ///
     /// See [`nodelay`](Self::nodelay).
     pub fn ttl(&self) -> io::Result<u32> {
-        self.socket().get().ttl()
+        self.socket().get().system()?.ttl()
     }
 
     /// Over how many routers a packet may go.
@@ -141,6 +141,6 @@ impl TcpStream {
     ///
     /// See [`nodelay`](Self::nodelay).
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.socket().get().set_ttl(ttl)
+        self.socket().get().system()?.set_ttl(ttl)
     }
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::connect;
 use super::descriptor::impl_descriptor;
-use super::socket::{Socket, impl_async_io};
+use super::socket::{ByteSocket, Socket, impl_async_io};
 use super::tcp_halves::{self, ReadHalf, WriteHalf};
+use super::tcp_socket::TcpSocket;
 use super::to_addrs::ToAddrs;
 use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::io::registered;
@@ -36,7 +37,7 @@ use crate::time::timeout;
 /// See the [module](super).
 #[derive(Clone)]
 pub struct TcpStream {
-    socket: Socket<mio::net::TcpStream>,
+    socket: Socket<TcpSocket>,
 }
 
 impl TcpStream {
@@ -117,7 +118,7 @@ impl TcpStream {
         })
     }
 
-    pub(super) fn new(socket: Socket<mio::net::TcpStream>) -> Self {
+    pub(super) fn new(socket: Socket<TcpSocket>) -> Self {
         TcpStream { socket }
     }
 
@@ -145,7 +146,8 @@ impl TcpStream {
     /// ```
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
         stream.set_nonblocking(true)?;
-        Ok(TcpStream { socket: Socket::new(mio::net::TcpStream::from_std(stream))? })
+        let stream = TcpSocket::System(mio::net::TcpStream::from_std(stream));
+        Ok(TcpStream { socket: Socket::open(stream)? })
     }
 
     /// The stream of `std`, which still does not block; see
@@ -174,6 +176,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn into_std(self) -> io::Result<net::TcpStream> {
+        self.socket.get().must_be_systems("into_std")?;
         self.socket.into_std()
     }
 
@@ -432,7 +435,7 @@ impl TcpStream {
 }
 
 impl TcpStream {
-    pub(super) fn socket(&self) -> &Socket<mio::net::TcpStream> {
+    pub(super) fn socket(&self) -> &Socket<TcpSocket> {
         &self.socket
     }
 }

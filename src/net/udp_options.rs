@@ -32,7 +32,7 @@ impl UdpSocket {
     /// # }
     /// ```
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        self.socket().get().set_broadcast(on)
+        self.socket().get().system()?.set_broadcast(on)
     }
 
     /// Over how many routers a datagram may go.
@@ -45,7 +45,7 @@ impl UdpSocket {
     ///
     /// See [`set_broadcast`](Self::set_broadcast).
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.socket().get().set_ttl(ttl)
+        self.socket().get().system()?.set_ttl(ttl)
     }
 
     /// The same for datagrams to a group.
@@ -58,7 +58,7 @@ impl UdpSocket {
     ///
     /// See [`set_broadcast`](Self::set_broadcast).
     pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
-        self.socket().get().set_multicast_ttl_v4(ttl)
+        self.socket().get().system()?.set_multicast_ttl_v4(ttl)
     }
 
     /// Whether this machine gets what it sends to a group.
@@ -71,7 +71,7 @@ impl UdpSocket {
     ///
     /// See [`set_broadcast`](Self::set_broadcast).
     pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
-        self.socket().get().set_multicast_loop_v4(on)
+        self.socket().get().system()?.set_multicast_loop_v4(on)
     }
 
     /// Whether this machine gets what it sends to a group, by IPv6.
@@ -84,7 +84,7 @@ impl UdpSocket {
     ///
     /// See [`set_broadcast`](Self::set_broadcast).
     pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
-        self.socket().get().set_multicast_loop_v6(on)
+        self.socket().get().system()?.set_multicast_loop_v6(on)
     }
 
     /// Joins a group, on the interface with this address; with the unspecified address, on one that
@@ -113,7 +113,7 @@ impl UdpSocket {
     /// # }
     /// ```
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.socket().get().join_multicast_v4(&group, &interface)
+        self.socket().get().must_be_systems("join_multicast_v4")?.join_multicast_v4(&group, &interface)
     }
 
     /// Leaves a group.
@@ -126,7 +126,7 @@ impl UdpSocket {
     ///
     /// See [`join_multicast_v4`](Self::join_multicast_v4).
     pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.socket().get().leave_multicast_v4(&group, &interface)
+        self.socket().get().must_be_systems("leave_multicast_v4")?.leave_multicast_v4(&group, &interface)
     }
 
     /// Joins a group, on the interface with this number; zero: one that the system chooses.
@@ -139,7 +139,7 @@ impl UdpSocket {
     ///
     /// See [`join_multicast_v4`](Self::join_multicast_v4).
     pub fn join_multicast_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.socket().get().join_multicast_v6(&group, interface)
+        self.socket().get().must_be_systems("join_multicast_v6")?.join_multicast_v6(&group, interface)
     }
 
     /// Leaves a group.
@@ -152,6 +152,6 @@ impl UdpSocket {
     ///
     /// See [`join_multicast_v4`](Self::join_multicast_v4).
     pub fn leave_multicast_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.socket().get().leave_multicast_v6(&group, interface)
+        self.socket().get().must_be_systems("leave_multicast_v6")?.leave_multicast_v6(&group, interface)
     }
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::descriptor::impl_descriptor;
 use super::socket::Socket;
 use super::to_addrs::ToAddrs;
+use super::udp_endpoint::UdpEndpoint;
 use super::{datagrams, options};
 use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::reactor::source::Direction;
@@ -48,7 +49,7 @@ use crate::system_error::failed;
 /// ```
 #[derive(Clone)]
 pub struct UdpSocket {
-    socket: Socket<mio::net::UdpSocket>,
+    socket: Socket<UdpEndpoint>,
 }
 
 impl UdpSocket {
@@ -70,8 +71,8 @@ impl UdpSocket {
             drop(address);
             let mut first_error = None;
             for address in target.resolve().await? {
-                match mio::net::UdpSocket::bind(address) {
-                    Ok(socket) => return Ok(UdpSocket { socket: Socket::new(socket)? }),
+                match UdpEndpoint::bind(address) {
+                    Ok(socket) => return Ok(UdpSocket { socket: Socket::open(socket)? }),
                     Err(error) => {
                         _ = first_error.get_or_insert(options::cannot_bind(address, error))
                     }
@@ -331,7 +332,8 @@ impl UdpSocket {
     /// ```
     pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
         socket.set_nonblocking(true)?;
-        Ok(UdpSocket { socket: Socket::new(mio::net::UdpSocket::from_std(socket))? })
+        let socket = UdpEndpoint::System(mio::net::UdpSocket::from_std(socket));
+        Ok(UdpSocket { socket: Socket::open(socket)? })
     }
 
     /// The socket of `std`, which still does not block. If there are other clones, it is another
@@ -347,12 +349,13 @@ impl UdpSocket {
     ///
     /// See [`from_std`](Self::from_std).
     pub fn into_std(self) -> io::Result<net::UdpSocket> {
+        self.socket.get().must_be_systems("into_std")?;
         self.socket.into_std()
     }
 }
 
 impl UdpSocket {
-    pub(super) fn socket(&self) -> &Socket<mio::net::UdpSocket> {
+    pub(super) fn socket(&self) -> &Socket<UdpEndpoint> {
         &self.socket
     }
 }

@@ -5,12 +5,14 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_core::Stream;
+use socket2::SockRef;
 
 use super::accepting::{Acceptor, Incoming, Listener};
 use super::descriptor::impl_descriptor;
@@ -208,6 +210,11 @@ impl Listener for mio::net::UnixListener {
     }
 
     fn set_options(_: &mio::net::UnixStream) {}
+
+    fn shut(&self) {
+        // Where a listener cannot be shut down, that fails.
+        let _ = SockRef::from(self).shutdown(Shutdown::Both);
+    }
 }
 
 impl_descriptor!(UnixListener, net::UnixListener);

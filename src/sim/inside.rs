@@ -11,17 +11,22 @@ use std::time::Duration;
 use crate::clock;
 use crate::primitives::{AtomicBool, Ordering};
 use crate::scheduler::context;
+use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::state::Simulation;
 
 /// Calls `f` with the simulation that the calling code is in.
 #[track_caller]
 pub(super) fn with_simulation<R>(what: &str, f: impl FnOnce(&Simulation) -> R) -> R {
+    with_scheduler(what, |scheduler| f(scheduler.simulation().expect("it is simulated")))
+}
+
+/// The same with its runtime.
+#[track_caller]
+pub(super) fn with_scheduler<R>(what: &str, f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
     context::with_inside(|context| {
-        match context
-            .and_then(|context| context.scheduler.simulation())
-            .filter(|_| clock::is_simulated())
-        {
-            Some(simulation) => f(simulation),
+        let scheduler = context.map(|context| &context.scheduler);
+        match scheduler.filter(|s| s.simulation().is_some() && clock::is_simulated()) {
+            Some(scheduler) => f(scheduler),
             None => panic!("`{what}` was called outside of a simulation; `Sim::check` runs one"),
         }
     })

@@ -73,7 +73,7 @@ impl Meta {
     }
 
     #[inline]
-    pub(super) fn site(&self) -> &'static SpawnSite {
+    pub(crate) fn site(&self) -> &'static SpawnSite {
         self.site.0
     }
 
@@ -90,10 +90,15 @@ impl Meta {
 
     /// Makes the goroutine's next check of the flag cancel it; `waker` brings that check about.
     pub(crate) fn abort(&self, waker: &Waker) {
+        self.set_aborted();
+        waker.wake_by_ref();
+    }
+
+    /// The same, for who polls it next.
+    pub(crate) fn set_aborted(&self) {
         // Ordering: Release pairs with the Acquire in `state`: what came before `abort` happens
         // before the destructors.
         self.state.fetch_or(ABORTED, Ordering::Release);
-        waker.wake_by_ref();
     }
 
     /// For who is about to queue it.

@@ -235,13 +235,13 @@ fn see_woken(context: &Context, runnable: Runnable<Meta>) -> RawTask {
 /// Polls a goroutine that a queue gave out. The caller is `worker`.
 ///
 /// `async-task` calls `poll` with a waker and nothing else. So this leaves in the context what the
-/// poll needs. Calls `begin` with the goroutine's site first, which may set another budget.
+/// poll needs. Calls `begin` first, which may set another budget, or abort the goroutine.
 #[inline]
 pub(crate) fn run(
     task: RawTask,
     context: &Context,
     worker: &Worker,
-    begin: impl FnOnce(&'static SpawnSite),
+    begin: impl FnOnce(&Meta),
 ) -> Polled {
     let address = ptr::with_exposed_provenance_mut(task);
     let address = NonNull::new(address).expect("queues hold no null");
@@ -252,7 +252,7 @@ pub(crate) fn run(
     let runnable = unsafe { Runnable::<Meta>::from_raw(address) };
     let site = runnable.metadata().site();
     context.budget.refill();
-    begin(site);
+    begin(runnable.metadata());
     worker.begin_poll(site);
     context.polling.set(Some(NonNull::from(runnable.metadata())));
     // `async-task` uses this address as the data of its wakers.

@@ -96,6 +96,10 @@ impl Scheduler {
 
     /// Wakes all tasks that wait for events: none come any more.
     pub(crate) fn end_io(&self) {
+        #[cfg(feature = "net")]
+        if let Some(network) = self.simulation().and_then(|simulation| simulation.take_network()) {
+            return network.end();
+        }
         let Some(reactor) = self.reactor() else { return };
         let (internal, foreign): (Vec<_>, Vec<_>) =
             reactor.end().into_iter().partition(|woken| woken.is_internal);

@@ -79,6 +79,7 @@ impl<S: event::Source> Registered<S> {
     /// The system reports once more what the source is ready for now.
     fn ask_again(&self, name: &mut impl event::Source) -> io::Result<()> {
         let reactor = self.scheduler.reactor().expect("it was registered there");
-        System::register_again(&reactor.registry, name, self.key)
+        let key = self.key.expect("no other is asked");
+        System::register_again(&reactor.registry, name, key)
     }
 }

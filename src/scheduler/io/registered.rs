@@ -31,7 +31,8 @@ const SHORT_SAYS_EMPTY: bool = cfg!(any(target_os = "linux", target_os = "androi
 pub(crate) struct Registered<S: event::Source> {
     /// `None` only during the drop.
     socket: Option<S>,
-    pub(super) key: usize,
+    /// `None` in a simulation: its network notifies the source.
+    pub(super) key: Option<usize>,
     pub(super) source: Arc<Source>,
     pub(super) scheduler: Arc<Scheduler>,
     /// Made by the first deadline.
@@ -51,12 +52,18 @@ impl<S: event::Source> Registered<S> {
         Registered::with(scheduler, socket)
     }
 
+    /// One of a simulated network, which notifies `source`.
+    pub(crate) fn simulated(socket: S, source: Arc<Source>) -> io::Result<Self> {
+        let (socket, deadlines) = (Some(socket), OnceLock::new());
+        Ok(Registered { socket, key: None, source, scheduler: surrounding()?, deadlines })
+    }
+
     fn with(scheduler: Arc<Scheduler>, mut socket: S) -> io::Result<Self> {
         if scheduler.simulation().is_some() {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "a simulation has no sockets: what the system does could not be repeated. Connect goroutines \
-                 by `io::duplex` instead",
+                "a simulation has no Unix sockets, no `io::Async`, no processes, and none of `std`'s sockets: what the \
+                 system does with them could not be repeated. It has `net::TcpStream`, `net::UdpSocket` and `io::duplex`",
             ));
         }
         let reactor = scheduler.start_reactor()?;
@@ -67,7 +74,7 @@ impl<S: event::Source> Registered<S> {
             return Err(error);
         }
         let (socket, deadlines) = (Some(socket), OnceLock::new());
-        Ok(Registered { socket, key, source, scheduler, deadlines })
+        Ok(Registered { socket, key: Some(key), source, scheduler, deadlines })
     }
 
     pub(crate) fn get(&self) -> &S {
@@ -293,11 +300,13 @@ impl<S: event::Source> Registered<S> {
 
     fn deregister(&mut self) -> Option<S> {
         let mut socket = self.socket.take()?;
-        let reactor = self.scheduler.reactor().expect("it was registered there");
-        // First the system, which may know the descriptor under other names: they would keep the
-        // registration. It cannot fail; and if it did, nobody has that key any more.
-        let _ = reactor.registry.deregister(&mut socket);
-        reactor.remove(self.key);
+        if let Some(key) = self.key {
+            let reactor = self.scheduler.reactor().expect("it was registered there");
+            // First the system, which may know the descriptor under other names: they would keep the
+            // registration. It cannot fail; and if it did, nobody has that key any more.
+            let _ = reactor.registry.deregister(&mut socket);
+            reactor.remove(key);
+        }
         let all = self.source.forget_all();
         all.into_iter().for_each(|woken| foreign_wakers::drop_waker(woken.waker));
         Some(socket)

@@ -59,8 +59,13 @@
 pub(crate) mod baton;
 pub(crate) mod choices;
 mod drivers;
+#[cfg(feature = "net")]
+mod hosts;
 mod looks;
+#[cfg(feature = "net")]
+pub(crate) mod network;
 pub(crate) mod panic_hook;
+pub(crate) mod places;
 mod pushes;
 pub(crate) mod run;
 pub(crate) mod state;

@@ -18,6 +18,7 @@ impl Simulation {
         let number = state.known.entry(task).or_insert(new).number;
         if number == fresh {
             state.next_number += 1;
+            state.places.inherit(fresh, woken_by);
         }
         state.push(Runnable::Task(task), number, woken_by);
         drop(state);

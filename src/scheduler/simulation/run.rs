@@ -144,9 +144,12 @@ fn take_step(context: &Context, planned: Planned) {
     let worker = context.worker().expect("it runs goroutines");
     let given_way = gate::times_given_way();
     let mut spawned_at = None;
-    let ran = task::run(planned.task, context, worker, |site| {
-        spawned_at = Some(site.spawned_at);
+    let ran = task::run(planned.task, context, worker, |meta| {
+        spawned_at = Some(meta.spawned_at());
         context.budget.set(planned.budget);
+        if planned.is_dead {
+            meta.set_aborted();
+        }
     });
     context.end_pending(ran.is_queued);
     let polled = Polled {

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "net")]
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -18,7 +20,10 @@ use crate::rng::mix;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::simulation::baton::Baton;
 use crate::scheduler::simulation::choices::Choices;
+#[cfg(feature = "net")]
+use crate::scheduler::simulation::network::settings::NetworkSettings;
 use crate::scheduler::simulation::panic_hook::{self, Panics};
+use crate::scheduler::simulation::places::Places;
 use crate::scheduler::simulation::steps::{Number, Step, Steps};
 
 /// What holds for one run.
@@ -37,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) is_threaded: bool,
     /// A schedule that has failed before runs again.
     pub(crate) is_repeated: bool,
+    #[cfg(feature = "net")]
+    pub(crate) network: NetworkSettings,
 }
 
 /// Why a run does not go on.
@@ -70,6 +77,13 @@ pub(crate) fn current() -> Option<Arc<Simulation>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
+#[cfg(feature = "net")]
+/// What the sockets of a simulated runtime are connected by. It is made of this layer, and has timers.
+pub(crate) trait Network: Any + Send + Sync {
+    /// The runtime has ended.
+    fn end(&self);
+}
+
 pub(crate) struct Simulation {
     pub(crate) settings: Settings,
     pub(crate) panics: Arc<Panics>,
@@ -83,6 +97,10 @@ pub(super) struct State {
     pub(super) runnable: VecDeque<Entry>,
     pub(super) known: HashMap<RawTask, Known, BuildHasherDefault<AddressHasher>>,
     pub(super) next_number: u32,
+    pub(super) places: Places,
+    /// Of the present runtime, once it is used.
+    #[cfg(feature = "net")]
+    pub(super) network: Option<Arc<dyn Network>>,
     /// The futures that threads drive.
     pub(super) drivers: Vec<Drive>,
     /// How many steps may begin: first of the run, and then of what follows the end of main.
@@ -171,6 +189,9 @@ impl Simulation {
                 runnable: VecDeque::new(),
                 known: HashMap::default(),
                 next_number: Number::MAIN.0 + 1,
+                places: Places::default(),
+                #[cfg(feature = "net")]
+                network: None,
                 drivers: Vec::new(),
                 turns_left,
                 running: Number::MAIN,

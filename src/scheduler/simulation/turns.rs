@@ -25,6 +25,8 @@ pub(crate) struct Planned {
     pub(super) woken_by: Number,
     pub(super) runnable: u32,
     pub(crate) budget: u32,
+    /// Its host has crashed.
+    pub(crate) is_dead: bool,
 }
 
 impl Simulation {
@@ -56,7 +58,8 @@ impl Simulation {
                     true => FULL,
                     false => state.choices.budget(least),
                 };
-                Some(Turn::Task(Planned { task, number, woken_by, runnable, budget }))
+                let is_dead = state.places.is_dead(number);
+                Some(Turn::Task(Planned { task, number, woken_by, runnable, budget, is_dead }))
             }
             Runnable::Driver(address) => {
                 let drive = state.drive(address).expect("only who waits is runnable");
@@ -70,12 +73,13 @@ impl Simulation {
     /// Notes a step. The goroutine may have been pushed meanwhile.
     pub(crate) fn note_step(&self, planned: &Planned, polled: Polled) {
         let state = &mut *lock(&self.state);
-        let &Planned { task, number, woken_by, runnable, budget } = planned;
+        let &Planned { task, number, woken_by, runnable, budget, .. } = planned;
         let is_last = |entry: &Entry| entry.number == number;
         let is_queued = polled.is_suspended && state.runnable.iter().rev().take(2).any(is_last);
         let stop = match (polled.is_suspended, polled.gave_way, is_queued) {
             (false, ..) => {
                 state.known.remove(&task);
+                state.places.remove(number);
                 Stop::Ended
             }
             (_, true, _) => Stop::GaveWay,

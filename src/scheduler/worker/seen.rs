@@ -15,9 +15,9 @@ use crate::scheduler::worker::Worker;
 #[inline(never)]
 pub(super) fn run_seen(task: RawTask, context: &Context, worker: &Worker) {
     let recorder = context.recorder.as_ref();
-    let polled = task::run(task, context, worker, |site| match recorder {
-        Some(recorder) => recorder.poll_begins(task, site),
-        None => context.record(EventKind::PollBegins, task, site.address()),
+    let polled = task::run(task, context, worker, |meta| match recorder {
+        Some(recorder) => recorder.poll_begins(task, meta.site()),
+        None => context.record(EventKind::PollBegins, task, meta.site().address()),
     });
     // Not before: only now is it known whether somebody has woken it meanwhile.
     context.end_pending(polled.is_queued);

@@ -1,0 +1,58 @@
+//! Hosts, as goroutines know them: where they are, and what becomes of them in a crash.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::primitives::lock;
+use crate::scheduler::shared::Scheduler;
+use crate::scheduler::simulation::places::HostId;
+use crate::scheduler::simulation::state::{Network, Simulation};
+
+impl Simulation {
+    /// The host of the calling code.
+    pub(crate) fn current_host(&self) -> HostId {
+        let state = lock(&self.state);
+        state.places.host_of(state.running)
+    }
+
+    /// Calls `f` as if the calling code were on `host`. What it spawns is there.
+    pub(crate) fn on_host<R>(&self, host: HostId, f: impl FnOnce() -> R) -> R {
+        let mut state = lock(&self.state);
+        let running = state.running;
+        let place = state.places.on(host);
+        let before = state.places.put(running, Some(place));
+        drop(state);
+        let result = f();
+        lock(&self.state).places.put(running, before);
+        result
+    }
+
+    /// The network of the present runtime, which `make` makes.
+    pub(crate) fn network(&self, make: impl FnOnce() -> Arc<dyn Network>) -> Arc<dyn Network> {
+        lock(&self.state).network.get_or_insert_with(make).clone()
+    }
+
+    pub(crate) fn take_network(&self) -> Option<Arc<dyn Network>> {
+        lock(&self.state).network.take()
+    }
+}
+
+/// Cancels all goroutines of a host.
+pub(crate) fn crash(scheduler: &Scheduler, simulation: &Simulation, host: HostId) {
+    let mut state = lock(&simulation.state);
+    state.places.crash(host);
+    let known = state.known.iter().map(|(&task, known)| (task, known.number));
+    let dead: HashMap<_, _> = known.filter(|(_, number)| state.places.is_dead(*number)).collect();
+    drop(state);
+    let mut wakers: Vec<(_, Waker)> = Vec::new();
+    scheduler.registry.visit(|waker| {
+        if let Some(&number) = dead.get(&waker.data().addr()) {
+            wakers.push((number, waker.clone()));
+        }
+    });
+    wakers.sort_by_key(|(number, _)| *number);
+    wakers.into_iter().for_each(|(_, waker)| scheduler.wake(waker));
+}

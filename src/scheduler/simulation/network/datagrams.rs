@@ -1,0 +1,236 @@
+//! A socket for datagrams.
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::scheduler::reactor::source::{Readiness, Source};
+use crate::scheduler::simulation::network::agenda::{Datagram, Event};
+use crate::scheduler::simulation::network::core::Network;
+use crate::scheduler::simulation::network::state::{Act, Protocol, Receiving, reaches, shown};
+use crate::scheduler::simulation::places::HostId;
+
+/// The longest one, as the Internet's protocols have it.
+const LONGEST: usize = 65_507;
+
+/// How many bytes wait to be received. What comes then is lost.
+const CAPACITY: usize = 256 * 1024;
+
+/// Closed when dropped.
+pub(crate) struct Datagrams {
+    network: Arc<Network>,
+    id: u64,
+    source: Arc<Source>,
+}
+
+impl Datagrams {
+    pub(crate) fn bind(network: &Arc<Network>, address: SocketAddr) -> io::Result<Datagrams> {
+        network.act(|act| {
+            let host = act.simulation.current_host();
+            let address = act.state.bind(host, Protocol::Udp, address)?;
+            let (id, source) = (act.state.new_id(), Arc::new(Source::new()));
+            let receiving = Receiving {
+                source: source.clone(),
+                host,
+                address,
+                peer: None,
+                received: VecDeque::new(),
+                received_bytes: 0,
+                error: None,
+            };
+            act.state.datagrams.insert(id, receiving);
+            Ok(Datagrams { network: network.clone(), id, source })
+        })
+    }
+
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.network.act(|act| Ok(act.socket(self.id)?.address))
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        let peer = self.network.act(|act| Ok(act.socket(self.id)?.peer))?;
+        peer.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    pub(crate) fn connect(&self, peer: SocketAddr) -> io::Result<()> {
+        self.network.act(|act| {
+            let host = act.socket(self.id)?.host;
+            let ip = act.state.links.source_for(host, peer.ip())?;
+            act.state.links.find(host, peer.ip())?;
+            let socket = act.socket(self.id)?;
+            socket.peer = Some(peer);
+            if socket.address.ip().is_unspecified() {
+                socket.address.set_ip(ip);
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn send(&self, data: &[u8]) -> io::Result<usize> {
+        self.send_to_or_peer(data, None)
+    }
+
+    pub(crate) fn send_to(&self, data: &[u8], to: SocketAddr) -> io::Result<usize> {
+        self.send_to_or_peer(data, Some(to))
+    }
+
+    fn send_to_or_peer(&self, data: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+        self.network.act(|act| {
+            let socket = act.socket(self.id)?;
+            if let Some(error) = socket.error.take() {
+                return Err(error.into());
+            }
+            let to = to.or(socket.peer).ok_or(io::ErrorKind::NotConnected)?;
+            if data.len() > LONGEST {
+                return Err(too_long());
+            }
+            act.send_datagram(self.id, data, to)?;
+            Ok(data.len())
+        })
+    }
+
+    /// What `buf` cannot hold is lost.
+    pub(crate) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.network.act(|act| {
+            let received = act.peek_datagram(self.id, buf)?;
+            let socket = act.socket(self.id)?;
+            let (_, data) = socket.received.pop_front().expect("it was seen");
+            socket.received_bytes -= data.len();
+            Ok(received)
+        })
+    }
+
+    pub(crate) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.network.act(|act| act.peek_datagram(self.id, buf))
+    }
+}
+
+impl fmt::Debug for Datagrams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpSocket").field("addr", &self.local_addr().ok()).finish()
+    }
+}
+
+impl Drop for Datagrams {
+    fn drop(&mut self) {
+        // If the runtime has ended, it is gone.
+        let _ = self.network.act(|act| {
+            if let Some(socket) = act.state.datagrams.remove(&self.id) {
+                act.state.release_port(socket.host, Protocol::Udp, socket.address.port());
+            }
+            Ok(())
+        });
+    }
+}
+
+impl Act<'_> {
+    fn socket(&mut self, id: u64) -> io::Result<&mut Receiving> {
+        self.state.datagrams.get_mut(&id).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn peek_datagram(&mut self, id: u64, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let socket = self.socket(id)?;
+        if let Some(error) = socket.error.take() {
+            return Err(error.into());
+        }
+        let (from, data) = socket.received.front().ok_or(io::ErrorKind::WouldBlock)?;
+        let count = data.len().min(buf.len());
+        buf[..count].copy_from_slice(&data[..count]);
+        Ok((count, shown(*from, socket.address)))
+    }
+
+    fn send_datagram(&mut self, id: u64, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        let socket = self.socket(id)?;
+        let (host, own) = (socket.host, socket.address);
+        let to_host = self.state.links.find(host, to.ip())?;
+        let ip = match own.ip().is_unspecified() {
+            true => self.state.links.source_for(host, to.ip())?,
+            false => own.ip().to_canonical(),
+        };
+        self.maybe_break(host, to_host);
+        let is_remote = host != to_host;
+        if is_remote && self.one_in(self.settings.losses) {
+            return Ok(());
+        }
+        let copies = 1 + usize::from(is_remote && self.one_in(self.settings.duplicates));
+        for _ in 0..copies {
+            let datagram = Datagram {
+                from: (ip, own.port()).into(),
+                sender: id,
+                sender_host: host,
+                to,
+                to_host,
+                data: data.to_vec(),
+            };
+            let arrives = self.arrival(host, to_host);
+            if arrives > self.now {
+                self.state.agenda.add(arrives, Event::Datagram(datagram));
+            } else {
+                self.receive(datagram);
+            }
+        }
+        Ok(())
+    }
+
+    /// It arrives, if it can.
+    pub(super) fn receive(&mut self, datagram: Datagram) {
+        let Datagram { from, sender, sender_host, to, to_host, data } = datagram;
+        if self.state.links.is_cut(sender_host, to_host) {
+            return;
+        }
+        let there = self.state.datagrams.values_mut().filter(|socket| socket.host == to_host);
+        let matching = there.filter_map(|socket| {
+            let is_from_peer = socket.peer.is_none_or(|peer| is_same(peer, from));
+            Some((reaches(socket.address, to)?, is_from_peer, socket))
+        });
+        let Some((_, is_from_peer, socket)) = matching.max_by_key(|(matched, ..)| *matched) else {
+            return self.send_refusal(sender, sender_host, to_host);
+        };
+        if is_from_peer && socket.received_bytes + data.len() <= CAPACITY {
+            socket.received_bytes += data.len();
+            socket.received.push_back((from, data));
+            socket.source.notify(Readiness::READABLE, &mut self.woken);
+        }
+    }
+
+    /// Nobody is at the port. Who sends to one peer alone is told.
+    fn send_refusal(&mut self, sender: u64, sender_host: HostId, from: HostId) {
+        let arrives = self.arrival(from, sender_host);
+        if arrives > self.now {
+            self.state.agenda.add(arrives, Event::Refusal(sender));
+        } else {
+            self.refuse(sender);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, sender: u64) {
+        let Some(socket) = self.state.datagrams.get_mut(&sender) else { return };
+        if socket.peer.is_some() {
+            socket.error = Some(io::ErrorKind::ConnectionRefused);
+            let readiness = Readiness::READABLE.with(Readiness::WRITABLE);
+            socket.source.notify(readiness, &mut self.woken);
+        }
+    }
+}
+
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
+}
+
+/// The system's own error, which `net` explains.
+fn too_long() -> io::Error {
+    #[cfg(unix)]
+    const CODE: i32 = libc::EMSGSIZE;
+    /// `WSAEMSGSIZE`
+    #[cfg(not(unix))]
+    const CODE: i32 = 10040;
+    io::Error::from_raw_os_error(CODE)
+}

@@ -1,0 +1,328 @@
+//! What happens on a connection: what is sent, what arrives, and what never does.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::scheduler::reactor::source::Readiness;
+use crate::scheduler::simulation::network::agenda::Event;
+use crate::scheduler::simulation::network::ends::{Content, EndId, Owner, Phase, Segment, Side};
+use crate::scheduler::simulation::network::links::Cut;
+use crate::scheduler::simulation::network::state::{Act, Protocol, reaches, shown};
+use crate::scheduler::simulation::places::HostId;
+
+/// How long one tries to connect: what Linux does.
+const TO_CONNECT: Duration = Duration::from_secs(127);
+
+/// How long a connection lasts on which nothing gets through: what keepalive makes of it, as `net` sets it (nine
+/// questions after the first 15 s).
+const UNHEARD: Duration = Duration::from_secs(150);
+
+/// When the first of them is asked.
+const PROBE: Duration = Duration::from_secs(15);
+
+/// When a request is sent again for which a listener had no room.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How many connections wait for a listener.
+const BACKLOG: usize = 4096;
+
+impl Act<'_> {
+    /// Sends something from the other end to `to`, behind what is on its way.
+    pub(super) fn send(&mut self, to: EndId, content: Content) {
+        let Some(from) = self.state.end(to.other()).map(|end| end.host) else { return };
+        let Some(host) = self.state.end(to).map(|end| end.host) else { return };
+        self.maybe_break(from, host);
+        let mut arrives = self.arrival(from, host);
+        let Some(end) = self.state.end(to) else { return };
+        if let Some(last) = end.incoming.back() {
+            arrives = arrives.max(last.arrives);
+        }
+        if let Content::Data(data) = &content {
+            end.incoming_bytes += data.len();
+        }
+        end.incoming.push_back(Segment { arrives, content });
+        self.deliver(to);
+    }
+
+    /// Takes all that has arrived at `id`, and notes when the next does.
+    pub(super) fn deliver(&mut self, id: EndId) {
+        while let Some((from, to, arrives)) = self.next_segment(id) {
+            if arrives > self.now {
+                self.expect(id, arrives);
+                return;
+            }
+            if self.state.links.is_cut(from, to) {
+                return self.watch(id.connection);
+            }
+            let end = self.state.end(id).expect("it has a segment");
+            let segment = end.incoming.pop_front().expect("it has one");
+            if !self.take(id, segment.content) {
+                return;
+            }
+        }
+    }
+
+    fn next_segment(&mut self, id: EndId) -> Option<(HostId, HostId, Instant)> {
+        let from = self.state.end(id.other())?.host;
+        let end = self.state.end(id)?;
+        Some((from, end.host, end.incoming.front()?.arrives))
+    }
+
+    fn expect(&mut self, id: EndId, arrives: Instant) {
+        let state = &mut *self.state;
+        let Some(connection) = state.connections.get_mut(&id.connection) else { return };
+        let end = connection.end(id.side);
+        if let Some(key) = end.arrival {
+            if key.0 <= arrives {
+                return;
+            }
+            state.agenda.remove(key);
+        }
+        end.arrival = Some(state.agenda.add(arrives, Event::Arrival(id)));
+    }
+
+    /// Returns whether the next segment may follow.
+    fn take(&mut self, id: EndId, content: Content) -> bool {
+        let Some(end) = self.state.end(id) else { return false };
+        if let Content::Data(data) = &content {
+            end.incoming_bytes -= data.len();
+        }
+        match content {
+            Content::Request => return self.take_request(id),
+            // Nobody wants it any more, or its host does not know it.
+            Content::Acceptance | Content::Data(_) if !end.is_used() => {
+                end.phase = Phase::Over;
+                end.incoming.clear();
+                end.incoming_bytes = 0;
+                self.send(id.other(), Content::Reset);
+            }
+            Content::Acceptance => {
+                end.phase = Phase::Open;
+                end.source.notify(Readiness::WRITABLE, &mut self.woken);
+                self.forget_watch(id.connection);
+            }
+            Content::Refusal => end.fail(io::ErrorKind::ConnectionRefused, &mut self.woken),
+            Content::Data(_) if end.reads_are_shut || end.phase == Phase::Over => {}
+            Content::Data(data) => {
+                end.received.extend(data);
+                end.source.notify(Readiness::READABLE, &mut self.woken);
+            }
+            Content::End => {
+                end.has_all = true;
+                let readiness = Readiness::READABLE.with(Readiness::READ_CLOSED);
+                end.source.notify(readiness, &mut self.woken);
+            }
+            Content::Reset => end.fail(io::ErrorKind::ConnectionReset, &mut self.woken),
+        }
+        true
+    }
+
+    fn take_request(&mut self, id: EndId) -> bool {
+        let Some(end) = self.state.end(id) else { return false };
+        let (host, to) = (end.host, end.address);
+        let listeners = self.state.listeners.iter_mut().filter(|(_, listener)| listener.host == host);
+        let matching = listeners.filter_map(|(_, listener)| {
+            reaches(listener.address, to).map(|matched| (matched, listener))
+        });
+        match matching.max_by_key(|(matched, _)| *matched) {
+            None => {
+                self.send(id.other(), Content::Refusal);
+                let end = self.state.end(id).expect("it was there");
+                (end.phase, end.owner) = (Phase::Over, Owner::Gone);
+                true
+            }
+            Some((_, listener)) if listener.waiting.len() >= BACKLOG => {
+                let again = self.now + AGAIN;
+                let end = self.state.end(id).expect("it was there");
+                let content = Content::Request;
+                end.incoming.push_front(Segment { arrives: again, content });
+                self.expect(id, again);
+                self.watch(id.connection);
+                false
+            }
+            Some((_, listener)) => {
+                listener.waiting.push_back(id.connection);
+                listener.source.notify(Readiness::READABLE, &mut self.woken);
+                let bound = listener.address;
+                let end = self.state.end(id).expect("it was there");
+                end.phase = Phase::Open;
+                end.address = shown(end.address, bound);
+                self.send(id.other(), Content::Acceptance);
+                true
+            }
+        }
+    }
+
+    // Links.
+
+    pub(super) fn maybe_break(&mut self, from: HostId, to: HostId) {
+        if let Some((cut, until)) = self.may_break(from, to) {
+            for (one, other) in [(from, to), (to, from)] {
+                // One that a script has made stays.
+                if !self.state.links.cuts.contains_key(&(one, other)) {
+                    self.cut(one, other, cut);
+                    self.state.agenda.add(until, Event::OutageEnds(one, other));
+                }
+            }
+        }
+    }
+
+    pub(super) fn cut(&mut self, from: HostId, to: HostId, cut: Cut) {
+        self.state.links.cuts.insert((from, to), cut);
+        self.watch_all();
+    }
+
+    /// All connections over links that are cut are given up after a while.
+    pub(super) fn watch_all(&mut self) {
+        let ids: Vec<_> = self.state.connections.keys().copied().collect();
+        for id in ids {
+            if self.is_cut_off(id) {
+                self.watch(id);
+            }
+        }
+    }
+
+    /// Links work again: what waits for them arrives after a while.
+    pub(super) fn go_on(&mut self) {
+        let ids: Vec<_> = self.state.connections.keys().copied().collect();
+        for connection in ids {
+            if !self.is_cut_off(connection) {
+                self.forget_watch(connection);
+            }
+            for side in [Side::Client, Side::Server] {
+                self.send_again(EndId { connection, side });
+            }
+        }
+    }
+
+    fn send_again(&mut self, id: EndId) {
+        let Some((from, to, first)) = self.next_segment(id) else { return };
+        // What has not arrived yet is on its way as ever.
+        if first > self.now || self.state.links.is_cut(from, to) {
+            return;
+        }
+        let arrives = self.arrival(from, to);
+        let end = self.state.end(id).expect("it has a segment");
+        end.incoming.iter_mut().for_each(|segment| segment.arrives = segment.arrives.max(arrives));
+        self.deliver(id);
+    }
+
+    fn is_cut_off(&self, connection: u64) -> bool {
+        let Some(connection) = self.state.connections.get(&connection) else { return false };
+        let (one, other) = connection.hosts();
+        let links = &self.state.links;
+        links.is_cut(one, other) || links.is_cut(other, one)
+    }
+
+    fn watch(&mut self, id: u64) {
+        let state = &mut *self.state;
+        let Some(connection) = state.connections.get_mut(&id) else { return };
+        if connection.gives_up.is_none() {
+            let is_connecting = connection.end(Side::Client).phase == Phase::Connecting;
+            let limit = if is_connecting { TO_CONNECT } else { UNHEARD };
+            connection.gives_up = Some(state.agenda.add(self.now + limit, Event::GiveUp(id)));
+        }
+    }
+
+    fn forget_watch(&mut self, id: u64) {
+        let state = &mut *self.state;
+        let Some(connection) = state.connections.get_mut(&id) else { return };
+        if let Some(key) = connection.gives_up.take() {
+            state.agenda.remove(key);
+        }
+    }
+
+    /// Nothing has got through for long.
+    pub(super) fn give_up(&mut self, id: u64) {
+        let Some(connection) = self.state.connections.get_mut(&id) else { return };
+        connection.gives_up = None;
+        for side in [Side::Client, Side::Server] {
+            let end = connection.end(side);
+            if end.is_used() {
+                end.fail(io::ErrorKind::TimedOut, &mut self.woken);
+            }
+        }
+        self.remove_if_unused(id);
+    }
+
+    // Ends.
+
+    /// Its socket is closed. `abort`: the peer is told that the rest is lost.
+    pub(super) fn close(&mut self, id: EndId, abort: bool) {
+        let Some(end) = self.state.end(id) else { return };
+        if !end.is_used() {
+            return;
+        }
+        end.owner = Owner::Gone;
+        let is_open = end.phase == Phase::Open;
+        let loses = abort || !end.received.is_empty();
+        end.received.clear();
+        let has_shut = std::mem::replace(&mut end.writes_are_shut, true);
+        if is_open && loses {
+            end.phase = Phase::Over;
+            self.send(id.other(), Content::Reset);
+        } else if is_open && !has_shut {
+            self.send(id.other(), Content::End);
+        }
+        self.remove_if_unused(id.connection);
+    }
+
+    /// The connection fails at both ends, at once.
+    pub(super) fn reset(&mut self, id: u64) {
+        let Some(connection) = self.state.connections.get_mut(&id) else { return };
+        for side in [Side::Client, Side::Server] {
+            connection.end(side).fail(io::ErrorKind::ConnectionReset, &mut self.woken);
+        }
+    }
+
+    /// The host of this end has crashed.
+    pub(super) fn lose(&mut self, id: EndId) {
+        let Some(end) = self.state.end(id) else { return };
+        if end.is_used() {
+            end.fail(io::ErrorKind::ConnectionReset, &mut self.woken);
+            end.owner = Owner::Lost;
+            end.received.clear();
+            self.watch(id.connection);
+            self.remove_if_unused(id.connection);
+        }
+    }
+
+    /// A host runs again that has crashed: the peers of what it had find that out.
+    pub(super) fn probe(&mut self, host: HostId) {
+        let state = &mut *self.state;
+        for (&id, connection) in &mut state.connections {
+            for side in [Side::Client, Side::Server] {
+                let end = connection.end(side);
+                if end.host == host && end.owner == Owner::Lost {
+                    let peer = EndId { connection: id, side }.other();
+                    state.agenda.add(self.now + PROBE, Event::Probe(peer));
+                }
+            }
+        }
+    }
+
+    pub(super) fn probed(&mut self, id: EndId) {
+        let connection = self.state.connections.get(&id.connection);
+        if connection.is_some_and(|connection| connection.has_lost_end()) {
+            self.send(id, Content::Reset);
+        }
+    }
+
+    /// Nobody has either end.
+    fn remove_if_unused(&mut self, id: u64) {
+        let state = &mut *self.state;
+        let Some(connection) = state.connections.get_mut(&id) else { return };
+        if connection.is_used() {
+            return;
+        }
+        let arrivals = [Side::Client, Side::Server].map(|side| connection.end(side).arrival);
+        let keys = arrivals.into_iter().chain([connection.gives_up]).flatten();
+        keys.for_each(|key| _ = state.agenda.remove(key));
+        let client = connection.end(Side::Client);
+        let (host, port) = (client.host, client.address.port());
+        state.connections.remove(&id);
+        state.release_port(host, Protocol::Tcp, port);
+    }
+}
