@@ -72,3 +72,37 @@ async fn round_trip(stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
     assert_eq!(answer, bytes);
     Ok(())
 }
+
+/// Those of the tests above whose sockets a simulated network has, under schedules that a simulation chooses.
+#[test]
+fn an_order_that_seldom_occurs_breaks_a_promise() {
+    common::simulate![
+        blocked_workers::bytes_come_back_whole_and_in_order,
+        blocked_workers::wakers_of_combinators_are_woken_too,
+        connecting::the_first_address_that_answers_wins,
+        datagrams::datagrams_keep_their_bounds,
+        datagrams::each_datagram_reaches_one_of_several_receivers,
+        deadlines::a_deadline_in_the_past_counts_at_once_whatever_has_come,
+        deadlines::a_deadline_that_is_moved_away_does_not_count,
+        deadlines::a_deadline_that_is_set_while_somebody_waits_counts,
+        deadlines::a_deadline_wakes_who_waits_and_leaves_the_stream_usable,
+        deadlines::accepts_and_datagrams_have_deadlines_too,
+        deadlines::halves_have_deadlines_each_for_its_direction,
+        endings::an_aborted_goroutine_closes_its_socket,
+        listeners::a_burst_of_connections_is_accepted,
+        listeners::after_close_peers_are_refused_and_the_port_is_free,
+        listeners::close_ends_all_accepts,
+        misuse::a_close_of_the_reading_side_ends_reads_that_wait,
+        misuse::addresses_that_cannot_be_used_are_named,
+        misuse::after_an_end_reads_are_empty_and_writes_fail,
+        streams::a_byte_at_a_time_arrives,
+        streams::a_loser_of_a_select_loses_no_bytes,
+        streams::a_peer_that_resets_is_an_error_and_one_that_stalls_is_none,
+        streams::a_read_or_write_of_many_buffers_does_not_count_as_short,
+        streams::an_end_that_comes_with_the_last_bytes_is_seen,
+        streams::empty_buffers_do_not_wait,
+        streams::many_wait_for_one_stream,
+        streams::of_two_readers_one_that_goes_takes_no_event_with_it,
+        streams::the_drop_of_the_write_half_is_the_end_for_the_peer,
+    ];
+}

@@ -92,7 +92,9 @@ impl<S: Simulable> AnySocket<S> {
         match self.system() {
             Ok(socket) => socket,
             Err(error) => {
-                panic!("a simulated socket gets a descriptor when it is asked for, and that failed: {error}")
+                panic!(
+                    "a simulated socket gets a descriptor when it is asked for, and that failed: {error}"
+                )
             }
         }
     }

@@ -153,8 +153,8 @@ impl Write for &TcpSocket {
             AnySocket::System(stream) => (&*stream).write_vectored(bufs),
             // Together, as the system sends them.
             AnySocket::Simulated(simulated) => {
-                let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-                simulated.socket.write(&all)
+                let bufs: Vec<&[u8]> = bufs.iter().map(|buf| &**buf).collect();
+                simulated.socket.write(&bufs.concat())
             }
         }
     }

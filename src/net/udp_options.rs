@@ -113,7 +113,10 @@ impl UdpSocket {
     /// # }
     /// ```
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.socket().get().must_be_systems("join_multicast_v4")?.join_multicast_v4(&group, &interface)
+        self.socket()
+            .get()
+            .must_be_systems("join_multicast_v4")?
+            .join_multicast_v4(&group, &interface)
     }
 
     /// Leaves a group.
@@ -126,7 +129,10 @@ impl UdpSocket {
     ///
     /// See [`join_multicast_v4`](Self::join_multicast_v4).
     pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.socket().get().must_be_systems("leave_multicast_v4")?.leave_multicast_v4(&group, &interface)
+        self.socket()
+            .get()
+            .must_be_systems("leave_multicast_v4")?
+            .leave_multicast_v4(&group, &interface)
     }
 
     /// Joins a group, on the interface with this number; zero: one that the system chooses.
@@ -139,7 +145,10 @@ impl UdpSocket {
     ///
     /// See [`join_multicast_v4`](Self::join_multicast_v4).
     pub fn join_multicast_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.socket().get().must_be_systems("join_multicast_v6")?.join_multicast_v6(&group, interface)
+        self.socket()
+            .get()
+            .must_be_systems("join_multicast_v6")?
+            .join_multicast_v6(&group, interface)
     }
 
     /// Leaves a group.
@@ -152,6 +161,9 @@ impl UdpSocket {
     ///
     /// See [`join_multicast_v4`](Self::join_multicast_v4).
     pub fn leave_multicast_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.socket().get().must_be_systems("leave_multicast_v6")?.leave_multicast_v6(&group, interface)
+        self.socket()
+            .get()
+            .must_be_systems("leave_multicast_v6")?
+            .leave_multicast_v6(&group, interface)
     }
 }

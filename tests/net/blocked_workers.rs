@@ -13,7 +13,7 @@ use super::{WORKERS, connected, round_trip, spawn_echo, with_workers};
 use crate::common::*;
 
 #[test]
-fn bytes_come_back_whole_and_in_order() {
+pub(super) fn bytes_come_back_whole_and_in_order() {
     with_workers(async || {
         let (client, server) = connected().await?;
         spawn_echo(server);
@@ -226,7 +226,7 @@ fn main_and_a_guest_read_and_write_as_well() {
 }
 
 #[test]
-fn wakers_of_combinators_are_woken_too() {
+pub(super) fn wakers_of_combinators_are_woken_too() {
     // `join_all` has wakers of its own, which the monitor must not call.
     with_workers(async || {
         let mut pairs = Vec::new();

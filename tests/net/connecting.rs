@@ -18,7 +18,7 @@ fn free_port() -> SocketAddr {
 }
 
 #[test]
-fn the_first_address_that_answers_wins() {
+pub(super) fn the_first_address_that_answers_wins() {
     with_workers(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let live = listener.local_addr()?;

@@ -6,7 +6,7 @@ use gorun::spawn;
 use super::with_workers;
 
 #[test]
-fn datagrams_keep_their_bounds() {
+pub(super) fn datagrams_keep_their_bounds() {
     with_workers(async || {
         let server = UdpSocket::bind("127.0.0.1:0").await?;
         let client = UdpSocket::bind("127.0.0.1:0").await?;
@@ -32,7 +32,7 @@ fn datagrams_keep_their_bounds() {
 }
 
 #[test]
-fn each_datagram_reaches_one_of_several_receivers() {
+pub(super) fn each_datagram_reaches_one_of_several_receivers() {
     with_workers(async || {
         let server = UdpSocket::bind("127.0.0.1:0").await?;
         let client = UdpSocket::bind("127.0.0.1:0").await?;

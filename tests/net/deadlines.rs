@@ -18,7 +18,7 @@ use crate::common::*;
 const MOMENT: Duration = Duration::from_millis(3);
 
 #[test]
-fn a_deadline_wakes_who_waits_and_leaves_the_stream_usable() {
+pub(super) fn a_deadline_wakes_who_waits_and_leaves_the_stream_usable() {
     with_workers(async || {
         let (client, server) = connected().await?;
         for through_trait in [false, true] {
@@ -42,7 +42,7 @@ fn a_deadline_wakes_who_waits_and_leaves_the_stream_usable() {
 }
 
 #[test]
-fn a_deadline_in_the_past_counts_at_once_whatever_has_come() {
+pub(super) fn a_deadline_in_the_past_counts_at_once_whatever_has_come() {
     with_workers(async || {
         let (client, server) = connected().await?;
         server.write(&[1]).await?;
@@ -57,7 +57,7 @@ fn a_deadline_in_the_past_counts_at_once_whatever_has_come() {
 }
 
 #[test]
-fn a_deadline_that_is_set_while_somebody_waits_counts() {
+pub(super) fn a_deadline_that_is_set_while_somebody_waits_counts() {
     with_workers(async || {
         let (client, _server) = connected().await?;
         for first in [None, Some(HOUR), Some(Duration::from_millis(20))] {
@@ -75,7 +75,7 @@ fn a_deadline_that_is_set_while_somebody_waits_counts() {
 }
 
 #[test]
-fn a_deadline_that_is_moved_away_does_not_count() {
+pub(super) fn a_deadline_that_is_moved_away_does_not_count() {
     with_workers(async || {
         let mut moment = MOMENT;
         loop {
@@ -112,7 +112,7 @@ fn a_deadline_that_is_moved_away_does_not_count() {
 }
 
 #[test]
-fn halves_have_deadlines_each_for_its_direction() {
+pub(super) fn halves_have_deadlines_each_for_its_direction() {
     with_workers(async || {
         let (client, server) = connected().await?;
         client.set_write_deadline(now());
@@ -133,7 +133,7 @@ fn halves_have_deadlines_each_for_its_direction() {
 }
 
 #[test]
-fn accepts_and_datagrams_have_deadlines_too() {
+pub(super) fn accepts_and_datagrams_have_deadlines_too() {
     with_workers(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         listener.set_deadline(now() + MOMENT);

@@ -248,7 +248,7 @@ fn a_goroutine_that_is_left_behind_with_a_socket_does_no_harm() {
 }
 
 #[test]
-fn an_aborted_goroutine_closes_its_socket() {
+pub(super) fn an_aborted_goroutine_closes_its_socket() {
     let _watchdog = watchdog();
     for workers in WORKERS {
         run(workers, async {

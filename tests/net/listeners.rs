@@ -13,7 +13,7 @@ use super::{round_trip, spawn_echo, with_workers};
 use crate::common::*;
 
 #[test]
-fn close_ends_all_accepts() {
+pub(super) fn close_ends_all_accepts() {
     with_workers(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -41,7 +41,7 @@ fn close_ends_all_accepts() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn after_close_peers_are_refused_and_the_port_is_free() {
+pub(super) fn after_close_peers_are_refused_and_the_port_is_free() {
     with_workers(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -116,7 +116,7 @@ async fn lack_descriptors() {
 }
 
 #[test]
-fn a_burst_of_connections_is_accepted() {
+pub(super) fn a_burst_of_connections_is_accepted() {
     let burst = scaled(2000, 200);
     with_workers(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -128,7 +128,7 @@ fn without_descriptors_the_error_says_which_limit_to_raise() {
 }
 
 #[test]
-fn after_an_end_reads_are_empty_and_writes_fail() {
+pub(super) fn after_an_end_reads_are_empty_and_writes_fail() {
     with_workers(async || {
         let (client, server) = connected().await?;
         client.write(b"before").await?;
@@ -151,7 +151,7 @@ fn after_an_end_reads_are_empty_and_writes_fail() {
 }
 
 #[test]
-fn a_close_of_the_reading_side_ends_reads_that_wait() {
+pub(super) fn a_close_of_the_reading_side_ends_reads_that_wait() {
     with_workers(async || {
         let (client, server) = connected().await?;
         let waits: Vec<_> = (0..3)
@@ -191,7 +191,7 @@ fn a_datagram_that_is_too_long_is_refused_with_its_length() {
 }
 
 #[test]
-fn addresses_that_cannot_be_used_are_named() {
+pub(super) fn addresses_that_cannot_be_used_are_named() {
     with_workers(async || {
         let nobody: SocketAddr = "127.0.0.1:0".parse().unwrap();
         says(TcpStream::connect(nobody).await.unwrap_err(), &["127.0.0.1:0"]);

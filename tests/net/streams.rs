@@ -18,7 +18,7 @@ use super::{connected, round_trip, spawn_echo, with_workers};
 use crate::common::*;
 
 #[test]
-fn an_end_that_comes_with_the_last_bytes_is_seen() {
+pub(super) fn an_end_that_comes_with_the_last_bytes_is_seen() {
     with_workers(async || {
         for _ in 0..scaled(500, 60) {
             let (client, server) = connected().await?;
@@ -38,9 +38,9 @@ fn an_end_that_comes_with_the_last_bytes_is_seen() {
             // Half closed: the other direction works, and the end stays the end.
             server.write(b"answer").await?;
             assert_eq!(server.read(&mut [0]).await?, 0);
-            let mut buf = [0; 64];
-            let read = client.read(&mut buf).await?;
-            assert_eq!(&buf[..read], b"answer");
+            let mut answer = [0; 6];
+            (&client).read_exact(&mut answer).await?;
+            assert_eq!(&answer, b"answer");
         }
         Ok(())
     });
@@ -69,7 +69,7 @@ fn bytes_behind_urgent_data_are_read() {
 }
 
 #[test]
-fn of_two_readers_one_that_goes_takes_no_event_with_it() {
+pub(super) fn of_two_readers_one_that_goes_takes_no_event_with_it() {
     with_workers(async || {
         for _ in 0..scaled(300, 40) {
             let (client, server) = connected().await?;
@@ -94,7 +94,7 @@ fn of_two_readers_one_that_goes_takes_no_event_with_it() {
 }
 
 #[test]
-fn many_wait_for_one_stream() {
+pub(super) fn many_wait_for_one_stream() {
     with_workers(async || {
         let (client, server) = connected().await?;
         let mut set = gorun::JoinSet::new();
@@ -262,7 +262,7 @@ fn a_descriptor_that_is_used_again_gets_no_event_of_its_predecessor() {
 }
 
 #[test]
-fn a_peer_that_resets_is_an_error_and_one_that_stalls_is_none() {
+pub(super) fn a_peer_that_resets_is_an_error_and_one_that_stalls_is_none() {
     with_workers(async || {
         let (client, server) = connected().await?;
         client.set_linger(Some(Duration::ZERO))?;
@@ -285,7 +285,7 @@ fn a_peer_that_resets_is_an_error_and_one_that_stalls_is_none() {
 
 /// As long as a socket is new, an operation tries; then the reactor must have said that it is ready.
 #[test]
-fn empty_buffers_do_not_wait() {
+pub(super) fn empty_buffers_do_not_wait() {
     const MOMENT: Duration = Duration::from_millis(2);
     const SOON: Duration = Duration::from_secs(20);
     with_workers(async || {
@@ -331,7 +331,7 @@ fn empty_buffers_do_not_wait() {
 
 /// `std` passes only the first 1,024 of them on, so what comes back says nothing of the socket.
 #[test]
-fn a_read_or_write_of_many_buffers_does_not_count_as_short() {
+pub(super) fn a_read_or_write_of_many_buffers_does_not_count_as_short() {
     const MANY: usize = 2_000;
     with_workers(async || {
         let (client, server) = connected().await?;
@@ -359,7 +359,7 @@ fn a_read_or_write_of_many_buffers_does_not_count_as_short() {
 }
 
 #[test]
-fn the_drop_of_the_write_half_is_the_end_for_the_peer() {
+pub(super) fn the_drop_of_the_write_half_is_the_end_for_the_peer() {
     with_workers(async || {
         let (client, server) = connected().await?;
         spawn_echo(server);
@@ -377,7 +377,7 @@ fn the_drop_of_the_write_half_is_the_end_for_the_peer() {
 }
 
 #[test]
-fn a_loser_of_a_select_loses_no_bytes() {
+pub(super) fn a_loser_of_a_select_loses_no_bytes() {
     with_workers(async || {
         let (client, server) = connected().await?;
         go!(async move {
@@ -404,7 +404,7 @@ fn a_loser_of_a_select_loses_no_bytes() {
 }
 
 #[test]
-fn a_byte_at_a_time_arrives() {
+pub(super) fn a_byte_at_a_time_arrives() {
     with_workers(async || {
         let (client, server) = connected().await?;
         spawn_echo(server);

@@ -11,6 +11,7 @@ use futures::executor;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
+use super::super::tcp_socket::TcpSocket;
 use super::*;
 use crate::block_on;
 use crate::primitives::lock;
@@ -45,22 +46,27 @@ impl Source for Failing {
 }
 
 impl Listener for Failing {
-    type Connection = TcpStream;
-    type Stream = Socket<TcpStream>;
+    type Connection = TcpSocket;
+    type Stream = Socket<TcpSocket>;
     type Address = SocketAddr;
 
-    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    fn accept(&self) -> io::Result<(TcpSocket, SocketAddr)> {
         match lock(&self.errors).pop() {
             Some(error) => Err(error),
-            None => self.listener.accept(),
+            None => {
+                let (stream, peer) = self.listener.accept()?;
+                Ok((TcpSocket::System(stream), peer))
+            }
         }
     }
 
-    fn stream(connection: Socket<TcpStream>) -> Socket<TcpStream> {
+    fn stream(connection: Socket<TcpSocket>) -> Socket<TcpSocket> {
         connection
     }
 
-    fn set_options(_: &TcpStream) {}
+    fn shut(&self) {}
+
+    fn set_options(_: &TcpSocket) {}
 }
 
 #[cfg(unix)]
@@ -248,6 +254,8 @@ impl Listener for Unwatched {
     fn stream(connection: Socket<Excess>) -> Socket<Excess> {
         connection
     }
+
+    fn shut(&self) {}
 
     fn set_options(_: &Excess) {}
 }

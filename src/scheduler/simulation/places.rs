@@ -1,6 +1,7 @@
 //! On which host of the simulated network each goroutine is: on that of whoever spawned it.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "net"), allow(dead_code, reason = "without a network there is one host"))]
 
 use std::collections::HashMap;
 

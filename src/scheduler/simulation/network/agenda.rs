@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::scheduler::simulation::network::ends::EndId;
+use crate::scheduler::simulation::network::end_id::EndId;
 use crate::scheduler::simulation::places::HostId;
 
 pub(super) enum Event {

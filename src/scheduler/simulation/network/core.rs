@@ -13,7 +13,7 @@ use crate::scheduler::foreign_wakers;
 use crate::scheduler::reactor::source::Readiness;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::network::agenda::Event;
-use crate::scheduler::simulation::network::ends::Side;
+use crate::scheduler::simulation::network::end_id::Side;
 use crate::scheduler::simulation::network::links::Cut;
 use crate::scheduler::simulation::network::state::{Act, State};
 use crate::scheduler::simulation::state::{self, Simulation};

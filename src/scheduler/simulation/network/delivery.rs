@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::scheduler::reactor::source::Readiness;
 use crate::scheduler::simulation::network::agenda::Event;
-use crate::scheduler::simulation::network::ends::{Content, EndId, Owner, Phase, Segment, Side};
+use crate::scheduler::simulation::network::end_id::{EndId, Side};
+use crate::scheduler::simulation::network::ends::{Content, Owner, Phase, Segment};
 use crate::scheduler::simulation::network::links::Cut;
 use crate::scheduler::simulation::network::state::{Act, Protocol, reaches, shown};
 use crate::scheduler::simulation::places::HostId;
@@ -122,7 +123,8 @@ impl Act<'_> {
     fn take_request(&mut self, id: EndId) -> bool {
         let Some(end) = self.state.end(id) else { return false };
         let (host, to) = (end.host, end.address);
-        let listeners = self.state.listeners.iter_mut().filter(|(_, listener)| listener.host == host);
+        let listeners =
+            self.state.listeners.iter_mut().filter(|(_, listener)| listener.host == host);
         let matching = listeners.filter_map(|(_, listener)| {
             reaches(listener.address, to).map(|matched| (matched, listener))
         });

@@ -10,30 +10,8 @@ use std::time::Instant;
 
 use crate::scheduler::reactor::source::{Readiness, Source, Woken};
 use crate::scheduler::simulation::network::agenda::Key;
+use crate::scheduler::simulation::network::end_id::Side;
 use crate::scheduler::simulation::places::HostId;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EndId {
-    pub(super) connection: u64,
-    /// Whose: the client's, or the server's.
-    pub(super) side: Side,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Client,
-    Server,
-}
-
-impl EndId {
-    pub(super) fn other(self) -> Self {
-        let side = match self.side {
-            Side::Client => Side::Server,
-            Side::Server => Side::Client,
-        };
-        EndId { side, ..self }
-    }
-}
 
 pub(super) struct Connection {
     client: End,

@@ -73,9 +73,7 @@ impl Links {
 
     /// Whether messages do not get from one host to another.
     pub(super) fn is_cut(&self, from: HostId, to: HostId) -> bool {
-        self.is_down(from)
-            || self.is_down(to)
-            || from != to && self.cuts.contains_key(&(from, to))
+        self.is_down(from) || self.is_down(to) || from != to && self.cuts.contains_key(&(from, to))
     }
 
     /// Which host has this address, as seen from `from`.

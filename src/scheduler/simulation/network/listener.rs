@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::scheduler::reactor::source::Source;
 use crate::scheduler::simulation::network::core::Network;
-use crate::scheduler::simulation::network::ends::{EndId, Side};
+use crate::scheduler::simulation::network::end_id::{EndId, Side};
 use crate::scheduler::simulation::network::state::{Listening, Protocol};
 use crate::scheduler::simulation::network::stream::Stream;
 

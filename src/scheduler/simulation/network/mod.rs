@@ -35,6 +35,7 @@ mod agenda;
 pub(crate) mod core;
 pub(crate) mod datagrams;
 mod delivery;
+mod end_id;
 mod ends;
 mod links;
 pub(crate) mod listener;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::hosts;
 use crate::scheduler::simulation::network::core::Network;
-use crate::scheduler::simulation::network::ends::{EndId, Side};
+use crate::scheduler::simulation::network::end_id::{EndId, Side};
 use crate::scheduler::simulation::network::links::Cut;
 use crate::scheduler::simulation::network::settings::Latency;
 use crate::scheduler::simulation::network::state::Protocol;
@@ -83,7 +83,8 @@ impl Network {
     /// All connections between two hosts fail.
     pub(crate) fn reset(self: &Arc<Self>, one: HostId, other: HostId) -> io::Result<()> {
         self.act(|act| {
-            let between = |(a, b): (HostId, HostId)| (a, b) == (one, other) || (b, a) == (one, other);
+            let between =
+                |(a, b): (HostId, HostId)| (a, b) == (one, other) || (b, a) == (one, other);
             let connections = act.state.connections.iter();
             let found = connections.filter(|(_, connection)| between(connection.hosts()));
             let ids: Vec<_> = found.map(|(id, _)| *id).collect();

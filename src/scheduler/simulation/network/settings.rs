@@ -23,10 +23,7 @@ pub(crate) struct NetworkSettings {
 impl Default for NetworkSettings {
     fn default() -> Self {
         NetworkSettings {
-            latency: Latency {
-                least: Duration::from_millis(1),
-                most: Duration::from_millis(10),
-            },
+            latency: Latency { least: Duration::from_millis(1), most: Duration::from_millis(10) },
             losses: 0,
             duplicates: 0,
             resets: 0,

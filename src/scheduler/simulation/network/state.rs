@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::scheduler::reactor::source::{Source, Woken};
 use crate::scheduler::simulation::network::agenda::Agenda;
-use crate::scheduler::simulation::network::ends::{Connection, End, EndId};
+use crate::scheduler::simulation::network::end_id::EndId;
+use crate::scheduler::simulation::network::ends::{Connection, End};
 use crate::scheduler::simulation::network::links::{Cut, Links};
 use crate::scheduler::simulation::network::settings::NetworkSettings;
 use crate::scheduler::simulation::places::HostId;
