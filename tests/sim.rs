@@ -10,6 +10,8 @@ mod failures;
 mod go_tests;
 #[path = "sim/nested.rs"]
 mod nested;
+#[path = "sim/net.rs"]
+mod net;
 #[path = "sim/orders.rs"]
 mod orders;
 #[path = "sim/outside.rs"]

@@ -47,7 +47,7 @@
 //! # What is not
 //!
 //! There are neither routers nor congestion, and links have no limit. Options of sockets can be set and read, and change
-//! nothing, but for `set_linger(Duration::ZERO)`. Multicast, and sockets of `std`, are refused; so are Unix sockets
+//! nothing, but for `set_linger(Some(Duration::ZERO))`. Multicast, and sockets of `std`, are refused; so are Unix sockets
 //! and [`io::Async`](crate::io), which have descriptors of the system.
 
 #![forbid(unsafe_code)]

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -56,9 +56,15 @@ impl Agenda {
         self.events.keys().next().map(|(at, _)| *at)
     }
 
-    /// What is due.
+    /// What may happen next of what is due. Datagrams over one link that are due at the same time arrive as they were sent.
     pub(super) fn due(&self, now: Instant) -> Vec<Key> {
-        self.events.range(..=(now, u64::MAX)).map(|(key, _)| *key).collect()
+        let mut links = BTreeSet::new();
+        let due = self.events.range(..=(now, u64::MAX));
+        let next = due.filter(|(_, event)| match event {
+            Event::Datagram(datagram) => links.insert((datagram.sender_host, datagram.to_host)),
+            _ => true,
+        });
+        next.map(|(key, _)| *key).collect()
     }
 
     pub(super) fn clear(&mut self) {

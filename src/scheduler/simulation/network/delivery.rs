@@ -44,6 +44,9 @@ impl Act<'_> {
             end.incoming_bytes += data.len();
         }
         end.incoming.push_back(Segment { arrives, content });
+        if self.state.links.is_cut(from, host) {
+            self.watch(to.connection);
+        }
         self.deliver(to);
     }
 
