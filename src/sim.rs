@@ -73,8 +73,11 @@
 //! # What is real
 //!
 //! Files are real, and take real time. [`blocking`](crate::blocking) calls its function in place. TCP and UDP sockets are of a
-//! simulated network ([`sim::net`](crate::sim::net)). Refused is what has descriptors of the system, or threads of gorun's own: Unix
-//! sockets, `io::Async`, processes, signals, the standard input. Panics are in the report, and not
+//! [simulated network](crate::sim::net). What has descriptors of the system is refused: Unix sockets, `io::Async`, and processes,
+//! unless threads are allowed. What comes by a thread of gorun's own, as signals and the standard input do, comes from a thread
+//! outside.
+//!
+//! Panics are in the report, and not
 //! printed while schedules are tried; nor does a hook hear of them that was set before the first simulation.
 //!
 //! Go counterpart: `testing/synctest`, which has its own time, and one order.

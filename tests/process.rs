@@ -511,3 +511,16 @@ fn handles_go_to_other_threads() {
     has::<gorun::process::ChildStdout>();
     has::<gorun::process::ChildStderr>();
 }
+
+#[test]
+fn a_simulation_starts_a_process() {
+    let simulated = gorun::sim::Sim::new().schedules(2);
+    simulated.clone().check(|| async {
+        let refused = shell("exit 0").status().await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+        assert!(refused.to_string().contains("a simulation starts no process"), "{refused}");
+    });
+    simulated.allow_threads().check(|| async {
+        assert_eq!(shell("exit 3").status().await.unwrap().code(), Some(3));
+    });
+}

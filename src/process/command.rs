@@ -13,6 +13,7 @@ use super::child::Child;
 use super::orphans;
 use crate::blocking::blocking;
 use crate::scheduler::at_caller::at_caller;
+use crate::scheduler::entered;
 use crate::system_error::failed;
 
 /// A process to be started: `std`'s [`Command`](process::Command), whose processes can be awaited.
@@ -283,6 +284,7 @@ impl Command {
     ///
     /// See [`Child`].
     pub fn spawn(&mut self) -> io::Result<Child> {
+        check_real()?;
         blocking(|| {
             orphans::reap();
             let child = SharedChild::spawn(&mut self.command).map_err(|error| {
@@ -362,5 +364,18 @@ impl Command {
             }
             child?.wait_with_output().await
         })
+    }
+}
+
+/// Refuses a process in a simulation, unless it may have what is outside.
+fn check_real() -> io::Result<()> {
+    let surrounding = entered::surrounding();
+    let simulation = surrounding.as_ref().and_then(|scheduler| scheduler.simulation());
+    match simulation {
+        Some(simulation) if !simulation.settings.allows_threads => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "a simulation starts no process: what that does could not be repeated; `Sim::allow_threads` allows it",
+        )),
+        _ => Ok(()),
     }
 }

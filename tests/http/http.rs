@@ -20,6 +20,7 @@ mod leaving;
 mod limits;
 mod progress;
 mod services;
+mod simulated;
 mod streams;
 mod uses;
 
