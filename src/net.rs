@@ -54,6 +54,7 @@
 //! - Streams implement [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`], also by shared
 //!   reference. So the extension traits of `futures` work: `read_exact`, `write_all`, `BufReader`,
 //!   `copy`. With the feature `tokio-io` they implement those of `tokio`, too.
+//! - In a [simulation](crate::sim), sockets of TCP and UDP are those of a [network in memory](crate::sim::net).
 //! - Other descriptors, on Unix, are the business of `gorun::io::Async`.
 
 // Rejected: names of types as in Go (`TCPConn`, `Conn`), since a Rust hand looks for `TcpStream`; a
