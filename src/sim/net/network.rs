@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::scheduler::simulation::network::settings::{Latency, NetworkSettings};
 
-/// How the network of a simulation behaves between hosts, for [`Sim::network`](super::Sim::network).
+/// How the network of a simulation behaves between hosts, for [`Sim::network`](crate::sim::Sim::network).
 ///
 /// A message takes 1 to 10 ms, and nothing goes wrong, unless it is told otherwise. Faults are drawn: one in `n` times, on
 /// average, and never if `n` is zero.
