@@ -59,14 +59,14 @@ impl Timer {
     pub(crate) fn cancel(&mut self) {
         if let Some(id) = self.id.take() {
             // Outside the lock.
-            foreign_wakers::drop_waker(self.scheduler.timers.remove(self.deadline, id));
+            foreign_wakers::drop_waker(self.scheduler.timers.remove(id));
         }
     }
 
     /// Wakes `waker` when the timer is due, or has stopped. Returns whether it already is, or has.
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
         if let Some(id) = self.id {
-            match self.scheduler.timers.will_wake(self.deadline, id, waker) {
+            match self.scheduler.timers.will_wake(id, waker) {
                 Some(true) => return false,
                 // The new entry goes to the present waiter's shard.
                 Some(false) => self.cancel(),

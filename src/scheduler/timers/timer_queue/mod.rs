@@ -3,8 +3,8 @@
 //!
 //! # Protocol
 //!
-//! A timer is an entry in an ordered map. Each map publishes its earliest deadline, which threads
-//! read without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and
+//! A timer is an entry in a map that is ordered by deadlines (`wheel.rs`). Each map publishes its earliest deadline, or one
+//! before that, which threads read without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and
 //! of futures that a thread drives, and one for *foreign* wakers, which may be user code.
 //!
 //! - Goroutines' timers are in the shared shards; a thread always uses the same one. Workers fire
@@ -42,8 +42,7 @@
 //! A driver's internal timers need no monitor: only its own thread adds them, and looks at them
 //! before it sleeps.
 //!
-//! A timer that has fired or was removed leaves nothing behind. Its owner asks the clock whether it
-//! is due.
+//! A timer that has fired keeps its place until its owner removes it. Its owner asks the clock whether it is due.
 //!
 //! # Rejected
 //!
@@ -51,8 +50,7 @@
 //!   a thread switch for each deadline at which all workers sleep. But while all workers compute or
 //!   block, none waits for the deadline, so each timer added while the monitor sleeps would have to
 //!   wake it, which costs what was saved.
-//! - A timer wheel (tokio's, and Go's once): adding is cheaper by a hundred nanoseconds, but each
-//!   deadline is rounded up to a millisecond.
+//! - A timer wheel whose slots are a millisecond wide (tokio's): each deadline is rounded up.
 //! - A heap per worker (Go): any thread may drop a timer, and removing one from a heap leaves a
 //!   dead entry behind.
 //! - One map for internal and foreign wakers: a thread that may call only the former would have to
@@ -61,14 +59,16 @@
 #![forbid(unsafe_code)]
 
 mod shard;
+mod wheel;
 
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::primitives::{AtomicBool, AtomicU64, Mutex, Ordering, fence, lock};
-use shard::{BATCH, INDEX_BITS, Map, NEVER, TimerKey, earliest_of};
+use shard::{BATCH, INDEX_BITS, Map, earliest_of};
 pub(crate) use shard::{Shard, TimerId};
+use wheel::NEVER;
 
 /// How soon the monitor looks again if other threads still have to fire what is due. Also how long
 /// it leaves a driver's timers to a driver that sleeps until they are due.
@@ -139,9 +139,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
         let deadline = self.nanoseconds(deadline);
         let map = shard.map(is_internal);
         let mut pending = lock(&map.pending);
-        pending.added += 1;
-        let id = TimerId::new(pending.added, shard.index, is_internal);
-        pending.wakers.insert(TimerKey { deadline, id }, waker);
+        let id = TimerId::new(pending.insert(deadline, waker), shard.index, is_internal);
         let is_earliest = deadline < map.earliest.load(Ordering::Relaxed);
         if is_earliest {
             map.earliest.store(deadline, Ordering::Relaxed);
@@ -152,37 +150,34 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     }
 
     /// Whether the timer will wake `waker`. `None`: it has fired.
-    pub(crate) fn will_wake(&self, deadline: Instant, id: TimerId, waker: &Waker) -> Option<bool> {
-        let key = self.key(deadline, id);
-        self.with_map(id, |map| Some(lock(&map.pending).wakers.get(&key)?.will_wake(waker)))
+    pub(crate) fn will_wake(&self, id: TimerId, waker: &Waker) -> Option<bool> {
+        self.with_map(id, |map| Some(lock(&map.pending).get(id.place())?.will_wake(waker)))
     }
 
-    /// Removes a timer that has not fired. Returns its waker, which the caller drops without a
-    /// lock.
+    /// Removes a timer, for its owner, also one that has fired. Returns the waker of one that has not, which the
+    /// caller drops without a lock.
     #[inline]
-    pub(crate) fn remove(&self, deadline: Instant, id: TimerId) -> Option<Waker> {
-        let key = self.key(deadline, id);
+    pub(crate) fn remove(&self, id: TimerId) -> Option<Waker> {
         self.with_map(id, |map| {
             let mut pending = lock(&map.pending);
-            let waker = pending.wakers.remove(&key)?;
-            if key.deadline <= map.earliest.load(Ordering::Relaxed) {
-                map.note_earliest(&pending);
-            }
+            let waker = pending.remove(id.place())?;
+            map.note_earliest(&pending);
             Some(waker)
         })
     }
 
     /// The earliest deadline in the shared shards.
     pub(crate) fn earliest(&self) -> Option<Instant> {
-        let earliest = earliest_of(self.shared_maps());
-        (earliest != NEVER).then(|| self.start + Duration::from_nanos(earliest))
+        let exact = self.shared_maps().map(|map| lock(&map.pending).exact_earliest()).min();
+        let earliest = exact.filter(|earliest| *earliest != NEVER)?;
+        Some(self.start + Duration::from_nanos(earliest))
     }
 
     /// The number of pending timers.
     pub(crate) fn len(&self) -> usize {
         let drivers = lock(&self.drivers).shards.clone();
         let shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
-        shards.flat_map(Shard::maps).map(|map| lock(&map.pending).wakers.len()).sum()
+        shards.flat_map(Shard::maps).map(|map| lock(&map.pending).len()).sum()
     }
 
     /// Whether workers have no timers to look at, judged without a lock.
@@ -234,14 +229,14 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     pub(crate) fn take_internal(&self) -> Vec<Waker> {
         let drivers = lock(&self.drivers).shards.clone();
         let shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
-        shards.flat_map(|shard| shard.internal.take_all()).collect()
+        shards.flat_map(|shard| std::iter::from_fn(|| shard.internal.take_any())).collect()
     }
 
     /// One foreign waker, due or not. Other workers can take the next while this one blocks.
     pub(crate) fn take_foreign(&self) -> Option<Waker> {
         let drivers = lock(&self.drivers).shards.clone();
         let mut shards = self.shards.iter().chain(drivers.iter().map(|shard| &**shard));
-        shards.find_map(|shard| shard.foreign.take_first())
+        shards.find_map(|shard| shard.foreign.take_any())
     }
 
     // Drivers.
@@ -353,9 +348,5 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     /// Saturates: a time beyond the range never comes.
     fn nanoseconds(&self, time: Instant) -> u64 {
         u64::try_from(time.saturating_duration_since(self.start).as_nanos()).unwrap_or(NEVER)
-    }
-
-    fn key(&self, deadline: Instant, id: TimerId) -> TimerKey {
-        TimerKey { deadline: self.nanoseconds(deadline), id }
     }
 }

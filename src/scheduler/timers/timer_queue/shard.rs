@@ -1,18 +1,18 @@
-//! The pending timers of one shard: an ordered map for internal wakers, and one for foreign ones.
+//! The pending timers of one shard: a wheel for internal wakers, and one for foreign ones.
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::task::Waker;
 
+use super::wheel::{Index, NEVER, Next, Wheel};
 use crate::primitives::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
 
 /// How many timers are taken out before other threads may use the map.
 pub(super) const BATCH: usize = 128;
 
-/// No deadline.
-pub(super) const NEVER: u64 = u64::MAX;
+/// How often timers are moved before other threads may use the map.
+const MOVES: usize = 4;
 
 #[repr(align(128))]
 pub(crate) struct Shard {
@@ -25,41 +25,36 @@ pub(crate) struct Shard {
 }
 
 pub(super) struct Map {
-    pub(super) pending: Mutex<Pending>,
-    /// The earliest deadline in `pending`.
+    pub(super) pending: Mutex<Wheel>,
+    /// Not later than the earliest deadline in `pending`.
     pub(super) earliest: AtomicU64,
 }
 
-pub(super) struct Pending {
-    pub(super) wakers: BTreeMap<TimerKey, Waker>,
-    pub(super) added: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TimerKey {
-    pub(super) deadline: u64,
-    pub(super) id: TimerId,
-}
-
-/// Distinguishes a pending timer from others with the same deadline, and says where it is. Timers
-/// of one map with equal deadlines fire in the order in which they were added.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a pending timer is: its place in a wheel, the index of its shard, and whether its waker is foreign.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimerId(NonZeroU64);
 
-/// A timer's id holds a count, the index of its shard, and whether its waker is foreign.
 pub(super) const INDEX_BITS: u32 = 16;
 const FOREIGN: u64 = 1;
 
 impl TimerId {
-    pub(super) fn new(count: u64, index: u64, is_internal: bool) -> Self {
-        let number = (count << INDEX_BITS | index) << 1 | u64::from(!is_internal);
+    #[inline]
+    pub(super) fn new(place: Index, index: u64, is_internal: bool) -> Self {
+        let number = ((u64::from(place) + 1) << INDEX_BITS | index) << 1 | u64::from(!is_internal);
         TimerId(NonZeroU64::new(number).expect("it counts from one"))
     }
 
+    #[inline]
+    pub(super) fn place(self) -> Index {
+        ((self.0.get() >> (INDEX_BITS + 1)) - 1) as Index
+    }
+
+    #[inline]
     pub(super) fn index(self) -> usize {
         (self.0.get() >> 1) as usize & ((1 << INDEX_BITS) - 1)
     }
 
+    #[inline]
     pub(super) fn is_internal(self) -> bool {
         self.0.get() & FOREIGN == 0
     }
@@ -100,15 +95,16 @@ impl Shard {
 
 impl Map {
     pub(super) fn new() -> Self {
-        Map {
-            pending: Mutex::new(Pending { wakers: BTreeMap::new(), added: 0 }),
-            earliest: AtomicU64::new(NEVER),
-        }
+        Map { pending: Mutex::new(Wheel::new()), earliest: AtomicU64::new(NEVER) }
     }
 
-    pub(super) fn note_earliest(&self, pending: &Pending) {
-        let first = pending.wakers.first_key_value();
-        self.earliest.store(first.map_or(NEVER, |(key, _)| key.deadline), Ordering::Relaxed);
+    #[inline]
+    pub(super) fn note_earliest(&self, pending: &Wheel) {
+        let earliest = pending.earliest();
+        // Others read it: it is written only if it differs.
+        if self.earliest.load(Ordering::Relaxed) != earliest {
+            self.earliest.store(earliest, Ordering::Relaxed);
+        }
     }
 
     #[inline]
@@ -120,12 +116,13 @@ impl Map {
     pub(super) fn take_due(&self, now: u64, batch: usize, wake: &mut impl FnMut(Waker)) {
         while self.is_due(now) {
             let mut pending = lock(&self.pending);
-            let mut due = Vec::new();
-            while due.len() < batch
-                && let Some(first) = pending.wakers.first_entry()
-                && first.key().deadline <= now
-            {
-                due.push(first.remove());
+            let (mut due, mut moves) = (Vec::new(), 0);
+            while due.len() < batch && moves < MOVES {
+                match pending.next(now) {
+                    Next::Due(waker) => due.push(waker),
+                    Next::Moved => moves += 1,
+                    Next::Nobody => break,
+                }
             }
             self.note_earliest(&pending);
             drop(pending);
@@ -133,17 +130,11 @@ impl Map {
         }
     }
 
-    pub(super) fn take_first(&self) -> Option<Waker> {
+    /// Takes out a timer that has not fired, due or not.
+    pub(super) fn take_any(&self) -> Option<Waker> {
         let mut pending = lock(&self.pending);
-        let (_, waker) = pending.wakers.pop_first()?;
+        let waker = pending.take_any();
         self.note_earliest(&pending);
-        Some(waker)
-    }
-
-    pub(super) fn take_all(&self) -> impl Iterator<Item = Waker> + use<> {
-        let mut pending = lock(&self.pending);
-        let wakers = std::mem::take(&mut pending.wakers);
-        self.note_earliest(&pending);
-        wakers.into_values()
+        waker
     }
 }

@@ -1,0 +1,434 @@
+//! The pending timers of one map, in the order of their deadlines: a hierarchical timing wheel whose lowest slot is a
+//! nanosecond wide, so that no deadline is rounded.
+//!
+//! # Structure
+//!
+//! A level has 64 slots, and each slot of a level is as wide as all slots of the level below. The deadline differs
+//! from `base`, where the wheel stands, in some group of six bits first: that is its level, and those bits are its
+//! slot. So adding a timer takes a few instructions, whatever else there is. A slot is a list, linked both ways by
+//! indices, and removing a timer unlinks it.
+//!
+//! The first slot of the lowest level in use has the earliest deadline. If it has few timers, the least of them is
+//! found by looking at each. Otherwise the wheel moves on to the beginning of that slot, and its timers move to lower levels,
+//! in their order: so each moves at most ten times, and timers with equal deadlines stay in the order in which
+//! they were added. (Equal deadlines are in one slot, at any time.) [`Wheel::next`] moves a few at a time, so
+//! that the lock of the map is never held for long.
+//!
+//! # What is not exact
+//!
+//! A slot notes its earliest deadline when a timer is added, and not when one is removed: that may be too early. Then who
+//! waits for it wakes, finds nobody due, and the slot is looked at anew. A program that sets limits and seldom reaches them,
+//! which is what most do, pays for that once for each deadline that is reached, if at all.
+//!
+//! # Whose a place is
+//!
+//! A place belongs to the timer's owner, also when the timer has fired: it is free when the owner removes the
+//! timer. So nobody else's timer is ever at a place that somebody remembers.
+//!
+//! After "Hashed and Hierarchical Timing Wheels", by Varghese and Lauck.
+//!
+//! # Rejected
+//!
+//! - An ordered map: removing one of a million timers takes several cache misses, and takes three times as long as one of a
+//!   thousand (`docs/benchmarks.md`).
+//! - A generation in each timer's id instead of a place that belongs to its owner: it is used up at some time.
+//! - Noting the exact earliest deadline when it is removed: whoever removes a million timers of one slot, the earliest first,
+//!   would look at all of them each time.
+
+#![forbid(unsafe_code)]
+
+use std::mem;
+use std::task::Waker;
+
+/// No deadline.
+pub(super) const NEVER: u64 = u64::MAX;
+
+const BITS: u32 = 6;
+const SLOTS: usize = 1 << BITS;
+const LEVELS: usize = 64_usize.div_ceil(BITS as usize);
+
+/// A slot with so many timers is not moved: the earliest of them is looked for.
+const FEW: usize = 8;
+
+/// How many timers one call moves.
+const MOVED: usize = 64;
+
+/// How many places are allocated together.
+const CHUNK: usize = 64;
+
+/// The place of a timer.
+pub(super) type Index = u32;
+
+/// Where a list ends there is its slot, above this.
+const FIRST_SLOT: Index = Index::MAX - (LEVELS * SLOTS) as Index;
+
+/// The end of the list of free places.
+const NONE: Index = Index::MAX;
+
+struct Entry {
+    deadline: u64,
+    /// `None`: it has fired, or the place is free.
+    waker: Option<Waker>,
+    /// The neighbours in its list, or the slot at the end of which it is.
+    previous: Index,
+    next: Index,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    first: Index,
+    last: Index,
+    /// Not later than the earliest deadline in it.
+    earliest: u64,
+}
+
+struct Level {
+    /// A bit for each slot that has timers.
+    occupied: u64,
+    slots: [Slot; SLOTS],
+}
+
+pub(super) struct Wheel {
+    /// No timer is due before, but for those that were when they were added.
+    base: u64,
+    /// As many as were ever in use.
+    levels: Vec<Option<Box<Level>>>,
+    /// A bit for each level that has timers.
+    occupied: u16,
+    /// A slot whose timers are being moved.
+    moving: Option<usize>,
+    chunks: Vec<Box<[Entry; CHUNK]>>,
+    free: Index,
+    /// How many places are not free.
+    used: usize,
+    /// How many timers have not fired.
+    len: usize,
+}
+
+/// What happens next.
+pub(super) enum Next {
+    Due(Waker),
+    /// Some timers were moved: ask again.
+    Moved,
+    /// Nobody is due.
+    Nobody,
+}
+
+impl Wheel {
+    pub(super) const fn new() -> Self {
+        Wheel {
+            base: 0,
+            levels: Vec::new(),
+            occupied: 0,
+            moving: None,
+            chunks: Vec::new(),
+            free: NONE,
+            used: 0,
+            len: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(super) fn insert(&mut self, deadline: u64, waker: Waker) -> Index {
+        if self.free == NONE {
+            self.allocate();
+        }
+        let index = self.free;
+        let slot = self.slot_for(deadline);
+        let entry = self.entry(index);
+        let next_free = entry.next;
+        (entry.deadline, entry.waker) = (deadline, Some(waker));
+        self.free = next_free;
+        self.used += 1;
+        self.len += 1;
+        self.append(index, slot, deadline);
+        index
+    }
+
+    /// Frees the place. Returns the waker of a timer that has not fired.
+    #[inline]
+    pub(super) fn remove(&mut self, index: Index) -> Option<Waker> {
+        let waker = self.entry(index).waker.take();
+        if waker.is_some() {
+            self.unlink(index);
+            self.len -= 1;
+        }
+        let free = mem::replace(&mut self.free, index);
+        self.entry(index).next = free;
+        self.used -= 1;
+        if self.used == 0 && self.chunks.len() > 1 {
+            self.chunks.clear();
+            self.free = NONE;
+        }
+        waker
+    }
+
+    /// The waker of a timer that has not fired.
+    pub(super) fn get(&self, index: Index) -> Option<&Waker> {
+        self.chunks[index as usize / CHUNK][index as usize % CHUNK].waker.as_ref()
+    }
+
+    /// Not later than the earliest deadline; `NEVER` if there is none.
+    #[inline]
+    pub(super) fn earliest(&self) -> u64 {
+        self.first_slot().map_or(NEVER, |slot| self.slot(slot).earliest)
+    }
+
+    /// The earliest deadline.
+    pub(super) fn exact_earliest(&mut self) -> u64 {
+        let mut exact = NEVER;
+        while let Some(slot) = self.first_slot() {
+            exact = self.deadlines(slot).map(|(deadline, _)| deadline).min().unwrap_or(NEVER);
+            self.slot_mut(slot).earliest = exact;
+            // Only while timers are being moved those of another slot may be earlier.
+            match self.moving {
+                Some(moving) if moving == slot => _ = self.move_some(slot),
+                _ => break,
+            }
+        }
+        exact
+    }
+
+    /// The next timer that is due fires.
+    pub(super) fn next(&mut self, now: u64) -> Next {
+        let Some(slot) = self.first_slot() else {
+            self.base = self.base.max(now);
+            return Next::Nobody;
+        };
+        if self.moving.is_some() {
+            return self.move_some(slot);
+        }
+        if self.slot(slot).earliest > now {
+            self.move_on(now);
+            return Next::Nobody;
+        }
+        let is_lowest = slot < SLOTS;
+        if !is_lowest && self.deadlines(slot).nth(FEW).is_some() {
+            self.base = self.begin_of(slot);
+            self.moving = Some(slot);
+            return self.move_some(slot);
+        }
+        // At the lowest level all are equal, or were due when they were added. Of several, the first.
+        let looked_at = if is_lowest { 1 } else { FEW };
+        let earliest = self.deadlines(slot).take(looked_at).min_by_key(|(deadline, _)| *deadline);
+        let (deadline, index) = earliest.expect("the slot is occupied");
+        if deadline > now {
+            self.slot_mut(slot).earliest = deadline;
+            return Next::Nobody;
+        }
+        self.unlink(index);
+        self.len -= 1;
+        Next::Due(self.entry(index).waker.take().expect("it has not fired"))
+    }
+
+    /// Any timer fires, whether or not it is due: nobody keeps the time any more.
+    pub(super) fn take_any(&mut self) -> Option<Waker> {
+        let slot = self.first_slot()?;
+        let index = self.slot(slot).first;
+        self.unlink(index);
+        self.len -= 1;
+        self.entry(index).waker.take()
+    }
+
+    // Slots.
+
+    /// Where a timer belongs.
+    #[inline]
+    fn slot_for(&self, deadline: u64) -> usize {
+        let deadline = deadline.max(self.base);
+        let different = (deadline ^ self.base) | (SLOTS as u64 - 1);
+        let level = different.ilog2() / BITS;
+        let slot = level as usize * SLOTS + digit(deadline, level);
+        match self.moving {
+            // Behind those that are moved.
+            Some(moving) if (level as usize) < moving / SLOTS => moving,
+            _ => slot,
+        }
+    }
+
+    /// The one with the earliest deadline. While it is moved it is the one that the others come from.
+    #[inline]
+    fn first_slot(&self) -> Option<usize> {
+        if self.moving.is_some() {
+            return self.moving;
+        }
+        if self.occupied == 0 {
+            return None;
+        }
+        let level = self.occupied.trailing_zeros() as usize;
+        let occupied = self.levels[level].as_ref().map_or(0, |level| level.occupied);
+        Some(level * SLOTS + occupied.trailing_zeros() as usize)
+    }
+
+    /// The first moment that belongs to a slot of a level above the lowest.
+    fn begin_of(&self, slot: usize) -> u64 {
+        let (level, digit) = ((slot / SLOTS) as u32, (slot % SLOTS) as u64);
+        let above = self.base.checked_shr(BITS * (level + 1)).unwrap_or(0);
+        let begin = above.checked_shl(BITS * (level + 1)).unwrap_or(0);
+        begin | digit << (BITS * level)
+    }
+
+    /// The wheel stands at `now`, unless timers would have to move for that.
+    fn move_on(&mut self, now: u64) {
+        let now = now.max(self.base);
+        let level = ((now ^ self.base) | (SLOTS as u64 - 1)).ilog2() / BITS;
+        let of_level = self.levels.get(level as usize).and_then(Option::as_ref);
+        let of_level = of_level.map_or(0, |level| level.occupied);
+        if of_level & (1 << digit(now, level)) == 0 {
+            self.base = now;
+        }
+    }
+
+    /// Moves some timers of the slot in which the wheel stands, or all.
+    fn move_some(&mut self, slot: usize) -> Next {
+        for _ in 0..MOVED {
+            let index = self.slot(slot).first;
+            if index >= FIRST_SLOT {
+                self.moving = None;
+                break;
+            }
+            self.unlink(index);
+            let deadline = self.entry(index).deadline;
+            let moving = self.moving.take();
+            let to = self.slot_for(deadline);
+            self.append(index, to, deadline);
+            self.moving = moving;
+        }
+        if self.slot(slot).first >= FIRST_SLOT {
+            self.moving = None;
+        }
+        Next::Moved
+    }
+
+    fn slot(&self, slot: usize) -> &Slot {
+        &self.levels[slot / SLOTS].as_ref().expect("it is in use").slots[slot % SLOTS]
+    }
+
+    fn slot_mut(&mut self, slot: usize) -> &mut Slot {
+        &mut self.levels[slot / SLOTS].as_mut().expect("it is in use").slots[slot % SLOTS]
+    }
+
+    /// The deadlines in a slot, and whose they are, in their order.
+    fn deadlines(&self, slot: usize) -> impl Iterator<Item = (u64, Index)> {
+        let mut index = self.slot(slot).first;
+        std::iter::from_fn(move || {
+            let entry = (index < FIRST_SLOT).then(|| self.entry_ref(index))?;
+            let this = mem::replace(&mut index, entry.next);
+            Some((entry.deadline, this))
+        })
+    }
+
+    // Lists.
+
+    #[inline]
+    fn append(&mut self, index: Index, slot: usize, deadline: u64) {
+        let end = FIRST_SLOT + slot as Index;
+        if self.levels.get(slot / SLOTS).is_none_or(Option::is_none) {
+            self.add_level(slot / SLOTS);
+        }
+        let level = self.levels[slot / SLOTS].as_mut().expect("it was added");
+        self.occupied |= 1 << (slot / SLOTS);
+        let place = &mut level.slots[slot % SLOTS];
+        let is_first = level.occupied & (1 << (slot % SLOTS)) == 0;
+        level.occupied |= 1 << (slot % SLOTS);
+        let previous = if is_first { end } else { place.last };
+        if is_first {
+            (place.first, place.earliest) = (index, deadline);
+        } else {
+            place.earliest = place.earliest.min(deadline);
+        }
+        place.last = index;
+        if !is_first {
+            self.entry(previous).next = index;
+        }
+        let entry = self.entry(index);
+        (entry.previous, entry.next) = (previous, end);
+    }
+
+    #[inline]
+    fn unlink(&mut self, index: Index) {
+        let &mut Entry { previous, next, .. } = self.entry(index);
+        let of_slot = |end: Index| end.checked_sub(FIRST_SLOT).map(|slot| slot as usize);
+        match (of_slot(previous), of_slot(next)) {
+            (None, None) => {
+                self.entry(previous).next = next;
+                self.entry(next).previous = previous;
+            }
+            (Some(slot), None) => {
+                self.slot_mut(slot).first = next;
+                self.entry(next).previous = previous;
+            }
+            (None, Some(slot)) => {
+                self.slot_mut(slot).last = previous;
+                self.entry(previous).next = next;
+            }
+            (Some(slot), Some(_)) => self.empty(slot),
+        }
+    }
+
+    #[inline]
+    fn empty(&mut self, slot: usize) {
+        let level = self.levels[slot / SLOTS].as_mut().expect("it is in use");
+        level.slots[slot % SLOTS].first = FIRST_SLOT + slot as Index;
+        level.occupied &= !(1 << (slot % SLOTS));
+        if level.occupied == 0 {
+            self.occupied &= !(1 << (slot / SLOTS));
+        }
+        if self.moving == Some(slot) {
+            self.moving = None;
+        }
+    }
+
+    // Places.
+
+    #[inline]
+    fn entry(&mut self, index: Index) -> &mut Entry {
+        &mut self.chunks[index as usize / CHUNK][index as usize % CHUNK]
+    }
+
+    #[inline]
+    fn entry_ref(&self, index: Index) -> &Entry {
+        &self.chunks[index as usize / CHUNK][index as usize % CHUNK]
+    }
+
+    #[cold]
+    fn add_level(&mut self, level: usize) {
+        if self.levels.len() <= level {
+            self.levels.resize_with(level + 1, || None);
+        }
+        self.levels[level] = Some(Level::new());
+    }
+
+    #[cold]
+    fn allocate(&mut self) {
+        let first = self.chunks.len() * CHUNK;
+        assert!(first + CHUNK < FIRST_SLOT as usize, "there are more than four billion timers");
+        let free = |place: usize| Entry {
+            deadline: NEVER,
+            waker: None,
+            previous: NONE,
+            next: if place + 1 < CHUNK { (first + place + 1) as Index } else { NONE },
+        };
+        self.chunks.push(Box::new(std::array::from_fn(free)));
+        self.free = first as Index;
+    }
+}
+
+impl Level {
+    fn new() -> Box<Self> {
+        let slot = Slot { first: NONE, last: NONE, earliest: NEVER };
+        Box::new(Level { occupied: 0, slots: [slot; SLOTS] })
+    }
+}
+
+#[inline]
+fn digit(deadline: u64, level: u32) -> usize {
+    (deadline >> (BITS * level)) as usize % SLOTS
+}
+
+#[cfg(test)]
+mod tests;
