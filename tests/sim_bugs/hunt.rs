@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
+use gorun::sim::net::Network;
 use gorun::sim::{Failure, Sim, Strategy};
 use gorun::{Builder, select, spawn, time};
 
@@ -22,14 +23,30 @@ pub(crate) const PCT: Strategy = Strategy::Pct { changes: 3 };
 
 pub(crate) type Main = Pin<Box<dyn Future<Output = ()>>>;
 
+/// What a simulation needs to know of a program.
+#[derive(Clone, Copy)]
+pub(crate) enum Setting {
+    /// How late timers may be.
+    Jitter(Duration),
+    /// It has several hosts, as only a simulation has, and so their network behaves.
+    Network(fn() -> Network),
+}
+
+pub(crate) const fn jitter(seconds: u64) -> Setting {
+    Setting::Jitter(Duration::from_secs(seconds))
+}
+
+pub(crate) const fn network(network: fn() -> Network) -> Setting {
+    Setting::Network(network)
+}
+
 /// A program with a bug that was planted in it, and without.
 #[derive(Clone, Copy)]
 pub(crate) struct Bug {
     pub(crate) name: &'static str,
     /// What the report of the failure has.
     pub(crate) shows: &'static str,
-    /// How late timers may be.
-    pub(crate) jitter: Duration,
+    pub(crate) setting: Setting,
     /// `true`: with the bug.
     pub(crate) program: fn(bool) -> Main,
 }
@@ -46,7 +63,14 @@ pub(crate) fn in_a_goroutine(program: impl Future<Output = ()> + Send + 'static)
 
 impl Bug {
     fn sim(&self) -> Sim {
-        Sim::new().jitter(self.jitter)
+        match self.setting {
+            Setting::Jitter(most) => Sim::new().jitter(most),
+            Setting::Network(network) => Sim::new().network(network()),
+        }
+    }
+
+    pub(crate) fn is_on_one_host(&self) -> bool {
+        matches!(self.setting, Setting::Jitter(_))
     }
 
     fn find(&self, strategy: Strategy, seed: u64) -> Option<Failure> {
