@@ -98,7 +98,6 @@ fn an_order_that_seldom_occurs_breaks_a_promise() {
         streams::a_byte_at_a_time_arrives,
         streams::a_loser_of_a_select_loses_no_bytes,
         streams::a_peer_that_resets_is_an_error_and_one_that_stalls_is_none,
-        streams::a_read_or_write_of_many_buffers_does_not_count_as_short,
         streams::an_end_that_comes_with_the_last_bytes_is_seen,
         streams::empty_buffers_do_not_wait,
         streams::many_wait_for_one_stream,

@@ -12,6 +12,8 @@ mod go_tests;
 mod nested;
 #[path = "sim/net.rs"]
 mod net;
+#[path = "sim/net_endings.rs"]
+mod net_endings;
 #[path = "sim/orders.rs"]
 mod orders;
 #[path = "sim/outside.rs"]

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
-use crate::scheduler::io::registered;
+use crate::scheduler::io::surroundings;
 use crate::scheduler::reactor::source;
 use crate::scheduler::simulation::network::core::Network;
 
@@ -102,7 +102,7 @@ impl<S: Simulable> AnySocket<S> {
 
 /// The network of the simulation that the calling code runs in.
 pub(super) fn simulated_network() -> io::Result<Option<Arc<Network>>> {
-    Ok(Network::of(&registered::surrounding()?))
+    Network::of(&surroundings::surrounding()?)
 }
 
 /// Only the system's are registered.

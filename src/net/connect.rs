@@ -18,7 +18,8 @@ use std::time::Duration;
 use super::lack::advice_if_lack;
 use super::socket::Socket;
 use super::tcp_socket::TcpSocket;
-use crate::scheduler::io::registered::{self, Attempt};
+use crate::scheduler::io::registered::Attempt;
+use crate::scheduler::io::surroundings;
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed_with_advice;
@@ -31,7 +32,7 @@ type Connecting = Pin<Box<dyn Future<Output = io::Result<Socket<TcpSocket>>> + S
 
 /// At least one address.
 pub(super) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<Socket<TcpSocket>> {
-    registered::surrounding()?;
+    surroundings::surrounding()?;
     if let [only] = addresses[..] {
         return connect_to(only).await;
     }

@@ -15,7 +15,7 @@ use super::tcp_halves::{self, ReadHalf, WriteHalf};
 use super::tcp_socket::TcpSocket;
 use super::to_addrs::ToAddrs;
 use crate::scheduler::at_caller::at_caller;
-use crate::scheduler::io::registered;
+use crate::scheduler::io::surroundings;
 use crate::scheduler::reactor::source::Direction;
 use crate::time::timeout;
 
@@ -106,7 +106,7 @@ impl TcpStream {
         at_caller(async move {
             let target = address.to_target()?;
             drop(address);
-            registered::surrounding()?;
+            surroundings::surrounding()?;
             let connect = async {
                 let addresses = target.resolve().await?;
                 Ok(TcpStream { socket: connect::connect(addresses).await? })

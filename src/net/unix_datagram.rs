@@ -14,6 +14,7 @@ use super::descriptor::impl_descriptor;
 use super::lack::{advice_if_lack, is_full_queue};
 use super::socket::Socket;
 use crate::scheduler::at_caller::at_caller;
+use crate::scheduler::io::surroundings;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed_with_advice;
 
@@ -74,6 +75,7 @@ impl UnixDatagram {
     /// # }
     /// ```
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
+        surroundings::check()?;
         let socket = mio::net::UnixDatagram::bind(&path).map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::AddrInUse => {

@@ -20,6 +20,7 @@ use super::lack::advice_if_lack;
 use super::socket::Socket;
 use super::unix_stream::UnixStream;
 use crate::scheduler::at_caller::at_caller;
+use crate::scheduler::io::surroundings;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed_with_advice;
 
@@ -65,6 +66,7 @@ impl UnixListener {
     ///
     /// See [`UnixListener`].
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
+        surroundings::check()?;
         let listener = mio::net::UnixListener::bind(&path).map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::AddrInUse => {

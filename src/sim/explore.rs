@@ -180,7 +180,7 @@ fn failure(
     replay: String,
     switches: Option<(usize, usize)>,
 ) -> Failure {
-    let Ran { cause, steps, elapsed, last, .. } = ran;
+    let Ran { cause, steps, elapsed, last, notes, .. } = ran;
     let cause = cause.expect("it has failed");
-    Failure(Box::new(Failed { cause, schedule, steps, elapsed, last, replay, switches }))
+    Failure(Box::new(Failed { cause, schedule, steps, elapsed, last, notes, replay, switches }))
 }

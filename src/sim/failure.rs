@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::scheduler::simulation::notes::Notes;
 use crate::scheduler::simulation::steps::Step;
 
 /// A schedule that fails, as [`Sim::run`](super::Sim::run) returns it.
@@ -34,6 +35,7 @@ pub(super) struct Failed {
     pub(super) steps: u64,
     pub(super) elapsed: Duration,
     pub(super) last: Vec<Step>,
+    pub(super) notes: Notes,
     pub(super) replay: String,
     /// How many of the run's decisions are not zero, and how many there are, if it was shortened.
     pub(super) switches: Option<(usize, usize)>,
@@ -117,8 +119,9 @@ impl fmt::Display for Failure {
         let mut shown = HashSet::new();
         for step in &self.0.last {
             let has_place = shown.insert(step.who);
-            step.print(f, has_place)?;
+            step.print(f, has_place, &self.0.notes.hosts)?;
         }
+        write!(f, "{}", self.0.notes)?;
         if let Cause::Deadlock { dump } | Cause::StepLimit { dump } | Cause::Leak { dump } =
             &self.0.cause
         {

@@ -33,6 +33,9 @@
 //! A test can do the same by itself: [`partition`], [`heal`], [`cut`], [`reset`], [`set_latency`], and
 //! [`Host::crash`].
 //!
+//! The report of a failure shows on which host each goroutine is, and what the network did: faults, crashes, and what was
+//! lost.
+//!
 //! # What is as in the real world
 //!
 //! - What is sent over TCP arrives in order, late or not at all. While a link is cut, it waits; when the link works
@@ -41,8 +44,10 @@
 //!   127 seconds.
 //! - 64 KiB may be on their way or unread, in each direction. Then a write waits.
 //! - A socket that is closed with data unread resets its connection, and so does one that data still come for.
-//! - A host that crashes says nothing to its peers. They find out by keepalive, or, when it runs again, by a reset.
-//! - Datagrams overtake each other if their times differ, and those over a link that is cut are lost.
+//! - A host that crashes says nothing to its peers. What it has sent already arrives, unless a link was cut. Then they find
+//!   out by keepalive, or, when it runs again, by a reset.
+//! - Datagrams overtake each other if their times differ. One is lost if its link is cut when it is sent, or when it should
+//!   arrive.
 //!
 //! # What is not
 //!

@@ -12,6 +12,7 @@ use super::watchdog::Watchdog;
 use crate::panics;
 use crate::scheduler::main::main_guard::GivenUp;
 use crate::scheduler::simulation::choices::{Branch, Choices, Plan};
+use crate::scheduler::simulation::notes::Notes;
 use crate::scheduler::simulation::panic_hook::Panics;
 use crate::scheduler::simulation::state::{Settings, Simulation, Trouble};
 use crate::scheduler::simulation::steps::{Step, Steps};
@@ -38,6 +39,7 @@ pub(super) struct Ran {
     pub(super) hash: u64,
     pub(super) elapsed: Duration,
     pub(super) last: Vec<Step>,
+    pub(super) notes: Notes,
     pub(super) hashes: Option<Arc<[u64]>>,
     pub(super) taken: Vec<u32>,
     pub(super) operations: u64,
@@ -74,7 +76,7 @@ pub(super) fn run<T>(
     let ended = simulation.enter(|| catch_unwind(AssertUnwindSafe(|| drop(program()))));
     watchdog.end();
     let elapsed = simulation.now() - settings.start;
-    let has_nested = simulation.has_nested();
+    let (has_nested, notes) = (simulation.has_nested(), simulation.notes());
     simulation.inspect(|trouble, steps, choices| Ran {
         cause: cause(trouble, ended.err(), &simulation.panics),
         needs_threads: trouble == Some(&Trouble::NeedsThreads),
@@ -84,6 +86,7 @@ pub(super) fn run<T>(
         hash: steps.hash(),
         elapsed,
         last: steps.last().copied().collect(),
+        notes,
         hashes: steps.hashes(),
         taken: choices.taken().to_vec(),
         operations: choices.operations(),

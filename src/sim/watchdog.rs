@@ -73,7 +73,8 @@ fn report(simulation: &Simulation, plan: &Plan, limit: Duration, test: &str) -> 
          limit.\nthe steps before:\n",
         simulation.running(),
     );
-    simulation.inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true)));
+    simulation
+        .inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true, &[])));
     // Not by `eprintln`, of which a harness would show nothing.
     let plan = plans::write(plan);
     let text = format!("{text}to replay it: GORUN_REPLAY={plan} cargo test {test}\n");

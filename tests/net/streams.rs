@@ -331,7 +331,7 @@ pub(super) fn empty_buffers_do_not_wait() {
 
 /// `std` passes only the first 1,024 of them on, so what comes back says nothing of the socket.
 #[test]
-pub(super) fn a_read_or_write_of_many_buffers_does_not_count_as_short() {
+fn a_read_or_write_of_many_buffers_does_not_count_as_short() {
     const MANY: usize = 2_000;
     with_workers(async || {
         let (client, server) = connected().await?;

@@ -1,7 +1,6 @@
 //! What is no part of the simulation: it is refused by name, or found.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::Instant;
@@ -132,15 +131,6 @@ fn a_thread_decides_unseen() {
             }
         });
         is_over.store(true, SeqCst);
-    });
-}
-
-#[test]
-fn a_socket_is_made() {
-    Sim::new().schedules(1).check(|| async {
-        let refused = gorun::net::TcpListener::bind("127.0.0.1:0").await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Unsupported);
-        assert!(refused.to_string().contains("a simulation has no sockets"), "{refused}");
     });
 }
 

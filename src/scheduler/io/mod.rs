@@ -11,4 +11,6 @@ pub(crate) mod pause;
 pub(crate) mod ready;
 #[cfg(feature = "net")]
 pub(crate) mod registered;
+#[cfg(feature = "net")]
+pub(crate) mod surroundings;
 pub(super) mod system;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use mio::event;
 
 use crate::clock;
-use crate::scheduler::io::registered::{Entry, ended};
+use crate::scheduler::io::registered::Entry;
+use crate::scheduler::io::surroundings::ended;
 use crate::scheduler::reactor::source::Source;
 use crate::scheduler::timers::timer::Timer;
 

@@ -79,7 +79,6 @@ impl<S: event::Source> Registered<S> {
     /// The system reports once more what the source is ready for now.
     fn ask_again(&self, name: &mut impl event::Source) -> io::Result<()> {
         let reactor = self.scheduler.reactor().expect("it was registered there");
-        let key = self.key.expect("no other is asked");
-        System::register_again(&reactor.registry, name, key)
+        System::register_again(&reactor.registry, name, self.key)
     }
 }

@@ -13,6 +13,7 @@ use mio::event;
 
 use crate::scheduler::gate;
 use crate::scheduler::io::deadlines::Deadlines;
+use crate::scheduler::io::surroundings::{check_real, closed, ended, surrounding};
 use crate::scheduler::io::system::System;
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::Reactor;
@@ -27,12 +28,15 @@ use crate::system_error::failed_with_advice;
 /// reported, or an event comes again only after an attempt that failed.
 const SHORT_SAYS_EMPTY: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
+/// No source has that.
+const NO_KEY: usize = usize::MAX;
+
 /// Deregisters and closes the socket when dropped.
 pub(crate) struct Registered<S: event::Source> {
     /// `None` only during the drop.
     socket: Option<S>,
-    /// `None` in a simulation: its network notifies the source.
-    pub(super) key: Option<usize>,
+    /// In a simulation there is none: its network notifies the source.
+    pub(super) key: usize,
     pub(super) source: Arc<Source>,
     pub(super) scheduler: Arc<Scheduler>,
     /// Made by the first deadline.
@@ -55,17 +59,11 @@ impl<S: event::Source> Registered<S> {
     /// One of a simulated network, which notifies `source`.
     pub(crate) fn simulated(socket: S, source: Arc<Source>) -> io::Result<Self> {
         let (socket, deadlines) = (Some(socket), OnceLock::new());
-        Ok(Registered { socket, key: None, source, scheduler: surrounding()?, deadlines })
+        Ok(Registered { socket, key: NO_KEY, source, scheduler: surrounding()?, deadlines })
     }
 
     fn with(scheduler: Arc<Scheduler>, mut socket: S) -> io::Result<Self> {
-        if scheduler.simulation().is_some() {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "a simulation has no Unix sockets, no `io::Async`, no processes, and none of `std`'s sockets: what the \
-                 system does with them could not be repeated. It has `net::TcpStream`, `net::UdpSocket` and `io::duplex`",
-            ));
-        }
+        check_real(&scheduler)?;
         let reactor = scheduler.start_reactor()?;
         let source = Arc::new(Source::new());
         let key = reactor.add(source.clone(), &scheduler.idle).ok_or_else(ended)?;
@@ -74,7 +72,7 @@ impl<S: event::Source> Registered<S> {
             return Err(error);
         }
         let (socket, deadlines) = (Some(socket), OnceLock::new());
-        Ok(Registered { socket, key: Some(key), source, scheduler, deadlines })
+        Ok(Registered { socket, key, source, scheduler, deadlines })
     }
 
     pub(crate) fn get(&self) -> &S {
@@ -300,12 +298,12 @@ impl<S: event::Source> Registered<S> {
 
     fn deregister(&mut self) -> Option<S> {
         let mut socket = self.socket.take()?;
-        if let Some(key) = self.key {
+        if self.key != NO_KEY {
             let reactor = self.scheduler.reactor().expect("it was registered there");
             // First the system, which may know the descriptor under other names: they would keep the
             // registration. It cannot fail; and if it did, nobody has that key any more.
             let _ = reactor.registry.deregister(&mut socket);
-            reactor.remove(key);
+            reactor.remove(self.key);
         }
         let all = self.source.forget_all();
         all.into_iter().for_each(|woken| foreign_wakers::drop_waker(woken.waker));
@@ -407,30 +405,6 @@ impl Scheduler {
 
 fn wake_all(woken: Vec<Woken>) {
     woken.into_iter().for_each(|woken| foreign_wakers::wake(woken.waker));
-}
-
-/// The runtime to which a new socket belongs.
-pub(crate) fn surrounding() -> io::Result<Arc<Scheduler>> {
-    entered::surrounding().ok_or_else(outside)
-}
-
-fn outside() -> io::Error {
-    io::Error::other(
-        "a socket, or an `Async`, was made on a thread that belongs to no gorun runtime, so nobody would \
-         wait for its events; make it inside `gorun::block_on`, or while the thread has entered a runtime with \
-         `Handle::enter`",
-    )
-}
-
-pub(super) fn ended() -> io::Error {
-    io::Error::other(
-        "the gorun runtime that this socket, pipe or `Async` belongs to has ended, and nobody waits for \
-         its events any more; use it before main returns, or take it out with `into_std` or `into_inner`",
-    )
-}
-
-fn closed() -> io::Error {
-    io::Error::other("this socket has been closed, by its `close` method")
 }
 
 #[cfg(all(test, unix))]

@@ -183,6 +183,18 @@ impl Choices {
         chosen
     }
 
+    /// True once in `n`. A search of all paths tries both.
+    #[cfg(feature = "net")]
+    pub(super) fn one_in(&mut self, n: usize) -> bool {
+        let last = n - 1;
+        let chosen = match &self.decide {
+            Decide::Path { .. } => self.listed(2) * last,
+            _ => return self.below(n) == last,
+        };
+        self.taken.push(chosen as u32);
+        chosen == last
+    }
+
     fn listed(&mut self, bound: usize) -> usize {
         match &mut self.decide {
             Decide::Path { path, depth, at } => {

@@ -93,7 +93,9 @@ impl Simulation {
         if let Some(drive) = state.drive(address) {
             drive.least = stop.least(drive.least, polled.wait.is_some());
             let &mut Drive { number, woken_by, runnable, budget, .. } = drive;
-            state.note(Step::new(number, woken_by, runnable, at, budget, stop, polled));
+            let host = state.places.host_of(number);
+            let step = Step::new(number, woken_by, runnable, at, budget, stop, polled);
+            state.note(Step { host, ..step });
         }
     }
 

@@ -3,19 +3,22 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
 use crate::primitives::lock;
+use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
-use crate::scheduler::simulation::places::HostId;
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::state::{Network, Simulation};
+use crate::scheduler::simulation::steps::Number;
 
 impl Simulation {
     /// The host of the calling code.
     pub(crate) fn current_host(&self) -> HostId {
         let state = lock(&self.state);
-        state.places.host_of(state.running)
+        if self.is_here() { state.places.host_of(state.running) } else { HostId::MAINS }
     }
 
     /// Calls `f` as if the calling code were on `host`. What it spawns is there.
@@ -28,6 +31,25 @@ impl Simulation {
         let result = f();
         lock(&self.state).places.put(running, before);
         result
+    }
+
+    /// Calls `f`, in which the network acts, and not who runs.
+    pub(crate) fn on_network<R>(&self, f: impl FnOnce() -> R) -> R {
+        let before = mem::replace(&mut lock(&self.state).running, Number::NETWORK);
+        let result = f();
+        lock(&self.state).running = before;
+        result
+    }
+
+    /// For a report.
+    pub(super) fn note_event(&self, event: String) {
+        let mut state = lock(&self.state);
+        let at = state.now - self.settings.start;
+        state.notes.add(at, event);
+    }
+
+    pub(super) fn note_host(&self, names: Vec<String>) {
+        lock(&self.state).notes.hosts = names;
     }
 
     /// The network of the present runtime, which `make` makes.
@@ -47,9 +69,14 @@ pub(crate) fn crash(scheduler: &Scheduler, simulation: &Simulation, host: HostId
     let known = state.known.iter().map(|(&task, known)| (task, known.number));
     let dead: HashMap<_, _> = known.filter(|(_, number)| state.places.is_dead(*number)).collect();
     drop(state);
+    wake_all(scheduler, &dead);
+}
+
+/// Wakes goroutines that are suspended, in the order of their numbers.
+pub(super) fn wake_all(scheduler: &Scheduler, which: &HashMap<RawTask, Number>) {
     let mut wakers: Vec<(_, Waker)> = Vec::new();
     scheduler.registry.visit(|waker| {
-        if let Some(&number) = dead.get(&waker.data().addr()) {
+        if let Some(&number) = which.get(&waker.data().addr()) {
             wakers.push((number, waker.clone()));
         }
     });

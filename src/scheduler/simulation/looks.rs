@@ -4,6 +4,7 @@
 
 use crate::primitives::lock;
 use crate::scheduler::simulation::choices::Choices;
+use crate::scheduler::simulation::notes::Notes;
 use crate::scheduler::simulation::state::{Simulation, Trouble};
 use crate::scheduler::simulation::steps::{Number, Steps};
 
@@ -36,6 +37,11 @@ impl Simulation {
     /// A goroutine has begun a nested `block_on`.
     pub(crate) fn has_nested(&self) -> bool {
         lock(&self.state).has_nested
+    }
+
+    /// What the network has done.
+    pub(crate) fn notes(&self) -> Notes {
+        lock(&self.state).notes.clone()
     }
 
     /// What the run has left: why it ended early, its steps, its decisions.

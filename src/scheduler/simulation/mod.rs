@@ -59,13 +59,15 @@
 pub(crate) mod baton;
 pub(crate) mod choices;
 mod drivers;
+pub(crate) mod host_id;
 #[cfg(feature = "net")]
 mod hosts;
 mod looks;
 #[cfg(feature = "net")]
 pub(crate) mod network;
+pub(crate) mod notes;
 pub(crate) mod panic_hook;
-pub(crate) mod places;
+mod places;
 mod pushes;
 pub(crate) mod run;
 pub(crate) mod state;

@@ -5,15 +5,8 @@
 
 use std::collections::HashMap;
 
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::steps::Number;
-
-/// A host, in the order in which they were made. Main begins on the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct HostId(pub(crate) u32);
-
-impl HostId {
-    pub(crate) const MAINS: Self = HostId(0);
-}
 
 #[derive(Clone, Copy)]
 pub(super) struct Place {

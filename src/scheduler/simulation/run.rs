@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "net")]
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process;
@@ -16,6 +18,8 @@ use crate::scheduler::goroutine::task;
 use crate::scheduler::main::main_guard::GivenUp;
 use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::simulation::baton::{Baton, Signal};
+#[cfg(feature = "net")]
+use crate::scheduler::simulation::hosts;
 use crate::scheduler::simulation::state::{Simulation, Trouble};
 use crate::scheduler::simulation::steps::Polled;
 use crate::scheduler::simulation::turns::{Planned, Turn};
@@ -108,7 +112,8 @@ fn abort(simulation: &Simulation) -> ! {
     for (message, place) in simulation.panics.all() {
         text += &format!("a panic at {place}: {message}\n");
     }
-    simulation.inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true)));
+    simulation
+        .inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true, &[])));
     // Not by `eprintln`, of which a harness would show nothing.
     _ = io::stderr().write_all(text.as_bytes());
     process::abort();
@@ -159,7 +164,11 @@ fn take_step(context: &Context, planned: Planned) {
         left: context.budget.left(),
         wait: context.wait.get(),
     };
-    simulation_of(&context.scheduler).note_step(&planned, polled);
+    let _is_dead = simulation_of(&context.scheduler).note_step(&planned, polled);
+    #[cfg(feature = "net")]
+    if _is_dead {
+        hosts::wake_all(&context.scheduler, &HashMap::from([(planned.task, planned.number)]));
+    }
 }
 
 /// Whose turn it is. Moves the clock if nobody can run. `None`: main must end, and has been told so; or, if it
@@ -190,7 +199,7 @@ fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
             // Who was due can run.
         } else if has_trouble {
             return None;
-        } else if !threads_act(simulation) {
+        } else if !threads_act(simulation) && !move_clock(scheduler, simulation) {
             simulation.note_trouble(Trouble::Deadlock(describe()));
         }
     }

@@ -22,6 +22,7 @@ use crate::scheduler::simulation::baton::Baton;
 use crate::scheduler::simulation::choices::Choices;
 #[cfg(feature = "net")]
 use crate::scheduler::simulation::network::settings::NetworkSettings;
+use crate::scheduler::simulation::notes::Notes;
 use crate::scheduler::simulation::panic_hook::{self, Panics};
 use crate::scheduler::simulation::places::Places;
 use crate::scheduler::simulation::steps::{Number, Step, Steps};
@@ -101,6 +102,8 @@ pub(super) struct State {
     /// Of the present runtime, once it is used.
     #[cfg(feature = "net")]
     pub(super) network: Option<Arc<dyn Network>>,
+    /// What the network has done.
+    pub(super) notes: Notes,
     /// The futures that threads drive.
     pub(super) drivers: Vec<Drive>,
     /// How many steps may begin: first of the run, and then of what follows the end of main.
@@ -192,6 +195,7 @@ impl Simulation {
                 places: Places::default(),
                 #[cfg(feature = "net")]
                 network: None,
+                notes: Notes::default(),
                 drivers: Vec::new(),
                 turns_left,
                 running: Number::MAIN,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rng::mix;
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::wait::{Wait, is_users};
 
 /// Which goroutine, in the order of their first steps. Main is zero.
@@ -23,6 +24,9 @@ impl Number {
     pub(crate) const OUTSIDE: Self = Number(u32::MAX - 1);
     /// Nothing else could run, and it had asked for that.
     pub(crate) const REST: Self = Number(u32::MAX - 2);
+    /// Something that has arrived on the network, or does not.
+    #[cfg(feature = "net")]
+    pub(crate) const NETWORK: Self = Number(u32::MAX - 3);
 }
 
 impl fmt::Display for Number {
@@ -32,6 +36,8 @@ impl fmt::Display for Number {
             Number::TIME => f.write_str("a timer"),
             Number::OUTSIDE => f.write_str("a thread outside"),
             Number::REST => f.write_str("`settle`"),
+            #[cfg(feature = "net")]
+            Number::NETWORK => f.write_str("the network"),
             Number(number) => write!(f, "goroutine {number}"),
         }
     }
@@ -41,6 +47,8 @@ impl fmt::Display for Number {
 #[derive(Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) who: Number,
+    /// Where it is.
+    pub(crate) host: HostId,
     pub(crate) spawned_at: Option<&'static Location<'static>>,
     /// Who made it runnable: whoever spawned or woke it.
     pub(crate) woken_by: Number,
@@ -101,7 +109,7 @@ impl Step {
         let spent = budget.saturating_sub(polled.left);
         let operations = if polled.gave_way { budget } else { spent };
         let spawned_at = polled.spawned_at;
-        Step { who, spawned_at, woken_by, stop, operations, runnable, at }
+        Step { who, host: HostId::MAINS, spawned_at, woken_by, stop, operations, runnable, at }
     }
 
     fn hash(&self, before: u64) -> u64 {
@@ -122,11 +130,19 @@ impl Step {
 }
 
 impl Step {
-    /// A line of a report.
-    pub(crate) fn print(&self, to: &mut impl fmt::Write, with_place: bool) -> fmt::Result {
+    /// A line of a report. `hosts` are their names, if there are several.
+    pub(crate) fn print(
+        &self,
+        to: &mut impl fmt::Write,
+        with_place: bool,
+        hosts: &[String],
+    ) -> fmt::Result {
         write!(to, "{:>10}  {}", format!("{:?}", self.at), self.who)?;
         if let Some(place) = self.spawned_at.filter(|_| with_place) {
             write!(to, " (spawned at {place})")?;
+        }
+        if let Some(host) = hosts.get(self.host.0 as usize).filter(|_| with_place) {
+            write!(to, " on `{host}`")?;
         }
         if self.woken_by != self.who {
             write!(to, ", woken by {},", self.woken_by)?;

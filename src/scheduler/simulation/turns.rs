@@ -70,8 +70,8 @@ impl Simulation {
         }
     }
 
-    /// Notes a step. The goroutine may have been pushed meanwhile.
-    pub(crate) fn note_step(&self, planned: &Planned, polled: Polled) {
+    /// Notes a step. The goroutine may have been pushed meanwhile. Returns whether it waits although its host has crashed.
+    pub(crate) fn note_step(&self, planned: &Planned, polled: Polled) -> bool {
         let state = &mut *lock(&self.state);
         let &Planned { task, number, woken_by, runnable, budget, .. } = planned;
         let is_last = |entry: &Entry| entry.number == number;
@@ -79,7 +79,6 @@ impl Simulation {
         let stop = match (polled.is_suspended, polled.gave_way, is_queued) {
             (false, ..) => {
                 state.known.remove(&task);
-                state.places.remove(number);
                 Stop::Ended
             }
             (_, true, _) => Stop::GaveWay,
@@ -90,12 +89,25 @@ impl Simulation {
             known.least = stop.least(known.least, polled.wait.is_some());
         }
         let at = state.now - self.settings.start;
-        state.note(Step::new(number, woken_by, runnable, at, budget, stop, &polled));
+        let host = state.places.host_of(number);
+        let is_dead = polled.is_suspended && state.places.is_dead(number);
+        let step = Step::new(number, woken_by, runnable, at, budget, stop, &polled);
+        state.note(Step { host, ..step });
+        if !polled.is_suspended {
+            state.places.remove(number);
+        }
+        is_dead
     }
 
     /// One of so many, by choice.
     pub(crate) fn below(&self, bound: usize) -> usize {
         lock(&self.state).choices.below(bound)
+    }
+
+    /// True once in `n`; never if that is zero. Zero, which is what a shortened schedule draws, is the rule.
+    #[cfg(feature = "net")]
+    pub(super) fn one_in(&self, n: usize) -> bool {
+        n > 0 && lock(&self.state).choices.one_in(n)
     }
 
     /// Whether the run must not go on. `dump` says what all do.

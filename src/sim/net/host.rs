@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::join_handle::JoinHandle;
 use crate::scheduler::context;
 use crate::scheduler::shared::Scheduler;
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::network::core;
-use crate::scheduler::simulation::places::HostId;
 use crate::sim::inside::with_scheduler;
 
 /// A machine of the simulated network, in the runtime that made it.
@@ -166,7 +166,8 @@ impl Host {
     /// The host crashes: its goroutines are cancelled, and its sockets are gone. Their peers hear nothing of it: see
     /// the [module](super). It runs again when something is [spawned](Self::spawn) there.
     ///
-    /// A goroutine in a nested [`block_on`](crate::block_on()) is cancelled when that has ended.
+    /// A goroutine that runs, or is in a nested [`block_on`](crate::block_on()), is cancelled at its next await after that. Sockets of the
+    /// host that others have are closed.
     ///
     /// # Panics
     ///
@@ -221,7 +222,7 @@ impl fmt::Debug for Host {
 #[track_caller]
 pub(super) fn network(what: &str) -> (Arc<Scheduler>, Arc<core::Network>) {
     let scheduler = with_scheduler(what, Arc::clone);
-    let network = core::Network::of(&scheduler).expect("it is simulated");
+    let network = expect(core::Network::of(&scheduler)).expect("it is simulated");
     (scheduler, network)
 }
 

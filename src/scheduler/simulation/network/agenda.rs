@@ -2,12 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::network::end_id::EndId;
-use crate::scheduler::simulation::places::HostId;
 
 pub(super) enum Event {
     /// Something arrives at this end.
@@ -17,8 +17,10 @@ pub(super) enum Event {
     /// An end asks whether the other one, which has crashed, is there.
     Probe(EndId),
     Datagram(Datagram),
-    /// A datagram of this socket was refused.
-    Refusal(u64),
+    /// A datagram was refused.
+    Refusal(Refusal),
+    /// Both ends have heard of each other, if the link still works.
+    Heard(u64),
     OutageEnds(HostId, HostId),
 }
 
@@ -29,6 +31,14 @@ pub(super) struct Datagram {
     pub(super) to: SocketAddr,
     pub(super) to_host: HostId,
     pub(super) data: Vec<u8>,
+}
+
+pub(super) struct Refusal {
+    pub(super) sender: u64,
+    pub(super) sender_host: HostId,
+    /// Who refuses.
+    pub(super) host: HostId,
+    pub(super) address: SocketAddr,
 }
 
 /// When, and a number, by which it is taken off.
@@ -56,15 +66,23 @@ impl Agenda {
         self.events.keys().next().map(|(at, _)| *at)
     }
 
-    /// What may happen next of what is due. Datagrams over one link that are due at the same time arrive as they were sent.
-    pub(super) fn due(&self, now: Instant) -> Vec<Key> {
-        let mut links = BTreeSet::new();
-        let due = self.events.range(..=(now, u64::MAX));
-        let next = due.filter(|(_, event)| match event {
-            Event::Datagram(datagram) => links.insert((datagram.sender_host, datagram.to_host)),
-            _ => true,
-        });
-        next.map(|(key, _)| *key).collect()
+    /// What is due. Each of these lists may go on next, at its beginning: datagrams over one link that are due at the
+    /// same time arrive as they were sent.
+    pub(super) fn due(&self, now: Instant) -> VecDeque<VecDeque<Key>> {
+        let mut lists: VecDeque<VecDeque<Key>> = VecDeque::new();
+        let mut of_links = BTreeMap::new();
+        for (&key, event) in self.events.range(..=(now, u64::MAX)) {
+            if let Event::Datagram(datagram) = event {
+                let link = (datagram.sender_host, datagram.to_host);
+                let list = *of_links.entry(link).or_insert(lists.len());
+                if let Some(list) = lists.get_mut(list) {
+                    list.push_back(key);
+                    continue;
+                }
+            }
+            lists.push_back(VecDeque::from([key]));
+        }
+        lists
     }
 
     pub(super) fn clear(&mut self) {

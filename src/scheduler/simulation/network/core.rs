@@ -7,11 +7,10 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
-use crate::clock;
 use crate::primitives::{Mutex, lock};
 use crate::scheduler::foreign_wakers;
 use crate::scheduler::reactor::source::Readiness;
-use crate::scheduler::shared::Scheduler;
+use crate::scheduler::shared::{Phase, Scheduler};
 use crate::scheduler::simulation::network::agenda::Event;
 use crate::scheduler::simulation::network::end_id::Side;
 use crate::scheduler::simulation::network::links::Cut;
@@ -27,8 +26,11 @@ pub(crate) struct Network {
 
 impl Network {
     /// That of a simulated runtime; `None` for others.
-    pub(crate) fn of(scheduler: &Arc<Scheduler>) -> Option<Arc<Network>> {
-        let simulation = scheduler.simulation()?;
+    pub(crate) fn of(scheduler: &Arc<Scheduler>) -> io::Result<Option<Arc<Network>>> {
+        let Some(simulation) = scheduler.simulation() else { return Ok(None) };
+        if scheduler.phase() == Phase::Ended {
+            return Err(ended());
+        }
         let network: Arc<dyn Any + Send + Sync> = simulation.network(|| {
             Arc::new(Network {
                 scheduler: Arc::downgrade(scheduler),
@@ -36,7 +38,7 @@ impl Network {
                 state: Mutex::new(State::new()),
             })
         });
-        Some(network.downcast().expect("it is the only kind of network"))
+        Ok(Some(network.downcast().expect("it is the only kind of network")))
     }
 
     /// Changes the state. Fails if the runtime has ended.
@@ -54,7 +56,7 @@ impl Network {
             state: &mut state,
             settings: &simulation.settings.network,
             simulation: &simulation,
-            now: clock::now(),
+            now: simulation.now(),
             woken: Vec::new(),
         };
         let result = f(&mut act);
@@ -62,6 +64,7 @@ impl Network {
         self.keep_time(&mut state);
         drop(state);
         woken.into_iter().for_each(|woken| foreign_wakers::wake(woken.waker));
+        simulation.tell_if_outside();
         result
     }
 
@@ -79,19 +82,32 @@ impl Network {
 
     /// What is due happens, in an order that is chosen.
     fn run_due(self: &Arc<Self>) {
+        let Some(simulation) = self.simulation.upgrade() else { return };
+        simulation.on_network(|| self.happen_due());
+    }
+
+    fn happen_due(self: &Arc<Self>) {
         let ran = self.act(|act| {
             if let Some(timer) = &mut act.state.timer {
                 timer.cancel();
             }
             loop {
-                let due = act.state.agenda.due(act.now);
-                let chosen = match due.len() {
-                    0 => return Ok(()),
-                    1 => due[0],
-                    several => due[act.simulation.below(several)],
-                };
-                let event = act.state.agenda.remove(chosen).expect("it is due");
-                act.happen(event);
+                let mut due = act.state.agenda.due(act.now);
+                if due.is_empty() {
+                    return Ok(());
+                }
+                while !due.is_empty() {
+                    let several = due.len() > 1;
+                    let chosen = if several { act.simulation.below(due.len()) } else { 0 };
+                    let next = due[chosen].pop_front().expect("the list has one");
+                    if due[chosen].is_empty() {
+                        due.remove(chosen);
+                    }
+                    // Something before may have taken it off.
+                    if let Some(event) = act.state.agenda.remove(next) {
+                        act.happen(event);
+                    }
+                }
             }
         });
         // If the runtime has ended, nobody waits.
@@ -111,12 +127,16 @@ impl Act<'_> {
             Event::GiveUp(id) => self.give_up(id),
             Event::Probe(id) => self.probed(id),
             Event::Datagram(datagram) => self.receive(datagram),
-            Event::Refusal(id) => self.refuse(id),
+            Event::Refusal(refusal) => self.refuse(&refusal),
+            Event::Heard(id) => self.heard(id),
             Event::OutageEnds(from, to) => {
                 let cuts = &mut self.state.links.cuts;
                 let is_outage = |cut: &Cut| cut.0.is_some_and(|until| until <= self.now);
                 if cuts.get(&(from, to)).is_some_and(is_outage) {
                     cuts.remove(&(from, to));
+                    self.note(|name| {
+                        format!("the outage from {} to {} ends", name(from), name(to))
+                    });
                     self.go_on();
                 }
             }
@@ -157,5 +177,5 @@ impl Wake for Clock {
 }
 
 fn ended() -> io::Error {
-    io::Error::other("the simulated runtime that this socket belongs to has ended")
+    io::Error::other("the simulated runtime that this socket, or host, belongs to has ended")
 }

@@ -5,14 +5,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::scheduler::reactor::source::{Readiness, Source};
-use crate::scheduler::simulation::network::agenda::{Datagram, Event};
+use crate::scheduler::simulation::host_id::HostId;
+use crate::scheduler::simulation::network::agenda::{Datagram, Event, Refusal};
 use crate::scheduler::simulation::network::core::Network;
 use crate::scheduler::simulation::network::state::{Act, Protocol, Receiving, reaches, shown};
-use crate::scheduler::simulation::places::HostId;
 
 /// The longest one, as the Internet's protocols have it.
 const LONGEST: usize = 65_507;
@@ -62,9 +62,7 @@ impl Datagrams {
 
     pub(crate) fn connect(&self, peer: SocketAddr) -> io::Result<()> {
         self.network.act(|act| {
-            let host = act.socket(self.id)?.host;
-            let ip = act.state.links.source_for(host, peer.ip())?;
-            act.state.links.find(host, peer.ip())?;
+            let (peer, _, ip) = act.route(self.id, peer)?;
             let socket = act.socket(self.id)?;
             socket.peer = Some(peer);
             if socket.address.ip().is_unspecified() {
@@ -136,6 +134,25 @@ impl Act<'_> {
         self.state.datagrams.get_mut(&id).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    /// Where a datagram to this address goes: the address, its host, and the address that it comes from.
+    fn route(&mut self, id: u64, to: SocketAddr) -> io::Result<(SocketAddr, HostId, IpAddr)> {
+        let socket = self.socket(id)?;
+        let (host, own) = (socket.host, socket.address.ip());
+        let to_host = self.state.links.find(host, to.ip())?;
+        let source = self.state.links.source_for(host, to.ip())?;
+        let is_other_family = own.is_ipv4() && to.ip().to_canonical().is_ipv6();
+        let is_local = own.to_canonical().is_loopback() && host != to_host;
+        if is_other_family || is_local || to.port() == 0 {
+            let text = format!(
+                "a socket that is bound to {own} cannot send to {to}; bind it to `0.0.0.0`, or `[::]` for both families"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let ip = if to.ip().is_unspecified() { source } else { to.ip() };
+        let from = if own.is_unspecified() { source } else { own.to_canonical() };
+        Ok(((ip, to.port()).into(), to_host, from))
+    }
+
     fn peek_datagram(&mut self, id: u64, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let socket = self.socket(id)?;
         if let Some(error) = socket.error.take() {
@@ -148,19 +165,23 @@ impl Act<'_> {
     }
 
     fn send_datagram(&mut self, id: u64, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        let (to, to_host, ip) = self.route(id, to)?;
         let socket = self.socket(id)?;
         let (host, own) = (socket.host, socket.address);
-        let to_host = self.state.links.find(host, to.ip())?;
-        let ip = match own.ip().is_unspecified() {
-            true => self.state.links.source_for(host, to.ip())?,
-            false => own.ip().to_canonical(),
-        };
         self.maybe_break(host, to_host);
         let is_remote = host != to_host;
-        if is_remote && self.one_in(self.settings.losses) {
+        let is_lost = is_remote && self.simulation.one_in(self.settings.losses);
+        if is_lost || self.state.links.is_cut(host, to_host) {
+            self.note_loss(host, to_host);
             return Ok(());
         }
-        let copies = 1 + usize::from(is_remote && self.one_in(self.settings.duplicates));
+        let is_doubled = is_remote && self.simulation.one_in(self.settings.duplicates);
+        if is_doubled {
+            self.note(|name| {
+                format!("a datagram from {} to {} is doubled", name(host), name(to_host))
+            });
+        }
+        let copies = if is_doubled { 2 } else { 1 };
         for _ in 0..copies {
             let datagram = Datagram {
                 from: (ip, own.port()).into(),
@@ -184,36 +205,45 @@ impl Act<'_> {
     pub(super) fn receive(&mut self, datagram: Datagram) {
         let Datagram { from, sender, sender_host, to, to_host, data } = datagram;
         if self.state.links.is_cut(sender_host, to_host) {
-            return;
+            return self.note_loss(sender_host, to_host);
         }
         let there = self.state.datagrams.values_mut().filter(|socket| socket.host == to_host);
-        let matching = there.filter_map(|socket| {
-            let is_from_peer = socket.peer.is_none_or(|peer| is_same(peer, from));
-            Some((reaches(socket.address, to)?, is_from_peer, socket))
-        });
-        let Some((_, is_from_peer, socket)) = matching.max_by_key(|(matched, ..)| *matched) else {
-            return self.send_refusal(sender, sender_host, to_host);
+        // A connected socket is there for its peer alone.
+        let hears = there.filter(|socket| socket.peer.is_none_or(|peer| is_same(peer, from)));
+        let matching = hears.filter_map(|socket| Some((reaches(socket.address, to)?, socket)));
+        let Some((_, socket)) = matching.max_by_key(|(matched, _)| *matched) else {
+            let refusal = Refusal { sender, sender_host, host: to_host, address: to };
+            return self.send_refusal(refusal);
         };
-        if is_from_peer && socket.received_bytes + data.len() <= CAPACITY {
+        if socket.received_bytes + data.len() <= CAPACITY {
             socket.received_bytes += data.len();
             socket.received.push_back((from, data));
             socket.source.notify(Readiness::READABLE, &mut self.woken);
+        } else {
+            self.note_loss(sender_host, to_host);
         }
+    }
+
+    fn note_loss(&self, from: HostId, to: HostId) {
+        self.note(|name| format!("a datagram from {} to {} is lost", name(from), name(to)));
     }
 
     /// Nobody is at the port. Who sends to one peer alone is told.
-    fn send_refusal(&mut self, sender: u64, sender_host: HostId, from: HostId) {
-        let arrives = self.arrival(from, sender_host);
+    fn send_refusal(&mut self, refusal: Refusal) {
+        let arrives = self.arrival(refusal.host, refusal.sender_host);
         if arrives > self.now {
-            self.state.agenda.add(arrives, Event::Refusal(sender));
+            self.state.agenda.add(arrives, Event::Refusal(refusal));
         } else {
-            self.refuse(sender);
+            self.refuse(&refusal);
         }
     }
 
-    pub(super) fn refuse(&mut self, sender: u64) {
-        let Some(socket) = self.state.datagrams.get_mut(&sender) else { return };
-        if socket.peer.is_some() {
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        if self.state.links.is_cut(refusal.host, refusal.sender_host) {
+            return;
+        }
+        let Some(socket) = self.state.datagrams.get_mut(&refusal.sender) else { return };
+        if socket.peer.is_some_and(|peer| is_same(peer, refusal.address)) {
             socket.error = Some(io::ErrorKind::ConnectionRefused);
             let readiness = Readiness::READABLE.with(Readiness::WRITABLE);
             socket.source.notify(readiness, &mut self.woken);

@@ -6,12 +6,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::scheduler::reactor::source::Readiness;
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::network::agenda::Event;
 use crate::scheduler::simulation::network::end_id::{EndId, Side};
 use crate::scheduler::simulation::network::ends::{Content, Owner, Phase, Segment};
 use crate::scheduler::simulation::network::links::Cut;
 use crate::scheduler::simulation::network::state::{Act, Protocol, reaches, shown};
-use crate::scheduler::simulation::places::HostId;
 
 /// How long one tries to connect: what Linux does.
 const TO_CONNECT: Duration = Duration::from_secs(127);
@@ -58,7 +58,7 @@ impl Act<'_> {
                 return;
             }
             if self.state.links.is_cut(from, to) {
-                return self.watch(id.connection);
+                return self.hold(id, from);
             }
             let end = self.state.end(id).expect("it has a segment");
             let segment = end.incoming.pop_front().expect("it has one");
@@ -66,6 +66,22 @@ impl Act<'_> {
                 return;
             }
         }
+    }
+
+    /// What has arrived at a link that is cut is sent again, unless its sender has crashed.
+    fn hold(&mut self, id: EndId, from: HostId) {
+        self.watch(id.connection);
+        if self.state.links.is_down(from) {
+            self.forget_late(id);
+        }
+    }
+
+    /// Nobody sends again what should have arrived.
+    fn forget_late(&mut self, id: EndId) {
+        let now = self.now;
+        let Some(end) = self.state.end(id) else { return };
+        end.incoming.retain(|segment| segment.arrives > now);
+        end.count_incoming();
     }
 
     fn next_segment(&mut self, id: EndId) -> Option<(HostId, HostId, Instant)> {
@@ -106,9 +122,12 @@ impl Act<'_> {
                 end.phase = Phase::Open;
                 end.source.notify(Readiness::WRITABLE, &mut self.woken);
                 self.forget_watch(id.connection);
+                if self.is_cut_off(id.connection) {
+                    self.watch(id.connection);
+                }
             }
             Content::Refusal => end.fail(io::ErrorKind::ConnectionRefused, &mut self.woken),
-            Content::Data(_) if end.reads_are_shut || end.phase == Phase::Over => {}
+            Content::Data(_) if end.phase == Phase::Over => {}
             Content::Data(data) => {
                 end.received.extend(data);
                 end.source.notify(Readiness::READABLE, &mut self.woken);
@@ -167,6 +186,9 @@ impl Act<'_> {
             for (one, other) in [(from, to), (to, from)] {
                 // One that a script has made stays.
                 if !self.state.links.cuts.contains_key(&(one, other)) {
+                    self.note(|name| {
+                        format!("an outage from {} to {} begins", name(one), name(other))
+                    });
                     self.cut(one, other, cut);
                     self.state.agenda.add(until, Event::OutageEnds(one, other));
                 }
@@ -193,9 +215,7 @@ impl Act<'_> {
     pub(super) fn go_on(&mut self) {
         let ids: Vec<_> = self.state.connections.keys().copied().collect();
         for connection in ids {
-            if !self.is_cut_off(connection) {
-                self.forget_watch(connection);
-            }
+            self.may_be_heard(connection);
             for side in [Side::Client, Side::Server] {
                 self.send_again(EndId { connection, side });
             }
@@ -214,11 +234,26 @@ impl Act<'_> {
         self.deliver(id);
     }
 
+    /// If the link works for long enough, a connection that was to be given up is not.
+    fn may_be_heard(&mut self, id: u64) {
+        let Some(connection) = self.state.connections.get(&id) else { return };
+        if connection.gives_up.is_some() && !self.is_cut_off(id) {
+            let (one, other) = connection.hosts();
+            let both = self.arrival(one, other).max(self.arrival(other, one));
+            self.state.agenda.add(both, Event::Heard(id));
+        }
+    }
+
+    pub(super) fn heard(&mut self, id: u64) {
+        if !self.is_cut_off(id) {
+            self.forget_watch(id);
+        }
+    }
+
     fn is_cut_off(&self, connection: u64) -> bool {
         let Some(connection) = self.state.connections.get(&connection) else { return false };
         let (one, other) = connection.hosts();
-        let links = &self.state.links;
-        links.is_cut(one, other) || links.is_cut(other, one)
+        self.state.links.are_apart(one, other) || connection.has_lost_end()
     }
 
     fn watch(&mut self, id: u64) {
@@ -243,12 +278,14 @@ impl Act<'_> {
     pub(super) fn give_up(&mut self, id: u64) {
         let Some(connection) = self.state.connections.get_mut(&id) else { return };
         connection.gives_up = None;
+        let (one, other) = connection.hosts();
         for side in [Side::Client, Side::Server] {
             let end = connection.end(side);
             if end.is_used() {
                 end.fail(io::ErrorKind::TimedOut, &mut self.woken);
             }
         }
+        self.note(|name| format!("a connection from {} to {} is given up", name(one), name(other)));
         self.remove_if_unused(id);
     }
 
@@ -280,18 +317,29 @@ impl Act<'_> {
         for side in [Side::Client, Side::Server] {
             connection.end(side).fail(io::ErrorKind::ConnectionReset, &mut self.woken);
         }
+        let (one, other) = connection.hosts();
+        self.note(|name| format!("a connection from {} to {} is reset", name(one), name(other)));
     }
 
     /// The host of this end has crashed.
     pub(super) fn lose(&mut self, id: EndId) {
+        let peer = self.state.end(id.other());
+        let has_sent = peer.is_some_and(|peer| !peer.incoming.is_empty());
+        // What would have to be sent again is lost; what is on its way arrives.
+        self.forget_late(id.other());
         let Some(end) = self.state.end(id) else { return };
-        if end.is_used() {
+        // A request that has not arrived is sent again until it does.
+        let is_requested = end.owner == Owner::Nobody && end.phase == Phase::Connecting;
+        if end.is_used() && !is_requested {
             end.fail(io::ErrorKind::ConnectionReset, &mut self.woken);
             end.owner = Owner::Lost;
             end.received.clear();
-            self.watch(id.connection);
-            self.remove_if_unused(id.connection);
+        } else if end.owner == Owner::Gone && has_sent {
+            // Its peer may not have heard that it is closed.
+            (end.owner, end.phase) = (Owner::Lost, Phase::Over);
         }
+        self.watch(id.connection);
+        self.remove_if_unused(id.connection);
     }
 
     /// A host runs again that has crashed: the peers of what it had find that out.
@@ -309,8 +357,9 @@ impl Act<'_> {
     }
 
     pub(super) fn probed(&mut self, id: EndId) {
-        let connection = self.state.connections.get(&id.connection);
-        if connection.is_some_and(|connection| connection.has_lost_end()) {
+        let Some(lost) = self.state.end(id.other()) else { return };
+        let (owner, host) = (lost.owner, lost.host);
+        if owner == Owner::Lost && !self.state.links.is_down(host) {
             self.send(id, Content::Reset);
         }
     }

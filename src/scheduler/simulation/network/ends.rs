@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::scheduler::reactor::source::{Readiness, Source, Woken};
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::network::agenda::Key;
 use crate::scheduler::simulation::network::end_id::Side;
-use crate::scheduler::simulation::places::HostId;
 
 pub(super) struct Connection {
     client: End,
@@ -40,10 +40,10 @@ impl Connection {
         [&self.client, &self.server].iter().any(|end| end.owner == Owner::Lost)
     }
 
-    /// Whether either end has a socket, or will have one.
+    /// Whether either end has a socket, or waits for one.
     pub(super) fn is_used(&self) -> bool {
-        let has_begun = self.server.phase == Phase::Open || self.server.owner == Owner::Socket;
-        self.client.is_used() || self.server.is_used() && has_begun
+        let is_requested = self.server.phase == Phase::Connecting;
+        self.client.is_used() || self.server.is_used() && !is_requested
     }
 }
 
@@ -139,6 +139,15 @@ impl End {
         matches!(self.owner, Owner::Nobody | Owner::Socket)
     }
 
+    /// After some of what was on its way is lost.
+    pub(super) fn count_incoming(&mut self) {
+        let bytes = self.incoming.iter().map(|segment| match &segment.content {
+            Content::Data(data) => data.len(),
+            _ => 0,
+        });
+        self.incoming_bytes = bytes.sum();
+    }
+
     /// For how many bytes more there is room here.
     pub(super) fn room(&self) -> usize {
         CAPACITY.saturating_sub(self.received.len() + self.incoming_bytes)
@@ -146,10 +155,15 @@ impl End {
 
     /// Nothing is exchanged any more. What was received may still be read.
     pub(super) fn fail(&mut self, error: io::ErrorKind, woken: &mut Vec<Woken>) {
+        if self.phase == Phase::Connecting && self.owner == Owner::Nobody {
+            // No listener has heard of it.
+            self.owner = Owner::Gone;
+        }
         if self.phase != Phase::Over {
             self.phase = Phase::Over;
-            // All has come, so only who writes is told.
-            self.error = Some(if self.has_all { io::ErrorKind::BrokenPipe } else { error });
+            // If all has come, only who writes is told of a reset.
+            let is_late = self.has_all && error == io::ErrorKind::ConnectionReset;
+            self.error = Some(if is_late { io::ErrorKind::BrokenPipe } else { error });
         }
         self.incoming.clear();
         self.incoming_bytes = 0;

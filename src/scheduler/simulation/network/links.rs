@@ -7,8 +7,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::network::settings::Latency;
-use crate::scheduler::simulation::places::HostId;
 
 pub(super) struct Host {
     pub(super) name: String,
@@ -47,16 +47,25 @@ impl Links {
     /// Its address, unless it is given, has the number of the host.
     pub(super) fn add_host(&mut self, name: &str, address: Option<IpAddr>) -> HostId {
         let number = u32::try_from(self.hosts.len()).expect("there are not so many hosts");
-        let [_, high, middle, low] = (number + 1).to_be_bytes();
-        let v4 = Ipv4Addr::new(10, high, middle, low);
-        let v6 = Ipv6Addr::from((0xfd00 << 112) | u128::from(number + 1));
         let addresses = match address {
             Some(address) => vec![address],
-            None => vec![v4.into(), v6.into()],
+            None => {
+                let free = |pair: &[IpAddr; 2]| !pair.iter().any(|ip| self.is_taken(*ip));
+                (number + 1..).map(numbered).find(free).expect("one is free").into()
+            }
         };
         let name = name.to_owned();
         self.hosts.push(Host { name, addresses, is_down: false, next_port: FIRST_PORT });
         HostId(number)
+    }
+
+    /// Whether a host has this address.
+    pub(super) fn is_taken(&self, address: IpAddr) -> bool {
+        self.hosts.iter().any(|host| host.addresses.contains(&address))
+    }
+
+    pub(super) fn name(&self, host: HostId) -> &str {
+        &self.hosts[host.0 as usize].name
     }
 
     pub(super) fn host(&mut self, host: HostId) -> &mut Host {
@@ -67,13 +76,18 @@ impl Links {
         &self.hosts[host.0 as usize].addresses
     }
 
-    fn is_down(&self, host: HostId) -> bool {
+    pub(super) fn is_down(&self, host: HostId) -> bool {
         self.hosts[host.0 as usize].is_down
     }
 
-    /// Whether messages do not get from one host to another.
+    /// Whether nothing arrives, whatever was sent.
     pub(super) fn is_cut(&self, from: HostId, to: HostId) -> bool {
-        self.is_down(from) || self.is_down(to) || from != to && self.cuts.contains_key(&(from, to))
+        self.is_down(to) || from != to && self.cuts.contains_key(&(from, to))
+    }
+
+    /// Whether two hosts do not hear of each other, or one of them does not.
+    pub(super) fn are_apart(&self, one: HostId, other: HostId) -> bool {
+        self.is_cut(one, other) || self.is_cut(other, one)
     }
 
     /// Which host has this address, as seen from `from`.
@@ -117,11 +131,21 @@ impl Links {
             || self.addresses_of(host).contains(&address)
     }
 
-    pub(super) fn address_of_name(&self, name: &str) -> Option<IpAddr> {
+    /// One that `from` can reach, if there is.
+    pub(super) fn address_of_name(&self, from: HostId, name: &str) -> Option<IpAddr> {
         if name.eq_ignore_ascii_case("localhost") {
             return Some(Ipv4Addr::LOCALHOST.into());
         }
-        let found = self.hosts.iter().find(|host| host.name.eq_ignore_ascii_case(name))?;
-        found.addresses.first().copied()
+        let found = &self.hosts.iter().find(|host| host.name.eq_ignore_ascii_case(name))?.addresses;
+        let own = self.addresses_of(from);
+        let is_reachable = |ip: &&IpAddr| own.iter().any(|own| own.is_ipv4() == ip.is_ipv4());
+        found.iter().find(is_reachable).or(found.first()).copied()
     }
+}
+
+/// The addresses that a host with this number has by itself.
+fn numbered(number: u32) -> [IpAddr; 2] {
+    let [_, high, middle, low] = number.to_be_bytes();
+    let v6 = Ipv6Addr::from((0xfd00 << 112) | u128::from(number));
+    [Ipv4Addr::new(10, high, middle, low).into(), v6.into()]
 }

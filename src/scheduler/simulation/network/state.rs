@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::scheduler::reactor::source::{Source, Woken};
+use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::network::agenda::Agenda;
 use crate::scheduler::simulation::network::end_id::EndId;
 use crate::scheduler::simulation::network::ends::{Connection, End};
 use crate::scheduler::simulation::network::links::{Cut, Links};
 use crate::scheduler::simulation::network::settings::NetworkSettings;
-use crate::scheduler::simulation::places::HostId;
 use crate::scheduler::simulation::state::{JITTERS, Simulation};
 use crate::scheduler::timers::timer::Timer;
 
@@ -124,9 +124,11 @@ impl State {
     }
 
     fn is_taken(&self, host: HostId, protocol: Protocol, address: SocketAddr) -> bool {
+        let covers =
+            |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
         let overlaps = |other: IpAddr| {
             let own = address.ip();
-            other == own || other.is_unspecified() || own.is_unspecified()
+            other.to_canonical() == own.to_canonical() || covers(own, other) || covers(other, own)
         };
         let is_same = |(at, other): (HostId, SocketAddr)| {
             at == host && other.port() == address.port() && overlaps(other.ip())
@@ -149,9 +151,10 @@ impl State {
 }
 
 impl Act<'_> {
-    /// True once in `n`; never if that is zero. A shortened schedule draws zeros, and they are the rule.
-    pub(super) fn one_in(&self, n: usize) -> bool {
-        n > 0 && self.simulation.below(n) == n - 1
+    /// For a report. In the text `{}` are the names of hosts.
+    pub(super) fn note(&self, event: impl FnOnce(&dyn Fn(HostId) -> String) -> String) {
+        let links = &self.state.links;
+        self.simulation.note_event(event(&|host| format!("`{}`", links.name(host))));
     }
 
     fn drawn(&self, least: Duration, most: Duration) -> Duration {
@@ -175,7 +178,7 @@ impl Act<'_> {
 
     /// What may befall a link when a message is sent.
     pub(super) fn may_break(&mut self, from: HostId, to: HostId) -> Option<(Cut, Instant)> {
-        if from == to || !self.one_in(self.settings.outages) {
+        if from == to || !self.simulation.one_in(self.settings.outages) {
             return None;
         }
         let until = self.now + self.drawn(Duration::ZERO, self.settings.longest_outage);

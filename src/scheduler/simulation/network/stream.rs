@@ -126,7 +126,7 @@ impl Stream {
                 (Phase::Open, None) => Err(io::ErrorKind::WouldBlock.into()),
             };
         }
-        let count = match count > 1 && act.one_in(SHORT_READS) {
+        let count = match count > 1 && act.simulation.one_in(SHORT_READS) {
             true => 1 + act.simulation.below(count - 1),
             false => count,
         };
@@ -155,7 +155,7 @@ impl Stream {
             let peer = act.end_of(self.id.other())?;
             let count = peer.room().min(buf.len());
             let is_remote = peer.host != host;
-            if is_remote && act.one_in(act.settings.resets) {
+            if is_remote && act.simulation.one_in(act.settings.resets) {
                 act.reset(self.id.connection);
                 act.end_of(self.id)?.error = None;
                 return Err(io::ErrorKind::ConnectionReset.into());

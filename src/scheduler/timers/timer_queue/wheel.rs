@@ -97,7 +97,7 @@ pub(super) struct Wheel {
     occupied: u16,
     /// A slot whose timers are being moved.
     moving: Option<usize>,
-    chunks: Vec<Box<[Entry; CHUNK]>>,
+    chunks: Vec<Box<[Entry]>>,
     free: Index,
     /// How many places are not free.
     used: usize,
@@ -413,7 +413,7 @@ impl Wheel {
             previous: NONE,
             next: if place + 1 < CHUNK { (first + place + 1) as Index } else { NONE },
         };
-        self.chunks.push(Box::new(std::array::from_fn(free)));
+        self.chunks.push((0..CHUNK).map(free).collect());
         self.free = first as Index;
     }
 }

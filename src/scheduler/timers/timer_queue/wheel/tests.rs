@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::Wake;
 
 use super::*;
-use crate::rng::mix;
 
 /// Tells timers apart.
 struct Numbered;
@@ -30,12 +29,15 @@ struct Both {
 impl Both {
     fn new(seed: u64) -> Self {
         let (map, fired) = (BTreeMap::new(), Vec::new());
-        Both { wheel: Wheel::new(), map, fired, added: 0, now: 0, seed: mix(seed) }
+        Both { wheel: Wheel::new(), map, fired, added: 0, now: 0, seed }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.seed = mix(self.seed + 1);
-        self.seed % bound
+        let mut draw = || {
+            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.seed >> 32
+        };
+        (draw() << 32 | draw()) % bound
     }
 
     fn add(&mut self, deadline: u64) {
