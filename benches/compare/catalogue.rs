@@ -426,6 +426,24 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             "how late a goroutine is that sleeps 1 ms, the machine being idle; median",
         )
     },
+    Workload {
+        group: Some(TIME),
+        ..plain(
+            "limits-1k",
+            with_time!(sleeps::limits_few),
+            [1_000_000, 100_000, 1_000],
+            "a timer of an hour is set and removed, a thousand at a time; per timer",
+        )
+    },
+    Workload {
+        group: Some(TIME),
+        ..plain(
+            "limits-1m",
+            with_time!(sleeps::limits_many),
+            [1_000_000, 100_000, 1_000],
+            "likewise a million at a time",
+        )
+    },
     lateness(
         "blocking-computing",
         on_all!(blocking::computing),

@@ -1,5 +1,7 @@
 //! Workloads of goroutines that sleep.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::measured::{Measured, timed};
@@ -39,6 +41,49 @@ pub(crate) fn many<R: Sleep>(workers: usize, n: usize) -> Measured {
         }
     });
     Measured { value: took.as_secs_f64() * 1e3, second: None }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Timers that are set and removed, a million at a time.
+pub(crate) fn limits_many<R: Sleep>(workers: usize, n: usize) -> Measured {
+    limits::<R>(workers, n, 1_000_000)
+}
+
+/// The same, a thousand at a time.
+pub(crate) fn limits_few<R: Sleep>(workers: usize, n: usize) -> Measured {
+    limits::<R>(workers, n, 1_000)
+}
+
+/// A goroutine sets `n` timers, so many at a time, with deadlines in no order, and removes them in another order.
+/// What one takes.
+fn limits<R: Sleep>(workers: usize, n: usize, at_a_time: usize) -> Measured {
+    let took = timed::<R, _>(workers, async move {
+        for begin in (0..n).step_by(at_a_time) {
+            let count = at_a_time.min(n - begin);
+            let sleep = |i: usize| {
+                let more = Duration::from_micros(i as u64 * 7919 % 1_000_003);
+                Some(Box::pin(R::sleep(HOUR + more)))
+            };
+            let mut timers: Vec<_> = (0..count).map(sleep).collect();
+            // So few in a poll that each runtime lets them be polled.
+            for some in timers.chunks_mut(64) {
+                poll_fn(|cx| {
+                    let mut all = some.iter_mut().flatten();
+                    assert!(all.all(|timer| timer.as_mut().poll(cx).is_pending()));
+                    Poll::Ready(())
+                })
+                .await;
+                R::yield_now().await;
+            }
+            // 7,907 divides no such number.
+            for i in 0..count {
+                timers[i * 7907 % count] = None;
+            }
+            assert!(timers.iter().all(Option::is_none));
+        }
+    });
+    Measured::per_operation(took, n)
 }
 
 /// A goroutine sleeps 1 ms, `n` times. How late it is each time, in microseconds: in the median, and

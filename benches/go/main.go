@@ -40,6 +40,7 @@ func main() {
 		"watch": syncWatch, "notify": syncNotify,
 		"select-one":   selectOneReady, "select-all": selectAllReady, "parked": memory,
 		"sleeps": sleepsMany, "late": sleepsLate,
+		"limits-1k": limitsFew, "limits-1m": limitsMany,
 		"blocking-computing": blockingComputing, "blocking-asleep": blockingAsleep,
 		"blocking-told": blockingAsleep, "blocking-computations": blockingComputations,
 		"blocking-inside": blockingInside,

@@ -41,3 +41,27 @@ func sleepsLate(n int) []float64 {
 	microseconds := func(late time.Duration) float64 { return late.Seconds() * 1e6 }
 	return []float64{microseconds(lateness[n/2]), microseconds(lateness[n*99/100])}
 }
+
+func limitsMany(n int) []float64 { return limits(n, 1_000_000) }
+
+func limitsFew(n int) []float64 { return limits(n, 1_000) }
+
+func limits(n int, atATime int) []float64 {
+	done := make(chan time.Duration)
+	go func() {
+		start := time.Now()
+		for begin := 0; begin < n; begin += atATime {
+			count := min(atATime, n-begin)
+			timers := make([]*time.Timer, count)
+			for i := range timers {
+				more := time.Duration(i*7919%1_000_003) * time.Microsecond
+				timers[i] = time.AfterFunc(time.Hour+more, func() {})
+			}
+			for i := range timers {
+				timers[i*7907%count].Stop()
+			}
+		}
+		done <- time.Since(start)
+	}()
+	return []float64{float64((<-done).Nanoseconds()) / float64(n)}
+}
