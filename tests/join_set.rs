@@ -5,8 +5,8 @@ mod common;
 use std::future::{Future, pending};
 use std::panic::panic_any;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +20,13 @@ use gorun::{
 };
 
 const WORKERS: [usize; 3] = [1, 2, 16];
+
+/// Held by tests whose runtimes leave goroutines behind: all sets of the process are told of that.
+static LEAVING: RwLock<()> = RwLock::new(());
+
+fn lock_shared(lock: &RwLock<()>) -> RwLockReadGuard<'_, ()> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Runs a main that ends with a panic, and returns its text.
 #[track_caller]
@@ -552,6 +559,7 @@ fn abort_all_leaves_the_results_to_be_taken() {
 #[test]
 fn detached_goroutines_run_on_and_their_news_disturb_nobody() {
     let _watchdog = watchdog();
+    let _nobody_leaves = LEAVING.write().unwrap_or_else(PoisonError::into_inner);
     for workers in WORKERS {
         run(workers, async {
             let ran = Arc::new(AtomicUsize::new(0));
@@ -618,6 +626,7 @@ fn a_set_is_joined_on_any_executor_and_after_the_runtime_has_ended() {
 #[test]
 fn a_goroutine_left_behind_counts_as_cancelled() {
     let _watchdog = watchdog();
+    let _leaves = lock_shared(&LEAVING);
     for waits in [false, true] {
         let (started, release) = (flag(), flag());
         let mut waiter = None;
@@ -677,6 +686,7 @@ fn leave_one_behind(
 #[test]
 fn a_set_of_several_runtimes_is_told_of_each_that_leaves_goroutines_behind() {
     let _watchdog = watchdog();
+    let _leaves = lock_shared(&LEAVING);
     for waits in [false, true] {
         let release = flag();
         run(2, async {
@@ -718,6 +728,7 @@ fn a_set_of_several_runtimes_is_told_of_each_that_leaves_goroutines_behind() {
 #[test]
 fn who_only_looks_at_a_set_is_told_that_a_goroutine_was_left_behind() {
     let _watchdog = watchdog();
+    let _leaves = lock_shared(&LEAVING);
     for looks_before in [false, true] {
         let (release, mut set) = (flag(), JoinSet::new());
         leave_one_behind(&mut set, &release, |set| {
@@ -739,6 +750,7 @@ fn who_only_looks_at_a_set_is_told_that_a_goroutine_was_left_behind() {
 #[test]
 fn sets_come_and_go_while_runtimes_leave_goroutines_behind() {
     let _watchdog = watchdog();
+    let _leaves = lock_shared(&LEAVING);
     let (stop, release) = (flag(), flag());
     let others: Vec<_> = (0..2)
         .map(|number| {
