@@ -19,7 +19,7 @@ use crate::scheduler::trace::event::EventKind;
 pub(crate) struct Timer {
     scheduler: Arc<Scheduler>,
     deadline: Instant,
-    /// `Some` while it waits.
+    /// Its place, since it began to wait: also when it has fired.
     id: Option<TimerId>,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! # Protocol
 //!
-//! A timer is an entry in a map that is ordered by deadlines (`wheel.rs`). Each map publishes its earliest deadline, or one
+//! A timer is an entry in a map that knows the earliest deadline (`wheel.rs`). Each map publishes its earliest deadline, or one
 //! before that, which threads read without the lock. A *shard* is two maps: one for *internal* wakers, those of goroutines and
 //! of futures that a thread drives, and one for *foreign* wakers, which may be user code.
 //!
@@ -43,6 +43,9 @@
 //! before it sleeps.
 //!
 //! A timer that has fired keeps its place until its owner removes it. Its owner asks the clock whether it is due.
+//!
+//! The earliest deadline that is published may be that of a timer that was removed. Whoever wakes for it takes what is due,
+//! or, if the wakers are not for it to call, looks whether anybody is; either finds the next one.
 //!
 //! # Rejected
 //!
@@ -160,17 +163,31 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     pub(crate) fn remove(&self, id: TimerId) -> Option<Waker> {
         self.with_map(id, |map| {
             let mut pending = lock(&map.pending);
-            let waker = pending.remove(id.place())?;
-            map.note_earliest(&pending);
-            Some(waker)
+            let (waker, unused) = pending.remove(id.place());
+            if waker.is_some() {
+                map.note_earliest(&pending);
+            }
+            drop(pending);
+            drop(unused);
+            waker
         })
     }
 
-    /// The earliest deadline in the shared shards.
+    /// The earliest deadline in the shared shards, for a simulation.
     pub(crate) fn earliest(&self) -> Option<Instant> {
-        let exact = self.shared_maps().map(|map| lock(&map.pending).exact_earliest()).min();
-        let earliest = exact.filter(|earliest| *earliest != NEVER)?;
-        Some(self.start + Duration::from_nanos(earliest))
+        let noted = |map: &&Map| map.earliest.load(Ordering::Relaxed);
+        let mut maps: Vec<_> = self.shared_maps().filter(|map| noted(map) != NEVER).collect();
+        maps.sort_by_key(noted);
+        let mut earliest = NEVER;
+        for map in maps {
+            if noted(&map) >= earliest {
+                break;
+            }
+            let mut pending = lock(&map.pending);
+            earliest = earliest.min(pending.exact_earliest());
+            map.note_earliest(&pending);
+        }
+        (earliest != NEVER).then(|| self.start + Duration::from_nanos(earliest))
     }
 
     /// The number of pending timers.
@@ -202,8 +219,8 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
 
     /// Whether foreign wakers are due, which a worker must call.
     pub(crate) fn are_foreign_due(&self, now: Instant) -> bool {
-        let foreign = self.shards.iter().map(|shard| &shard.foreign);
-        earliest_of(foreign) <= self.nanoseconds(now)
+        let now = self.nanoseconds(now);
+        self.shards.iter().any(|shard| shard.foreign.has_due(now))
             || self.drivers_are_late.load(Ordering::Relaxed)
     }
 
@@ -267,6 +284,7 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     }
 
     pub(crate) fn detach(&self, shard: &Shard) {
+        shard.maps().into_iter().for_each(Map::shrink);
         lock(&self.drivers).free.push(shard.index as usize - SHARDS);
     }
 
@@ -302,7 +320,14 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
 
     /// Notes whether drivers are late with due foreign wakers.
     pub(crate) fn check_drivers(&self, now: Instant) {
-        if self.earliest_of_drivers() <= self.nanoseconds(now) {
+        let now = self.nanoseconds(now);
+        if self.earliest_of_drivers() > now {
+            return;
+        }
+        let drivers = lock(&self.drivers).shards.clone();
+        // Only now: the earliest deadline may belong to a timer that is gone.
+        drivers.iter().for_each(|shard| _ = shard.foreign.has_due(now));
+        if self.earliest_of_drivers() <= now {
             self.drivers_are_late.store(true, Ordering::Relaxed);
         }
     }

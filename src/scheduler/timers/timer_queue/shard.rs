@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+use std::mem;
 use std::num::NonZeroU64;
 use std::task::Waker;
+use std::thread;
 
 use super::wheel::{Index, NEVER, Next, Wheel};
 use crate::primitives::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
@@ -126,8 +128,36 @@ impl Map {
             }
             self.note_earliest(&pending);
             drop(pending);
+            if due.is_empty() {
+                // They may be many: those who wait for the lock get it.
+                thread::yield_now();
+            }
             due.into_iter().for_each(&mut *wake);
         }
+    }
+
+    /// Whether anybody is due, also if the earliest deadline belonged to a timer that is gone: then that is noted.
+    pub(super) fn has_due(&self, now: u64) -> bool {
+        while self.is_due(now) {
+            let mut pending = lock(&self.pending);
+            for _ in 0..MOVES {
+                match pending.find_due(now) {
+                    Next::Due(_) => return true,
+                    Next::Moved => {}
+                    Next::Nobody => break,
+                }
+            }
+            self.note_earliest(&pending);
+        }
+        false
+    }
+
+    /// Gives back the memory of a map that nobody uses.
+    pub(super) fn shrink(&self) {
+        let mut pending = lock(&self.pending);
+        let unused = pending.is_unused().then(|| mem::replace(&mut *pending, Wheel::new()));
+        drop(pending);
+        drop(unused);
     }
 
     /// Takes out a timer that has not fired, due or not.

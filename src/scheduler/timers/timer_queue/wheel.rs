@@ -9,21 +9,24 @@
 //! indices, and removing a timer unlinks it.
 //!
 //! The first slot of the lowest level in use has the earliest deadline. If it has few timers, the least of them is
-//! found by looking at each. Otherwise the wheel moves on to the beginning of that slot, and its timers move to lower levels,
-//! in their order: so each moves at most ten times, and timers with equal deadlines stay in the order in which
-//! they were added. (Equal deadlines are in one slot, at any time.) [`Wheel::next`] moves a few at a time, so
-//! that the lock of the map is never held for long.
+//! found by looking at each. Otherwise the wheel moves on to the earliest deadline in that slot, and its timers move to
+//! lower levels, in their order: so each moves at most ten times. [`Wheel::next`] moves a few at a time, so that the lock of
+//! the map is never held for long. Until all have moved, none fires, and those that are added with a place below go behind
+//! them. So timers with equal deadlines fire in the order in which they were added.
 //!
 //! # What is not exact
 //!
 //! A slot notes its earliest deadline when a timer is added, and not when one is removed: that may be too early. Then who
-//! waits for it wakes, finds nobody due, and the slot is looked at anew. A program that sets limits and seldom reaches them,
-//! which is what most do, pays for that once for each deadline that is reached, if at all.
+//! waits for it wakes, finds nobody due, and the slot is looked at anew, or moved. A program that sets limits and seldom
+//! reaches them, which is what most do, pays for that at most once for each such deadline.
+//!
+//! A timer that is late when it is added counts as due where the wheel stands.
 //!
 //! # Whose a place is
 //!
 //! A place belongs to the timer's owner, also when the timer has fired: it is free when the owner removes the
-//! timer. So nobody else's timer is ever at a place that somebody remembers.
+//! timer. So nobody else's timer is ever at a place that somebody remembers. The memory of all places is freed when none is
+//! in use.
 //!
 //! After "Hashed and Hierarchical Timing Wheels", by Varghese and Lauck.
 //!
@@ -59,17 +62,18 @@ const CHUNK: usize = 64;
 /// The place of a timer.
 pub(super) type Index = u32;
 
-/// Where a list ends there is its slot, above this.
+/// Where a list ends there is its slot, counted from this.
 const FIRST_SLOT: Index = Index::MAX - (LEVELS * SLOTS) as Index;
 
 /// The end of the list of free places.
 const NONE: Index = Index::MAX;
 
-struct Entry {
+pub(super) struct Entry {
     deadline: u64,
     /// `None`: it has fired, or the place is free.
     waker: Option<Waker>,
-    /// The neighbours in its list, or the slot at the end of which it is.
+    /// The neighbours in its list, or the slot at the end of which it is. For a free place the next one of these; for one
+    /// that has fired, nothing.
     previous: Index,
     next: Index,
 }
@@ -97,7 +101,7 @@ pub(super) struct Wheel {
     occupied: u16,
     /// A slot whose timers are being moved.
     moving: Option<usize>,
-    chunks: Vec<Box<[Entry]>>,
+    chunks: Chunks,
     free: Index,
     /// How many places are not free.
     used: usize,
@@ -105,9 +109,12 @@ pub(super) struct Wheel {
     len: usize,
 }
 
+/// The memory of places.
+pub(super) type Chunks = Vec<Box<[Entry]>>;
+
 /// What happens next.
-pub(super) enum Next {
-    Due(Waker),
+pub(super) enum Next<T> {
+    Due(T),
     /// Some timers were moved: ask again.
     Moved,
     /// Nobody is due.
@@ -138,6 +145,7 @@ impl Wheel {
             self.allocate();
         }
         let index = self.free;
+        let deadline = deadline.max(self.base);
         let slot = self.slot_for(deadline);
         let entry = self.entry(index);
         let next_free = entry.next;
@@ -149,9 +157,10 @@ impl Wheel {
         index
     }
 
-    /// Frees the place. Returns the waker of a timer that has not fired.
+    /// Frees the place. Returns the waker of a timer that has not fired, and memory that is not needed any more. The
+    /// caller drops both without the lock.
     #[inline]
-    pub(super) fn remove(&mut self, index: Index) -> Option<Waker> {
+    pub(super) fn remove(&mut self, index: Index) -> (Option<Waker>, Chunks) {
         let waker = self.entry(index).waker.take();
         if waker.is_some() {
             self.unlink(index);
@@ -161,10 +170,15 @@ impl Wheel {
         self.entry(index).next = free;
         self.used -= 1;
         if self.used == 0 && self.chunks.len() > 1 {
-            self.chunks.clear();
             self.free = NONE;
+            return (waker, mem::take(&mut self.chunks));
         }
-        waker
+        (waker, Chunks::new())
+    }
+
+    /// Nobody has a place.
+    pub(super) fn is_unused(&self) -> bool {
+        self.used == 0
     }
 
     /// The waker of a timer that has not fired.
@@ -194,7 +208,20 @@ impl Wheel {
     }
 
     /// The next timer that is due fires.
-    pub(super) fn next(&mut self, now: u64) -> Next {
+    pub(super) fn next(&mut self, now: u64) -> Next<Waker> {
+        match self.find_due(now) {
+            Next::Due(index) => {
+                self.unlink(index);
+                self.len -= 1;
+                Next::Due(self.entry(index).waker.take().expect("it has not fired"))
+            }
+            Next::Moved => Next::Moved,
+            Next::Nobody => Next::Nobody,
+        }
+    }
+
+    /// The same, without firing it.
+    pub(super) fn find_due(&mut self, now: u64) -> Next<Index> {
         let Some(slot) = self.first_slot() else {
             self.base = self.base.max(now);
             return Next::Nobody;
@@ -208,11 +235,11 @@ impl Wheel {
         }
         let is_lowest = slot < SLOTS;
         if !is_lowest && self.deadlines(slot).nth(FEW).is_some() {
-            self.base = self.begin_of(slot);
+            self.base = self.slot(slot).earliest;
             self.moving = Some(slot);
             return self.move_some(slot);
         }
-        // At the lowest level all are equal, or were due when they were added. Of several, the first.
+        // At the lowest level all are equal. Of several, the first.
         let looked_at = if is_lowest { 1 } else { FEW };
         let earliest = self.deadlines(slot).take(looked_at).min_by_key(|(deadline, _)| *deadline);
         let (deadline, index) = earliest.expect("the slot is occupied");
@@ -220,9 +247,7 @@ impl Wheel {
             self.slot_mut(slot).earliest = deadline;
             return Next::Nobody;
         }
-        self.unlink(index);
-        self.len -= 1;
-        Next::Due(self.entry(index).waker.take().expect("it has not fired"))
+        Next::Due(index)
     }
 
     /// Any timer fires, whether or not it is due: nobody keeps the time any more.
@@ -239,7 +264,6 @@ impl Wheel {
     /// Where a timer belongs.
     #[inline]
     fn slot_for(&self, deadline: u64) -> usize {
-        let deadline = deadline.max(self.base);
         let different = (deadline ^ self.base) | (SLOTS as u64 - 1);
         let level = different.ilog2() / BITS;
         let slot = level as usize * SLOTS + digit(deadline, level);
@@ -264,14 +288,6 @@ impl Wheel {
         Some(level * SLOTS + occupied.trailing_zeros() as usize)
     }
 
-    /// The first moment that belongs to a slot of a level above the lowest.
-    fn begin_of(&self, slot: usize) -> u64 {
-        let (level, digit) = ((slot / SLOTS) as u32, (slot % SLOTS) as u64);
-        let above = self.base.checked_shr(BITS * (level + 1)).unwrap_or(0);
-        let begin = above.checked_shl(BITS * (level + 1)).unwrap_or(0);
-        begin | digit << (BITS * level)
-    }
-
     /// The wheel stands at `now`, unless timers would have to move for that.
     fn move_on(&mut self, now: u64) {
         let now = now.max(self.base);
@@ -284,7 +300,7 @@ impl Wheel {
     }
 
     /// Moves some timers of the slot in which the wheel stands, or all.
-    fn move_some(&mut self, slot: usize) -> Next {
+    fn move_some(&mut self, slot: usize) -> Next<Index> {
         for _ in 0..MOVED {
             let index = self.slot(slot).first;
             if index >= FIRST_SLOT {

@@ -53,11 +53,17 @@ impl Both {
         let chosen = self.below(self.map.len().max(1) as u64) as usize;
         let Some((&key, _)) = self.map.iter().nth(chosen) else { return };
         let (index, waker) = self.map.remove(&key).unwrap();
-        assert!(self.wheel.remove(index).unwrap().will_wake(&waker));
+        assert!(self.wheel.remove(index).0.unwrap().will_wake(&waker));
     }
 
     /// All that is due by `now` fires, in order.
     fn run_to(&mut self, now: u64) {
+        // Another thread may have read the clock earlier.
+        let before = self.now.saturating_sub(self.below(1000));
+        if let Next::Due(index) = self.wheel.find_due(before) {
+            let ((deadline, _), (first, _)) = self.map.first_key_value().unwrap();
+            assert!(*deadline <= before && index == *first);
+        }
         self.now = now;
         loop {
             match self.wheel.next(now) {
@@ -82,7 +88,7 @@ impl Both {
         // Owners remove theirs later.
         while self.fired.len() > 20 {
             let index = self.fired.swap_remove(0);
-            assert!(self.wheel.get(index).is_none() && self.wheel.remove(index).is_none());
+            assert!(self.wheel.get(index).is_none() && self.wheel.remove(index).0.is_none());
         }
     }
 }
@@ -99,7 +105,9 @@ fn a_timer_fires_out_of_order_or_never() {
             match both.below(10) {
                 0..5 => {
                     let deadline = both.now.saturating_add(both.below(width));
-                    both.add(deadline);
+                    // Some are late.
+                    let late = if both.below(8) == 0 { both.below(width) } else { 0 };
+                    both.add(deadline.saturating_sub(late));
                 }
                 5 => {
                     // Many at once, some of them equal.
@@ -119,6 +127,19 @@ fn a_timer_fires_out_of_order_or_never() {
         }
         both.run_to(NEVER - 1);
     }
+}
+
+#[test]
+fn timers_with_one_deadline_move_more_than_once() {
+    let mut both = Both::new(3);
+    for _ in 0..10_000 {
+        both.add(HOUR + 12_345);
+    }
+    let mut moves = 0;
+    while let Next::Moved = both.wheel.find_due(HOUR + 12_345) {
+        moves += 1;
+    }
+    assert!(moves <= 10_000 / MOVED + 1, "{moves}");
 }
 
 #[test]
@@ -156,7 +177,7 @@ fn a_place_is_used_again_before_its_owner_lets_it_go() {
     assert!(matches!(wheel.next(1), Next::Due(_)));
     let second = wheel.insert(2, Waker::noop().clone());
     assert_ne!(first, second);
-    assert!(wheel.remove(first).is_none());
+    assert!(wheel.remove(first).0.is_none());
     assert!(wheel.get(second).is_some());
     assert_eq!(wheel.insert(3, Waker::noop().clone()), first);
 }
@@ -169,5 +190,5 @@ fn memory_of_many_timers_is_kept_when_they_are_gone() {
     all.into_iter().for_each(|index| drop(wheel.remove(index)));
     assert!(wheel.chunks.is_empty() && wheel.earliest() == NEVER);
     let index = wheel.insert(5, Waker::noop().clone());
-    assert!(wheel.remove(index).is_some());
+    assert!(wheel.remove(index).0.is_some());
 }
