@@ -15,6 +15,7 @@ use super::lack::advice_if_lack;
 use super::socket::{Socket, impl_async_io};
 use crate::scheduler::at_caller::at_caller;
 use crate::scheduler::io::registered::Attempt;
+use crate::scheduler::io::surroundings;
 use crate::scheduler::operation::Operation;
 use crate::scheduler::reactor::source::Direction;
 use crate::system_error::failed_with_advice;
@@ -70,6 +71,7 @@ impl UnixStream {
                 let path = path.as_ref().display();
                 failed_with_advice(format!("cannot connect to {path}"), error, advice)
             };
+            surroundings::check()?;
             let socket = Socket::new(mio::net::UnixStream::connect(&path).map_err(cannot)?)?;
             let is_connected = |stream: &mio::net::UnixStream| match stream.take_error()? {
                 Some(error) => Err(error),

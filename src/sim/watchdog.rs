@@ -73,9 +73,10 @@ fn report(simulation: &Simulation, plan: &Plan, limit: Duration, test: &str) -> 
          limit.\nthe steps before:\n",
         simulation.running(),
     );
-    simulation
-        .inspect(|_, steps, _| steps.last().for_each(|step| _ = step.print(&mut text, true, &[])));
-    // Not by `eprintln`, of which a harness would show nothing.
+    let hosts = simulation.notes().hosts;
+    simulation.inspect(|_, steps, _| {
+        steps.last().for_each(|step| _ = step.print(&mut text, true, &hosts))
+    }); // Not by `eprintln`, of which a harness would show nothing.
     let plan = plans::write(plan);
     let text = format!("{text}to replay it: GORUN_REPLAY={plan} cargo test {test}\n");
     _ = io::stderr().write_all(text.as_bytes());

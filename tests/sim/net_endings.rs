@@ -153,7 +153,7 @@ fn who_waits_at_a_socket_of_a_host_that_crashes_waits_for_ever() {
         });
         let accepts = spawn(async move {
             let error = listener.accept().await.unwrap_err();
-            assert!(error.to_string().contains("simulated host has crashed"), "{error}");
+            assert!(error.to_string().contains("its host has crashed"), "{error}");
             assert!(listener.incoming().next().await.is_none());
         });
         let receives = spawn(async move { socket.recv(&mut [0]).await.unwrap_err() });
@@ -272,7 +272,7 @@ fn datagrams_come_from_where_no_answer_gets() {
         let _server = there.spawn(UdpSocket::bind("0.0.0.0:53")).await.unwrap().unwrap();
         let local = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let refused = local.send_to(b"x", "there:53").await.unwrap_err();
-        assert!(refused.to_string().contains("bind it to `0.0.0.0`"), "{refused}");
+        assert!(refused.to_string().contains("one that is bound to `0.0.0.0`"), "{refused}");
         assert_eq!(kind(local.send_to(b"x", "[::1]:53").await), ErrorKind::InvalidInput);
         // The unspecified address is one's own.
         let server = UdpSocket::bind("0.0.0.0:0").await.unwrap();
@@ -395,5 +395,173 @@ fn a_unix_socket_that_is_refused_leaves_its_file() {
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
         assert_eq!(kind(gorun::net::UnixDatagram::bind(&path)), ErrorKind::Unsupported);
         assert!(!path.exists());
+    });
+}
+
+#[test]
+fn a_stream_loses_data_from_its_middle() {
+    // The latencies are drawn, so that its end may come later than its data.
+    Sim::new().schedules(500).check(|| async {
+        let (here, there) = (Host::current(), Host::new("there"));
+        let listener = listen(&there).await;
+        let mut stream = TcpStream::connect("there:80").await.unwrap();
+        let writes = there.spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"A").await.unwrap();
+            sleep(sim::rng().below(10) as u32 * MS).await;
+            stream.write_all(b"B").await.unwrap();
+        });
+        sleep(sim::rng().below(20) as u32 * MS).await;
+        net::cut(&there, &here);
+        sleep(sim::rng().below(20) as u32 * MS).await;
+        there.crash();
+        sleep(SECOND).await;
+        net::heal();
+        there.spawn(async {}).await.unwrap();
+        let mut text = String::new();
+        match stream.read_to_string(&mut text).await {
+            Ok(_) => assert_eq!(text, "AB"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                assert!("AB".starts_with(&text), "{text:?}");
+            }
+        }
+        _ = writes.await;
+    });
+}
+
+#[test]
+fn what_a_crashed_host_sent_is_sent_again_if_it_runs_again_in_time() {
+    Sim::new().schedules(20).check(|| async {
+        let (here, there) = (Host::current(), Host::new("there"));
+        set_distance(&here, &there, SECOND);
+        let listener = listen(&there).await;
+        let mut stream = TcpStream::connect("there:80").await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        accepted.write(b"lost").await.unwrap();
+        sleep(100 * MS).await;
+        there.crash();
+        there.spawn(async {}).await.unwrap();
+        net::cut(&there, &here);
+        sleep(10 * SECOND).await;
+        net::heal();
+        let mut text = String::new();
+        let error = stream.read_to_string(&mut text).await.unwrap_err();
+        assert_eq!((error.kind(), &*text), (ErrorKind::ConnectionReset, ""));
+    });
+}
+
+#[test]
+fn a_crashed_host_still_speaks() {
+    Sim::new().schedules(20).check(|| async {
+        let there = Host::new("there");
+        let receiver = UdpSocket::bind("0.0.0.0:53").await.unwrap();
+        let speaks = there.spawn(async {
+            block_on(async {
+                for _ in 0..20 {
+                    sleep(SECOND).await;
+                    let Ok(socket) = UdpSocket::bind("0.0.0.0:0").await else { continue };
+                    socket.send_to(b"alive", "main:53").await.unwrap();
+                }
+            });
+        });
+        receiver.recv(&mut [0; 8]).await.unwrap();
+        there.crash();
+        timeout(5 * SECOND, receiver.recv(&mut [0; 8])).await.unwrap_err();
+        // Nor does it when others run there again.
+        there.spawn(async {}).await.unwrap();
+        timeout(5 * SECOND, receiver.recv(&mut [0; 8])).await.unwrap_err();
+        _ = speaks.await;
+    });
+}
+
+#[test]
+fn a_connection_that_is_heard_of_now_and_then_is_given_up() {
+    let network = Network::new().latency(Duration::ZERO..=SECOND);
+    Sim::new().schedules(50).network(network).check(|| async {
+        let (here, there) = (Host::current(), Host::new("there"));
+        let listener = listen(&there).await;
+        let stream = TcpStream::connect("there:80").await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let mut last = now();
+        for _ in 0..10 {
+            net::partition(&[&here], &[&there]);
+            sleep(60 * SECOND).await;
+            net::heal();
+            let (one, other) = (stream.write(b"x").await, accepted.write(b"x").await);
+            if one.is_err() || other.is_err() {
+                assert!(now() - last >= 90 * SECOND, "after {:?}", now() - last);
+                return;
+            }
+            sleep(500 * MS).await;
+            for stream in [&stream, &accepted] {
+                if timeout(Duration::ZERO, stream.read(&mut [0; 64])).await.is_ok() {
+                    last = now();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_connect_lasts_as_long_as_links_come_and_go() {
+    Sim::new().schedules(20).check(|| async {
+        let (here, there) = (Host::current(), Host::new("there"));
+        set_distance(&here, &there, 5 * MS);
+        let _listener = listen(&there).await;
+        let start = now();
+        let flaps = spawn(async move {
+            loop {
+                net::partition(&[&here], &[&there]);
+                sleep(20 * SECOND).await;
+                net::heal();
+                sleep(MS).await;
+            }
+        });
+        sleep(MS).await;
+        assert_eq!(kind(TcpStream::connect("there:80").await), ErrorKind::TimedOut);
+        assert!(now() - start <= 128 * SECOND, "{:?}", now() - start);
+        flaps.abort();
+        flaps.await.unwrap_err();
+    });
+}
+
+#[test]
+fn a_connection_that_has_failed_is_given_up_once_more() {
+    let failure = Sim::new().run(|| async {
+        let (here, there) = (Host::current(), Host::new("there"));
+        let listener = listen(&there).await;
+        let streams = [(); 2].map(|()| TcpStream::connect("there:80"));
+        let [first, second] = streams;
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        net::partition(&[&here], &[&there]);
+        net::reset(&here, &there);
+        net::heal();
+        there.crash();
+        there.spawn(async {}).await.unwrap();
+        assert_eq!(kind(first.read(&mut [0]).await), ErrorKind::ConnectionReset);
+        drop(listener);
+        let _kept = second;
+        pending::<()>().await;
+    });
+    let report = failure.unwrap_err().to_string();
+    assert!(report.contains("a deadlock") && !report.contains("given up"), "{report}");
+}
+
+#[test]
+fn an_address_of_another_family_is_sent_from() {
+    Sim::new().schedules(5).check(|| async {
+        let there = Host::new("there");
+        let local = UdpSocket::bind("[::1]:0").await.unwrap();
+        assert_eq!(kind(local.send_to(b"x", "127.0.0.1:53").await), ErrorKind::InvalidInput);
+        let any = UdpSocket::bind("[::]:0").await.unwrap();
+        any.send_to(b"x", "127.0.0.1:53").await.unwrap();
+        let zero = any.send_to(b"x", (there.name(), 0)).await.unwrap_err();
+        assert!(zero.to_string().contains("port 0"), "{zero}");
+        #[cfg(unix)]
+        {
+            let refused = gorun::net::UnixStream::connect("/no/such/file").await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        }
     });
 }

@@ -255,7 +255,7 @@ impl<S: event::Source> Registered<S> {
             deadlines.of(direction).check()?;
         }
         match self.source.state() {
-            seen if seen.is_closed() => Err(closed()),
+            seen if seen.is_closed() => Err(closed(&self.scheduler)),
             seen if seen.has_ended() => Err(ended()),
             seen => Ok(seen),
         }

@@ -46,8 +46,11 @@ pub(super) fn ended() -> io::Error {
     )
 }
 
-pub(super) fn closed() -> io::Error {
-    io::Error::other(
-        "this socket has been closed, by its `close` method, or since its simulated host has crashed",
-    )
+pub(super) fn closed(scheduler: &Scheduler) -> io::Error {
+    if scheduler.simulation().is_some() {
+        return io::Error::other(
+            "this socket has been closed, by its `close` method, or since its host has crashed",
+        );
+    }
+    io::Error::other("this socket has been closed, by its `close` method")
 }

@@ -15,6 +15,12 @@ use crate::scheduler::simulation::state::{Network, Simulation};
 use crate::scheduler::simulation::steps::Number;
 
 impl Simulation {
+    /// The host of the calling code has crashed since that code began, which goes on to its next await.
+    pub(super) fn is_of_crashed_host(&self) -> bool {
+        let state = lock(&self.state);
+        self.is_here() && state.places.is_dead(state.running)
+    }
+
     /// The host of the calling code.
     pub(crate) fn current_host(&self) -> HostId {
         let state = lock(&self.state);

@@ -53,6 +53,7 @@ impl Simulation {
 
     pub(super) fn tell_if_outside(&self) {
         if !self.is_here() {
+            lock(&self.state).outside_acts += 1;
             self.outside_acted.notify_all();
         }
     }

@@ -129,6 +129,8 @@ pub(super) struct State {
     pub(super) main_panics: bool,
     /// A goroutine has begun a nested `block_on`.
     pub(super) has_nested: bool,
+    /// How often a thread outside has done something.
+    pub(super) outside_acts: u64,
 }
 
 /// So many steps are for what follows the end of main.
@@ -211,6 +213,7 @@ impl Simulation {
                 is_closing: false,
                 main_panics: false,
                 has_nested: false,
+                outside_acts: 0,
             }),
             outside_acted: Condvar::new(),
         })
@@ -246,6 +249,7 @@ impl Simulation {
         if is_first {
             state.running = Number::MAIN;
             state.is_closing = false;
+            state.notes = Notes::default();
         }
         is_first
     }

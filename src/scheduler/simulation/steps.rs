@@ -24,7 +24,7 @@ impl Number {
     pub(crate) const OUTSIDE: Self = Number(u32::MAX - 1);
     /// Nothing else could run, and it had asked for that.
     pub(crate) const REST: Self = Number(u32::MAX - 2);
-    /// Something that has arrived on the network, or does not.
+    /// The network: something has arrived, or a connection has failed.
     #[cfg(feature = "net")]
     pub(crate) const NETWORK: Self = Number(u32::MAX - 3);
 }

@@ -50,9 +50,12 @@ impl Simulation {
     /// Waits in real time for a thread outside to act.
     pub(super) fn wait_for_outside(&self, limit: Duration) -> bool {
         let state = lock(&self.state);
-        let is_idle = |state: &mut State| state.runnable.is_empty() && state.trouble.is_none();
+        let acts = state.outside_acts;
+        let is_idle = |state: &mut State| {
+            state.runnable.is_empty() && state.trouble.is_none() && state.outside_acts == acts
+        };
         let waited = self.outside_acted.wait_timeout_while(state, limit, is_idle);
-        let (state, _) = waited.unwrap_or_else(|error| error.into_inner());
-        !state.runnable.is_empty() || state.trouble.is_some()
+        let (mut state, _) = waited.unwrap_or_else(|error| error.into_inner());
+        !is_idle(&mut state)
     }
 }

@@ -166,8 +166,9 @@ impl Host {
     /// The host crashes: its goroutines are cancelled, and its sockets are gone. Their peers hear nothing of it: see
     /// the [module](super). It runs again when something is [spawned](Self::spawn) there.
     ///
-    /// A goroutine that runs, or is in a nested [`block_on`](crate::block_on()), is cancelled at its next await after that. Sockets of the
-    /// host that others have are closed.
+    /// A goroutine that runs is cancelled when it next waits; one in a nested [`block_on`](crate::block_on()), when it waits after that has
+    /// ended. Until then it gets no new sockets. If code elsewhere has sockets of the host, listeners and UDP sockets are closed, and
+    /// streams reset.
     ///
     /// # Panics
     ///

@@ -71,7 +71,7 @@ impl Network {
     }
 
     /// With one in so many messages, of TCP or UDP, the link between the two hosts is cut, in both directions, for up to
-    /// `longest`.
+    /// `longest`. (A search of all paths tries no length of it but zero.)
     pub fn outages(mut self, one_in: usize, longest: Duration) -> Self {
         (self.0.outages, self.0.longest_outage) = (one_in, longest.min(LONGEST));
         self

@@ -30,7 +30,7 @@ pub(crate) struct Datagrams {
 impl Datagrams {
     pub(crate) fn bind(network: &Arc<Network>, address: SocketAddr) -> io::Result<Datagrams> {
         network.act(|act| {
-            let host = act.simulation.current_host();
+            let host = act.host_here()?;
             let address = act.state.bind(host, Protocol::Udp, address)?;
             let (id, source) = (act.state.new_id(), Arc::new(Source::new()));
             let receiving = Receiving {
@@ -140,13 +140,21 @@ impl Act<'_> {
         let (host, own) = (socket.host, socket.address.ip());
         let to_host = self.state.links.find(host, to.ip())?;
         let source = self.state.links.source_for(host, to.ip())?;
-        let is_other_family = own.is_ipv4() && to.ip().to_canonical().is_ipv6();
-        let is_local = own.to_canonical().is_loopback() && host != to_host;
-        if is_other_family || is_local || to.port() == 0 {
-            let text = format!(
-                "a socket that is bound to {own} cannot send to {to}; bind it to `0.0.0.0`, or `[::]` for both families"
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        let (from, there) = (own.to_canonical(), to.ip().to_canonical());
+        let is_other_family = match own.is_unspecified() {
+            true => own.is_ipv4() && there.is_ipv6(),
+            false => from.is_ipv4() != there.is_ipv4(),
+        };
+        let is_local = from.is_loopback() && host != to_host;
+        let invalid = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        if to.port() == 0 {
+            return invalid(format!("a datagram cannot be sent to port 0, as in {to}"));
+        }
+        if is_other_family || is_local {
+            return invalid(format!(
+                "a socket with the address {own}, by its bind or by an earlier connect, cannot send to {to}; use one that is bound \
+                 to `0.0.0.0`, or `[::]` for both families"
+            ));
         }
         let ip = if to.ip().is_unspecified() { source } else { to.ip() };
         let from = if own.is_unspecified() { source } else { own.to_canonical() };

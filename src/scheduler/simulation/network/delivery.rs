@@ -58,30 +58,46 @@ impl Act<'_> {
                 return;
             }
             if self.state.links.is_cut(from, to) {
-                return self.hold(id, from);
+                return self.hold(id);
             }
             let end = self.state.end(id).expect("it has a segment");
             let segment = end.incoming.pop_front().expect("it has one");
             if !self.take(id, segment.content) {
                 return;
             }
+            self.heard(id.connection);
         }
     }
 
     /// What has arrived at a link that is cut is sent again, unless its sender has crashed.
-    fn hold(&mut self, id: EndId, from: HostId) {
+    fn hold(&mut self, id: EndId) {
         self.watch(id.connection);
-        if self.state.links.is_down(from) {
+        let sender = self.state.end(id.other());
+        if sender.is_some_and(|sender| sender.owner == Owner::Lost) {
             self.forget_late(id);
         }
     }
 
-    /// Nobody sends again what should have arrived.
+    /// If something should have arrived that nobody sends again, what follows is lost, too; but for the reset by a host
+    /// that runs again.
     fn forget_late(&mut self, id: EndId) {
         let now = self.now;
         let Some(end) = self.state.end(id) else { return };
-        end.incoming.retain(|segment| segment.arrives > now);
+        if end.incoming.front().is_none_or(|segment| segment.arrives > now) {
+            return;
+        }
+        let before = end.incoming.len();
+        end.incoming.retain(|segment| matches!(segment.content, Content::Reset));
         end.count_incoming();
+        let is_lost = end.incoming.len() < before;
+        if is_lost && let Some((from, to)) = self.hosts_of(id) {
+            self.note(|name| format!("what {} had sent to {} is lost", name(from), name(to)));
+        }
+    }
+
+    /// From where to where `id` receives.
+    fn hosts_of(&mut self, id: EndId) -> Option<(HostId, HostId)> {
+        Some((self.state.end(id.other())?.host, self.state.end(id)?.host))
     }
 
     fn next_segment(&mut self, id: EndId) -> Option<(HostId, HostId, Instant)> {
@@ -137,8 +153,15 @@ impl Act<'_> {
                 let readiness = Readiness::READABLE.with(Readiness::READ_CLOSED);
                 end.source.notify(readiness, &mut self.woken);
             }
-            Content::Reset => end.fail(io::ErrorKind::ConnectionReset, &mut self.woken),
+            Content::Reset => {
+                let was_over = end.phase == Phase::Over;
+                end.fail(io::ErrorKind::ConnectionReset, &mut self.woken);
+                if !was_over && let Some((from, to)) = self.hosts_of(id) {
+                    self.note(|name| format!("{} resets a connection of {}", name(from), name(to)));
+                }
+            }
         }
+        self.forget_watch_of_failed(id.connection);
         true
     }
 
@@ -236,8 +259,11 @@ impl Act<'_> {
 
     /// If the link works for long enough, a connection that was to be given up is not.
     fn may_be_heard(&mut self, id: u64) {
-        let Some(connection) = self.state.connections.get(&id) else { return };
-        if connection.gives_up.is_some() && !self.is_cut_off(id) {
+        let Some(connection) = self.state.connections.get_mut(&id) else { return };
+        // A request has not got through before it is accepted.
+        let is_open = connection.end(Side::Client).phase != Phase::Connecting;
+        if is_open && connection.gives_up.is_some() && !self.is_cut_off(id) {
+            let connection = &self.state.connections[&id];
             let (one, other) = connection.hosts();
             let both = self.arrival(one, other).max(self.arrival(other, one));
             self.state.agenda.add(both, Event::Heard(id));
@@ -245,7 +271,9 @@ impl Act<'_> {
     }
 
     pub(super) fn heard(&mut self, id: u64) {
-        if !self.is_cut_off(id) {
+        let Some(connection) = self.state.connections.get_mut(&id) else { return };
+        let is_open = connection.end(Side::Client).phase != Phase::Connecting;
+        if is_open && connection.gives_up.is_some() && !self.is_cut_off(id) {
             self.forget_watch(id);
         }
     }
@@ -259,7 +287,7 @@ impl Act<'_> {
     fn watch(&mut self, id: u64) {
         let state = &mut *self.state;
         let Some(connection) = state.connections.get_mut(&id) else { return };
-        if connection.gives_up.is_none() {
+        if connection.gives_up.is_none() && connection.can_fail() {
             let is_connecting = connection.end(Side::Client).phase == Phase::Connecting;
             let limit = if is_connecting { TO_CONNECT } else { UNHEARD };
             connection.gives_up = Some(state.agenda.add(self.now + limit, Event::GiveUp(id)));
@@ -271,6 +299,13 @@ impl Act<'_> {
         let Some(connection) = state.connections.get_mut(&id) else { return };
         if let Some(key) = connection.gives_up.take() {
             state.agenda.remove(key);
+        }
+    }
+
+    fn forget_watch_of_failed(&mut self, id: u64) {
+        let connection = self.state.connections.get_mut(&id);
+        if connection.is_some_and(|connection| !connection.can_fail()) {
+            self.forget_watch(id);
         }
     }
 
@@ -319,6 +354,7 @@ impl Act<'_> {
         }
         let (one, other) = connection.hosts();
         self.note(|name| format!("a connection from {} to {} is reset", name(one), name(other)));
+        self.forget_watch(id);
     }
 
     /// The host of this end has crashed.

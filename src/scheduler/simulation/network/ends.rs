@@ -40,6 +40,11 @@ impl Connection {
         [&self.client, &self.server].iter().any(|end| end.owner == Owner::Lost)
     }
 
+    /// Whether it means anything to somebody that nothing gets through.
+    pub(super) fn can_fail(&self) -> bool {
+        [&self.client, &self.server].iter().any(|end| end.is_used() && end.phase != Phase::Over)
+    }
+
     /// Whether either end has a socket, or waits for one.
     pub(super) fn is_used(&self) -> bool {
         let is_requested = self.server.phase == Phase::Connecting;

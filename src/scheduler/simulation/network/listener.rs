@@ -25,7 +25,7 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) fn bind(network: &Arc<Network>, address: SocketAddr) -> io::Result<Listener> {
         network.act(|act| {
-            let host = act.simulation.current_host();
+            let host = act.host_here()?;
             let local = act.state.bind(host, Protocol::Tcp, address)?;
             let (id, source) = (act.state.new_id(), Arc::new(Source::new()));
             let waiting = VecDeque::new();

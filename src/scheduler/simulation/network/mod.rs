@@ -13,8 +13,9 @@
 //! A datagram has a moment of its own, so that it may overtake others. What cannot arrive then is lost.
 //!
 //! All that is to happen later is on the *agenda*, and one timer of the runtime waits for the earliest. When it
-//! fires, what is due happens in an order that is chosen. Nothing is on the agenda unless something is on its
-//! way, or has been cut off; so a network without traffic does not keep the clock moving, and a deadlock is found.
+//! fires, what is due happens in an order that is chosen. Something is on the agenda only while messages are on
+//! their way, or cut off, and for a while after a crash or an outage; so a network without traffic does not keep the clock
+//! moving, and a deadlock is found.
 //!
 //! An operation that cannot be done fails with `WouldBlock`, as the system's, and the network notifies the
 //! socket's `Source` when it can. So the sockets of `net` wait for it as for the system.

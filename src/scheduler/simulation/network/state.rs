@@ -92,13 +92,16 @@ impl State {
         Some(self.connections.get_mut(&id.connection)?.end(id.side))
     }
 
-    /// Gives a socket its address. Port zero is one that is free.
+    /// Gives a socket its address. Port zero is one that is free. Fails if the host has crashed.
     pub(super) fn bind(
         &mut self,
         host: HostId,
         protocol: Protocol,
         mut address: SocketAddr,
     ) -> io::Result<SocketAddr> {
+        if self.links.is_down(host) {
+            return Err(io::Error::other("this host has crashed; `Host::spawn` starts it again"));
+        }
         if !self.links.has(host, address.ip()) {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         }
@@ -151,7 +154,15 @@ impl State {
 }
 
 impl Act<'_> {
-    /// For a report. In the text `{}` are the names of hosts.
+    /// Where a socket is that the calling code makes.
+    pub(super) fn host_here(&self) -> io::Result<HostId> {
+        match self.simulation.is_of_crashed_host() {
+            true => Err(io::Error::other("the host of this goroutine has crashed")),
+            false => Ok(self.simulation.current_host()),
+        }
+    }
+
+    /// For a report. `event` makes the text; its argument gives the name of a host.
     pub(super) fn note(&self, event: impl FnOnce(&dyn Fn(HostId) -> String) -> String) {
         let links = &self.state.links;
         self.simulation.note_event(event(&|host| format!("`{}`", links.name(host))));

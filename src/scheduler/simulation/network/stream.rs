@@ -30,7 +30,7 @@ impl Stream {
     /// Begins to connect.
     pub(crate) fn connect(network: &Arc<Network>, to: SocketAddr) -> io::Result<Stream> {
         network.act(|act| {
-            let from = act.simulation.current_host();
+            let from = act.host_here()?;
             let host = act.state.links.find(from, to.ip())?;
             let ip = act.state.links.source_for(from, to.ip())?;
             let to = match to.ip().is_unspecified() {

@@ -61,6 +61,7 @@
 
 #![forbid(unsafe_code)]
 
+mod places;
 mod shard;
 mod wheel;
 
@@ -163,12 +164,15 @@ impl<const SHARDS: usize> TimerQueue<SHARDS> {
     pub(crate) fn remove(&self, id: TimerId) -> Option<Waker> {
         self.with_map(id, |map| {
             let mut pending = lock(&map.pending);
-            let (waker, unused) = pending.remove(id.place());
+            let waker = pending.remove(id.place());
             if waker.is_some() {
                 map.note_earliest(&pending);
             }
-            drop(pending);
-            drop(unused);
+            if pending.places().have_unused() {
+                let unused = pending.places().take_unused();
+                drop(pending);
+                drop(unused);
+            }
             waker
         })
     }

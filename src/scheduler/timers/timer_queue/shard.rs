@@ -7,7 +7,8 @@ use std::num::NonZeroU64;
 use std::task::Waker;
 use std::thread;
 
-use super::wheel::{Index, NEVER, Next, Wheel};
+use super::places::Index;
+use super::wheel::{NEVER, Next, Wheel};
 use crate::primitives::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
 
 /// How many timers are taken out before other threads may use the map.
@@ -155,7 +156,8 @@ impl Map {
     /// Gives back the memory of a map that nobody uses.
     pub(super) fn shrink(&self) {
         let mut pending = lock(&self.pending);
-        let unused = pending.is_unused().then(|| mem::replace(&mut *pending, Wheel::new()));
+        let unused =
+            pending.places().are_unused().then(|| mem::replace(&mut *pending, Wheel::new()));
         drop(pending);
         drop(unused);
     }

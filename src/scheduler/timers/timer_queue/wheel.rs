@@ -22,19 +22,13 @@
 //!
 //! A timer that is late when it is added counts as due where the wheel stands.
 //!
-//! # Whose a place is
-//!
-//! A place belongs to the timer's owner, also when the timer has fired: it is free when the owner removes the
-//! timer. So nobody else's timer is ever at a place that somebody remembers. The memory of all places is freed when none is
-//! in use.
-//!
 //! After "Hashed and Hierarchical Timing Wheels", by Varghese and Lauck.
 //!
 //! # Rejected
 //!
 //! - An ordered map: removing one of a million timers takes several cache misses, and takes three times as long as one of a
 //!   thousand (`docs/benchmarks.md`).
-//! - A generation in each timer's id instead of a place that belongs to its owner: it is used up at some time.
+//! - A generation in each timer's id instead of a place that belongs to its owner (`places.rs`): it is used up at some time.
 //! - Noting the exact earliest deadline when it is removed: whoever removes a million timers of one slot, the earliest first,
 //!   would look at all of them each time.
 
@@ -42,6 +36,8 @@
 
 use std::mem;
 use std::task::Waker;
+
+use super::places::{Entry, Index, NONE, Places};
 
 /// No deadline.
 pub(super) const NEVER: u64 = u64::MAX;
@@ -56,27 +52,8 @@ const FEW: usize = 8;
 /// How many timers one call moves.
 const MOVED: usize = 64;
 
-/// How many places are allocated together.
-const CHUNK: usize = 64;
-
-/// The place of a timer.
-pub(super) type Index = u32;
-
 /// Where a list ends there is its slot, counted from this.
 const FIRST_SLOT: Index = Index::MAX - (LEVELS * SLOTS) as Index;
-
-/// The end of the list of free places.
-const NONE: Index = Index::MAX;
-
-pub(super) struct Entry {
-    deadline: u64,
-    /// `None`: it has fired, or the place is free.
-    waker: Option<Waker>,
-    /// The neighbours in its list, or the slot at the end of which it is. For a free place the next one of these; for one
-    /// that has fired, nothing.
-    previous: Index,
-    next: Index,
-}
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -101,16 +78,10 @@ pub(super) struct Wheel {
     occupied: u16,
     /// A slot whose timers are being moved.
     moving: Option<usize>,
-    chunks: Chunks,
-    free: Index,
-    /// How many places are not free.
-    used: usize,
+    places: Places,
     /// How many timers have not fired.
     len: usize,
 }
-
-/// The memory of places.
-pub(super) type Chunks = Vec<Box<[Entry]>>;
 
 /// What happens next.
 pub(super) enum Next<T> {
@@ -128,9 +99,7 @@ impl Wheel {
             levels: Vec::new(),
             occupied: 0,
             moving: None,
-            chunks: Vec::new(),
-            free: NONE,
-            used: 0,
+            places: Places::new(),
             len: 0,
         }
     }
@@ -141,49 +110,35 @@ impl Wheel {
 
     #[inline]
     pub(super) fn insert(&mut self, deadline: u64, waker: Waker) -> Index {
-        if self.free == NONE {
-            self.allocate();
-        }
-        let index = self.free;
         let deadline = deadline.max(self.base);
         let slot = self.slot_for(deadline);
-        let entry = self.entry(index);
-        let next_free = entry.next;
-        (entry.deadline, entry.waker) = (deadline, Some(waker));
-        self.free = next_free;
-        self.used += 1;
+        let index = self.places.take(deadline, waker, FIRST_SLOT);
         self.len += 1;
         self.append(index, slot, deadline);
         index
     }
 
-    /// Frees the place. Returns the waker of a timer that has not fired, and memory that is not needed any more. The
-    /// caller drops both without the lock.
+    /// Frees the place. Returns the waker of a timer that has not fired, which the caller drops without the lock.
     #[inline]
-    pub(super) fn remove(&mut self, index: Index) -> (Option<Waker>, Chunks) {
-        let waker = self.entry(index).waker.take();
+    pub(super) fn remove(&mut self, index: Index) -> Option<Waker> {
+        let waker = self.places.get_mut(index).waker.take();
         if waker.is_some() {
             self.unlink(index);
             self.len -= 1;
         }
-        let free = mem::replace(&mut self.free, index);
-        self.entry(index).next = free;
-        self.used -= 1;
-        if self.used == 0 && self.chunks.len() > 1 {
-            self.free = NONE;
-            return (waker, mem::take(&mut self.chunks));
-        }
-        (waker, Chunks::new())
+        self.places.release(index);
+        waker
     }
 
-    /// Nobody has a place.
-    pub(super) fn is_unused(&self) -> bool {
-        self.used == 0
+    /// For whoever has removed a timer: memory that is not needed any more.
+    #[inline]
+    pub(super) fn places(&mut self) -> &mut Places {
+        &mut self.places
     }
 
     /// The waker of a timer that has not fired.
     pub(super) fn get(&self, index: Index) -> Option<&Waker> {
-        self.chunks[index as usize / CHUNK][index as usize % CHUNK].waker.as_ref()
+        self.places.get(index).waker.as_ref()
     }
 
     /// Not later than the earliest deadline; `NEVER` if there is none.
@@ -213,7 +168,7 @@ impl Wheel {
             Next::Due(index) => {
                 self.unlink(index);
                 self.len -= 1;
-                Next::Due(self.entry(index).waker.take().expect("it has not fired"))
+                Next::Due(self.places.get_mut(index).waker.take().expect("it has not fired"))
             }
             Next::Moved => Next::Moved,
             Next::Nobody => Next::Nobody,
@@ -256,7 +211,7 @@ impl Wheel {
         let index = self.slot(slot).first;
         self.unlink(index);
         self.len -= 1;
-        self.entry(index).waker.take()
+        self.places.get_mut(index).waker.take()
     }
 
     // Slots.
@@ -308,7 +263,7 @@ impl Wheel {
                 break;
             }
             self.unlink(index);
-            let deadline = self.entry(index).deadline;
+            let deadline = self.places.get_mut(index).deadline;
             let moving = self.moving.take();
             let to = self.slot_for(deadline);
             self.append(index, to, deadline);
@@ -332,7 +287,7 @@ impl Wheel {
     fn deadlines(&self, slot: usize) -> impl Iterator<Item = (u64, Index)> {
         let mut index = self.slot(slot).first;
         std::iter::from_fn(move || {
-            let entry = (index < FIRST_SLOT).then(|| self.entry_ref(index))?;
+            let entry = (index < FIRST_SLOT).then(|| self.places.get(index))?;
             let this = mem::replace(&mut index, entry.next);
             Some((entry.deadline, this))
         })
@@ -359,28 +314,28 @@ impl Wheel {
         }
         place.last = index;
         if !is_first {
-            self.entry(previous).next = index;
+            self.places.get_mut(previous).next = index;
         }
-        let entry = self.entry(index);
+        let entry = self.places.get_mut(index);
         (entry.previous, entry.next) = (previous, end);
     }
 
     #[inline]
     fn unlink(&mut self, index: Index) {
-        let &mut Entry { previous, next, .. } = self.entry(index);
+        let &mut Entry { previous, next, .. } = self.places.get_mut(index);
         let of_slot = |end: Index| end.checked_sub(FIRST_SLOT).map(|slot| slot as usize);
         match (of_slot(previous), of_slot(next)) {
             (None, None) => {
-                self.entry(previous).next = next;
-                self.entry(next).previous = previous;
+                self.places.get_mut(previous).next = next;
+                self.places.get_mut(next).previous = previous;
             }
             (Some(slot), None) => {
                 self.slot_mut(slot).first = next;
-                self.entry(next).previous = previous;
+                self.places.get_mut(next).previous = previous;
             }
             (None, Some(slot)) => {
                 self.slot_mut(slot).last = previous;
-                self.entry(previous).next = next;
+                self.places.get_mut(previous).next = next;
             }
             (Some(slot), Some(_)) => self.empty(slot),
         }
@@ -399,38 +354,12 @@ impl Wheel {
         }
     }
 
-    // Places.
-
-    #[inline]
-    fn entry(&mut self, index: Index) -> &mut Entry {
-        &mut self.chunks[index as usize / CHUNK][index as usize % CHUNK]
-    }
-
-    #[inline]
-    fn entry_ref(&self, index: Index) -> &Entry {
-        &self.chunks[index as usize / CHUNK][index as usize % CHUNK]
-    }
-
     #[cold]
     fn add_level(&mut self, level: usize) {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, || None);
         }
         self.levels[level] = Some(Level::new());
-    }
-
-    #[cold]
-    fn allocate(&mut self) {
-        let first = self.chunks.len() * CHUNK;
-        assert!(first + CHUNK < FIRST_SLOT as usize, "there are more than four billion timers");
-        let free = |place: usize| Entry {
-            deadline: NEVER,
-            waker: None,
-            previous: NONE,
-            next: if place + 1 < CHUNK { (first + place + 1) as Index } else { NONE },
-        };
-        self.chunks.push((0..CHUNK).map(free).collect());
-        self.free = first as Index;
     }
 }
 
