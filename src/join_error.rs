@@ -8,7 +8,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::panics::Payload;
+use crate::panics::{Payload, text};
 use crate::primitives::{Mutex, lock};
 
 /// Why a [`JoinHandle`](crate::JoinHandle) gave no value: the goroutine panicked, or it was
@@ -153,8 +153,7 @@ impl JoinError {
         let Reason::Panicked(payload) = &self.reason else { return None };
         let payload = lock(payload);
         let payload = payload.as_ref()?;
-        let text = payload.downcast_ref::<&'static str>().map(|text| text.to_string());
-        text.or_else(|| payload.downcast_ref::<String>().cloned())
+        text(&**payload)
     }
 }
 

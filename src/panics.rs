@@ -17,6 +17,12 @@ pub(crate) fn report_stray(payload: Payload) {
     discard(payload);
 }
 
+/// The text of a payload, if it has one.
+pub(crate) fn text(payload: &(dyn Any + Send)) -> Option<String> {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+}
+
 /// Drops a payload, whatever its destructor does. A destructor that panics leaves another payload.
 pub(crate) fn discard(mut payload: Payload) {
     const LIMIT: usize = 16;

@@ -13,7 +13,6 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::task::{RawWakerVTable, Waker};
 
-use crate::clock;
 use crate::rng::{Rng, fresh_seed};
 use crate::scheduler::budget::Budget;
 use crate::scheduler::diagnostics::record::Record;
@@ -415,8 +414,7 @@ pub(crate) fn note_pending(record: &Arc<Record>, poll: u64) {
 
 #[cold]
 fn drawn_by_simulation(context: &Context, bound: usize) -> usize {
-    // Not for a thread outside, which would take what belongs to the schedule.
-    let simulation = context.scheduler.simulation().filter(|_| clock::is_simulated());
+    let simulation = context.scheduler.simulation_here();
     simulation
         .map_or_else(|| Rng::new(fresh_seed()).below(bound), |simulation| simulation.below(bound))
 }

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use std::future::{Future, poll_fn};
-use std::panic::Location;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -25,7 +24,7 @@ pub(super) fn with_simulation<R>(what: &str, f: impl FnOnce(&Simulation) -> R) -
 pub(super) fn with_scheduler<R>(what: &str, f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
     context::with_inside(|context| {
         let scheduler = context.map(|context| &context.scheduler);
-        match scheduler.filter(|s| s.simulation().is_some() && clock::is_simulated()) {
+        match scheduler.filter(|scheduler| scheduler.simulation_here().is_some()) {
             Some(scheduler) => f(scheduler),
             None => panic!("`{what}` was called outside of a simulation; `Sim::check` runs one"),
         }
@@ -59,8 +58,6 @@ pub(super) fn with_scheduler<R>(what: &str, f: impl FnOnce(&Arc<Scheduler>) -> R
 /// ```
 #[track_caller]
 pub fn settle() -> impl Future<Output = ()> + Send {
-    // Now, for the caller's location.
-    let _: &Location<'_> = Location::caller();
     with_simulation("sim::settle", |_| ());
     let is_rest = Arc::new(AtomicBool::new(false));
     poll_fn(move |cx| {

@@ -113,8 +113,7 @@ fn cause(
     if payload.is::<GivenUp>() {
         return None;
     }
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    let message = panics::text(&*payload);
     panics::discard(payload);
     let message = message.unwrap_or_else(|| "a payload that is no text".to_owned());
     let place = noted.place_of(&message);

@@ -5,7 +5,6 @@
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
 use super::inside::with_simulation;
-use crate::clock;
 use crate::scheduler::context;
 
 /// Random numbers that belong to the schedule: a replay draws the same ones.
@@ -108,7 +107,7 @@ impl RandomState {
     /// See [`RandomState`].
     pub fn new() -> Self {
         let drawn = context::with_inside(|context| {
-            let simulation = context?.scheduler.simulation().filter(|_| clock::is_simulated())?;
+            let simulation = context?.scheduler.simulation_here()?;
             Some(simulation.below(1 << 16) as u64)
         });
         RandomState(drawn.unwrap_or(0))

@@ -86,7 +86,7 @@ fn listener() -> Option<Listener> {
         let scheduler = &context?.scheduler;
         // A waker may be kept for ever. And it does not hold the scheduler, even for a moment: whoever wakes would
         // drop it, and what the program has given it, if all others have done so meanwhile.
-        if let Some(simulation) = scheduler.simulation().filter(|_| clock::is_simulated()) {
+        if let Some(simulation) = scheduler.simulation_here() {
             let weak = Arc::downgrade(simulation);
             return Some(Listener::After(Box::new(move |address| {
                 weak.upgrade().iter().for_each(|simulation| simulation.wake_driver(address));
@@ -155,7 +155,7 @@ impl Driving {
     /// The simulation that the calling thread runs, if it does.
     fn simulation(&self) -> Option<&Arc<Simulation>> {
         let (scheduler, ..) = self.inside.as_ref()?;
-        scheduler.simulation().filter(|_| clock::is_simulated())
+        scheduler.simulation_here()
     }
 
     /// For a thread of a simulation: what waits for its turn.

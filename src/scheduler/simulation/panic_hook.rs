@@ -8,6 +8,7 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, Once};
 use std::thread;
 
+use crate::panics;
 use crate::primitives::lock;
 
 /// The panics of a run: each message, and its place.
@@ -61,9 +62,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
         .try_with(|watched| {
             let watched = watched.borrow();
             let Some(panics) = &*watched else { return false };
-            let text = info.payload().downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| info.payload().downcast_ref::<String>().cloned());
-            let message = text.unwrap_or_default();
+            let message = panics::text(info.payload()).unwrap_or_default();
             let place = info.location().map(ToString::to_string).unwrap_or_default();
             lock(&panics.0).push((message, place));
             true

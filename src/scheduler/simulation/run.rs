@@ -141,6 +141,13 @@ fn goroutines_context(scheduler: &Arc<Scheduler>, index: usize) -> Context {
     Context::new(scheduler.clone(), Role::Worker(worker))
 }
 
+impl Scheduler {
+    /// The simulation, if the calling thread runs it. Threads outside must not take what belongs to a schedule.
+    pub(crate) fn simulation_here(&self) -> Option<&Arc<Simulation>> {
+        self.simulation().filter(|_| clock::is_simulated())
+    }
+}
+
 fn simulation_of(scheduler: &Scheduler) -> &Arc<Simulation> {
     scheduler.simulation().expect("it is simulated")
 }
@@ -192,9 +199,8 @@ fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
         if let Some(turn) = simulation.next_turn() {
             return Some(turn);
         }
-        let settling = simulation.take_settling();
-        if !settling.is_empty() {
-            settling.into_iter().for_each(|waker| scheduler.wake(waker));
+        if wake_settling(scheduler, simulation) {
+            // Those who wanted to know can run.
         } else if move_clock(scheduler, simulation) {
             // Who was due can run.
         } else if has_trouble {
@@ -203,6 +209,14 @@ fn next_turn(scheduler: &Arc<Scheduler>) -> Option<Turn> {
             simulation.note_trouble(Trouble::Deadlock(describe()));
         }
     }
+}
+
+/// All others wait. Returns whether there was anyone to tell.
+fn wake_settling(scheduler: &Scheduler, simulation: &Simulation) -> bool {
+    let settling = simulation.take_settling();
+    let any = !settling.is_empty();
+    settling.into_iter().for_each(|waker| scheduler.wake(waker));
+    any
 }
 
 /// Waits for threads outside. Returns whether one has acted.
@@ -239,13 +253,9 @@ fn move_clock(scheduler: &Scheduler, simulation: &Simulation) -> bool {
 pub(crate) fn run_to_rest(scheduler: &Arc<Scheduler>) {
     let simulation = simulation_of(scheduler);
     if !simulation.has_trouble(|| scheduler.describe()) {
-        loop {
+        run_all(scheduler, simulation);
+        while wake_settling(scheduler, simulation) {
             run_all(scheduler, simulation);
-            let settling = simulation.take_settling();
-            if settling.is_empty() {
-                break;
-            }
-            settling.into_iter().for_each(|waker| scheduler.wake(waker));
         }
         simulation.describe_limit(|| scheduler.describe());
     }
