@@ -182,7 +182,7 @@ impl<T> JoinHandle<T> {
     pub(crate) fn poll_outcome_in_set(&mut self, waker: &Waker) -> Poll<Outcome<T>> {
         self.poll_or(waker, |waiting| {
             waiting.awaited = Awaited::Near;
-            left_behind::is_published(waiting.task.meta().scheduler(), waiting.address())
+            left_behind::is_published(waiting.task.meta().runtime(), waiting.address())
         })
     }
 
@@ -228,9 +228,9 @@ impl<T> Waiting<T> {
     /// unless `waker` belongs to a goroutine of the same runtime, which exit drops or leaves behind
     /// as well. A combinator with its own waker may be moved out of that goroutine, and outlive it.
     fn is_left_behind(&mut self, waker: &Waker) -> bool {
-        let scheduler = self.task.meta().scheduler();
+        let runtime = self.task.meta().runtime();
         let by_goroutine = context::with_inside(|context| {
-            context.is_some_and(|c| c.belongs_to(scheduler) && c.is_own_waker(waker))
+            context.is_some_and(|c| c.runtime == runtime && c.is_own_waker(waker))
         });
         if by_goroutine {
             // The handle may have been awaited elsewhere before.
@@ -239,7 +239,7 @@ impl<T> Waiting<T> {
             return false;
         }
         self.awaited = Awaited::Outside;
-        left_behind::is_published_or_wait(scheduler, self.address(), waker)
+        left_behind::is_published_or_wait(runtime, self.address(), waker)
     }
 
     /// Drops the waker. The result may have arrived meanwhile.
@@ -256,7 +256,7 @@ impl<T> Waiting<T> {
     fn forget_news(&mut self) {
         let awaited = std::mem::replace(&mut self.awaited, Awaited::Never);
         if awaited == Awaited::Outside {
-            left_behind::forget(self.task.meta().scheduler(), self.address());
+            left_behind::forget(self.task.meta().runtime(), self.address());
         }
     }
 

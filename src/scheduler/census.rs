@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::scheduler::diagnostics::Waited;
-use crate::scheduler::goroutine::task;
+use crate::scheduler::goroutine::entry;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::wait::{Activity, RawActivity};
 use crate::scheduler::worker::Worker;
@@ -82,11 +82,11 @@ impl Scheduler {
         let most = self.diagnostics.as_ref().and(suspended).unwrap_or(0);
         let mut waiting = Vec::with_capacity(most);
         self.registry.visit(|entry| {
-            let (spawned_at, activity) = task::inspect(entry);
+            let (spawned_at, activity) = entry.inspect();
             let key = (ptr::from_ref(spawned_at).addr(), activity);
             raw.entry(key).or_insert((spawned_at, Tally::default())).1.count += 1;
             if self.diagnostics.is_some() && activity.is_wait() {
-                waiting.push((entry.data().addr(), key));
+                waiting.push((entry.address(), key));
             }
         });
         // One that ends, and one that begins at its address, were both seen.
@@ -122,7 +122,7 @@ impl Scheduler {
     /// there.
     fn waited(&self, address: usize, (site, wait): (usize, RawActivity)) -> Option<Waited> {
         let waits = |waker: &Waker| {
-            let (spawned_at, activity) = task::inspect(waker);
+            let (spawned_at, activity) = entry::inspect(waker);
             (ptr::from_ref(spawned_at).addr(), activity) == (site, wait)
         };
         self.diagnostics.as_ref()?.look(address, waits)

@@ -32,6 +32,8 @@ use crate::scheduler::worker::Worker;
 /// A thread's state in a runtime.
 pub(crate) struct Context {
     pub(crate) scheduler: Arc<Scheduler>,
+    /// The scheduler's number.
+    pub(crate) runtime: u32,
     pub(crate) role: Role,
     /// This worker is inside a `block_on`, which may wait for other goroutines.
     pub(crate) is_in_nested_block_on: Cell<bool>,
@@ -148,6 +150,7 @@ impl Context {
         // A guest comes and goes, perhaps often.
         let samples = !matches!(role, Role::Guest);
         Context {
+            runtime: scheduler.id.get(),
             scheduler,
             role,
             is_in_nested_block_on: Cell::new(false),

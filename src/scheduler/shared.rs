@@ -17,8 +17,10 @@ use crate::clock;
 use crate::primitives::{AtomicBool, AtomicUsize, Ordering};
 use crate::rng::{fresh_seed, mix};
 use crate::scheduler::diagnostics::Diagnostics;
+use crate::scheduler::goroutine::entry::Entry;
 use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
+use crate::scheduler::goroutine::runtime_id::RuntimeId;
 use crate::scheduler::idle::Idle;
 use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::io::system::System;
@@ -99,9 +101,11 @@ pub(crate) enum Phase {
 
 /// The state that a runtime's threads share.
 pub(crate) struct Scheduler {
+    /// How goroutines refer to it.
+    pub(crate) id: RuntimeId,
     pub(crate) config: Config,
     pub(crate) main: Arc<MainGuard>,
-    pub(super) registry: Registry<Waker>,
+    pub(super) registry: Registry<Entry>,
     pub(super) injector: Injector<SHARDS>,
     pub(crate) idle: Idle<Worker>,
     pub(super) threads: Arc<Threads>,
@@ -138,7 +142,8 @@ impl Scheduler {
     pub(super) fn new(mut config: Config) -> Arc<Self> {
         let started = clock::now();
         let trace = config.trace.take().map(Arc::new);
-        Arc::new(Scheduler {
+        let scheduler = Arc::new(Scheduler {
+            id: RuntimeId::new(),
             main: Arc::new(MainGuard::new(config.unhandled_panic)),
             registry: Registry::new(config.workers),
             injector: Injector::new(),
@@ -163,7 +168,9 @@ impl Scheduler {
             latencies: Latencies::new(),
             seed: fresh_seed(),
             config,
-        })
+        });
+        scheduler.id.set_address(Arc::as_ptr(&scheduler).expose_provenance());
+        scheduler
     }
 
     #[inline]
@@ -244,8 +251,7 @@ impl Scheduler {
         self.phase() != Phase::Running
     }
 
-    /// Records that this happens on the calling thread, if the runtime records anything. A thread with a
-    /// [`Context`](crate::scheduler::context::Context) has a faster way.
+    /// Records that this happens here, if the runtime records anything. A thread with a `Context` has a faster way.
     pub(crate) fn record(&self, kind: EventKind, subject: usize, site: usize) {
         if let Some(trace) = &self.trace {
             trace.record_outside(kind, subject, site, RawActivity::RUNNING);

@@ -4,19 +4,18 @@
 
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
 use crate::scheduler::goroutine::registry::RegistryKey;
 use crate::scheduler::goroutine::spawn_site::SpawnSite;
-use crate::scheduler::shared::Scheduler;
 use crate::scheduler::wait::ActivityCell;
 
-/// What the allocation holds beside the future: 24 bytes, aligned to four. With the header of
-/// `async-task` they fill 56 bytes rather than 64.
+/// What the allocation holds beside the future: 20 bytes, aligned to four. With the header of
+/// `async-task`, which has 33, they fill 56 bytes rather than 64.
 pub(crate) struct Meta {
-    scheduler: Packed<Shared<Scheduler>>,
+    /// The number of its runtime (`runtime_id.rs`).
+    runtime: u32,
     site: Packed<&'static SpawnSite>,
     /// [`ABORTED`], [`MARKED`], and the registry's key plus one, or zero without a key. Only the
     /// goroutine's own polls use the key, and they follow one another.
@@ -53,23 +52,19 @@ impl<T> Copy for Shared<T> {}
 
 impl Meta {
     #[inline]
-    pub(super) fn new(scheduler: &Arc<Scheduler>, site: &'static SpawnSite) -> Self {
-        // Not through a reference: a pointer derived from one may not reach the counts beside the
-        // scheduler.
-        let scheduler =
-            NonNull::new(Arc::as_ptr(scheduler).cast_mut()).expect("an Arc is not null");
+    pub(super) fn new(runtime: u32, site: &'static SpawnSite) -> Self {
         Meta {
-            scheduler: Packed(Shared(scheduler)),
+            runtime,
             site: Packed(site),
             state: AtomicU32::new(0),
             activity: ActivityCell::new(),
         }
     }
 
-    /// The scheduler's address, for comparison.
+    /// The number of its runtime.
     #[inline]
-    pub(crate) fn scheduler(&self) -> *const Scheduler {
-        { self.scheduler.0 }.0.as_ptr()
+    pub(crate) fn runtime(&self) -> u32 {
+        self.runtime
     }
 
     #[inline]

@@ -23,12 +23,9 @@
 //! for each other here. A goroutine that moved is removed under another worker's lock.
 //!
 //! Rejected: entering at spawn (two locks for each of the many goroutines that never wait); links
-//! inside the allocation (unsafe code for what a slab of 16-byte slots does in safe code, at the
-//! same size); one lock for all (async-executor's best-known cost).
+//! inside the allocation (twice as large, with unsafe code); one lock for all (async-executor's best-known cost).
 
 #![forbid(unsafe_code)]
-
-use slab::Slab;
 
 use crate::primitives::{Mutex, lock};
 
@@ -56,8 +53,54 @@ pub(crate) struct Registry<W> {
 struct CacheLine<T>(T);
 
 enum Shard<W> {
-    Open(Slab<W>),
+    Open(Places<W>),
     Closed,
+}
+
+/// Entries, each at a place of its own. `W` has a value that stands for none, so a place takes no more than an entry.
+struct Places<W> {
+    all: Vec<Option<W>>,
+    free: Vec<u32>,
+}
+
+impl<W> Places<W> {
+    fn new() -> Self {
+        Places { all: Vec::new(), free: Vec::new() }
+    }
+
+    fn insert(&mut self, entry: W) -> usize {
+        match self.free.pop() {
+            Some(place) => {
+                self.all[place as usize] = Some(entry);
+                place as usize
+            }
+            None => {
+                self.all.push(Some(entry));
+                self.all.len() - 1
+            }
+        }
+    }
+
+    fn remove(&mut self, place: usize) -> W {
+        let entry = self.all[place].take().expect("it was entered");
+        self.free.push(place as u32);
+        if self.free.len() == self.all.len() {
+            // Nobody waits any more: of many, the memory goes.
+            self.shrink();
+        }
+        entry
+    }
+
+    fn shrink(&mut self) {
+        const KEPT: usize = 1 << 10;
+        if self.all.len() > KEPT {
+            *self = Places::new();
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.all.len() - self.free.len()
+    }
 }
 
 /// The shards divide the keys among them. This limit leaves at least 33 million for the goroutines
@@ -69,7 +112,7 @@ const VISITED_AT_ONCE: usize = 64;
 
 impl<W> Registry<W> {
     pub(crate) fn new(shards: usize) -> Self {
-        let open = |_| CacheLine(Mutex::new(Shard::Open(Slab::new())));
+        let open = |_| CacheLine(Mutex::new(Shard::Open(Places::new())));
         Registry { shards: (0..shards.clamp(1, MAX_SHARDS)).map(open).collect() }
     }
 
@@ -77,8 +120,8 @@ impl<W> Registry<W> {
     pub(crate) fn register(&self, worker: usize, waker: W) -> Result<RegistryKey, Closed> {
         let shard = worker % self.shards.len();
         match &mut *lock(&self.shards[shard].0) {
-            Shard::Open(slab) => {
-                let key = slab.insert(waker) * self.shards.len() + shard;
+            Shard::Open(places) => {
+                let key = places.insert(waker) * self.shards.len() + shard;
                 assert!(key < RegistryKey::LIMIT, "too many goroutines wait at the same time");
                 Ok(RegistryKey(key as u32))
             }
@@ -91,7 +134,7 @@ impl<W> Registry<W> {
     pub(crate) fn deregister(&self, RegistryKey(key): RegistryKey) -> Option<W> {
         let (shard, index) = (key as usize % self.shards.len(), key as usize / self.shards.len());
         match &mut *lock(&self.shards[shard].0) {
-            Shard::Open(slab) => Some(slab.remove(index)),
+            Shard::Open(places) => Some(places.remove(index)),
             Shard::Closed => None,
         }
     }
@@ -99,7 +142,7 @@ impl<W> Registry<W> {
     /// How many entries there are; `None` if it is closed.
     pub(crate) fn len(&self) -> Option<usize> {
         let lens = self.shards.iter().map(|shard| match &*lock(&shard.0) {
-            Shard::Open(slab) => Some(slab.len()),
+            Shard::Open(places) => Some(places.len()),
             Shard::Closed => None,
         });
         lens.sum()
@@ -110,12 +153,10 @@ impl<W> Registry<W> {
     pub(crate) fn visit(&self, mut each: impl FnMut(&W)) {
         for shard in &self.shards {
             let mut next = 0;
-            while let Shard::Open(slab) = &*lock(&shard.0)
-                && next < slab.capacity()
+            while let Shard::Open(places) = &*lock(&shard.0)
+                && next < places.all.len()
             {
-                (next..next + VISITED_AT_ONCE)
-                    .filter_map(|index| slab.get(index))
-                    .for_each(&mut each);
+                places.all[next..].iter().take(VISITED_AT_ONCE).flatten().for_each(&mut each);
                 next += VISITED_AT_ONCE;
             }
         }
@@ -125,8 +166,8 @@ impl<W> Registry<W> {
     pub(crate) fn close(&self, mut each: impl FnMut(W)) {
         for shard in &self.shards {
             let taken = std::mem::replace(&mut *lock(&shard.0), Shard::Closed);
-            if let Shard::Open(mut slab) = taken {
-                slab.drain().for_each(&mut each);
+            if let Shard::Open(places) = taken {
+                places.all.into_iter().flatten().for_each(&mut each);
             }
         }
     }

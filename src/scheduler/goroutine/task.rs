@@ -21,9 +21,9 @@
 //!
 //! # Why a waker may outlive the runtime
 //!
-//! The metadata points at the scheduler without owning it: owning costs two contended
-//! read-modify-writes for each goroutine. The schedule function may dereference that pointer for
-//! these reasons:
+//! The metadata has the number of the scheduler, by which its address is found (`runtime_id.rs`), without
+//! owning it: owning costs two contended read-modify-writes for each goroutine. The schedule function may
+//! dereference that address for these reasons:
 //!
 //! 1. `async-task` calls it with a `Runnable`, which exists only for a goroutine that has not
 //!    completed. The state word of `async-task` makes a `wake` on a completed one do nothing.
@@ -52,22 +52,22 @@ use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use async_task::{Builder, Runnable, ScheduleInfo, Task, WithInfo};
-use pin_project_lite::pin_project;
 
 use crate::panics::Payload;
 use crate::scheduler::context::{self, Context};
+use crate::scheduler::goroutine::entry::{Entry, METADATA_OFFSET};
 use crate::scheduler::goroutine::meta::{Meta, Shared, State};
 use crate::scheduler::goroutine::outcome::Outcome;
+use crate::scheduler::goroutine::runtime_id;
 use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
 use crate::scheduler::main::main_guard::GivenUp;
 use crate::scheduler::queues::run_queue::RawTask;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::trace::event::EventKind;
-use crate::scheduler::wait::RawActivity;
 use crate::scheduler::worker::Worker;
 
 /// A goroutine as its handle holds it: one word.
@@ -172,8 +172,8 @@ where
     let site = SpawnSite::of::<F>(spawned_at);
     let (runnable, task) = Builder::new()
         .propagate_panic(false)
-        .metadata(Meta::new(scheduler, site))
-        .spawn(move |_| Goroutine { future: Some(future) }, WithInfo(schedule));
+        .metadata(Meta::new(scheduler.id.get(), site))
+        .spawn(move |_| Goroutine { future: ManuallyDrop::new(future) }, WithInfo(schedule));
     site.waker.get_or_init(|| waker_kind(&runnable));
     (into_raw_task(runnable), Spawned { task: ManuallyDrop::new(task) })
 }
@@ -198,10 +198,10 @@ fn into_raw_task(runnable: Runnable<Meta>) -> RawTask {
 /// for it.
 fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     // Before the push: after it, another thread may run, complete and free the goroutine.
-    let scheduler = runnable.metadata().scheduler();
+    let runtime = runnable.metadata().runtime();
     runnable.metadata().activity.set_queued();
     context::with_inside(|context| match context {
-        Some(context) if context.belongs_to(scheduler) => {
+        Some(context) if context.runtime == runtime => {
             let task = match context.sees_queued.get() {
                 false => into_raw_task(runnable),
                 true => see_woken(context, runnable),
@@ -209,8 +209,10 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
             context.scheduler.push_woken(context, task, info.woken_while_running);
         }
         _ => {
+            let scheduler = runtime_id::address_of(runtime);
+            let scheduler = ptr::with_exposed_provenance::<Scheduler>(scheduler);
             // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
-            // `Arc::new` made it.
+            // `Arc::new` made it. Its address was exposed.
             // Exercised by `soundness::wakes_from_outside`, `soundness::wakes_while_main_returns`.
             unsafe { Arc::increment_strong_count(scheduler) };
             // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
@@ -274,30 +276,9 @@ pub(crate) struct Polled {
     pub(crate) is_queued: bool,
 }
 
-/// The offset of the metadata from the data pointer of a goroutine's wakers, once there is one. It does not
-/// depend on the future, and `waker_kind` checks that.
-static METADATA_OFFSET: OnceLock<usize> = OnceLock::new();
-
-/// Where a goroutine was spawned, and what it does. `entry` is one of the registry, or of full diagnostics, whose lock
-/// the caller holds.
-pub(crate) fn inspect(entry: &Waker) -> (&'static Location<'static>, RawActivity) {
-    let offset = METADATA_OFFSET.get().expect("a goroutine has been allocated");
-    let meta = ptr::with_exposed_provenance::<Meta>(entry.data().addr() + offset);
-    // SAFETY: an entry is a goroutine's own waker, made by `async-task`, and owns a reference to its
-    // allocation; the lock keeps the entry. Each goroutine has its metadata at this offset from the waker's
-    // data, whose address `into_raw_task` has exposed.
-    // Exercised by `soundness::dumps_beside_everything`.
-    let meta = unsafe { &*meta };
-    (meta.spawned_at(), meta.activity.get())
-}
-
-pin_project! {
-    #[project = GoroutineParts]
-    /// The wrapper around the future, which it drops before it completes.
-    struct Goroutine<F> {
-        #[pin]
-        future: Option<F>,
-    }
+/// The wrapper around the future, which it drops before it completes. (An `Option` would take a word more.)
+struct Goroutine<F> {
+    future: ManuallyDrop<F>,
 }
 
 impl<F: Future> Future for Goroutine<F> {
@@ -312,7 +293,7 @@ impl<F: Future> Future for Goroutine<F> {
             // returned.
             // Exercised by `soundness::futures_moved_between_threads`.
             let meta = unsafe { meta.as_ref() };
-            let outcome = self.project().poll_or_cancel(context, meta, cx);
+            let outcome = self.poll_or_cancel(context, meta, cx);
             if outcome.is_ready() {
                 complete(context, meta);
                 if needs_drop::<F::Output>() {
@@ -325,9 +306,9 @@ impl<F: Future> Future for Goroutine<F> {
     }
 }
 
-impl<F: Future> GoroutineParts<'_, F> {
+impl<F: Future> Goroutine<F> {
     fn poll_or_cancel(
-        mut self,
+        mut self: Pin<&mut Self>,
         context: &Context,
         meta: &Meta,
         cx: &mut std::task::Context<'_>,
@@ -348,10 +329,7 @@ impl<F: Future> GoroutineParts<'_, F> {
                 return Poll::Ready(self.cancel(context, meta));
             }
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let future = self.future.as_mut().as_pin_mut();
-            future.expect("a completed goroutine is not polled").poll(cx)
-        }));
+        let polled = catch_unwind(AssertUnwindSafe(|| self.as_mut().future().poll(cx)));
         let outcome = match polled {
             Ok(Poll::Pending) => {
                 let state = meta.state();
@@ -376,7 +354,7 @@ impl<F: Future> GoroutineParts<'_, F> {
 
     /// Drops the future instead of polling it again.
     #[cold]
-    fn cancel(&mut self, context: &Context, meta: &Meta) -> Outcome<F::Output> {
+    fn cancel(self: Pin<&mut Self>, context: &Context, meta: &Meta) -> Outcome<F::Output> {
         record_end(context, meta, EventKind::Cancelled);
         context.dropping_at_exit.set(context.scheduler.is_closing());
         let dropped = self.drop_future();
@@ -387,8 +365,22 @@ impl<F: Future> GoroutineParts<'_, F> {
         }
     }
 
-    fn drop_future(&mut self) -> std::thread::Result<()> {
-        catch_unwind(AssertUnwindSafe(|| self.future.set(None)))
+    fn future(self: Pin<&mut Self>) -> Pin<&mut F> {
+        // SAFETY: the future is pinned with the wrapper: nothing moves it out, it is dropped where it is, and the
+        // wrapper has no destructor and is `Unpin` only if the future is.
+        // Exercised by `soundness::futures_moved_between_threads`.
+        unsafe { self.map_unchecked_mut(|wrapper| &mut *wrapper.future) }
+    }
+
+    /// For the poll that completes the goroutine.
+    fn drop_future(self: Pin<&mut Self>) -> std::thread::Result<()> {
+        let future = || {
+            // SAFETY: each way to `Ready` comes here once, and `async-task` does not poll a goroutine that has
+            // completed. So the future is dropped once and not used afterwards. It is not moved.
+            // Exercised by `soundness::futures_moved_between_threads`.
+            unsafe { ManuallyDrop::drop(&mut self.get_unchecked_mut().future) }
+        };
+        catch_unwind(AssertUnwindSafe(future))
     }
 }
 
@@ -407,7 +399,7 @@ fn is_cancelled(context: &Context, state: State) -> bool {
 /// Enters the registry, at the first suspension. Returns `false` if the registry is closed.
 fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
     let worker = context.worker().expect("goroutines are polled by workers");
-    match context.scheduler.registry.register(worker.index, waker.clone()) {
+    match context.scheduler.registry.register(worker.index, Entry::of(waker.clone())) {
         Ok(key) => meta.set_key(key),
         Err(_closed) => return false,
     }

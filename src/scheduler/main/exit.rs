@@ -48,7 +48,6 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
-use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
@@ -56,6 +55,7 @@ use crate::clock;
 use crate::panics;
 use crate::scheduler::context::{Context, Role, WakerId};
 use crate::scheduler::entered;
+use crate::scheduler::goroutine::entry::Entry;
 use crate::scheduler::main::drive::drive;
 use crate::scheduler::main::grace::{Grace, LEAST_GRACE, NAP, Observation, Verdict};
 use crate::scheduler::main::local_futures::LocalFutures;
@@ -84,7 +84,7 @@ pub(crate) fn run_main<F: Future>(
     };
     scheduler.enter_phase(Phase::Closing);
     scheduler.idle.keep_all();
-    context.enter(|| scheduler.registry.close(Waker::wake));
+    context.enter(|| scheduler.registry.close(Entry::wake));
     let all_done = wait_for_goroutines(scheduler);
     if !all_done {
         left_behind::publish(scheduler);

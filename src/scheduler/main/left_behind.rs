@@ -2,9 +2,9 @@
 //!
 //! A goroutine left behind may never complete, so it would never wake the code that awaits its
 //! handle. Any code that awaits a handle, except a goroutine of the same runtime, therefore leaves
-//! a waker here too, under the addresses of the runtime and the goroutine. A `JoinSet` leaves one
+//! a waker here too, under the runtime's number and the goroutine's address. A `JoinSet` leaves one
 //! waker for all its goroutines, and is told of every runtime. The scheduler of a goroutine left
-//! behind is never freed, so its address stays unique.
+//! behind is never freed, so its number is not used again.
 //!
 //! A waiter that leaves frees the memory of its entry at once, however many others wait: the maps
 //! are trees.
@@ -28,11 +28,11 @@ use crate::scheduler::shared::Scheduler;
 /// for one lock.
 #[repr(align(128))]
 struct NewsShard {
-    /// The addresses of schedulers; each shard has them all.
-    abandoned: HashSet<usize, BuildHasherDefault<DefaultHasher>>,
-    /// Handles' wakers, by the addresses of scheduler and goroutine. `None` after the waker has
+    /// The numbers of runtimes; each shard has them all.
+    abandoned: HashSet<u32, BuildHasherDefault<DefaultHasher>>,
+    /// Handles' wakers, by the runtime's number and the goroutine's address. `None` after the waker has
     /// been called.
-    handles: BTreeMap<(usize, usize), Option<Waker>>,
+    handles: BTreeMap<(u32, usize), Option<Waker>>,
     /// Sets' wakers, by the sets' addresses.
     sets: BTreeMap<usize, Waker>,
 }
@@ -50,8 +50,8 @@ impl NewsShard {
         }
     }
 
-    fn is_abandoned(&self, scheduler: *const Scheduler) -> bool {
-        self.abandoned.contains(&scheduler.addr())
+    fn is_abandoned(&self, runtime: u32) -> bool {
+        self.abandoned.contains(&runtime)
     }
 }
 
@@ -64,12 +64,12 @@ fn shard_of(address: usize) -> &'static Mutex<NewsShard> {
 /// who wait for that news.
 pub(crate) fn publish(scheduler: &Arc<Scheduler>) {
     std::mem::forget(scheduler.clone());
-    let address = Arc::as_ptr(scheduler).addr();
+    let runtime = scheduler.id.get();
     let mut wakers = Vec::new();
     for shard in &NEWS {
         let mut shard = lock(shard);
-        shard.abandoned.insert(address);
-        let told = shard.handles.range_mut((address, 0)..=(address, usize::MAX));
+        shard.abandoned.insert(runtime);
+        let told = shard.handles.range_mut((runtime, 0)..=(runtime, usize::MAX));
         wakers.extend(told.filter_map(|(_, waker)| waker.take()));
         // These are not user code. Sets go on waiting, for other runtimes.
         wakers.extend(shard.sets.values().cloned());
@@ -79,19 +79,15 @@ pub(crate) fn publish(scheduler: &Arc<Scheduler>) {
     }
 }
 
-/// Whether goroutines of the runtime at `scheduler` were left behind. If not, registers `waker` in
+/// Whether goroutines of this runtime were left behind. If not, registers `waker` in
 /// place of the former one, until [`forget`]. The news wakes it.
-pub(crate) fn is_published_or_wait(
-    scheduler: *const Scheduler,
-    address: usize,
-    waker: &Waker,
-) -> bool {
+pub(crate) fn is_published_or_wait(runtime: u32, address: usize, waker: &Waker) -> bool {
     let waker = waker.clone();
     let mut shard = lock(shard_of(address));
-    let is_published = shard.is_abandoned(scheduler);
+    let is_published = shard.is_abandoned(runtime);
     let unused = match is_published {
         true => Some(waker),
-        false => shard.handles.insert((scheduler.addr(), address), Some(waker)).flatten(),
+        false => shard.handles.insert((runtime, address), Some(waker)).flatten(),
     };
     drop(shard);
     // Outside the lock.
@@ -99,15 +95,15 @@ pub(crate) fn is_published_or_wait(
     is_published
 }
 
-/// Whether goroutines of the runtime at `scheduler` were left behind. `near` chooses the shard.
-pub(crate) fn is_published(scheduler: *const Scheduler, near: usize) -> bool {
-    lock(shard_of(near)).is_abandoned(scheduler)
+/// Whether goroutines of this runtime were left behind. `near` chooses the shard.
+pub(crate) fn is_published(runtime: u32, near: usize) -> bool {
+    lock(shard_of(near)).is_abandoned(runtime)
 }
 
 /// Ends the wait for news of the goroutine at `address`. The goroutine must still have that
 /// address: later another one may wait under it.
-pub(crate) fn forget(scheduler: *const Scheduler, address: usize) {
-    let waker = lock(shard_of(address)).handles.remove(&(scheduler.addr(), address));
+pub(crate) fn forget(runtime: u32, address: usize) {
+    let waker = lock(shard_of(address)).handles.remove(&(runtime, address));
     // Outside the lock.
     foreign_wakers::drop_waker(waker);
 }
@@ -183,7 +179,7 @@ mod tests {
                 let start = Instant::now();
                 for place in 0..1000 {
                     let scheduler = ptr::without_provenance(black_box(place * 64 + 8));
-                    assert!(!shard.is_abandoned(scheduler));
+                    assert!(!shard.is_abandoned(runtime));
                 }
                 start.elapsed()
             };

@@ -81,9 +81,9 @@ pub(crate) fn crash(scheduler: &Scheduler, simulation: &Simulation, host: HostId
 /// Wakes goroutines that are suspended, in the order of their numbers.
 pub(super) fn wake_all(scheduler: &Scheduler, which: &HashMap<RawTask, Number>) {
     let mut wakers: Vec<(_, Waker)> = Vec::new();
-    scheduler.registry.visit(|waker| {
-        if let Some(&number) = which.get(&waker.data().addr()) {
-            wakers.push((number, waker.clone()));
+    scheduler.registry.visit(|entry| {
+        if let Some(&number) = which.get(&entry.address()) {
+            wakers.push((number, entry.to_waker()));
         }
     });
     wakers.sort_by_key(|(number, _)| *number);
