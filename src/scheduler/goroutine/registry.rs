@@ -84,18 +84,7 @@ impl<W> Places<W> {
     fn remove(&mut self, place: usize) -> W {
         let entry = self.all[place].take().expect("it was entered");
         self.free.push(place as u32);
-        if self.free.len() == self.all.len() {
-            // Nobody waits any more: of many, the memory goes.
-            self.shrink();
-        }
         entry
-    }
-
-    fn shrink(&mut self) {
-        const KEPT: usize = 1 << 10;
-        if self.all.len() > KEPT {
-            *self = Places::new();
-        }
     }
 
     fn len(&self) -> usize {
