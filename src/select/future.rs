@@ -96,6 +96,7 @@ pin_project! {
 struct Claimed(Option<Arc<Claim>>);
 
 impl Drop for Claimed {
+    #[inline]
     fn drop(&mut self) {
         if let Some(claim) = &self.0 {
             claim.abandon();
