@@ -4,8 +4,8 @@ mod common;
 
 use std::future::pending;
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use common::*;
@@ -270,6 +270,32 @@ fn threads_the_system_refuses_are_an_error_and_those_started_end() {
     let some = Builder::new().worker_threads(4).thread_stack_size(64 << 20);
     some.block_on(async { spawn(async {}).await.unwrap() }).unwrap();
     wait_until(|| threads() == before);
+}
+
+/// They must not point to a runtime that is gone.
+#[test]
+fn goroutines_of_a_hook_are_lost_when_a_thread_is_refused() {
+    let _watchdog = watchdog();
+    if !is_child() {
+        let test = "goroutines_of_a_hook_are_lost_when_a_thread_is_refused";
+        return child_passes(test, &[], "ulimit -v 2000000");
+    }
+    for _ in 0..3 {
+        let handles = Arc::new(Mutex::new(Vec::new()));
+        let kept = handles.clone();
+        let many = Builder::new().worker_threads(64).thread_stack_size(64 << 20);
+        let many = many.on_thread_start(move || {
+            kept.lock().unwrap().push(spawn(pending::<()>()));
+        });
+        many.block_on(async { panic!("main was run") }).unwrap_err();
+        let handles = std::mem::take(&mut *handles.lock().unwrap());
+        assert!(!handles.is_empty());
+        for handle in handles {
+            handle.abort();
+            // Beside a runtime that may have the number of the one before.
+            run(1, async { assert!(handle.await.unwrap_err().is_cancelled()) });
+        }
+    }
 }
 
 #[test]

@@ -101,8 +101,6 @@ pub(crate) enum Phase {
 
 /// The state that a runtime's threads share.
 pub(crate) struct Scheduler {
-    /// How goroutines refer to it.
-    pub(crate) id: RuntimeId,
     pub(crate) config: Config,
     pub(crate) main: Arc<MainGuard>,
     pub(super) registry: Registry<Entry>,
@@ -136,6 +134,8 @@ pub(crate) struct Scheduler {
     pub(crate) latencies: Latencies,
     /// Every random choice derives from this.
     seed: u64,
+    /// How goroutines refer to it. The last field: nobody else has the number while the others are dropped.
+    pub(crate) id: RuntimeId,
 }
 
 impl Scheduler {
@@ -143,7 +143,6 @@ impl Scheduler {
         let started = clock::now();
         let trace = config.trace.take().map(Arc::new);
         let scheduler = Arc::new(Scheduler {
-            id: RuntimeId::new(),
             main: Arc::new(MainGuard::new(config.unhandled_panic)),
             registry: Registry::new(config.workers),
             injector: Injector::new(),
@@ -168,7 +167,9 @@ impl Scheduler {
             latencies: Latencies::new(),
             seed: fresh_seed(),
             config,
+            id: RuntimeId::new(),
         });
+        // Not through a reference: a pointer derived from one may not reach the counts beside the scheduler.
         scheduler.id.set_address(Arc::as_ptr(&scheduler).expose_provenance());
         scheduler
     }
@@ -409,8 +410,7 @@ impl Scheduler {
         self.idle.notify_monitor();
     }
 
-    /// Notes that the system, or the limit, has refused a cover. Returns whether this is the first
-    /// refusal, which must be reported.
+    /// Notes that a cover was refused. Returns whether it is the first one, which must be reported.
     pub(super) fn note_refusal(&self, error: &io::Error) -> bool {
         self.phase() == Phase::Running && self.threads.requests.note_refusal(error)
     }

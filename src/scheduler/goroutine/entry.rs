@@ -54,11 +54,11 @@ impl Entry {
         let offset = METADATA_OFFSET.get().expect("a goroutine has been allocated");
         let meta = ptr::with_exposed_provenance::<Meta>(self.address.get() + offset);
         // SAFETY: the entry owns a reference to the goroutine's allocation, which has its metadata at this offset
-        // from the address, for all types of futures.
+        // from the address, for all types of futures. `into_raw_task` has exposed the address.
         // Exercised by `soundness::dumps_beside_everything`.
         let kind = unsafe { &*meta }.site().waker.get().expect("`allocate` has set it");
         // SAFETY: the entry was made of a waker with these parts: a goroutine's own has the functions of its type,
-        // which its site notes. It is dropped once, by who consumes the entry.
+        // which its site notes, as a site has one type. It is dropped once, by who consumes the entry.
         // Exercised by `soundness::dumps_beside_everything`.
         ManuallyDrop::new(unsafe { Waker::new(data, kind.vtable) })
     }
@@ -70,8 +70,7 @@ impl Drop for Entry {
     }
 }
 
-/// Where a goroutine was spawned, and what it does. `waker` is its own, of full diagnostics, whose lock the caller
-/// holds.
+/// Where a goroutine was spawned, and what it does. `waker` is its own.
 pub(crate) fn inspect(waker: &Waker) -> (&'static Location<'static>, RawActivity) {
     let offset = METADATA_OFFSET.get().expect("a goroutine has been allocated");
     let meta = ptr::with_exposed_provenance::<Meta>(waker.data().addr() + offset);

@@ -35,7 +35,7 @@ struct Packed<T>(T);
 /// A pointer to what other threads share. Each dereference says why the target is alive.
 pub(super) struct Shared<T>(pub(super) NonNull<T>);
 
-// SAFETY: it gives a thread no more than a reference would, or an `Arc`.
+// SAFETY: it gives a thread no more than a reference would.
 // Exercised by `soundness::abort_handles_anywhere`.
 unsafe impl<T: Send + Sync> Send for Shared<T> {}
 // SAFETY: as above. Exercised by `soundness::abort_handles_anywhere`.

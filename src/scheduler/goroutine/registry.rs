@@ -60,6 +60,7 @@ enum Shard<W> {
 /// Entries, each at a place of its own. `W` has a value that stands for none, so a place takes no more than an entry.
 struct Places<W> {
     all: Vec<Option<W>>,
+    /// Four bytes for each place that was used before.
     free: Vec<u32>,
 }
 
@@ -93,7 +94,7 @@ impl<W> Places<W> {
 }
 
 /// The shards divide the keys among them. This limit leaves at least 33 million for the goroutines
-/// of one worker, which take seven gigabytes.
+/// of one worker, which take six gigabytes.
 const MAX_SHARDS: usize = 32;
 
 /// A look at so many entries takes some microseconds.

@@ -41,32 +41,59 @@ impl RuntimeId {
         self.0
     }
 
-    /// Before the runtime has goroutines.
+    /// The exposed address of the runtime's scheduler, as its `Arc` gives it. Once, before it has goroutines: `schedule`
+    /// (`task.rs`) relies on that.
     pub(crate) fn set_address(&self, address: usize) {
+        self.store(&mut lock(&ALL), address);
+    }
+
+    fn store(&self, all: &mut All, address: usize) {
         let number = self.0 as usize;
         if let Some(place) = LOW.get(number) {
             // Ordering: Release pairs with the Acquire in `address_of`.
             return place.store(address, Ordering::Release);
         }
-        let high = &mut lock(&ALL).high;
         let place = number - FIRST;
-        if high.len() <= place {
-            high.resize(place + 1, 0);
+        if all.high.len() <= place {
+            all.high.resize(place + 1, 0);
         }
-        high[place] = address;
+        all.high[place] = address;
     }
 }
 
 impl Drop for RuntimeId {
     fn drop(&mut self) {
-        lock(&ALL).free.push(self.0);
+        let all = &mut *lock(&ALL);
+        self.store(all, 0);
+        all.free.push(self.0);
     }
 }
 
 /// Where the runtime with this number is, which exists.
 pub(super) fn address_of(number: u32) -> usize {
-    match LOW.get(number as usize) {
+    let address = match LOW.get(number as usize) {
         Some(place) => place.load(Ordering::Acquire),
         None => lock(&ALL).high[number as usize - FIRST],
+    };
+    assert!(address != 0, "a goroutine has outlived its runtime");
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_is_not_among_the_first_has_the_address_of_another() {
+        let ids: Vec<_> = (0..FIRST + 50).map(|_| RuntimeId::new()).collect();
+        ids.iter().for_each(|id| id.set_address(id.get() as usize * 8 + 8));
+        for id in &ids {
+            assert_eq!(address_of(id.get()), id.get() as usize * 8 + 8);
+        }
+        let highest = ids.iter().map(RuntimeId::get).max().unwrap();
+        drop(ids);
+        // Numbers are used again. (Other tests have some.)
+        let again: Vec<_> = (0..FIRST).map(|_| RuntimeId::new()).collect();
+        assert!(again.iter().all(|id| id.get() <= highest + FIRST as u32));
     }
 }

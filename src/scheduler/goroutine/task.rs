@@ -212,7 +212,8 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
             let scheduler = runtime_id::address_of(runtime);
             let scheduler = ptr::with_exposed_provenance::<Scheduler>(scheduler);
             // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
-            // `Arc::new` made it. Its address was exposed.
+            // `Arc::new` made it. The number is of no other runtime meanwhile, and
+            // `set_address` was given the exposed address of its `Arc`.
             // Exercised by `soundness::wakes_from_outside`, `soundness::wakes_while_main_returns`.
             unsafe { Arc::increment_strong_count(scheduler) };
             // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
@@ -374,7 +375,8 @@ impl<F: Future> Goroutine<F> {
 
     /// For the poll that completes the goroutine.
     fn drop_future(self: Pin<&mut Self>) -> std::thread::Result<()> {
-        // SAFETY: nothing is moved out of it: the future is dropped where it is.
+        // SAFETY: nothing is moved out of it: the future is dropped where it is. Nor is its memory freed without that: no
+        // task is closed and no `Runnable` dropped (above), and `poll` does not unwind.
         // Exercised by `soundness::futures_moved_between_threads`.
         let wrapper = unsafe { self.get_unchecked_mut() };
         let drop = || {

@@ -126,10 +126,14 @@ fn look_who_is_left<T>(
     ended
 }
 
-/// Ends workers that have had no work yet.
+/// Ends workers that have had no work yet, but for what hooks have spawned: that is left behind.
 pub(crate) fn end_unused(scheduler: &Arc<Scheduler>) {
     entered::close_bridge(scheduler, LEAST_GRACE);
     end_threads(scheduler, true);
+    if scheduler.live() > 0 {
+        left_behind::publish(scheduler);
+        scheduler.threads.requests.deliver_wakes();
+    }
 }
 
 /// `settles`: goroutines go on for a while when main has ended.
