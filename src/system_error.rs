@@ -6,6 +6,13 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+/// The system's number for a datagram that is too long.
+#[cfg(all(unix, feature = "net"))]
+pub(crate) const TOO_LONG: i32 = libc::EMSGSIZE;
+/// `WSAEMSGSIZE`
+#[cfg(all(not(unix), feature = "net"))]
+pub(crate) const TOO_LONG: i32 = 10040;
+
 /// In an `io::Error`, whose `source` is the system's own.
 #[derive(Debug)]
 struct SystemError {

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use socket2::{Domain, Type};
 
 use crate::scheduler::io::surroundings;
 use crate::scheduler::reactor::source;
@@ -98,6 +99,13 @@ impl<S: Simulable> AnySocket<S> {
             }
         }
     }
+}
+
+/// A socket of the system that is neither bound nor connected.
+pub(super) fn unused_socket(kind: Type) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::IPV4, kind, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// The network of the simulation that the calling code runs in.

@@ -4,13 +4,7 @@
 
 use std::io;
 
-use crate::system_error::{failed_as, failed_with_advice};
-
-#[cfg(unix)]
-const TOO_LONG: i32 = libc::EMSGSIZE;
-/// `WSAEMSGSIZE`
-#[cfg(not(unix))]
-const TOO_LONG: i32 = 10040;
+use crate::system_error::{TOO_LONG, failed_as, failed_with_advice};
 
 fn is_too_long(error: &io::Error) -> bool {
     error.raw_os_error() == Some(TOO_LONG)

@@ -7,9 +7,9 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Type};
+use socket2::{SockRef, Type};
 
-use super::any_socket::{AnySocket, Simulable, Simulated, simulated_network};
+use super::any_socket::{AnySocket, Simulable, Simulated, simulated_network, unused_socket};
 use super::options::{self, ARE_INHERITED, BACKLOG};
 use super::socket::ByteSocket;
 use crate::scheduler::reactor::source::Source;
@@ -23,9 +23,7 @@ impl Simulable for mio::net::TcpStream {
     type Simulated = Stream;
 
     fn stand_in() -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        let socket = mio::net::TcpStream::from_std(socket.into());
+        let socket = mio::net::TcpStream::from_std(unused_socket(Type::STREAM)?.into());
         options::set_defaults(&socket)?;
         Ok(socket)
     }
@@ -39,9 +37,7 @@ impl Simulable for mio::net::TcpListener {
     type Simulated = Listener;
 
     fn stand_in() -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        Ok(mio::net::TcpListener::from_std(socket.into()))
+        Ok(mio::net::TcpListener::from_std(unused_socket(Type::STREAM)?.into()))
     }
 }
 

@@ -6,9 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use socket2::{Domain, Type};
+use socket2::Type;
 
-use super::any_socket::{AnySocket, Simulable, Simulated, simulated_network};
+use super::any_socket::{AnySocket, Simulable, Simulated, simulated_network, unused_socket};
 use crate::scheduler::reactor::source::Source;
 use crate::scheduler::simulation::network::datagrams::Datagrams;
 
@@ -18,9 +18,7 @@ impl Simulable for mio::net::UdpSocket {
     type Simulated = Datagrams;
 
     fn stand_in() -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-        socket.set_nonblocking(true)?;
-        Ok(mio::net::UdpSocket::from_std(socket.into()))
+        Ok(mio::net::UdpSocket::from_std(unused_socket(Type::DGRAM)?.into()))
     }
 }
 

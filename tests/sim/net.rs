@@ -14,11 +14,11 @@ use gorun::sim::{self, Explored, Failure, Sim, Strategy};
 use gorun::time::{now, sleep, timeout};
 use gorun::{go, spawn, yield_now};
 
-const SECOND: Duration = Duration::from_secs(1);
-const MS: Duration = Duration::from_millis(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const MS: Duration = Duration::from_millis(1);
 
 /// A listener at port 80 of `host`.
-async fn listen(host: &Host) -> TcpListener {
+pub(super) async fn listen(host: &Host) -> TcpListener {
     host.spawn(TcpListener::bind("0.0.0.0:80")).await.unwrap().unwrap()
 }
 
@@ -35,7 +35,7 @@ async fn socket(host: &Host) -> UdpSocket {
     host.spawn(UdpSocket::bind("0.0.0.0:53")).await.unwrap().unwrap()
 }
 
-fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
+pub(super) fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
     result.unwrap_err().kind()
 }
 

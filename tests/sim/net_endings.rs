@@ -1,7 +1,7 @@
 //! The simulated network, at the ends of its connections and hosts.
 
 use std::future::pending;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -12,21 +12,12 @@ use gorun::sim::{self, Sim, Strategy};
 use gorun::time::{now, sleep, timeout};
 use gorun::{block_on, go, spawn};
 
-const SECOND: Duration = Duration::from_secs(1);
-const MS: Duration = Duration::from_millis(1);
-
-async fn listen(host: &Host) -> TcpListener {
-    host.spawn(TcpListener::bind("0.0.0.0:80")).await.unwrap().unwrap()
-}
+use super::net::{MS, SECOND, kind, listen};
 
 /// A message takes so long in each direction.
 fn set_distance(one: &Host, other: &Host, latency: Duration) {
     net::set_latency(one, other, latency..=latency);
     net::set_latency(other, one, latency..=latency);
-}
-
-fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
-    result.unwrap_err().kind()
 }
 
 // Connections that fail before they are accepted.

@@ -13,6 +13,7 @@ use crate::scheduler::simulation::host_id::HostId;
 use crate::scheduler::simulation::network::agenda::{Datagram, Event, Refusal};
 use crate::scheduler::simulation::network::core::Network;
 use crate::scheduler::simulation::network::state::{Act, Protocol, Receiving, reaches, shown};
+use crate::system_error::TOO_LONG;
 
 /// The longest one, as the Internet's protocols have it.
 const LONGEST: usize = 65_507;
@@ -88,7 +89,8 @@ impl Datagrams {
             }
             let to = to.or(socket.peer).ok_or(io::ErrorKind::NotConnected)?;
             if data.len() > LONGEST {
-                return Err(too_long());
+                // The system's own error, which `net` explains.
+                return Err(io::Error::from_raw_os_error(TOO_LONG));
             }
             act.send_datagram(self.id, data, to)?;
             Ok(data.len())
@@ -261,14 +263,4 @@ impl Act<'_> {
 
 fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
-}
-
-/// The system's own error, which `net` explains.
-fn too_long() -> io::Error {
-    #[cfg(unix)]
-    const CODE: i32 = libc::EMSGSIZE;
-    /// `WSAEMSGSIZE`
-    #[cfg(not(unix))]
-    const CODE: i32 = 10040;
-    io::Error::from_raw_os_error(CODE)
 }

@@ -259,23 +259,25 @@ impl Act<'_> {
 
     /// If the link works for long enough, a connection that was to be given up is not.
     fn may_be_heard(&mut self, id: u64) {
-        let Some(connection) = self.state.connections.get_mut(&id) else { return };
-        // A request has not got through before it is accepted.
-        let is_open = connection.end(Side::Client).phase != Phase::Connecting;
-        if is_open && connection.gives_up.is_some() && !self.is_cut_off(id) {
-            let connection = &self.state.connections[&id];
-            let (one, other) = connection.hosts();
+        if self.has_got_through(id) {
+            let (one, other) = self.state.connections[&id].hosts();
             let both = self.arrival(one, other).max(self.arrival(other, one));
             self.state.agenda.add(both, Event::Heard(id));
         }
     }
 
     pub(super) fn heard(&mut self, id: u64) {
-        let Some(connection) = self.state.connections.get_mut(&id) else { return };
-        let is_open = connection.end(Side::Client).phase != Phase::Connecting;
-        if is_open && connection.gives_up.is_some() && !self.is_cut_off(id) {
+        if self.has_got_through(id) {
             self.forget_watch(id);
         }
+    }
+
+    /// Whether a connection that was to be given up hears of both ends. A request has not got through before it is
+    /// accepted.
+    fn has_got_through(&mut self, id: u64) -> bool {
+        let Some(connection) = self.state.connections.get_mut(&id) else { return false };
+        let is_open = connection.end(Side::Client).phase != Phase::Connecting;
+        is_open && connection.gives_up.is_some() && !self.is_cut_off(id)
     }
 
     fn is_cut_off(&self, connection: u64) -> bool {

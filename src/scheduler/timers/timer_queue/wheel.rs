@@ -258,19 +258,16 @@ impl Wheel {
     fn move_some(&mut self, slot: usize) -> Next<Index> {
         for _ in 0..MOVED {
             let index = self.slot(slot).first;
-            if index >= FIRST_SLOT {
-                self.moving = None;
-                break;
-            }
+            // With the last one nothing is moving any more.
             self.unlink(index);
             let deadline = self.places.get_mut(index).deadline;
             let moving = self.moving.take();
             let to = self.slot_for(deadline);
             self.append(index, to, deadline);
             self.moving = moving;
-        }
-        if self.slot(slot).first >= FIRST_SLOT {
-            self.moving = None;
+            if moving.is_none() {
+                break;
+            }
         }
         Next::Moved
     }
