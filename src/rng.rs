@@ -62,12 +62,17 @@ impl Rng {
 
     /// A number below `bound`, which must not be zero.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
+        // The high 32 bits, scaled: the bias is below 2^-32 per unit of `bound`.
+        (((self.bits() >> 32) * bound as u64) >> 32) as usize
+    }
+
+    /// 64 bits, of which the high ones are the more random ones.
+    #[inline]
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        let high = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-        // The high 32 bits, scaled: the bias is below 2^-32 per unit of `bound`.
-        ((high * bound as u64) >> 32) as usize
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A channel: one lock, a buffer, and two wait queues.
+//! A channel: a lock, a buffer, and two wait queues.
 //!
 //! # Protocol
 //!
@@ -12,6 +12,16 @@
 //!          served: a receiver's value goes to the next receiver, else back to the buffer's head
 //! close    serves all waiters, with nothing: a sender finds its value, a receiver finds none
 //! ```
+//!
+//! A receive that leaves many values in the buffer, while no sender waits, *detaches* them: the next
+//! receives take them without this lock (`head.rs`). Any other step that depends on which values
+//! there are attaches them first, so *the buffer* below means all values.
+//!
+//! Beside the lock there is `may_receive`. It is false only if the buffer is empty, no value is
+//! detached, no sender is queued, and the channel is open. It is written under the lock: true by a
+//! value that enters the buffer, a sender that enters the queue, and close; false by a receive that
+//! takes the last value of an open channel and leaves no sender in the queue. A `select!` reads it without the lock
+//! before it tries a receive, as a hint: it tries again, with the locks, before it waits.
 //!
 //! A waiter owns a slot from when it enters a queue until it collects the outcome, or cancels. A
 //! partner *serves* it once. The waiter then finds the outcome in `State::slots`:
@@ -92,13 +102,13 @@ use std::task::Waker;
 
 use crate::chan::lock::{Lock, LockGuard, Locked};
 use crate::chan::slots::{Parcel, Slots};
-use crate::chan::state::{LockedState, SendAttempt, State};
+use crate::chan::state::{LockedState, SendAttempt, State, Unlocked};
 use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::foreign_wakers;
 
 pub(crate) struct Core<T> {
     state: Locked<State<T>>,
-    pub(crate) capacity: usize,
+    unlocked: Unlocked<T>,
 }
 
 /// The outcome of an alarm's send.
@@ -112,7 +122,7 @@ pub(crate) struct Fired {
 impl<T> Core<T> {
     /// Counts one sender and one receiver.
     pub(crate) fn new(capacity: usize) -> Self {
-        Core { state: Locked::new(State::new()), capacity }
+        Core { state: Locked::new(State::new()), unlocked: Unlocked::new(capacity) }
     }
 
     /// Returns the lock, which does not carry the type of the values: a `select!` holds the locks
@@ -130,7 +140,23 @@ impl<T> Core<T> {
     /// `guard` must hold this channel's lock.
     #[inline]
     pub(crate) fn locked<'g>(&'g self, guard: &'g mut LockGuard<'_>) -> LockedState<'g, T> {
-        LockedState { state: self.state.get(guard), capacity: self.capacity }
+        LockedState { state: self.state.get(guard), unlocked: &self.unlocked }
+    }
+
+    /// Receives without the channel's lock, if there are values to be had so.
+    #[inline(always)]
+    pub(crate) fn take_from_head(&self) -> Option<T> {
+        self.unlocked.take_from_head()
+    }
+
+    /// `false`: a receive would have found nothing, a moment ago.
+    #[inline]
+    pub(crate) fn may_receive(&self) -> bool {
+        self.unlocked.may_receive()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.unlocked.capacity
     }
 
     /// Returns the content of a waiter's slot if it has been served, and frees the slot. Otherwise
@@ -186,15 +212,15 @@ impl<T> Core<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.locked(&mut self.acquire()).state.buffer.len()
+        self.locked(&mut self.acquire()).len()
     }
 
     /// No more values than this can be received without a wait: those in the buffer, and one of each
     /// sender that waits. (Slots that are free count as well.)
     pub(crate) fn most_ready(&self) -> usize {
         let mut guard = self.acquire();
-        let state = self.locked(&mut guard).state;
-        state.buffer.len().saturating_add(state.waiters.len())
+        let locked = self.locked(&mut guard);
+        locked.len().saturating_add(locked.state.waiters.len())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -202,7 +228,7 @@ impl<T> Core<T> {
     }
 
     pub(crate) fn describe(&self, to: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
-        to.field("capacity", &self.capacity)
+        to.field("capacity", &self.capacity())
             .field("len", &self.len())
             .field("is_closed", &self.is_closed())
             .finish_non_exhaustive()
@@ -231,6 +257,7 @@ impl<T> Core<T> {
             SendAttempt::Full | SendAttempt::Unboxed => (None, true),
             SendAttempt::Closed => (None, false),
         };
+        locked.attach_head();
         let is_unread = is_open && !locked.state.buffer.is_empty();
         let notice = notice
             .filter(|_| is_unread)
@@ -278,7 +305,7 @@ impl<T> Core<T> {
         locked.state.receivers -= 1;
         if locked.state.receivers == 0 {
             locked.close(&mut wakes);
-            unwanted = std::mem::take(&mut locked.state.buffer);
+            unwanted = locked.take_all();
         }
         drop(guard);
         wakes.into_iter().for_each(foreign_wakers::wake);

@@ -8,6 +8,7 @@
 pub(crate) mod claim;
 pub(crate) mod core;
 pub(crate) mod error;
+pub(crate) mod head;
 pub(crate) mod lock;
 pub(crate) mod receiver;
 pub(crate) mod recv;

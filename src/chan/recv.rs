@@ -42,8 +42,11 @@ pub(crate) fn poll<T>(
             None => gate::note_wait(Operation::Receive, Poll::Pending),
         };
     }
+    if let Some(value) = core.take_from_head() {
+        return Poll::Ready(Some(value));
+    }
     let mut guard = core.acquire();
-    let received = core.locked(&mut guard).receive();
+    let received = core.locked(&mut guard).receive_first();
     if let RecvAttempt::Empty = received {
         return gate::note_wait(Operation::Receive, wait(core, guard, key, waker));
     }
@@ -122,9 +125,12 @@ pub(crate) fn cancel<T>(core: &Core<T>, key: SlotKey) {
 }
 
 pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
+    if let Some(value) = core.take_from_head() {
+        return Ok(value);
+    }
     let mut guard = core.acquire();
     let mut locked = core.locked(&mut guard);
-    let received = locked.receive();
+    let received = locked.receive_first();
     if let RecvAttempt::Empty = received {
         locked.shrink_idle_buffer();
     }

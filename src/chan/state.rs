@@ -8,13 +8,17 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::chan::claim::Claim;
+use crate::chan::head::{FEWEST, Head};
 use crate::chan::slots::{Parcel, Slots};
 use crate::chan::waiters::{Side, SlotKey, Waiter, Waiters};
+use crate::primitives::{AtomicBool, OnceLock, Ordering};
 use crate::scheduler::foreign_wakers;
 
 pub(crate) struct State<T> {
     pub(crate) waiters: Waiters,
     pub(crate) buffer: VecDeque<T>,
+    /// How many values the head had when it was detached; 0 if it is attached.
+    detached: usize,
     /// Indexed by the numbers of the slots of `waiters`.
     pub(crate) slots: Slots<T>,
     pub(crate) senders: usize,
@@ -27,10 +31,19 @@ pub(crate) struct State<T> {
 /// An empty buffer keeps this many bytes, or one value.
 const KEPT_BYTES: usize = 16 << 10;
 
+/// What does not need the lock.
+pub(crate) struct Unlocked<T> {
+    pub(crate) capacity: usize,
+    /// `false`: a receive would find nothing, and the channel is open. Written with the lock. Read
+    /// with it, or without it as a hint.
+    may_receive: AtomicBool,
+    head: OnceLock<Box<Head<T>>>,
+}
+
 /// A channel whose lock is held.
 pub(crate) struct LockedState<'g, T> {
     pub(crate) state: &'g mut State<T>,
-    pub(crate) capacity: usize,
+    pub(crate) unlocked: &'g Unlocked<T>,
 }
 
 /// The outcome of an attempt to send. Unless it is `Sent`, the value is where it was.
@@ -73,12 +86,32 @@ impl<T> Cancelled<T> {
     }
 }
 
+impl<T> Unlocked<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Unlocked { capacity, may_receive: AtomicBool::new(true), head: OnceLock::new() }
+    }
+
+    /// `false`: a receive would have found nothing, a moment ago.
+    #[inline]
+    pub(crate) fn may_receive(&self) -> bool {
+        // Ordering: Relaxed, it is a hint. Who knows of a send knows what it wrote here.
+        self.may_receive.load(Ordering::Relaxed)
+    }
+
+    /// Receives, if there are values that receivers take without the lock.
+    #[inline(always)]
+    pub(crate) fn take_from_head(&self) -> Option<T> {
+        self.head.get()?.take()
+    }
+}
+
 impl<T> State<T> {
     /// Counts one sender and one receiver.
     pub(crate) fn new() -> Self {
         State {
             waiters: Waiters::new(),
             buffer: VecDeque::new(),
+            detached: 0,
             slots: Slots::new(),
             senders: 1,
             receivers: 1,
@@ -133,13 +166,66 @@ impl<T> LockedState<'_, T> {
                 return SendAttempt::Sent(wake);
             }
         }
-        if self.state.buffer.len() < self.capacity
+        if self.has_room()
             && let Some(value) = value.take()
         {
-            self.state.buffer.push_back(value);
+            self.push_back(value);
             return SendAttempt::Sent(None);
         }
         SendAttempt::Full
+    }
+
+    #[inline(always)]
+    fn push_back(&mut self, value: T) {
+        self.state.buffer.push_back(value);
+        self.note_may_receive(true);
+    }
+
+    #[inline(always)]
+    fn note_may_receive(&self, may: bool) {
+        self.unlocked.may_receive.store(may, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        self.state.buffer.len() + self.state.detached < self.unlocked.capacity || self.makes_room()
+    }
+
+    /// Whether there is room after all, as receivers have taken values from the head.
+    #[inline(never)]
+    fn makes_room(&mut self) -> bool {
+        self.attach_head();
+        self.state.buffer.len() < self.unlocked.capacity
+    }
+
+    /// From now on all values are in the buffer.
+    #[inline]
+    pub(crate) fn attach_head(&mut self) {
+        if self.state.detached > 0 {
+            self.attach_detached();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn attach_detached(&mut self) {
+        self.state.detached = 0;
+        if let Some(head) = self.unlocked.head.get() {
+            head.attach(&mut self.state.buffer);
+        }
+    }
+
+    /// Lets receivers take what is in the buffer without the channel's lock. Nobody waits.
+    #[cold]
+    #[inline(never)]
+    fn detach_head(&mut self) {
+        if self.unlocked.head.get().is_none() {
+            _ = self.unlocked.head.set(Box::new(Head::new()));
+        }
+        if let Some(head) = self.unlocked.head.get() {
+            self.state.detached = self.state.buffer.len();
+            head.detach(&mut self.state.buffer);
+        }
     }
 
     /// Gives a small value to the first receiver that can be served.
@@ -159,10 +245,10 @@ impl<T> LockedState<'_, T> {
             self.state.slots.put(receiver, mem::replace(parcel, Parcel::EMPTY));
             return SendAttempt::Sent(wake);
         }
-        if self.state.buffer.len() < self.capacity
+        if self.has_room()
             && let Some(value) = parcel.take_value()
         {
-            self.state.buffer.push_back(value);
+            self.push_back(value);
             return SendAttempt::Sent(None);
         }
         SendAttempt::Full
@@ -178,31 +264,59 @@ impl<T> LockedState<'_, T> {
             self.state.slots.pass(sender, receiver);
             return SendAttempt::Sent(wake);
         }
-        if self.state.buffer.len() < self.capacity
+        if self.has_room()
             && let Some(value) = self.state.slots.take_value(sender)
         {
-            self.state.buffer.push_back(value);
+            self.push_back(value);
             return SendAttempt::Sent(None);
         }
         SendAttempt::Full
     }
 
+    /// As `receive`, and leaves many values where the next receives find them without this lock.
+    #[inline]
+    pub(crate) fn receive_first(&mut self) -> RecvAttempt<T> {
+        self.receive_and(|locked| {
+            if locked.state.buffer.len() >= FEWEST {
+                locked.detach_head();
+            }
+        })
+    }
+
     #[inline]
     pub(crate) fn receive(&mut self) -> RecvAttempt<T> {
+        self.receive_and(|_| {})
+    }
+
+    /// Calls `after` if it has left the rest of the buffer as it was.
+    #[inline(always)]
+    fn receive_and(&mut self, after: impl FnOnce(&mut Self)) -> RecvAttempt<T> {
+        debug_assert!(self.unlocked.may_receive() || self.has_nothing(), "values that are missed");
+        self.attach_head();
         match self.state.buffer.pop_front() {
             Some(value) if self.state.waiters.any(Side::Senders) => self.receive_and_refill(value),
-            Some(value) => RecvAttempt::Received(value, None),
+            Some(value) => {
+                self.note_may_receive(!self.state.buffer.is_empty() | self.state.is_closed);
+                after(self);
+                RecvAttempt::Received(value, None)
+            }
             None if self.state.waiters.any(Side::Senders) => self.receive_from_sender(),
             None if self.state.is_closed => RecvAttempt::Closed,
             None => RecvAttempt::Empty,
         }
     }
 
+    fn has_nothing(&self) -> bool {
+        let state = &self.state;
+        let is_idle = state.detached == 0 && !state.waiters.any(Side::Senders);
+        state.buffer.is_empty() && is_idle && !state.is_closed
+    }
+
     /// Receives a value from the buffer while senders wait.
     #[inline(never)]
     fn receive_and_refill(&mut self, value: T) -> RecvAttempt<T> {
         // The buffer may still be full, because of a value that was put back.
-        if self.state.buffer.len() < self.capacity
+        if self.state.buffer.len() < self.unlocked.capacity
             && let Some((next, wake)) = self.take_next()
         {
             // A notice has none.
@@ -242,8 +356,9 @@ impl<T> LockedState<'_, T> {
         waiter: Waiter,
         case: u8,
     ) -> SlotKey {
-        if let Side::Receivers = side {
-            self.shrink_idle_buffer();
+        match side {
+            Side::Receivers => self.shrink_idle_buffer(),
+            Side::Senders => self.note_may_receive(true),
         }
         let key = self.state.waiters.enqueue(side, waiter, case);
         self.state.slots.insert(key, value);
@@ -274,6 +389,29 @@ impl<T> LockedState<'_, T> {
         if self.state.buffer.capacity() > State::<T>::KEPT {
             self.state.shrink_buffer();
         }
+        if let Some(head) = self.unlocked.head.get() {
+            Self::shrink_head(head);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shrink_head(head: &Head<T>) {
+        head.shrink(State::<T>::KEPT);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let detached = match self.state.detached {
+            0 => 0,
+            _ => self.unlocked.head.get().map_or(0, |head| head.len()),
+        };
+        self.state.buffer.len() + detached
+    }
+
+    /// Takes all values.
+    pub(crate) fn take_all(&mut self) -> VecDeque<T> {
+        self.attach_head();
+        mem::take(&mut self.state.buffer)
     }
 
     /// Returns a waiter's slot content if it has been served, and frees the slot. `None` if it
@@ -301,7 +439,9 @@ impl<T> LockedState<'_, T> {
                 }
                 None => {
                     let value = self.state.slots.take_value(key).expect("it has one");
+                    self.attach_head();
                     self.state.buffer.push_front(value);
+                    self.note_may_receive(true);
                 }
             }
         }
@@ -319,6 +459,7 @@ impl<T> LockedState<'_, T> {
 
     pub(crate) fn close(&mut self, wakes: &mut Vec<Waker>) {
         self.state.is_closed = true;
+        self.note_may_receive(true);
         wakes.extend(self.state.watcher.take());
         for side in [Side::Senders, Side::Receivers] {
             while let Some((_, waker)) = self.state.waiters.serve(side) {

@@ -10,6 +10,9 @@ use std::task::Waker;
 
 use crate::chan::claim::Claim;
 use crate::chan::core::Core;
+use crate::chan::head::FEWEST;
+use crate::chan::recv::try_recv;
+use crate::chan::send::try_send;
 use crate::chan::slots::Parcel;
 use crate::chan::state::{RecvAttempt, SendAttempt};
 use crate::chan::waiters::{Side, SlotKey, Waiter, Waiters};
@@ -221,4 +224,24 @@ fn a_large_value_that_waits_is_sent_from_its_slot_once() {
         assert!(received == Some([2; 512]));
         assert!(matches!(locked.receive(), RecvAttempt::Empty));
     }
+}
+
+/// The first of these receives moves what is left where receivers take it without the channel's lock.
+#[test]
+fn a_channel_whose_values_are_detached_is_as_full_as_before() {
+    const CAPACITY: usize = 2 * FEWEST;
+    let core = Core::new(CAPACITY);
+    for value in 0..CAPACITY {
+        assert!(try_send(&core, value).is_ok());
+    }
+    assert_eq!(try_recv(&core), Ok(0));
+    assert_eq!(core.len(), CAPACITY - 1);
+    assert!(try_send(&core, CAPACITY).is_ok());
+    assert!(try_send(&core, CAPACITY + 1).is_err(), "there was room for one");
+    assert_eq!(try_recv(&core), Ok(1));
+    assert_eq!(try_recv(&core), Ok(2));
+    assert!(try_send(&core, CAPACITY + 1).is_ok(), "receives of detached values make room");
+    let rest: Vec<_> = std::iter::from_fn(|| try_recv(&core).ok()).collect();
+    assert_eq!(rest, (3..=CAPACITY + 1).collect::<Vec<_>>());
+    assert_eq!(core.len(), 0);
 }

@@ -415,31 +415,32 @@ pub(crate) fn note_pending(record: &Arc<Record>, poll: u64) {
     });
 }
 
-#[cold]
-fn drawn_by_simulation(context: &Context, bound: usize) -> usize {
-    let simulation = context.scheduler.simulation_here();
-    simulation
-        .map_or_else(|| Rng::new(fresh_seed()).below(bound), |simulation| simulation.below(bound))
-}
-
-/// A random number below `bound`, which must not be zero.
+/// 64 random bits; `None` in a simulation, which decides about each choice (`below_in_simulation`).
 #[inline]
-pub(crate) fn random_below(bound: usize) -> usize {
+pub(crate) fn random_bits() -> Option<u64> {
     with_inside(|context| match context {
         Some(context) => {
             let mut rng = context.choices.get();
             if rng.is_absent() {
-                return drawn_by_simulation(context, bound);
+                return None;
             }
-            let number = rng.below(bound);
+            let bits = rng.bits();
             context.choices.set(rng);
-            number
+            Some(bits)
         }
         None => {
             let mut rng = CHOICES.get().unwrap_or_else(|| Rng::new(fresh_seed()));
-            let number = rng.below(bound);
+            let bits = rng.bits();
             CHOICES.set(Some(rng));
-            number
+            Some(bits)
         }
     })
+}
+
+/// A number below `bound`, which must not be zero, as the simulation decides in which the calling
+/// code runs.
+#[cold]
+pub(crate) fn below_in_simulation(bound: usize) -> usize {
+    let simulated = with_inside(|context| Some(context?.scheduler.simulation_here()?.below(bound)));
+    simulated.unwrap_or_else(|| Rng::new(fresh_seed()).below(bound))
 }

@@ -90,6 +90,11 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
         Some(self.0.core().lock())
     }
 
+    #[inline]
+    fn may_be_ready(&self) -> bool {
+        self.0.core().may_receive()
+    }
+
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
         unreachable!("cases at channels are attempted")
     }

@@ -18,6 +18,7 @@ use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
 use crate::chan::lock::{Lock, LockGuard};
+use crate::select::order::Order;
 
 /// No cases.
 pub struct Nil;
@@ -53,6 +54,11 @@ pub trait Case<'a> {
     /// The channel's lock, if the case is at a channel.
     fn channel(&self) -> Option<&'a Lock>;
 
+    /// `false`: an attempt a moment ago would have found nothing. A hint.
+    fn may_be_ready(&self) -> bool {
+        true
+    }
+
     /// Polls a future that is not a channel operation.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output>;
 
@@ -82,6 +88,8 @@ pub trait Cases<'a> {
 
     fn is_enabled(&self, number: usize) -> bool;
     fn channel(&self, number: usize) -> Option<&'a Lock>;
+    /// Those that are enabled and may be ready; if `only_others`, none at channels.
+    fn order(&self, only_others: bool) -> Order;
     fn poll(self: Pin<&mut Self>, number: usize, cx: &mut Context<'_>) -> Poll<Self::Output>;
     fn attempt(
         self: Pin<&mut Self>,
@@ -105,6 +113,11 @@ impl<'a> Cases<'a> for Nil {
 
     fn channel(&self, _: usize) -> Option<&'a Lock> {
         no_such_case()
+    }
+
+    #[inline(always)]
+    fn order(&self, _: bool) -> Order {
+        Order::EMPTY
     }
 
     fn poll(self: Pin<&mut Self>, _: usize, _: &mut Context<'_>) -> Poll<Infallible> {
@@ -155,6 +168,15 @@ impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
         } else {
             self.rest.channel(number)
         }
+    }
+
+    #[inline(always)]
+    fn order(&self, only_others: bool) -> Order {
+        let mut order = self.rest.order(only_others);
+        if let Some(case) = &self.case {
+            order.add(R::COUNT, C::IS_OTHER || !only_others && case.may_be_ready());
+        }
+        order
     }
 
     #[inline]

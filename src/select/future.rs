@@ -6,11 +6,13 @@
 //!
 //! ```text
 //! 1  if it has waited: claim WAITING → BUSY. Decided by a partner? That case happens.
-//! 2  try each case in random order: attempt one at a channel, under that channel's lock;
-//!    poll any other future, with no lock held. The first that is ready happens.
+//! 2  try each case that may be ready, in random order: attempt one at a channel, under that
+//!    channel's lock; poll any other future, with no lock held. The first that is ready happens.
+//!    A receive may be ready unless the channel's `may_receive` denies it (`chan/core.rs`).
 //!    (A large value that waits, or goes to a waiting receiver, is boxed and parked first.)
 //! 3  lock all its channels, in the order of their addresses
-//! 4  attempt each case at a channel again. One that succeeds happens.
+//! 4  attempt each case at a channel again that may be ready, which is exact now. One that
+//!    succeeds happens.
 //! 5  enter the queues (once), claim := WAITING, unlock: pending
 //! drop   claim := BUSY; then each case leaves its queue, under its channel's lock
 //! ```
@@ -72,12 +74,12 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::chan::claim::Claim;
+use crate::chan::lock::Lock;
 use crate::scheduler::foreign_wakers;
 use crate::scheduler::gate;
 use crate::scheduler::operation::Operation;
 use crate::select::cases::Cases;
 use crate::select::locks::Locks;
-use crate::select::order::Order;
 
 pin_project! {
     /// Waits for one of the cases.
@@ -145,14 +147,13 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
         {
             return Poll::Ready(this.cases.take_outcome(case));
         }
-        let mut order = Order::new(C::COUNT, |number| this.cases.is_enabled(number));
         // While the select waited, each partner that came has served it.
         let has_waited = claim.is_some();
-        if let Some(output) = try_cases(this.cases.as_mut(), &mut order, cx, has_waited) {
+        if let Some(output) = try_cases(this.cases.as_mut(), has_waited, cx) {
             return Poll::Ready(output);
         }
         let cases = &*this.cases;
-        if order.drawn().all(|number| cases.channel(number).is_none()) {
+        if at_channels(cases).next().is_none() {
             return Poll::Pending;
         }
         let withdraws = gate::is_withdrawing(cx.waker());
@@ -162,19 +163,19 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
             None => *claim = Some(Claim::new(cx.waker().clone())),
         }
         let claim = claim.as_ref().expect("it was made just now");
-        park_boxed(this.cases.as_mut(), &order, true);
+        park_boxed(this.cases.as_mut(), true);
         let waits = |mut cases: Pin<&mut C>, locks: &mut Locks<'a>| {
             if withdraws {
                 return;
             }
-            for number in order.drawn() {
+            for number in 0..C::COUNT {
                 if let Some(channel) = cases.channel(number) {
                     cases.as_mut().enqueue(number, locks.of(channel), claim);
                 }
             }
             claim.wait();
         };
-        match try_channels_at_once(this.cases, &order, waits) {
+        match try_channels_at_once(this.cases, waits) {
             Some(output) => Poll::Ready(output),
             None => {
                 if withdraws {
@@ -189,22 +190,20 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
 /// Tries each case once, for a `select!` with `default`.
 pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
     let mut cases = pin!(cases);
-    let mut order = Order::new(C::COUNT, |number| cases.is_enabled(number));
     let mut cx = Context::from_waker(Waker::noop());
     // If all cases are at channels, the second attempt suffices: most such calls find none ready.
     let are_all_at_channels =
         (0..C::COUNT).all(|number| !cases.is_enabled(number) || cases.channel(number).is_some());
-    let first = match are_all_at_channels {
-        true => try_cases(cases.as_mut(), &mut order, &mut cx, true),
-        false => gate::probe(|| try_cases(cases.as_mut(), &mut order, &mut cx, false)),
-    };
-    if first.is_some() {
-        return first;
+    if !are_all_at_channels {
+        let first = gate::probe(|| try_cases(cases.as_mut(), false, &mut cx));
+        if first.is_some() {
+            return first;
+        }
     }
     loop {
-        let chosen = try_channels_at_once(cases.as_mut(), &order, |_, _| {});
+        let chosen = try_channels_at_once(cases.as_mut(), |_, _| {});
         // Each case asks once for its box.
-        if chosen.is_some() || !park_boxed(cases.as_mut(), &order, false) {
+        if chosen.is_some() || !park_boxed(cases.as_mut(), false) {
             return chosen;
         }
     }
@@ -213,27 +212,31 @@ pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
 /// Boxes large values while no lock is held: those that an attempt found unboxed, or all of them,
 /// if the select is about to wait. Whether there was one.
 #[inline]
-fn park_boxed<'a, C: Cases<'a>>(mut cases: Pin<&mut C>, order: &Order, waits: bool) -> bool {
+fn park_boxed<'a, C: Cases<'a>>(mut cases: Pin<&mut C>, waits: bool) -> bool {
     let mut parked = false;
     if C::HAS_BOXED {
-        for number in order.drawn() {
-            parked |= cases.as_mut().park(number, waits);
+        for number in 0..C::COUNT {
+            parked |= cases.is_enabled(number) && cases.as_mut().park(number, waits);
         }
     }
     parked
 }
 
-/// Tries the cases one by one, or only those that are not at channels.
+#[inline]
+fn at_channels<'a, C: Cases<'a>>(cases: &C) -> impl Iterator<Item = &'a Lock> + Clone {
+    (0..C::COUNT).filter_map(|number| cases.channel(number))
+}
+
+/// Tries the cases one by one that may be ready, or only those of them that are not at channels.
 #[inline]
 fn try_cases<'a, C: Cases<'a>>(
     mut cases: Pin<&mut C>,
-    order: &mut Order,
-    cx: &mut Context<'_>,
     only_others: bool,
+    cx: &mut Context<'_>,
 ) -> Option<C::Output> {
+    let mut order = cases.order(only_others);
     while let Some(number) = order.next() {
         match cases.channel(number) {
-            Some(_) if only_others => {}
             Some(channel) => {
                 let mut attempted = cases.as_mut().attempt(number, &mut channel.acquire());
                 if C::HAS_BOXED && attempted.is_none() && cases.as_mut().park(number, false) {
@@ -260,11 +263,12 @@ fn try_cases<'a, C: Cases<'a>>(
 #[inline]
 fn try_channels_at_once<'a, C: Cases<'a>>(
     mut cases: Pin<&mut C>,
-    order: &Order,
     none: impl FnOnce(Pin<&mut C>, &mut Locks<'a>),
 ) -> Option<C::Output> {
-    let mut locks = Locks::take(order.drawn().filter_map(|number| cases.channel(number)));
-    for number in order.drawn() {
+    let mut locks = Locks::take(at_channels(&*cases));
+    // With the locks a look is exact.
+    let mut order = cases.order(false);
+    while let Some(number) = order.next() {
         let Some(channel) = cases.channel(number) else { continue };
         let attempted = cases.as_mut().attempt(number, locks.of(channel));
         if let Some((output, wake)) = attempted {

@@ -1,49 +1,71 @@
 //! The order in which the cases of a `select!` are tried.
 
 #![forbid(unsafe_code)]
+#![allow(missing_docs)] // Public for the macro only, and hidden.
 
-use crate::scheduler::context::random_below;
+use crate::scheduler::context::{below_in_simulation, random_bits};
 
-/// More cases than any `select!` has: the compiler's recursion limit comes first.
-const MOST: usize = 128;
+/// A set of numbers of cases: the bits that are set.
+type Numbers = u128;
 
-/// A random permutation of the enabled cases, drawn step by step. Whichever cases are ready, each
-/// is equally likely to come first.
-pub(crate) struct Order {
-    numbers: [u8; MOST],
-    count: usize,
-    drawn: usize,
+/// A fraction of random bits is spent on this many draws, which use 28 of its 64 bits at most.
+const DRAWS: u32 = 4;
+
+/// The cases, drawn at random one by one. Whichever of them are ready, each is equally likely to
+/// come first.
+pub struct Order {
+    to_draw: Numbers,
+    /// How many those are.
+    left: u32,
+    drawn: u32,
+    /// A random fraction of 2^64, for the next draws. `None` in a simulation, which decides each.
+    bits: Option<u64>,
 }
 
 impl Order {
-    #[inline]
-    pub(crate) fn new(cases: usize, is_enabled: impl Fn(usize) -> bool) -> Self {
-        assert!(cases <= MOST, "a `select!` has {MOST} cases at most");
-        let mut order = Order { numbers: [0; MOST], count: 0, drawn: 0 };
-        for number in 0..cases {
-            if is_enabled(number) {
-                order.numbers[order.count] = number as u8;
-                order.count += 1;
-            }
-        }
-        order
+    /// No cases.
+    pub(crate) const EMPTY: Self = Order { to_draw: 0, left: 0, drawn: 0, bits: None };
+
+    #[inline(always)]
+    pub(crate) fn add(&mut self, number: usize, is_to_draw: bool) {
+        assert!(number < Numbers::BITS as usize, "too many cases for a `select!`");
+        self.to_draw |= Numbers::from(is_to_draw) << number;
+        self.left += u32::from(is_to_draw);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<usize> {
-        let left = self.count - self.drawn;
-        if left == 0 {
+        if self.left == 0 {
             return None;
         }
-        let chosen = self.drawn + if left == 1 { 0 } else { random_below(left) };
-        self.numbers.swap(self.drawn, chosen);
-        self.drawn += 1;
-        Some(self.numbers[self.drawn - 1].into())
+        let mut from = self.to_draw;
+        if self.left > 1 {
+            // Without the first ones.
+            (0..self.below(self.left as usize)).for_each(|_| from = without_first(from));
+        }
+        let number = from.trailing_zeros();
+        self.to_draw &= !(1 << number);
+        self.left -= 1;
+        Some(number as usize)
     }
 
-    /// The cases drawn so far: all of them, once `next` has returned `None`.
+    /// A random number below `bound`: the integer part of `bound` times the fraction, whose rest is
+    /// as random as the whole was.
     #[inline]
-    pub(crate) fn drawn(&self) -> impl Iterator<Item = usize> + Clone {
-        self.numbers[..self.drawn].iter().map(|&number| number.into())
+    fn below(&mut self, bound: usize) -> usize {
+        if self.drawn.is_multiple_of(DRAWS) {
+            self.bits = random_bits();
+        }
+        self.drawn += 1;
+        let Some(bits) = self.bits else { return below_in_simulation(bound) };
+        let scaled = u128::from(bits) * bound as u128;
+        self.bits = Some(scaled as u64);
+        (scaled >> 64) as usize
     }
+}
+
+/// Without the lowest one.
+#[inline]
+fn without_first(numbers: Numbers) -> Numbers {
+    numbers & numbers.wrapping_sub(1)
 }

@@ -6,6 +6,8 @@ pub(crate) mod claim;
 pub(crate) mod core;
 #[path = "../../src/chan/error.rs"]
 pub(crate) mod error;
+#[path = "../../src/chan/head.rs"]
+pub(crate) mod head;
 #[path = "substitute_lock.rs"]
 pub(crate) mod lock;
 #[path = "../../src/chan/recv.rs"]

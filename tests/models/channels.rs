@@ -5,6 +5,8 @@
 //! `receive` that does not wake the sender it serves, or that does not pull the value of one into the
 //! room it makes (deadlock); a notice that joins the wait queue under another lock than the one under
 //! which its value was left (deadlock), or that `close` does not serve (deadlock).
+//!
+//! Of what is detached (`head.rs`): SEEN_TO_FAIL
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -55,6 +57,89 @@ fn values_pass_through_a_rendezvous() {
 #[test]
 fn values_pass_through_a_buffer() {
     values_pass_in_order(1, 3);
+}
+
+/// A channel with `N` values. The first receive detaches the others.
+fn filled<const N: u32>(capacity: usize) -> Arc<Core<u32>> {
+    let core = Arc::new(Core::new(capacity));
+    (0..N).for_each(|n| try_send(&core, n).unwrap());
+    core
+}
+
+/// A sender that finds no room, although some values are detached, waits for the receives that take
+/// those, and its value comes after them.
+#[test]
+fn values_that_are_detached_leave_room_and_keep_their_order() {
+    explore(Some(3), || {
+        let core = filled::<3>(3);
+        assert_eq!(try_recv(&core), Ok(0));
+        let sender = thread::spawn({
+            let core = core.clone();
+            move || (3..6).for_each(|n| block_on(Send::new(&core, n)).unwrap())
+        });
+        for n in 1..6 {
+            assert_eq!(block_on(Recv::new(&core)), Some(n));
+        }
+        sender.join().unwrap();
+        assert_eq!((core.len(), try_recv(&core).is_err()), (0, true));
+    });
+}
+
+#[test]
+fn two_receivers_share_what_is_detached() {
+    explore(Some(3), || {
+        let core = filled::<3>(3);
+        let receive = |core: Arc<Core<u32>>| {
+            move || (0..2).filter_map(|_| try_recv(&core).ok()).collect::<Vec<_>>()
+        };
+        let other = thread::spawn(receive(core.clone()));
+        let mine = receive(core.clone())();
+        let others = other.join().unwrap();
+        assert!(mine.is_sorted() && others.is_sorted(), "{mine:?} {others:?}");
+        let mut all = [mine, others].concat();
+        all.sort();
+        assert_eq!(all, [0, 1, 2], "lost, or received twice");
+    });
+}
+
+/// The length counts what is detached, and no value goes away with the channel's end.
+#[test]
+fn what_is_detached_is_counted_and_outlives_close() {
+    explore(Some(3), || {
+        let core = filled::<4>(4);
+        assert_eq!((try_recv(&core), core.len()), (Ok(0), 3));
+        let receiver = thread::spawn({
+            let core = core.clone();
+            move || block_on(Recv::new(&core))
+        });
+        let seen = core.len();
+        core.close();
+        let taken = receiver.join().unwrap();
+        assert!((2..=3).contains(&seen) && taken == Some(1));
+        let rest: Vec<_> = std::iter::from_fn(|| block_on(Recv::new(&core))).collect();
+        assert_eq!(rest, [2, 3]);
+    });
+}
+
+/// A value that comes back stands before those that are detached.
+#[test]
+fn a_value_that_comes_back_is_the_first_one() {
+    explore(Some(3), || {
+        let core = Arc::new(Core::new(4));
+        let dropped = thread::spawn({
+            let core = core.clone();
+            move || poll_once(Recv::new(&core)).flatten()
+        });
+        (0..4).for_each(|n| try_send(&core, n).unwrap());
+        let mut received: Vec<_> = (0..2).filter_map(|_| try_recv(&core).ok()).collect();
+        let looked = dropped.join().unwrap();
+        let rest: Vec<_> = std::iter::from_fn(|| try_recv(&core).ok()).collect();
+        assert!(rest.is_sorted(), "{rest:?}");
+        received.extend(rest);
+        received.extend(looked);
+        received.sort();
+        assert_eq!(received, [0, 1, 2, 3], "lost, or received twice");
+    });
 }
 
 /// Whatever the moment, a send is `Ok` if and only if its value is received.

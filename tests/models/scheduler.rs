@@ -70,7 +70,11 @@ pub(crate) mod context {
     }
 
     /// A model must do the same each time.
-    pub(crate) fn random_below(_: usize) -> usize {
+    pub(crate) fn random_bits() -> Option<u64> {
+        Some(0)
+    }
+
+    pub(crate) fn below_in_simulation(_: usize) -> usize {
         0
     }
 }

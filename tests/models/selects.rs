@@ -116,6 +116,58 @@ fn close_ends_a_select() {
     });
 }
 
+/// A channel that says without its lock that a receive would find nothing.
+fn emptied(capacity: usize) -> Core<u32> {
+    let core = Core::new(capacity);
+    try_send(&core, 0).unwrap();
+    assert_eq!(try_recv(&core), Ok(0));
+    core
+}
+
+/// A sender fills one of them, waits there, and closes it.
+#[test]
+fn a_select_sees_all_that_happens_to_channels_that_were_empty() {
+    explore(Some(3), || {
+        let (a, b) = neighbours(emptied(1), emptied(1));
+        let sender = thread::spawn({
+            let b = b.clone();
+            move || {
+                (1..3).for_each(|n| block_on(Send::new(&b, n)).unwrap());
+                b.close();
+            }
+        });
+        for expected in [Some(1), Some(2), None, None] {
+            let cases = two!(Recv::new(&a), Recv::new(&b));
+            assert_eq!(either(block_on(wait(cases))), (1, expected));
+        }
+        sender.join().unwrap();
+    });
+}
+
+/// A value that a dropped receive gives back, beside a receive that has seen the channel empty.
+#[test]
+fn a_select_sees_what_comes_back() {
+    explore(Some(3), || {
+        let (a, b) = neighbours(emptied(1), emptied(1));
+        let dropped = thread::spawn({
+            let b = b.clone();
+            move || poll_once(Recv::new(&b)).flatten()
+        });
+        try_send(&b, 1).unwrap();
+        let chosen = try_once(two!(Recv::new(&a), Recv::new(&b))).map(either);
+        let looked = dropped.join().unwrap();
+        match (looked, chosen) {
+            (None, Some(chosen)) => assert_eq!(chosen, (1, Some(1))),
+            (Some(1), None) => {}
+            (None, None) => {
+                let cases = two!(Recv::new(&a), Recv::new(&b));
+                assert_eq!(either(block_on(wait(cases))), (1, Some(1)));
+            }
+            both => panic!("lost, or received twice: {both:?}"),
+        }
+    });
+}
+
 /// A foreign future that is ready at the second poll, which it asks for itself, against a partner
 /// that comes at any time: both agree who was first.
 #[test]

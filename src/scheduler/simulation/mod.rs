@@ -15,7 +15,7 @@
 //! | push | `Scheduler::inject`: a worker here always counts as blocked, so that nothing else is pushed to |
 //! | drive | `drive.rs`: instead of sleeping, a driver lets others have their turns (`run.rs`) |
 //! | clock | `clock.rs`: one that moves when nothing can run, to the next deadline |
-//! | chance | `context::random_below` |
+//! | chance | `context::below_in_simulation` |
 //!
 //! A goroutine can be interrupted where an ordinary run may interrupt it, at the gate, and nowhere else.
 //!
