@@ -7,7 +7,7 @@ use crate::channels::{buffered_1_1, buffered_4_1, buffered_4_4, ping, sieve};
 use crate::memory::memory;
 use crate::peer::Peer;
 use crate::runtime::{AsyncExecutor, Gorun, Tokio, TokioWithTime};
-use crate::workload::{BLOCKING, CHANNELS, IN_GO, Run, SYNC, TIME, Workload};
+use crate::workload::{BLOCKING, CHANNELS, IN_GO, Run, SYNC, TAIL, TIME, Workload};
 use crate::{blocking, locks, select, signals, sleeps, threads, workloads};
 
 macro_rules! on_all {
@@ -424,6 +424,28 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             with_time!(sleeps::late),
             [2_000, 500, 20],
             "how late a goroutine is that sleeps 1 ms, the machine being idle; median",
+        )
+    },
+    Workload {
+        unit: "µs",
+        second: Some("99.9th"),
+        group: Some(TAIL),
+        ..plain(
+            "tail-short",
+            on_all!(workloads::tail_short),
+            [10_000, 1_000, 50],
+            "as wake, beside 16 goroutines that compute 10 µs and yield, in turn; 99th percentile",
+        )
+    },
+    Workload {
+        unit: "µs",
+        second: Some("99.9th"),
+        group: Some(TAIL),
+        ..plain(
+            "tail-long",
+            on_all!(workloads::tail_long),
+            [10_000, 1_000, 50],
+            "likewise, 100 µs; 99th percentile",
         )
     },
     Workload {

@@ -37,7 +37,7 @@ use go::Go;
 use measured::Measured;
 use options::Options;
 use peer::{PEERS, Peer};
-use report::{Report, Row};
+use report::{CoreTime, Report, Row};
 use workload::Workload;
 
 #[cfg(feature = "jemalloc")]
@@ -93,6 +93,7 @@ fn run(options: &Options) -> Result<(), String> {
 }
 
 fn compare(options: &Options, go: Result<&Go, &String>) -> Result<(), String> {
+    let before = CoreTime::so_far();
     let rows = options
         .workloads
         .iter()
@@ -101,6 +102,7 @@ fn compare(options: &Options, go: Result<&Go, &String>) -> Result<(), String> {
     let report = Report {
         title: report::title(&rows, go.ok().map(|go| go.version.as_str())),
         missing_go: go.err().cloned(),
+        stolen: before.as_ref().and_then(CoreTime::stolen_since),
         rows,
     };
     eprint!("\r\x1b[K");

@@ -19,9 +19,18 @@ impl Measured {
     /// In the median, and the 99th of a hundred; in microseconds.
     pub(crate) fn delays(mut delays: Vec<Duration>) -> Self {
         delays.sort();
-        let at = |percent| microseconds(delays[delays.len() * percent / 100]);
-        Measured { value: at(50), second: Some(at(99)) }
+        Measured { value: quantile(&delays, 0.5), second: Some(quantile(&delays, 0.99)) }
     }
+
+    /// The 99th of a hundred, and the 999th of a thousand; in microseconds.
+    pub(crate) fn tail(mut delays: Vec<Duration>) -> Self {
+        delays.sort();
+        Measured { value: quantile(&delays, 0.99), second: Some(quantile(&delays, 0.999)) }
+    }
+}
+
+fn quantile(sorted: &[Duration], part: f64) -> f64 {
+    microseconds(sorted[(sorted.len() as f64 * part) as usize])
 }
 
 pub(crate) fn microseconds(duration: Duration) -> f64 {

@@ -12,6 +12,8 @@ use crate::workload::{SYNC, Workload};
 
 pub(crate) struct Report {
     pub(crate) title: String,
+    /// The part of the machine's time that its host gave to others meanwhile.
+    pub(crate) stolen: Option<f64>,
     pub(crate) missing_go: Option<String>,
     pub(crate) rows: Vec<Row>,
 }
@@ -52,6 +54,32 @@ pub(crate) fn machine() -> String {
         model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()),
         std::env::consts::OS,
     )
+}
+
+/// What the cores have spent their time on since the machine started; Linux alone tells.
+pub(crate) struct CoreTime {
+    all: u64,
+    stolen: u64,
+}
+
+impl CoreTime {
+    pub(crate) fn so_far() -> Option<Self> {
+        let stat = std::fs::read_to_string("/proc/stat").ok()?;
+        let times = stat.lines().next()?.strip_prefix("cpu ")?;
+        // user nice system idle iowait irq softirq steal; guest time is part of user time.
+        let times: Vec<u64> = times
+            .split_whitespace()
+            .take(8)
+            .map(|time| time.parse().ok())
+            .collect::<Option<_>>()?;
+        Some(CoreTime { all: times.iter().sum(), stolen: *times.get(7)? })
+    }
+
+    /// The part that was stolen since then.
+    pub(crate) fn stolen_since(before: &Self) -> Option<f64> {
+        let now = Self::so_far()?;
+        Some((now.stolen - before.stolen) as f64 / (now.all - before.all).max(1) as f64)
+    }
 }
 
 /// Machine, cores, versions.
@@ -164,6 +192,10 @@ impl Report {
             let _ = writeln!(text, "\nGeometric mean of the ratios of {}: {mean:.2}", SYNC.name);
         }
         let _ = writeln!(text, "Median (minimum–maximum) of the rounds.");
+        if let Some(stolen) = self.stolen {
+            let percent = 100.0 * stolen;
+            let _ = writeln!(text, "The host gave {percent:.1} % of the cores' time to others.");
+        }
         for row in self.rows.iter().filter(|row| row.workload.group.is_some()) {
             let Row { workload: Workload { name, about, .. }, workers, size, .. } = row;
             let _ = writeln!(text, "{name} ({workers} workers, size {size}): {about}.");

@@ -48,6 +48,13 @@ pub(crate) const SYNC: &Group = &Group {
 pub(crate) const TIME: &Group =
     &Group { name: "time", about: "timers", workers: None, rounds: DEFAULT_ROUNDS };
 
+pub(crate) const TAIL: &Group = &Group {
+    name: "tail",
+    about: "wake-ups while every worker is busy",
+    workers: None,
+    rounds: DEFAULT_ROUNDS,
+};
+
 pub(crate) const BLOCKING: &Group = &Group {
     name: "blocking",
     about: "which takes minutes",

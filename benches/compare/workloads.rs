@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
@@ -203,7 +203,46 @@ pub(crate) fn main_round_trip<R: Runtime>(workers: usize, n: usize) -> Measured 
 /// How long it takes until a goroutine runs that a thread of its own has woken, on a runtime that
 /// has nothing else to do: the median, and the 99th of a hundred, in microseconds.
 pub(crate) fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
-    let delays = R::block_on(workers, async move {
+    Measured::delays(R::block_on(workers, wakes::<R>(n)))
+}
+
+/// Goroutines that keep every worker busy.
+const BUSY: usize = 16;
+
+/// As `wake`, beside goroutines that compute for `turn` and yield, in turn: the 99th of a hundred,
+/// and the 999th of a thousand.
+fn tail<R: Runtime>(workers: usize, n: usize, turn: Duration) -> Measured {
+    Measured::tail(R::block_on(workers, async move {
+        let is_over = Arc::new(AtomicBool::new(false));
+        for _ in 0..BUSY {
+            let is_over = is_over.clone();
+            R::detach(async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    let start = Instant::now();
+                    while start.elapsed() < turn {
+                        std::hint::spin_loop();
+                    }
+                    R::yield_now().await;
+                }
+            });
+        }
+        let delays = wakes::<R>(n).await;
+        is_over.store(true, Ordering::Relaxed);
+        delays
+    }))
+}
+
+pub(crate) fn tail_short<R: Runtime>(workers: usize, n: usize) -> Measured {
+    tail::<R>(workers, n, Duration::from_micros(10))
+}
+
+pub(crate) fn tail_long<R: Runtime>(workers: usize, n: usize) -> Measured {
+    tail::<R>(workers, n, Duration::from_micros(100))
+}
+
+/// How long it takes until a goroutine runs that a thread of its own has woken, each time.
+fn wakes<R: Runtime>(n: usize) -> impl Future<Output = Vec<Duration>> {
+    async move {
         let (wake, woken) = async_channel::bounded::<Instant>(1);
         let (tell, told) = std::sync::mpsc::channel();
         R::detach(async move {
@@ -225,8 +264,7 @@ pub(crate) fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
         let (done, is_done) = oneshot::channel();
         std::thread::spawn(move || done.send(waker.join().unwrap()).unwrap());
         is_done.await.unwrap()
-    });
-    Measured::delays(delays)
+    }
 }
 
 /// Leaves about a microsecond of work for each goroutine.

@@ -31,6 +31,7 @@ func main() {
 		"remote-1": func(n int) []float64 { return remote(n, 1) },
 		"remote-8": func(n int) []float64 { return remote(n, 8) },
 		"main":     mainRoundTrip, "wake": wake, "forkjoin": forkjoin, "spawn_many": spawnMany,
+		"tail-short": tail(10 * time.Microsecond), "tail-long": tail(100 * time.Microsecond),
 		"yield_many": yieldMany, "ping_pong": pingPong, "chained_spawn": chainedSpawn,
 		"buffered-1-1": func(n int) []float64 { return buffered(n, 1, 1) },
 		"buffered-4-1": func(n int) []float64 { return buffered(n, 4, 1) },
@@ -268,6 +269,29 @@ func mainRoundTrip(n int) []float64 {
 }
 
 func wake(n int) []float64 {
+	return quantiles(wakes(n), 0.5, 0.99)
+}
+
+// tail is wake beside goroutines that keep every worker busy: they compute for a turn, and yield.
+func tail(turn time.Duration) func(n int) []float64 {
+	return func(n int) []float64 {
+		var isOver atomic.Bool
+		for range 16 {
+			go func() {
+				for !isOver.Load() {
+					for start := time.Now(); time.Since(start) < turn; {
+					}
+					runtime.Gosched()
+				}
+			}()
+		}
+		delays := wakes(n)
+		isOver.Store(true)
+		return quantiles(delays, 0.99, 0.999)
+	}
+}
+
+func wakes(n int) []time.Duration {
 	woken, told := make(chan time.Time, 1), make(chan time.Duration, 1)
 	go func() {
 		for sent := range woken {
@@ -282,11 +306,17 @@ func wake(n int) []float64 {
 		woken <- time.Now()
 		delays[i] = <-told
 	}
+	return delays
+}
+
+// quantiles is in microseconds.
+func quantiles(delays []time.Duration, parts ...float64) []float64 {
 	sort.Slice(delays, func(a, b int) bool { return delays[a] < delays[b] })
-	at := func(part float64) float64 {
-		return delays[int(float64(n)*part)].Seconds() * 1e6
+	var figures []float64
+	for _, part := range parts {
+		figures = append(figures, delays[int(float64(len(delays))*part)].Seconds()*1e6)
 	}
-	return []float64{at(0.5), at(0.99)}
+	return figures
 }
 
 const cutoff = 12

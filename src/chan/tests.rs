@@ -245,3 +245,16 @@ fn a_channel_whose_values_are_detached_is_as_full_as_before() {
     assert_eq!(rest, (3..=CAPACITY + 1).collect::<Vec<_>>());
     assert_eq!(core.len(), 0);
 }
+
+#[test]
+fn values_that_are_detached_go_with_the_last_receiver() {
+    let core = Core::new(4 * FEWEST);
+    let value = Arc::new(());
+    for _ in 0..2 * FEWEST {
+        assert!(try_send(&core, value.clone()).is_ok());
+    }
+    assert!(try_recv(&core).is_ok());
+    assert_eq!(Arc::strong_count(&value), 2 * FEWEST);
+    core.remove_receiver();
+    assert_eq!(Arc::strong_count(&value), 1);
+}

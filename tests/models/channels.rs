@@ -6,7 +6,9 @@
 //! room it makes (deadlock); a notice that joins the wait queue under another lock than the one under
 //! which its value was left (deadlock), or that `close` does not serve (deadlock).
 //!
-//! Of what is detached (`head.rs`): SEEN_TO_FAIL
+//! Likewise of what is detached (`head.rs`): `attach` that puts the buffer first; a receive, or a value that
+//! comes back, without `attach` (out of order); `len` without the head. (What is full is tested in
+//! `src/chan/tests.rs`: room that does not count what is detached, or that counts it for ever.)
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

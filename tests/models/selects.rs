@@ -5,10 +5,12 @@
 //! ("twice", or "lost"); a take-over that overlooks what a partner has decided (deadlock); `close` that
 //! passes over selects (deadlock); a dropped select whose value is not given back ("lost"); a busy
 //! select that is taken out of the wait queue (deadlock); a decided one that was taken out, and is unlinked
-//! again when it leaves (deadlock, or "lost"). With `WAITING` set after the locks are free they do not
+//! again when it leaves (deadlock, or "lost"); a `may_receive` that says no after a push, after a value
+//! has come back, when a sender has joined the queue, or once the channel is closed (deadlock). With `WAITING` set after the locks are free they do not
 //! end.
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -165,6 +167,26 @@ fn a_select_sees_what_comes_back() {
             }
             both => panic!("lost, or received twice: {both:?}"),
         }
+    });
+}
+
+/// A rendezvous has a value in its buffer only if one comes back.
+#[test]
+fn a_select_sees_a_sender_after_a_value_has_come_back() {
+    explore(Some(3), || {
+        let (a, b) = neighbours(Core::new(0), Core::new(0));
+        let mut recv = Recv::new(&b);
+        assert!(Pin::new(&mut recv).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        try_send(&b, 0).unwrap();
+        drop(recv);
+        assert_eq!(try_recv(&b), Ok(0));
+        let sender = thread::spawn({
+            let b = b.clone();
+            move || block_on(Send::new(&b, 1)).unwrap()
+        });
+        let cases = two!(Recv::new(&a), Recv::new(&b));
+        assert_eq!(either(block_on(wait(cases))), (1, Some(1)));
+        sender.join().unwrap();
     });
 }
 
