@@ -14,14 +14,16 @@
 //! ```
 //!
 //! A receive that leaves many values in the buffer, while no sender waits, *detaches* them: the next
-//! receives take them without this lock (`head.rs`). Any other step that depends on which values
-//! there are attaches them first, so *the buffer* below means all values.
+//! receives take them without this lock (`head.rs`). A `select!` does not detach. A step that finds
+//! values, or no room, attaches them first, and `len` counts them. So *the buffer* below means all
+//! values.
 //!
 //! Beside the lock there is `may_receive`. It is false only if the buffer is empty, no value is
 //! detached, no sender is queued, and the channel is open. It is written under the lock: true by a
-//! value that enters the buffer, a sender that enters the queue, and close; false by a receive that
-//! takes the last value of an open channel and leaves no sender in the queue. A `select!` reads it without the lock
-//! before it tries a receive, as a hint: it tries again, with the locks, before it waits.
+//! value that enters the buffer, by a sender that enters the queue, and by close; false by a receive
+//! that takes the last value of an open channel, or finds none, while no sender is queued. A
+//! `select!` reads it without the lock before it tries a receive, as a hint. With the locks, before
+//! it waits, it reads it again, and then `false` is certain.
 //!
 //! A waiter owns a slot from when it enters a queue until it collects the outcome, or cancels. A
 //! partner *serves* it once. The waiter then finds the outcome in `State::slots`:
@@ -34,8 +36,8 @@
 //!
 //! A *notice* waits in the queue of senders without a value. It is served when the buffer's value
 //! has been taken. Only an alarm uses one (`time/channels.rs`), as the one sender of its channel,
-//! and it enters the queue under the lock under which it saw a value in the buffer. Values leave an
-//! open channel's buffer only through `receive`, which serves the queue of senders when it has made
+//! and it enters the queue under the lock under which it saw a value in the buffer. While it waits no
+//! value is detached, so values leave the buffer only through `receive`, which serves the queue of senders when it has made
 //! room. So a notice waits only while there is a value in the buffer, and the receive that takes
 //! the last value serves it.
 //!
@@ -47,11 +49,12 @@
 //!
 //! A large value lies in a box, so an empty slot takes one word (`slots.rs`). The box is made
 //! before the lock is taken and freed after it is released. Only the `Vec`s of the slots and the
-//! buffer grow and shrink under the lock, once for many values. Each waiter that goes frees its
+//! buffers grow and shrink under the lock, once for many values, and the head is made there, once. Each waiter that goes frees its
 //! slot, and unused slots are released (`waiters.rs`). The buffer doubles as values arrive. A
 //! receive that finds it empty, and waits or fails (`try_recv`), shrinks it to 16 KiB or one value.
 //! A buffer grows only as values arrive, so the cost for each value is small. A receive that finds
-//! a value checks nothing. A buffer that never becomes empty keeps its largest size.
+//! a value checks nothing. A buffer that never becomes empty keeps its largest size. All this
+//! holds for the buffer of the head, too.
 //!
 //! # Invariant
 //!
@@ -149,7 +152,7 @@ impl<T> Core<T> {
         self.unlocked.take_from_head()
     }
 
-    /// `false`: a receive would have found nothing, a moment ago.
+    /// `false`: a receive would have found nothing, a moment ago. With the lock that is certain.
     #[inline]
     pub(crate) fn may_receive(&self) -> bool {
         self.unlocked.may_receive()
@@ -299,7 +302,7 @@ impl<T> Core<T> {
     /// Closes the channel when the last receiver goes, and drops the values in it.
     pub(crate) fn remove_receiver(&self) {
         let mut wakes = Vec::new();
-        let mut unwanted = VecDeque::new();
+        let mut unwanted = [VecDeque::new(), VecDeque::new()];
         let mut guard = self.acquire();
         let mut locked = self.locked(&mut guard);
         locked.state.receivers -= 1;

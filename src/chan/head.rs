@@ -8,13 +8,13 @@
 //! # Protocol
 //!
 //! ```text
-//! detach   with the channel's lock, the head empty, no waiter in the channel: swap head and buffer
+//! detach   with the channel's lock, the head empty, no sender queued: swap head and buffer
 //! take     without the channel's lock: the first value of the head; if there is none, the caller
 //!          goes on with the channel's lock
 //! attach   with the channel's lock: the head, then the buffer, become the buffer
 //! ```
 //!
-//! Lock order: the channel's, then the head's.
+//! Lock order: the channel's, then the head's. No lock is taken under the head's.
 //!
 //! # Why nobody can tell
 //!
@@ -22,16 +22,17 @@
 //!   are taken, or moved to the head, only after `attach`.
 //! - A `take` is as atomic as a receive under the channel's lock: it is the receive that would have
 //!   found the same value. It skips the check for waiting senders because there is none: a sender
-//!   attaches the head before it waits, and nobody detaches it while one waits.
-//! - No one counts values without `attach` or the head's lock. A sender counts as many as were
-//!   detached, which is no fewer than are left. Only if that leaves no room does it attach.
-//! - Receivers wait only when head and buffer are empty, and the head is attached.
+//!   attaches the head before it waits, and nobody detaches it while one is queued.
+//! - Counts are exact. `len` takes both locks. A send first counts as many as were detached, which is
+//!   no fewer than are left. If that leaves no room it attaches the head, and counts again.
+//! - Receivers wait only when the buffer is empty and the head attached.
 //!
 //! # Cost
 //!
-//! `attach` moves the values that were sent since the head was detached. Afterwards they are part
-//! of what the next `detach` swaps, so each value moves at most once. The head keeps the memory of
-//! the buffer it was swapped for, so a busy channel has two buffers.
+//! `attach` moves the values of the shorter of the two, and no more than were sent since the head
+//! was detached. Afterwards they are part of what the next `detach` swaps. So each value moves at
+//! most once. The head keeps the memory of the buffer it was swapped for, so a busy channel has two
+//! buffers.
 //!
 //! A channel has a head only after a receive has left [`FEWEST`] values or more in it. A channel of
 //! few values stays as small as it was, and its receives take one lock.
@@ -48,8 +49,8 @@ use std::mem;
 use crate::chan::lock::Locked;
 use crate::primitives::{AtomicBool, Ordering, limit};
 
-/// A receive that leaves fewer values than this in the buffer does not detach them: that takes the
-/// two locks of the batch's end once more.
+/// To detach values takes the head's lock, and so does the end of the batch. For fewer values than
+/// this it does not pay.
 pub(crate) const FEWEST: usize = limit(8, 1);
 
 // On cache lines of its own, away from what senders write.
@@ -92,11 +93,20 @@ impl<T> Head<T> {
     pub(crate) fn attach(&self, buffer: &mut VecDeque<T>) {
         let mut guard = self.values.lock().acquire();
         let values = self.values.get(&mut guard);
-        if !values.is_empty() {
+        if values.len() < buffer.len() {
+            while let Some(value) = values.pop_back() {
+                buffer.push_front(value);
+            }
+        } else {
             values.append(buffer);
             mem::swap(values, buffer);
-            self.has_values.store(false, Ordering::Relaxed);
         }
+        self.has_values.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes the memory of a head that is attached.
+    pub(crate) fn take_memory(&self) -> VecDeque<T> {
+        mem::take(self.values.get(&mut self.values.lock().acquire()))
     }
 
     pub(crate) fn len(&self) -> usize {

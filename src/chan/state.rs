@@ -88,13 +88,13 @@ impl<T> Cancelled<T> {
 
 impl<T> Unlocked<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Unlocked { capacity, may_receive: AtomicBool::new(true), head: OnceLock::new() }
+        Unlocked { capacity, may_receive: AtomicBool::new(false), head: OnceLock::new() }
     }
 
-    /// `false`: a receive would have found nothing, a moment ago.
+    /// `false`: a receive would have found nothing, a moment ago. With the lock that is certain.
     #[inline]
     pub(crate) fn may_receive(&self) -> bool {
-        // Ordering: Relaxed, it is a hint. Who knows of a send knows what it wrote here.
+        // Ordering: Relaxed. Without the lock it is a hint; who knows of a send knows what that wrote.
         self.may_receive.load(Ordering::Relaxed)
     }
 
@@ -209,13 +209,13 @@ impl<T> LockedState<'_, T> {
     #[cold]
     #[inline(never)]
     fn attach_detached(&mut self) {
-        self.state.detached = 0;
         if let Some(head) = self.unlocked.head.get() {
             head.attach(&mut self.state.buffer);
         }
+        self.state.detached = 0;
     }
 
-    /// Lets receivers take what is in the buffer without the channel's lock. Nobody waits.
+    /// Lets receivers take what is in the buffer without the channel's lock. No sender is queued.
     #[cold]
     #[inline(never)]
     fn detach_head(&mut self) {
@@ -302,14 +302,19 @@ impl<T> LockedState<'_, T> {
             }
             None if self.state.waiters.any(Side::Senders) => self.receive_from_sender(),
             None if self.state.is_closed => RecvAttempt::Closed,
-            None => RecvAttempt::Empty,
+            None => {
+                self.note_may_receive(false);
+                RecvAttempt::Empty
+            }
         }
     }
 
     fn has_nothing(&self) -> bool {
-        let state = &self.state;
-        let is_idle = state.detached == 0 && !state.waiters.any(Side::Senders);
-        state.buffer.is_empty() && is_idle && !state.is_closed
+        self.is_drained() && !self.state.waiters.any(Side::Senders)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.state.buffer.is_empty() && self.state.detached == 0 && !self.state.is_closed
     }
 
     /// Receives a value from the buffer while senders wait.
@@ -357,7 +362,10 @@ impl<T> LockedState<'_, T> {
         case: u8,
     ) -> SlotKey {
         match side {
-            Side::Receivers => self.shrink_idle_buffer(),
+            Side::Receivers => {
+                debug_assert!(self.is_drained(), "a value that nobody will take");
+                self.shrink_idle_buffer();
+            }
             Side::Senders => self.note_may_receive(true),
         }
         let key = self.state.waiters.enqueue(side, waiter, case);
@@ -408,10 +416,11 @@ impl<T> LockedState<'_, T> {
         self.state.buffer.len() + detached
     }
 
-    /// Takes all values.
-    pub(crate) fn take_all(&mut self) -> VecDeque<T> {
+    /// Takes all values, and the memory that is left of both buffers.
+    pub(crate) fn take_all(&mut self) -> [VecDeque<T>; 2] {
         self.attach_head();
-        mem::take(&mut self.state.buffer)
+        let spare = self.unlocked.head.get().map(|head| head.take_memory());
+        [mem::take(&mut self.state.buffer), spare.unwrap_or_default()]
     }
 
     /// Returns a waiter's slot content if it has been served, and frees the slot. `None` if it

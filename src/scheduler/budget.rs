@@ -6,7 +6,7 @@ use crate::primitives::{AtomicU32, Ordering};
 
 /// A send or a receive that is ready takes some ten nanoseconds; giving way after this many costs two
 /// percent. With 128, a sender filled a buffer of 128 and gave way, where it could have waited for
-/// the receiver: then both were in the queue, another worker took one of them, and each value
+/// the receiver: then both were in the run queue, another worker took one of them, and each value
 /// changed cores, for one and a half times the time.
 pub(crate) const FULL: u32 = 256;
 

@@ -438,7 +438,7 @@ pub(crate) fn random_bits() -> Option<u64> {
 }
 
 /// A number below `bound`, which must not be zero, as the simulation decides in which the calling
-/// code runs.
+/// code runs. Outside one it is random.
 #[cold]
 pub(crate) fn below_in_simulation(bound: usize) -> usize {
     let simulated = with_inside(|context| Some(context?.scheduler.simulation_here()?.below(bound)));

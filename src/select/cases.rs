@@ -54,7 +54,8 @@ pub trait Case<'a> {
     /// The channel's lock, if the case is at a channel.
     fn channel(&self) -> Option<&'a Lock>;
 
-    /// `false`: an attempt a moment ago would have found nothing. A hint.
+    /// `false`: an attempt a moment ago would have found nothing. With the channel's lock that is
+    /// certain.
     fn may_be_ready(&self) -> bool {
         true
     }

@@ -11,8 +11,8 @@
 //!    A receive may be ready unless the channel's `may_receive` denies it (`chan/core.rs`).
 //!    (A large value that waits, or goes to a waiting receiver, is boxed and parked first.)
 //! 3  lock all its channels, in the order of their addresses
-//! 4  attempt each case at a channel again that may be ready, which is exact now. One that
-//!    succeeds happens.
+//! 4  attempt each case at a channel again, in random order. Here a `may_receive` that denies it is
+//!    certain. One that succeeds happens.
 //! 5  enter the queues (once), claim := WAITING, unlock: pending
 //! drop   claim := BUSY; then each case leaves its queue, under its channel's lock
 //! ```
@@ -28,15 +28,15 @@
 //!   can commit. After WAITING → case no partner can commit again, and the owner finds the decision
 //!   in 1. The owner polls other futures while the claim says BUSY. So it may take one that is
 //!   ready, whatever happens meanwhile.
-//! - Not none, although a partner was passed over: from 3 to 5 no channel of the select changes. So
-//!   the select begins to wait at a moment when none of its cases at channels is possible, which is
+//! - Not none, although a partner was passed over: from its attempt in 4 on, no channel of the
+//!   select changes: what was detached is attached, and the lock is held. So the select begins to wait at a moment when none of its cases at channels is possible, which is
 //!   what the invariant in `core.rs` requires of servable waiters. A partner that reaches one of
 //!   the channels later finds the select waiting. A partner that came earlier has left the value or
 //!   the room in the channel, or waits in its queue; 4 finds it in either place.
 //! - Two selects that face each other pass each other over while both are in 2. Both reach 3. The
 //!   one that gets the locks second finds the other waiting, in 4, and commits it.
-//! - No deadlock: 3 takes the locks in one order, all other code holds one at a time, and a claim's
-//!   waker is behind a lock under which no other is taken.
+//! - No deadlock: 3 takes the locks in one order, all other code holds one channel's at a time, and
+//!   under the lock of a claim's waker, or of a channel's head, no other is taken.
 //!
 //! A dropped select: if a partner has decided, the case was committed, and is dropped as a
 //! committed `recv` or `send` is, in `LockedState::cancel`: a received value goes back to the head.
@@ -163,7 +163,7 @@ impl<'a, C: Cases<'a>> Select<'a, C> {
             None => *claim = Some(Claim::new(cx.waker().clone())),
         }
         let claim = claim.as_ref().expect("it was made just now");
-        park_boxed(this.cases.as_mut(), true);
+        park_boxed(this.cases.as_mut());
         let waits = |mut cases: Pin<&mut C>, locks: &mut Locks<'a>| {
             if withdraws {
                 return;
@@ -200,26 +200,21 @@ pub fn try_once<'a, C: Cases<'a>>(cases: C) -> Option<C::Output> {
             return first;
         }
     }
-    loop {
-        let chosen = try_channels_at_once(cases.as_mut(), |_, _| {});
-        // Each case asks once for its box.
-        if chosen.is_some() || !park_boxed(cases.as_mut(), false) {
-            return chosen;
-        }
-    }
+    // Otherwise the attempts would pass over a large value that has no box yet.
+    park_boxed(cases.as_mut());
+    try_channels_at_once(cases, |_, _| {})
 }
 
-/// Boxes large values while no lock is held: those that an attempt found unboxed, or all of them,
-/// if the select is about to wait. Whether there was one.
+/// Boxes the large values of all cases, while no lock is held.
 #[inline]
-fn park_boxed<'a, C: Cases<'a>>(mut cases: Pin<&mut C>, waits: bool) -> bool {
-    let mut parked = false;
+fn park_boxed<'a, C: Cases<'a>>(mut cases: Pin<&mut C>) {
     if C::HAS_BOXED {
         for number in 0..C::COUNT {
-            parked |= cases.is_enabled(number) && cases.as_mut().park(number, waits);
+            if cases.is_enabled(number) {
+                cases.as_mut().park(number, true);
+            }
         }
     }
-    parked
 }
 
 #[inline]
@@ -266,7 +261,7 @@ fn try_channels_at_once<'a, C: Cases<'a>>(
     none: impl FnOnce(Pin<&mut C>, &mut Locks<'a>),
 ) -> Option<C::Output> {
     let mut locks = Locks::take(at_channels(&*cases));
-    // With the locks a look is exact.
+    // With the locks, a case that does not look ready is not.
     let mut order = cases.order(false);
     while let Some(number) = order.next() {
         let Some(channel) = cases.channel(number) else { continue };

@@ -8,7 +8,7 @@ use crate::scheduler::context::{below_in_simulation, random_bits};
 /// A set of numbers of cases: the bits that are set.
 type Numbers = u128;
 
-/// A fraction of random bits is spent on this many draws, which use 28 of its 64 bits at most.
+/// The same 64 random bits serve this many draws, which use up 28 of them at most.
 const DRAWS: u32 = 4;
 
 /// The cases, drawn at random one by one. Whichever of them are ready, each is equally likely to
@@ -18,7 +18,8 @@ pub struct Order {
     /// How many those are.
     left: u32,
     drawn: u32,
-    /// A random fraction of 2^64, for the next draws. `None` in a simulation, which decides each.
+    /// Random bits for the next draws, read as a fraction below 1. `None` in a simulation, which
+    /// decides about each draw.
     bits: Option<u64>,
 }
 
@@ -49,8 +50,8 @@ impl Order {
         Some(number as usize)
     }
 
-    /// A random number below `bound`: the integer part of `bound` times the fraction, whose rest is
-    /// as random as the whole was.
+    /// A random number below `bound`: the integer part of `bound` times the fraction. The rest is the
+    /// next fraction.
     #[inline]
     fn below(&mut self, bound: usize) -> usize {
         if self.drawn.is_multiple_of(DRAWS) {

@@ -22,7 +22,7 @@ use crate::log::Log;
 use crate::model::{Case, Meddling, Model, Name, Outcome, Side};
 use crate::wakes::Wakes;
 
-const CAPACITIES: [usize; 5] = [0, 1, 2, 3, 8];
+const CAPACITIES: [usize; 6] = [0, 1, 2, 3, 8, 20];
 const SWITCHES: usize = 2;
 /// More senders, receivers or operations than that are not made.
 const MANY: usize = 10;

@@ -299,6 +299,9 @@ impl Monitor {
             self.recorder.iter().for_each(note);
             scheduler.write_off(index, self.sample.workers[index].ticks);
         }
+        for (worker, &begun) in scheduler.workers().zip(&verdict.begun) {
+            worker.set_pace(begun);
+        }
         scheduler.request_check_in(&verdict.slow);
         for worker in verdict.overdue.iter().filter_map(|&index| scheduler.worker(index)) {
             worker.budget.exhaust();

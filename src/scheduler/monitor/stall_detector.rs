@@ -91,6 +91,8 @@ pub(crate) struct Verdict {
     pub(crate) stuck: Vec<usize>,
     /// Workers whose polls are so long that the injector and the timers would miss their turn.
     pub(crate) slow: Vec<usize>,
+    /// How many polls each worker has begun since the last sample, if none is idle.
+    pub(crate) begun: Vec<usize>,
     /// Workers that have been in one poll since the last sample, while something waits.
     pub(crate) overdue: Vec<usize>,
     /// How many more workers than configured may be available.
@@ -153,11 +155,14 @@ impl StallDetector {
         let (mut neglecting, mut perhaps_neglecting) = (Vec::new(), Vec::new());
         let mut stuck = Vec::new();
         let (mut slow, mut overdue) = (Vec::new(), Vec::new());
+        let begun = self.polls.iter().zip(workers);
+        let begun = begun.map(|(poll, seen)| seen.polls.wrapping_sub(poll.polls));
+        let begun = if has_idle_worker { Vec::new() } else { begun.collect() };
         for ((worker, seen), poll) in workers.iter().enumerate().zip(&mut self.polls) {
             if !seen.is_in_poll() {
                 continue;
             }
-            if !has_idle_worker && seen.polls.wrapping_sub(poll.polls) < FEW_POLLS {
+            if begun.get(worker).is_some_and(|&begun| begun < FEW_POLLS) {
                 slow.push(worker);
             }
             if any_waits && poll.since < now {
@@ -187,6 +192,7 @@ impl StallDetector {
             perhaps_neglecting,
             stuck,
             slow,
+            begun,
             overdue,
             extra: self.extra,
             is_quiet: !has_moved && !any_waits && self.extra == 0,

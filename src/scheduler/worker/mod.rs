@@ -30,6 +30,9 @@ use crate::scheduler::worker::busy_time::BusyTime;
 
 const RING_CAPACITY: usize = 256;
 
+/// The monitor samples every millisecond. A worker's pace is of a tenth of one.
+const TENTH: usize = 10;
+
 /// So many tasks from the injector join a ring that is half full, at each look. (`skynet` takes a seventh
 /// longer with 64.)
 const FEW: usize = 15;
@@ -51,6 +54,8 @@ pub(crate) struct Worker {
     /// The address of the spawn site of the goroutine that was polled last.
     site: AtomicUsize,
     thread: AtomicU32,
+    /// How many polls it begins in a tenth of a millisecond.
+    pace: AtomicU32,
     /// How often it has stolen.
     steals: AtomicU64,
     pub(crate) busy: BusyTime,
@@ -73,6 +78,7 @@ impl Worker {
             ticks: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             thread: AtomicU32::new(0),
+            pace: AtomicU32::new(u32::MAX),
             steals: AtomicU64::new(0),
             busy: BusyTime::new(),
             driving: ActivityCell::new(),
@@ -87,6 +93,16 @@ impl Worker {
 
     pub(crate) fn thread(&self) -> OsThreadId {
         OsThreadId(self.thread.load(Ordering::Relaxed))
+    }
+
+    /// The monitor has seen it begin so many polls in a millisecond.
+    pub(crate) fn set_pace(&self, begun: usize) {
+        self.pace.store((begun / TENTH) as u32, Ordering::Relaxed);
+    }
+
+    /// How many polls it begins in a tenth of a millisecond.
+    pub(crate) fn pace(&self) -> u32 {
+        self.pace.load(Ordering::Relaxed)
     }
 
     /// Whether the worker has announced that it blocks.

@@ -348,7 +348,7 @@ impl<'a> RunLoop<'a> {
     fn check_outside(&mut self) -> Option<RawTask> {
         self.pause_record();
         self.context.approach_sample(context::LOOK);
-        self.turns.begin_check();
+        self.turns.begin_check(self.worker.pace());
         self.context.injects_woken.set(self.turns.are_taken());
         self.look_in_passing();
         if self.check_timers() {

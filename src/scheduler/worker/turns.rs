@@ -1,15 +1,18 @@
 //! A fair turn in time: when a worker looks at the injector and the timers, which belong to no
 //! worker, and how many of their tasks it runs then.
 //!
-//! The injector and the timers have their turn every 61 polls. With long polls that would be late.
-//! So the monitor, which samples every millisecond, asks a worker to *check in* if it has begun
-//! fewer than 61 polls since the last sample. After its poll the worker looks at once, then after
-//! two polls more, then after four, until it is back at 61 or is asked again. So if its polls take a
-//! millisecond or more, it looks after each of them. Goroutines that a timer wakes then go to the
-//! injector, not to the worker's own queue. If polls are short, the monitor asks no worker. A new
-//! worker begins like one that was asked, because it may have to cover for one with long polls.
+//! The injector and the timers have their turn every 61 polls, but ten times in a millisecond if
+//! those would take longer: the monitor, which samples every millisecond, tells each worker its pace.
+//! So what a thread wakes while all workers are busy waits for a tenth of a millisecond, not for 61
+//! polls of ten microseconds. With polls that are still longer it may be late. So the monitor asks a
+//! worker to *check in* if it has begun fewer than 61 polls since the last sample. After its poll the
+//! worker looks at once, then after two polls more, then after four, as far as its pace allows, until
+//! it has run 61 or is asked again. So if its polls take a millisecond or more, it looks after each of
+//! them. Goroutines that a timer wakes then go to the injector, not to the worker's own queue. If
+//! polls are short, the monitor asks no worker. A new worker begins like one that was asked, because
+//! it may have to cover for one with long polls.
 //!
-//! A worker that looks more often than every 61 polls goes round in three parts:
+//! A worker that has run fewer than 61 polls since it was asked goes round in three parts:
 //!
 //! 1. What threads have pushed to the injector.
 //! 2. What was drained from rings. Behind polls that count as stuck, all local tasks end up there.
@@ -36,10 +39,14 @@ use crate::clock;
 use crate::scheduler::queues::injector::Injector;
 use crate::scheduler::queues::run_queue::RawTask;
 
-/// After this many polls a worker looks at the timers, and at the injector first, so that its own
+/// After this many polls at the latest a worker looks at the timers, and at the injector first, so that its own
 /// queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
 /// always meet the same task there.
 const INTERVAL: u32 = 61;
+
+/// However slow its pace is, a worker runs so many polls before it looks again, once it has looked
+/// twice.
+const FEWEST: u32 = 2;
 
 /// How long a turn lasts on a worker with long polls.
 const TURN: Duration = Duration::from_millis(1);
@@ -51,7 +58,12 @@ pub(crate) struct Turns {
     /// Polls until the next check.
     polls_left: u32,
     /// The planned number of polls between the last check and the next.
+    planned: u32,
+    /// The same, if the pace allowed it: one more than the polls since the worker was asked to check
+    /// in, at most 61.
     interval: u32,
+    /// How many polls it begins in a tenth of a millisecond.
+    pace: u32,
     part: Part,
     turn: Option<Turn>,
     /// The worker's own queue has already had its next part, between two checks.
@@ -87,7 +99,9 @@ impl Turns {
     pub(crate) fn new() -> Self {
         Turns {
             polls_left: 1,
+            planned: 1,
             interval: 1,
+            pace: INTERVAL,
             part: Part::Pushed,
             turn: None,
             own_had_polls: false,
@@ -109,7 +123,7 @@ impl Turns {
     pub(crate) fn check_soon(&mut self, yielded_to_none: bool) {
         match &mut self.turn {
             Some(turn) => turn.interval = 1,
-            None => self.note_own_polls(self.interval - self.polls_left),
+            None => self.note_own_polls(self.planned - self.polls_left),
         }
         if yielded_to_none {
             self.owed = Duration::ZERO;
@@ -122,14 +136,20 @@ impl Turns {
                 turn.waited_since = clock::now();
             }
         }
-        (self.polls_left, self.interval) = (1, 1);
+        self.plan(1);
     }
 
-    /// Plans the next check.
-    pub(crate) fn begin_check(&mut self) {
-        self.note_own_polls(self.interval - 1);
-        self.interval = (2 * self.interval).min(INTERVAL);
-        self.polls_left = self.interval;
+    /// Plans the next check. The worker begins `pace` polls in a tenth of a millisecond.
+    pub(crate) fn begin_check(&mut self, pace: u32) {
+        self.note_own_polls(self.planned - 1);
+        self.pace = pace.max(FEWEST);
+        self.plan((self.interval + self.planned).min(INTERVAL));
+    }
+
+    fn plan(&mut self, interval: u32) {
+        self.interval = interval;
+        self.planned = interval.min(self.pace);
+        self.polls_left = self.planned;
     }
 
     /// Notes how many polls the worker's own queue has had since the last check. Before a turn of
@@ -198,7 +218,7 @@ impl Turns {
             return false;
         }
         turn.tasks += 1;
-        (self.polls_left, self.interval) = (1, 1);
+        self.plan(1);
         true
     }
 
@@ -231,10 +251,13 @@ impl Turns {
         };
         let turn = self.turn.get_or_insert_with(begin);
         turn.tasks += 1;
-        (self.polls_left, self.interval) = (1, 1);
-        if turn.tasks == INTERVAL {
+        let is_over = turn.tasks == INTERVAL;
+        if is_over {
             // A millisecond is enough for that many: polls are short.
             turn.interval = INTERVAL;
+        }
+        self.plan(1);
+        if is_over {
             self.end_turn();
             self.part = self.part.next();
         }
@@ -243,7 +266,7 @@ impl Turns {
 
     fn end_turn(&mut self) {
         if let Some(turn) = self.turn.take() {
-            (self.polls_left, self.interval) = (turn.interval, turn.interval);
+            self.plan(turn.interval);
             if self.part != Part::Own {
                 let now = clock::now();
                 self.owed += now.saturating_duration_since(turn.waited_since).min(TURN);

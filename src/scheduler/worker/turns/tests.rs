@@ -24,7 +24,7 @@ fn runs_beside_long_polls(injector: &Injector<2>, own_queue_has_tasks: bool) -> 
     let mut next = || {
         turns.check_soon(false);
         assert!(turns.is_check_due());
-        turns.begin_check();
+        turns.begin_check(INTERVAL);
         let task = turns.next(injector, || own_queue_has_tasks);
         poll_for_long();
         task.unwrap_or(0)
@@ -65,7 +65,7 @@ fn short_tasks_have_a_turn_together_and_then_the_worker_takes_batches_again() {
     let mut turns = Turns::new();
     let mut taken = 0;
     while turns.are_taken() && turns.is_check_due() {
-        turns.begin_check();
+        turns.begin_check(INTERVAL);
         taken += usize::from(turns.next(&injector, || true).is_some());
     }
     // On a busy machine a millisecond may be over sooner.
@@ -106,7 +106,7 @@ fn a_turn_that_is_short_does_not_give_the_own_queue_two_long_polls() {
         for _ in 0..600 {
             let is_due = turns.is_check_due();
             let task = if is_due {
-                turns.begin_check();
+                turns.begin_check(INTERVAL);
                 turns.next(&injector, || true)
             } else {
                 None
@@ -132,7 +132,8 @@ fn a_turn_that_is_owed_does_not_follow_a_long_poll_of_the_own_queue() {
     let injector = injector(&[1], &[]);
     let mut turns = Turns::new();
     (turns.part, turns.owed) = (Part::FromRings, TURN);
-    (turns.polls_left, turns.interval) = (60, 61);
+    turns.plan(61);
+    turns.polls_left = 60;
     poll_for_long();
     turns.check_soon(false);
     assert_eq!(turns.next(&injector, || true), Some(1));
@@ -195,7 +196,7 @@ fn short_polls_of_the_own_queue_have_as_much_time_as_those_that_come_through_the
         let start = clock::now();
         let due = turns.is_check_due();
         if due {
-            turns.begin_check();
+            turns.begin_check(INTERVAL);
         }
         let task = if due && turns.are_taken() { turns.next(&injector, || true) } else { None };
         match task {
@@ -221,7 +222,7 @@ fn a_worker_that_lives_from_what_threads_push_takes_batches_after_a_while() {
     for _ in 0..100 {
         injector.push(1);
         if turns.is_check_due() {
-            turns.begin_check();
+            turns.begin_check(INTERVAL);
         }
         if !turns.are_taken() {
             return;
@@ -231,4 +232,34 @@ fn a_worker_that_lives_from_what_threads_push_takes_batches_after_a_while() {
         assert_eq!(turns.next(&injector, || false), None);
     }
     panic!("it takes single tasks for ever");
+}
+
+/// What the monitor says of a worker's pace, the gaps between its looks, and whether it takes single
+/// tasks, once it has been asked to check in.
+#[test]
+fn a_worker_looks_ten_times_in_a_millisecond_if_61_polls_take_longer() {
+    let looks = |pace| {
+        let mut turns = Turns::new();
+        turns.check_soon(false);
+        let mut looks = Vec::new();
+        let mut gap = 0;
+        while looks.len() < 9 {
+            gap += 1;
+            if turns.is_check_due() {
+                turns.begin_check(pace);
+                looks.push((mem::take(&mut gap), turns.are_taken()));
+            }
+        }
+        looks
+    };
+    let gaps = |pace| looks(pace).into_iter().map(|(gap, _)| gap).collect::<Vec<_>>();
+    let polls_taken_singly = |pace| {
+        let taken = looks(pace).into_iter().take_while(|(_, are_taken)| *are_taken);
+        taken.map(|(gap, _)| gap).sum::<u32>()
+    };
+    assert_eq!(gaps(u32::MAX), [1, 2, 4, 8, 16, 32, 61, 61, 61]);
+    assert_eq!(gaps(10), [1, 2, 4, 8, 10, 10, 10, 10, 10]);
+    assert_eq!(gaps(0), [1, 2, 2, 2, 2, 2, 2, 2, 2], "two polls at the least");
+    assert_eq!(polls_taken_singly(u32::MAX), 31);
+    assert!((31..61).contains(&polls_taken_singly(10)), "{}", polls_taken_singly(10));
 }
