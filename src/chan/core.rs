@@ -36,10 +36,10 @@
 //!
 //! A *notice* waits in the queue of senders without a value. It is served when the buffer's value
 //! has been taken. Only an alarm uses one (`time/channels.rs`), as the one sender of its channel,
-//! and it enters the queue under the lock under which it saw a value in the buffer. While it waits no
-//! value is detached, so values leave the buffer only through `receive`, which serves the queue of senders when it has made
-//! room. So a notice waits only while there is a value in the buffer, and the receive that takes
-//! the last value serves it.
+//! and it enters the queue under the lock under which it saw a value in the buffer. While it waits
+//! no value is detached, so values leave the buffer only through `receive`, which serves the queue
+//! of senders when it has made room. So a notice waits only while there is a value in the buffer,
+//! and the receive that takes the last value serves it.
 //!
 //! A case of a `select!` that was decided at another channel may be taken out of the queue without
 //! being served (`waiters.rs`). Its slot does not change until its owner cancels: a sender still
@@ -49,12 +49,12 @@
 //!
 //! A large value lies in a box, so an empty slot takes one word (`slots.rs`). The box is made
 //! before the lock is taken and freed after it is released. Only the `Vec`s of the slots and the
-//! buffers grow and shrink under the lock, once for many values, and the head is made there, once. Each waiter that goes frees its
-//! slot, and unused slots are released (`waiters.rs`). The buffer doubles as values arrive. A
-//! receive that finds it empty, and waits or fails (`try_recv`), shrinks it to 16 KiB or one value.
-//! A buffer grows only as values arrive, so the cost for each value is small. A receive that finds
-//! a value checks nothing. A buffer that never becomes empty keeps its largest size. All this
-//! holds for the buffer of the head, too.
+//! buffers grow and shrink under the lock, once for many values, and the head is made there, once.
+//! Each waiter that goes frees its slot, and unused slots are released (`waiters.rs`). The buffer
+//! doubles as values arrive. A receive that finds it empty, and waits or fails (`try_recv`),
+//! shrinks it to 16 KiB or one value. A buffer grows only as values arrive, so the cost for each
+//! value is small. A receive that finds a value checks nothing. A buffer that never becomes empty
+//! keeps its largest size. All this holds for the buffer of the head, too.
 //!
 //! # Invariant
 //!
@@ -105,7 +105,8 @@ use std::task::Waker;
 
 use crate::chan::lock::{Lock, LockGuard, Locked};
 use crate::chan::slots::{Parcel, Slots};
-use crate::chan::state::{LockedState, SendAttempt, State, Unlocked};
+use crate::chan::state::{LockedState, SendAttempt, State};
+use crate::chan::unlocked::Unlocked;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::foreign_wakers;
 

@@ -18,6 +18,7 @@ pub(crate) mod slots;
 pub(crate) mod state;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unlocked;
 pub(crate) mod waiters;
 
 pub use recv::Recv;

@@ -10,8 +10,8 @@ use std::task::Waker;
 use crate::chan::claim::Claim;
 use crate::chan::head::{FEWEST, Head};
 use crate::chan::slots::{Parcel, Slots};
+use crate::chan::unlocked::Unlocked;
 use crate::chan::waiters::{Side, SlotKey, Waiter, Waiters};
-use crate::primitives::{AtomicBool, OnceLock, Ordering};
 use crate::scheduler::foreign_wakers;
 
 pub(crate) struct State<T> {
@@ -30,15 +30,6 @@ pub(crate) struct State<T> {
 
 /// An empty buffer keeps this many bytes, or one value.
 const KEPT_BYTES: usize = 16 << 10;
-
-/// What does not need the lock.
-pub(crate) struct Unlocked<T> {
-    pub(crate) capacity: usize,
-    /// `false`: a receive would find nothing, and the channel is open. Written with the lock. Read
-    /// with it, or without it as a hint.
-    may_receive: AtomicBool,
-    head: OnceLock<Box<Head<T>>>,
-}
 
 /// A channel whose lock is held.
 pub(crate) struct LockedState<'g, T> {
@@ -83,25 +74,6 @@ impl<T> Cancelled<T> {
             foreign_wakers::wake(waker);
         }
         self.parcel.unpack()
-    }
-}
-
-impl<T> Unlocked<T> {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Unlocked { capacity, may_receive: AtomicBool::new(false), head: OnceLock::new() }
-    }
-
-    /// `false`: a receive would have found nothing, a moment ago. With the lock that is certain.
-    #[inline]
-    pub(crate) fn may_receive(&self) -> bool {
-        // Ordering: Relaxed. Without the lock it is a hint; who knows of a send knows what that wrote.
-        self.may_receive.load(Ordering::Relaxed)
-    }
-
-    /// Receives, if there are values that receivers take without the lock.
-    #[inline(always)]
-    pub(crate) fn take_from_head(&self) -> Option<T> {
-        self.head.get()?.take()
     }
 }
 
@@ -183,7 +155,7 @@ impl<T> LockedState<'_, T> {
 
     #[inline(always)]
     fn note_may_receive(&self, may: bool) {
-        self.unlocked.may_receive.store(may, Ordering::Relaxed);
+        self.unlocked.note_may_receive(may);
     }
 
     #[inline]
@@ -209,7 +181,7 @@ impl<T> LockedState<'_, T> {
     #[cold]
     #[inline(never)]
     fn attach_detached(&mut self) {
-        if let Some(head) = self.unlocked.head.get() {
+        if let Some(head) = self.unlocked.head() {
             head.attach(&mut self.state.buffer);
         }
         self.state.detached = 0;
@@ -219,13 +191,8 @@ impl<T> LockedState<'_, T> {
     #[cold]
     #[inline(never)]
     fn detach_head(&mut self) {
-        if self.unlocked.head.get().is_none() {
-            _ = self.unlocked.head.set(Box::new(Head::new()));
-        }
-        if let Some(head) = self.unlocked.head.get() {
-            self.state.detached = self.state.buffer.len();
-            head.detach(&mut self.state.buffer);
-        }
+        self.state.detached = self.state.buffer.len();
+        self.unlocked.head_or_new().detach(&mut self.state.buffer);
     }
 
     /// Gives a small value to the first receiver that can be served.
@@ -397,7 +364,7 @@ impl<T> LockedState<'_, T> {
         if self.state.buffer.capacity() > State::<T>::KEPT {
             self.state.shrink_buffer();
         }
-        if let Some(head) = self.unlocked.head.get() {
+        if let Some(head) = self.unlocked.head() {
             Self::shrink_head(head);
         }
     }
@@ -411,7 +378,7 @@ impl<T> LockedState<'_, T> {
     pub(crate) fn len(&self) -> usize {
         let detached = match self.state.detached {
             0 => 0,
-            _ => self.unlocked.head.get().map_or(0, |head| head.len()),
+            _ => self.unlocked.head().map_or(0, |head| head.len()),
         };
         self.state.buffer.len() + detached
     }
@@ -419,7 +386,7 @@ impl<T> LockedState<'_, T> {
     /// Takes all values, and the memory that is left of both buffers.
     pub(crate) fn take_all(&mut self) -> [VecDeque<T>; 2] {
         self.attach_head();
-        let spare = self.unlocked.head.get().map(|head| head.take_memory());
+        let spare = self.unlocked.head().map(|head| head.take_memory());
         [mem::take(&mut self.state.buffer), spare.unwrap_or_default()]
     }
 

@@ -29,10 +29,11 @@
 //!   in 1. The owner polls other futures while the claim says BUSY. So it may take one that is
 //!   ready, whatever happens meanwhile.
 //! - Not none, although a partner was passed over: from its attempt in 4 on, no channel of the
-//!   select changes: what was detached is attached, and the lock is held. So the select begins to wait at a moment when none of its cases at channels is possible, which is
-//!   what the invariant in `core.rs` requires of servable waiters. A partner that reaches one of
-//!   the channels later finds the select waiting. A partner that came earlier has left the value or
-//!   the room in the channel, or waits in its queue; 4 finds it in either place.
+//!   select changes: what was detached is attached, and the lock is held. So the select begins to
+//!   wait at a moment when none of its cases at channels is possible, which is what the invariant
+//!   in `core.rs` requires of servable waiters. A partner that reaches one of the channels later
+//!   finds the select waiting. A partner that came earlier has left the value or the room in the
+//!   channel, or waits in its queue; 4 finds it in either place.
 //! - Two selects that face each other pass each other over while both are in 2. Both reach 3. The
 //!   one that gets the locks second finds the other waiting, in 4, and commits it.
 //! - No deadlock: 3 takes the locks in one order, all other code holds one channel's at a time, and

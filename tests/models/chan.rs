@@ -18,5 +18,7 @@ pub(crate) mod send;
 pub(crate) mod slots;
 #[path = "../../src/chan/state.rs"]
 pub(crate) mod state;
+#[path = "../../src/chan/unlocked.rs"]
+pub(crate) mod unlocked;
 #[path = "../../src/chan/waiters.rs"]
 pub(crate) mod waiters;
