@@ -75,7 +75,7 @@ pub struct Metrics {
     /// goroutine that blocks its thread; another thread stands in for that one, whose time counts as well.
     pub busy: Duration,
     /// For how long goroutines that could run, since they were spawned or woken, had to wait until a worker polled
-    /// them: samples. Each worker takes one of about a thousand polls, and of eight sleeps, and main's thread one of
+    /// them: samples. Each worker takes one of a thousand polls, or of fewer if they are long, and of eight sleeps, and main's thread one of
     /// eight polls: the next goroutine that is spawned or woken there. So of many that are woken at the same time it is
     /// mostly the first, which waits least; and long polls count for more than short ones. What other threads spawn
     /// and wake is not in it. Watch how it changes, rather than what it is.

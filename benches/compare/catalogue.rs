@@ -21,6 +21,17 @@ macro_rules! on_all {
     };
 }
 
+/// A Go program has no threads of its own.
+macro_rules! without_go {
+    ($($workload:ident)::+) => {
+        &[
+            (Peer::Gorun, $($workload)::+::<Gorun>),
+            (Peer::Tokio, $($workload)::+::<Tokio>),
+            (Peer::AsyncExecutor, $($workload)::+::<AsyncExecutor>),
+        ]
+    };
+}
+
 macro_rules! with_time {
     ($($workload:ident)::+) => {
         &[
@@ -432,9 +443,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         group: Some(TAIL),
         ..plain(
             "tail-short",
-            on_all!(workloads::tail_short),
+            without_go!(workloads::tail_short),
             [10_000, 1_000, 50],
-            "as wake, beside 16 goroutines that compute 10 µs and yield, in turn; 99th percentile",
+            "as wake, beside 8 for each worker that compute 10 µs and yield, in turn; 99th percentile",
         )
     },
     Workload {
@@ -443,7 +454,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         group: Some(TAIL),
         ..plain(
             "tail-long",
-            on_all!(workloads::tail_long),
+            without_go!(workloads::tail_long),
             [10_000, 1_000, 50],
             "likewise, 100 µs; 99th percentile",
         )

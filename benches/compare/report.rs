@@ -78,7 +78,8 @@ impl CoreTime {
     /// The part that was stolen since then.
     pub(crate) fn stolen_since(before: &Self) -> Option<f64> {
         let now = Self::so_far()?;
-        Some((now.stolen - before.stolen) as f64 / (now.all - before.all).max(1) as f64)
+        let all = now.all.saturating_sub(before.all).max(1);
+        Some(now.stolen.saturating_sub(before.stolen) as f64 / all as f64)
     }
 }
 
@@ -194,7 +195,10 @@ impl Report {
         let _ = writeln!(text, "Median (minimum–maximum) of the rounds.");
         if let Some(stolen) = self.stolen {
             let percent = 100.0 * stolen;
-            let _ = writeln!(text, "The host gave {percent:.1} % of the cores' time to others.");
+            let _ = writeln!(
+                text,
+                "The machine's host gave {percent:.1} % of its cores' time to others."
+            );
         }
         for row in self.rows.iter().filter(|row| row.workload.group.is_some()) {
             let Row { workload: Workload { name, about, .. }, workers, size, .. } = row;

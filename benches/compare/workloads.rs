@@ -206,15 +206,15 @@ pub(crate) fn wake<R: Runtime>(workers: usize, n: usize) -> Measured {
     Measured::delays(R::block_on(workers, wakes::<R>(n)))
 }
 
-/// Goroutines that keep every worker busy.
-const BUSY: usize = 16;
+/// So many goroutines for each worker keep it busy.
+const BUSY: usize = 8;
 
 /// As `wake`, beside goroutines that compute for `turn` and yield, in turn: the 99th of a hundred,
 /// and the 999th of a thousand.
 fn tail<R: Runtime>(workers: usize, n: usize, turn: Duration) -> Measured {
     Measured::tail(R::block_on(workers, async move {
         let is_over = Arc::new(AtomicBool::new(false));
-        for _ in 0..BUSY {
+        for _ in 0..BUSY * workers {
             let is_over = is_over.clone();
             R::detach(async move {
                 while !is_over.load(Ordering::Relaxed) {
@@ -253,7 +253,7 @@ fn wakes<R: Runtime>(n: usize) -> impl Future<Output = Vec<Duration>> {
         let waker = std::thread::spawn(move || {
             (0..n)
                 .map(|_| {
-                    // Long enough for the workers to fall asleep.
+                    // Long enough for workers that have nothing to do to fall asleep.
                     std::thread::sleep(Duration::from_micros(100));
                     wake.try_send(Instant::now()).unwrap();
                     told.recv().unwrap()

@@ -31,7 +31,6 @@ func main() {
 		"remote-1": func(n int) []float64 { return remote(n, 1) },
 		"remote-8": func(n int) []float64 { return remote(n, 8) },
 		"main":     mainRoundTrip, "wake": wake, "forkjoin": forkjoin, "spawn_many": spawnMany,
-		"tail-short": tail(10 * time.Microsecond), "tail-long": tail(100 * time.Microsecond),
 		"yield_many": yieldMany, "ping_pong": pingPong, "chained_spawn": chainedSpawn,
 		"buffered-1-1": func(n int) []float64 { return buffered(n, 1, 1) },
 		"buffered-4-1": func(n int) []float64 { return buffered(n, 4, 1) },
@@ -270,25 +269,6 @@ func mainRoundTrip(n int) []float64 {
 
 func wake(n int) []float64 {
 	return quantiles(wakes(n), 0.5, 0.99)
-}
-
-// tail is wake beside goroutines that keep every worker busy: they compute for a turn, and yield.
-func tail(turn time.Duration) func(n int) []float64 {
-	return func(n int) []float64 {
-		var isOver atomic.Bool
-		for range 16 {
-			go func() {
-				for !isOver.Load() {
-					for start := time.Now(); time.Since(start) < turn; {
-					}
-					runtime.Gosched()
-				}
-			}()
-		}
-		delays := wakes(n)
-		isOver.Store(true)
-		return quantiles(delays, 0.99, 0.999)
-	}
 }
 
 func wakes(n int) []time.Duration {

@@ -12,9 +12,10 @@
 //!   while its poll ends simply runs on.
 //! - For each worker that is away, a spare covers or a new thread starts.
 //! - It starts the threads that others request (`thread_requests.rs`).
-//! - It asks a worker whose polls are long to check in: after this poll the worker looks at the
-//!   injector and the timers (`turns.rs`). The goroutine of a poll that lasts gives way at its
-//!   next operation (`gate.rs`).
+//! - It tells each worker how many polls it begins in a tenth of a millisecond, and asks one whose
+//!   polls are long to check in: after this poll the worker looks at the injector and the
+//!   timers (`turns.rs`). The goroutine of a poll that lasts gives way at its next operation
+//!   (`gate.rs`).
 //! - It retires spares that have not been needed for a second.
 //! - It reports goroutines that hold a worker for too long.
 //! - Where the user has not set the number of workers, it asks the system once a second how many
@@ -299,8 +300,8 @@ impl Monitor {
             self.recorder.iter().for_each(note);
             scheduler.write_off(index, self.sample.workers[index].ticks);
         }
-        for (worker, &begun) in scheduler.workers().zip(&verdict.begun) {
-            worker.set_pace(begun);
+        for (worker, &pace) in scheduler.workers().zip(&verdict.paces) {
+            worker.set_pace(pace);
         }
         scheduler.request_check_in(&verdict.slow);
         for worker in verdict.overdue.iter().filter_map(|&index| scheduler.worker(index)) {

@@ -42,8 +42,8 @@ const COMPUTING: Duration = Duration::from_millis(10);
 /// For this long after a worker was found asleep, as many workers are allowed as were needed then.
 const CALM: Duration = Duration::from_millis(10);
 
-/// A worker that has begun fewer polls than this since the last sample has not looked at the
-/// injector.
+/// A worker that has begun fewer polls than this since the last sample has looked at the injector
+/// once at most, unless it knows its pace already.
 const FEW_POLLS: usize = 61;
 
 /// The interval between samples, while some worker is idle and while none is. The first keeps tasks
@@ -51,6 +51,12 @@ const FEW_POLLS: usize = 61;
 /// sample costs a wake-up.
 const BESIDE_IDLERS: Duration = Duration::from_micros(800);
 const WITHOUT_IDLERS: Duration = Duration::from_millis(1);
+
+/// A worker's pace is how many polls it begins in this time.
+const TENTH: Duration = Duration::from_micros(100);
+
+/// As if polls took no time.
+pub(crate) const UNKNOWN_PACE: u32 = u32::MAX;
 
 /// A worker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +97,9 @@ pub(crate) struct Verdict {
     pub(crate) stuck: Vec<usize>,
     /// Workers whose polls are so long that the injector and the timers would miss their turn.
     pub(crate) slow: Vec<usize>,
-    /// How many polls each worker has begun since the last sample, if none is idle.
-    pub(crate) begun: Vec<usize>,
+    /// How many polls each worker begins in a tenth of a millisecond. `UNKNOWN_PACE` for a worker that
+    /// is new or has begun none, and for all of them while some worker is idle.
+    pub(crate) paces: Vec<u32>,
     /// Workers that have been in one poll since the last sample, while something waits.
     pub(crate) overdue: Vec<usize>,
     /// How many more workers than configured may be available.
@@ -110,6 +117,7 @@ pub(crate) struct StallDetector {
     waits_since: Option<Instant>,
     extra: usize,
     slept_last: Option<Instant>,
+    sampled_last: Option<Instant>,
 }
 
 struct Poll {
@@ -125,7 +133,13 @@ struct Poll {
 
 impl StallDetector {
     pub(crate) fn new() -> Self {
-        StallDetector { polls: Vec::new(), waits_since: None, extra: 0, slept_last: None }
+        StallDetector {
+            polls: Vec::new(),
+            waits_since: None,
+            extra: 0,
+            slept_last: None,
+            sampled_last: None,
+        }
     }
 
     /// How long a worker has been seen in its present poll.
@@ -148,6 +162,7 @@ impl StallDetector {
         };
         self.waits_since = waits_since;
 
+        let paces = self.paces(sample);
         let has_moved = self.note_progress(workers, now);
         let served_last = waits_since.max(self.newest(workers));
         let none_serves = served_last.is_some_and(|last| now - last >= COMPUTING);
@@ -155,14 +170,11 @@ impl StallDetector {
         let (mut neglecting, mut perhaps_neglecting) = (Vec::new(), Vec::new());
         let mut stuck = Vec::new();
         let (mut slow, mut overdue) = (Vec::new(), Vec::new());
-        let begun = self.polls.iter().zip(workers);
-        let begun = begun.map(|(poll, seen)| seen.polls.wrapping_sub(poll.polls));
-        let begun = if has_idle_worker { Vec::new() } else { begun.collect() };
         for ((worker, seen), poll) in workers.iter().enumerate().zip(&mut self.polls) {
             if !seen.is_in_poll() {
                 continue;
             }
-            if begun.get(worker).is_some_and(|&begun| begun < FEW_POLLS) {
+            if !has_idle_worker && seen.polls.wrapping_sub(poll.polls) < FEW_POLLS {
                 slow.push(worker);
             }
             if any_waits && poll.since < now {
@@ -192,7 +204,7 @@ impl StallDetector {
             perhaps_neglecting,
             stuck,
             slow,
-            begun,
+            paces,
             overdue,
             extra: self.extra,
             is_quiet: !has_moved && !any_waits && self.extra == 0,
@@ -201,6 +213,17 @@ impl StallDetector {
                 false => WITHOUT_IDLERS,
             },
         }
+    }
+
+    fn paces(&mut self, sample: &Sample) -> Vec<u32> {
+        let step = self.sampled_last.replace(sample.now).map(|last| sample.now - last);
+        let pace = |(worker, seen): (usize, &Seen)| {
+            let begun = seen.polls.wrapping_sub(self.polls.get(worker)?.polls);
+            let tenths = step?.as_secs_f64() / TENTH.as_secs_f64();
+            (begun > 0 && !sample.has_idle_worker).then_some((begun as f64 / tenths) as u32)
+        };
+        let workers = sample.workers.iter().enumerate();
+        workers.map(|worker| pace(worker).unwrap_or(UNKNOWN_PACE)).collect()
     }
 
     /// Returns whether any worker has moved since the last sample.

@@ -30,9 +30,6 @@ use crate::scheduler::worker::busy_time::BusyTime;
 
 const RING_CAPACITY: usize = 256;
 
-/// The monitor samples every millisecond. A worker's pace is of a tenth of one.
-const TENTH: usize = 10;
-
 /// So many tasks from the injector join a ring that is half full, at each look. (`skynet` takes a seventh
 /// longer with 64.)
 const FEW: usize = 15;
@@ -95,12 +92,12 @@ impl Worker {
         OsThreadId(self.thread.load(Ordering::Relaxed))
     }
 
-    /// The monitor has seen it begin so many polls in a millisecond.
-    pub(crate) fn set_pace(&self, begun: usize) {
-        self.pace.store((begun / TENTH) as u32, Ordering::Relaxed);
+    /// For the monitor.
+    pub(crate) fn set_pace(&self, pace: u32) {
+        self.pace.store(pace, Ordering::Relaxed);
     }
 
-    /// How many polls it begins in a tenth of a millisecond.
+    /// How many polls it begins in a tenth of a millisecond, as far as the monitor knows.
     pub(crate) fn pace(&self) -> u32 {
         self.pace.load(Ordering::Relaxed)
     }
@@ -194,7 +191,7 @@ impl Worker {
 
     /// How many tasks from the injector the ring can take without soon being full. A few join one that is
     /// half full, too: what runs here may come back by itself, as busy connections do, and would leave the
-    /// others one poll in 61.
+    /// others one poll in 61, or more if polls are long.
     pub(crate) fn room_for_batch(&self) -> usize {
         let free = RING_CAPACITY.saturating_sub(self.ring.len());
         free.saturating_sub(RING_CAPACITY / 2).max(FEW.min(free / 2))

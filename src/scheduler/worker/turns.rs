@@ -6,13 +6,13 @@
 //! So what a thread wakes while all workers are busy waits for a tenth of a millisecond, not for 61
 //! polls of ten microseconds. With polls that are still longer it may be late. So the monitor asks a
 //! worker to *check in* if it has begun fewer than 61 polls since the last sample. After its poll the
-//! worker looks at once, then after two polls more, then after four, as far as its pace allows, until
-//! it has run 61 or is asked again. So if its polls take a millisecond or more, it looks after each of
+//! worker looks at once, then after two polls more, then after four, as far as its pace allows, and so
+//! on up to 61, unless it is asked again. So if its polls take a millisecond or more, it looks after each of
 //! them. Goroutines that a timer wakes then go to the injector, not to the worker's own queue. If
 //! polls are short, the monitor asks no worker. A new worker begins like one that was asked, because
 //! it may have to cover for one with long polls.
 //!
-//! A worker that has run fewer than 61 polls since it was asked goes round in three parts:
+//! Until then it goes round in three parts:
 //!
 //! 1. What threads have pushed to the injector.
 //! 2. What was drained from rings. Behind polls that count as stuck, all local tasks end up there.
@@ -44,8 +44,8 @@ use crate::scheduler::queues::run_queue::RawTask;
 /// always meet the same task there.
 const INTERVAL: u32 = 61;
 
-/// However slow its pace is, a worker runs so many polls before it looks again, once it has looked
-/// twice.
+/// However slow its pace is, a worker that has looked once after it was asked runs so many polls
+/// before it looks again.
 const FEWEST: u32 = 2;
 
 /// How long a turn lasts on a worker with long polls.
@@ -59,8 +59,7 @@ pub(crate) struct Turns {
     polls_left: u32,
     /// The planned number of polls between the last check and the next.
     planned: u32,
-    /// The same, if the pace allowed it: one more than the polls since the worker was asked to check
-    /// in, at most 61.
+    /// The same if its pace were fast. At 61 it no longer counts as one with long polls.
     interval: u32,
     /// How many polls it begins in a tenth of a millisecond.
     pace: u32,
@@ -239,7 +238,8 @@ impl Turns {
         if task.is_none() {
             // All of them ran in less than a turn: polls may be short.
             if let Some(turn) = &mut self.turn {
-                turn.interval = (2 * turn.interval).min(INTERVAL);
+                turn.interval += turn.interval.min(self.pace);
+                turn.interval = turn.interval.min(INTERVAL);
             }
             self.end_turn();
             return None;

@@ -345,3 +345,17 @@ fn a_poll_that_lasts_while_something_waits_is_overdue() {
     );
     assert_eq!(watch.assess(3.0, &workers, NOTHING_WAITS, &[]).overdue, []);
 }
+
+/// A pace that stays low would cost short polls a look each.
+#[test]
+fn a_pace_is_told_only_while_it_is_known() {
+    let begun = |polls| Seen { polls, ..polling(polls as u64 * 2 + 1) };
+    let mut watch = Watch::new();
+    let mut paces = |at, workers: &[Seen], others| watch.assess(at, workers, others, &[]).paces;
+    assert_eq!(paces(0.0, &[begun(50)], BACKLOG), [UNKNOWN_PACE], "it is new");
+    assert_eq!(paces(1.0, &[begun(150), begun(70)], BACKLOG), [10, UNKNOWN_PACE]);
+    assert_eq!(paces(1.5, &[begun(250), begun(75)], BACKLOG), [20, 1], "half a millisecond");
+    assert_eq!(paces(7.5, &[begun(850), begun(76)], BACKLOG), [10, 0], "six of them");
+    assert_eq!(paces(8.5, &[begun(950), begun(76)], BACKLOG), [10, UNKNOWN_PACE], "none begun");
+    assert_eq!(paces(9.5, &[begun(960), begun(77)], IDLERS), [UNKNOWN_PACE; 2]);
+}
