@@ -269,3 +269,17 @@ fn a_timer_that_outlives_its_runtime_is_closed_by_another_thread() {
         assert!(alarm.try_recv().is_err_and(|error| error == gorun::TryRecvError::Closed));
     });
 }
+
+/// What follows the end of a runtime has fewer turns, but not the runtime after it.
+#[test]
+fn a_second_runtime_has_as_many_steps_as_the_first() {
+    Sim::new().schedules(1).check_program(|| {
+        for _ in 0..2 {
+            gorun::block_on(async {
+                for _ in 0..15_000 {
+                    gorun::yield_now().await;
+                }
+            });
+        }
+    });
+}

@@ -47,6 +47,13 @@ pub(crate) struct Settings {
     pub(crate) network: NetworkSettings,
 }
 
+impl Settings {
+    /// How many turns a runtime has: each of main's steps may take two.
+    fn turns(&self) -> u64 {
+        self.step_limit.saturating_mul(2).saturating_add(MORE_TURNS)
+    }
+}
+
 /// Why a run does not go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -186,7 +193,7 @@ pub(super) struct Drive {
 impl Simulation {
     pub(crate) fn new(settings: Settings, choices: Choices, steps: Steps) -> Arc<Self> {
         let now = settings.start;
-        let turns_left = settings.step_limit.saturating_mul(2).saturating_add(MORE_TURNS);
+        let turns_left = settings.turns();
         Arc::new(Simulation {
             settings,
             panics: Arc::default(),
@@ -249,6 +256,7 @@ impl Simulation {
         if is_first {
             state.running = Number::MAIN;
             state.is_closing = false;
+            state.turns_left = self.settings.turns();
             state.notes = Notes::default();
         }
         is_first
