@@ -111,7 +111,7 @@ fn compare(counts: &[f64]) -> Result<(), String> {
         };
         let percent = (count / before - 1.0) * 100.0;
         println!("{name:<12} {count:>7.0}, recorded {before:>7.0}: {percent:+.1} %");
-        if percent.abs() > *tolerance {
+        if percent > *tolerance {
             wrong.push(name);
         }
     }
