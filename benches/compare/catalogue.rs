@@ -96,6 +96,16 @@ const fn sync(name: &'static str, by: &'static [(Peer, Run)], about: &'static st
     Workload { group: Some(SYNC), ..plain(name, by, [MILLION, 100_000, 1_600], about) }
 }
 
+/// How late a goroutine runs that a thread has woken while all workers are busy.
+const fn tail(name: &'static str, by: &'static [(Peer, Run)], about: &'static str) -> Workload {
+    Workload {
+        unit: "µs",
+        second: Some("99.9th"),
+        group: Some(TAIL),
+        ..plain(name, by, [10_000, 1_000, 50], about)
+    }
+}
+
 /// How late a goroutine runs while others hold the workers for so many milliseconds.
 const fn lateness(name: &'static str, by: &'static [(Peer, Run)], about: &'static str) -> Workload {
     Workload {
@@ -437,28 +447,12 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             "how late a goroutine is that sleeps 1 ms, the machine being idle; median",
         )
     },
-    Workload {
-        unit: "µs",
-        second: Some("99.9th"),
-        group: Some(TAIL),
-        ..plain(
-            "tail-short",
-            without_go!(workloads::tail_short),
-            [10_000, 1_000, 50],
-            "as wake, beside 8 for each worker that compute 10 µs and yield, in turn; 99th percentile",
-        )
-    },
-    Workload {
-        unit: "µs",
-        second: Some("99.9th"),
-        group: Some(TAIL),
-        ..plain(
-            "tail-long",
-            without_go!(workloads::tail_long),
-            [10_000, 1_000, 50],
-            "likewise, 100 µs; 99th percentile",
-        )
-    },
+    tail(
+        "tail-short",
+        without_go!(workloads::tail_short),
+        "as wake, beside 8 for each worker that compute 10 µs and yield, in turn; 99th percentile",
+    ),
+    tail("tail-long", without_go!(workloads::tail_long), "likewise, 100 µs; 99th percentile"),
     Workload {
         group: Some(TIME),
         ..plain(

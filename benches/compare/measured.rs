@@ -17,20 +17,20 @@ impl Measured {
     }
 
     /// In the median, and the 99th of a hundred; in microseconds.
-    pub(crate) fn delays(mut delays: Vec<Duration>) -> Self {
-        delays.sort();
-        Measured { value: quantile(&delays, 0.5), second: Some(quantile(&delays, 0.99)) }
+    pub(crate) fn delays(delays: Vec<Duration>) -> Self {
+        Self::quantiles(delays, 0.5, 0.99)
     }
 
     /// The 99th of a hundred, and the 999th of a thousand; in microseconds.
-    pub(crate) fn tail(mut delays: Vec<Duration>) -> Self {
-        delays.sort();
-        Measured { value: quantile(&delays, 0.99), second: Some(quantile(&delays, 0.999)) }
+    pub(crate) fn tail(delays: Vec<Duration>) -> Self {
+        Self::quantiles(delays, 0.99, 0.999)
     }
-}
 
-fn quantile(sorted: &[Duration], part: f64) -> f64 {
-    microseconds(sorted[(sorted.len() as f64 * part) as usize])
+    fn quantiles(mut delays: Vec<Duration>, value: f64, second: f64) -> Self {
+        delays.sort();
+        let at = |part| microseconds(delays[(delays.len() as f64 * part) as usize]);
+        Measured { value: at(value), second: Some(at(second)) }
+    }
 }
 
 pub(crate) fn microseconds(duration: Duration) -> f64 {

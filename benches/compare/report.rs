@@ -76,10 +76,10 @@ impl CoreTime {
     }
 
     /// The part that was stolen since then.
-    pub(crate) fn stolen_since(before: &Self) -> Option<f64> {
+    pub(crate) fn stolen_since(&self) -> Option<f64> {
         let now = Self::so_far()?;
-        let all = now.all.saturating_sub(before.all).max(1);
-        Some(now.stolen.saturating_sub(before.stolen) as f64 / all as f64)
+        let all = now.all.saturating_sub(self.all).max(1);
+        Some(now.stolen.saturating_sub(self.stolen) as f64 / all as f64)
     }
 }
 

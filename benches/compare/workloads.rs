@@ -241,30 +241,28 @@ pub(crate) fn tail_long<R: Runtime>(workers: usize, n: usize) -> Measured {
 }
 
 /// How long it takes until a goroutine runs that a thread of its own has woken, each time.
-fn wakes<R: Runtime>(n: usize) -> impl Future<Output = Vec<Duration>> {
-    async move {
-        let (wake, woken) = async_channel::bounded::<Instant>(1);
-        let (tell, told) = std::sync::mpsc::channel();
-        R::detach(async move {
-            while let Ok(sent) = woken.recv().await {
-                tell.send(sent.elapsed()).unwrap();
-            }
-        });
-        let waker = std::thread::spawn(move || {
-            (0..n)
-                .map(|_| {
-                    // Long enough for workers that have nothing to do to fall asleep.
-                    std::thread::sleep(Duration::from_micros(100));
-                    wake.try_send(Instant::now()).unwrap();
-                    told.recv().unwrap()
-                })
-                .collect::<Vec<Duration>>()
-        });
-        // Main has nothing to do either.
-        let (done, is_done) = oneshot::channel();
-        std::thread::spawn(move || done.send(waker.join().unwrap()).unwrap());
-        is_done.await.unwrap()
-    }
+async fn wakes<R: Runtime>(n: usize) -> Vec<Duration> {
+    let (wake, woken) = async_channel::bounded::<Instant>(1);
+    let (tell, told) = std::sync::mpsc::channel();
+    R::detach(async move {
+        while let Ok(sent) = woken.recv().await {
+            tell.send(sent.elapsed()).unwrap();
+        }
+    });
+    let waker = std::thread::spawn(move || {
+        (0..n)
+            .map(|_| {
+                // Long enough for workers that have nothing to do to fall asleep.
+                std::thread::sleep(Duration::from_micros(100));
+                wake.try_send(Instant::now()).unwrap();
+                told.recv().unwrap()
+            })
+            .collect::<Vec<Duration>>()
+    });
+    // Main has nothing to do either.
+    let (done, is_done) = oneshot::channel();
+    std::thread::spawn(move || done.send(waker.join().unwrap()).unwrap());
+    is_done.await.unwrap()
 }
 
 /// Leaves about a microsecond of work for each goroutine.

@@ -39,11 +39,7 @@ pub(crate) const OPERATIONS: [Operation; 11] = [
     ),
     operation("yield", |n| goroutine(yielding(n)), "a goroutine yields"),
     operation("buffered", |n| goroutine(buffered(n)), "a value is sent into a buffer and received"),
-    // 1,324 to 1,394 in runs of the same code.
-    Operation {
-        tolerance: 5.0,
-        ..operation("ping-1", |n| goroutine(ping(n, 1)), "a round trip over two channels of 1")
-    },
+    operation("ping-1", |n| goroutine(ping(n, 1)), "a round trip over two channels of 1"),
     // 1,276 to 1,345 in builds of nearly the same code.
     Operation {
         tolerance: 5.0,

@@ -112,7 +112,7 @@ use crate::scheduler::foreign_wakers;
 
 pub(crate) struct Core<T> {
     state: Locked<State<T>>,
-    unlocked: Unlocked<T>,
+    pub(crate) unlocked: Unlocked<T>,
 }
 
 /// The outcome of an alarm's send.
@@ -145,22 +145,6 @@ impl<T> Core<T> {
     #[inline]
     pub(crate) fn locked<'g>(&'g self, guard: &'g mut LockGuard<'_>) -> LockedState<'g, T> {
         LockedState { state: self.state.get(guard), unlocked: &self.unlocked }
-    }
-
-    /// Receives without the channel's lock, if there are values to be had so.
-    #[inline(always)]
-    pub(crate) fn take_from_head(&self) -> Option<T> {
-        self.unlocked.take_from_head()
-    }
-
-    /// `false`: a receive would have found nothing, a moment ago. With the lock that is certain.
-    #[inline]
-    pub(crate) fn may_receive(&self) -> bool {
-        self.unlocked.may_receive()
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.unlocked.capacity
     }
 
     /// Returns the content of a waiter's slot if it has been served, and frees the slot. Otherwise
@@ -232,7 +216,7 @@ impl<T> Core<T> {
     }
 
     pub(crate) fn describe(&self, to: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
-        to.field("capacity", &self.capacity())
+        to.field("capacity", &self.unlocked.capacity)
             .field("len", &self.len())
             .field("is_closed", &self.is_closed())
             .finish_non_exhaustive()
@@ -303,7 +287,7 @@ impl<T> Core<T> {
     /// Closes the channel when the last receiver goes, and drops the values in it.
     pub(crate) fn remove_receiver(&self) {
         let mut wakes = Vec::new();
-        let mut unwanted = [VecDeque::new(), VecDeque::new()];
+        let mut unwanted = <[VecDeque<T>; 2]>::default();
         let mut guard = self.acquire();
         let mut locked = self.locked(&mut guard);
         locked.state.receivers -= 1;

@@ -30,8 +30,8 @@
 //! # Cost
 //!
 //! `attach` moves the values of the shorter of the two, and no more than were sent since the head
-//! was detached. Afterwards they are part of what the next `detach` swaps. So each value moves at
-//! most once. The head keeps the memory of the buffer it was swapped for, so a busy channel has two
+//! was detached. Afterwards they are part of what the next `detach` swaps. So a value moves once at
+//! most, on average. The head keeps the memory of the buffer it was swapped for, so a busy channel has two
 //! buffers.
 //!
 //! A channel has a head only after a receive has left [`FEWEST`] values or more in it. A channel of

@@ -286,7 +286,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.capacity(), 8);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.core.capacity()
+        self.core.unlocked.capacity
     }
 }
 

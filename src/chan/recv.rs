@@ -42,7 +42,7 @@ pub(crate) fn poll<T>(
             None => gate::note_wait(Operation::Receive, Poll::Pending),
         };
     }
-    if let Some(value) = core.take_from_head() {
+    if let Some(value) = core.unlocked.take_from_head() {
         return Poll::Ready(Some(value));
     }
     let mut guard = core.acquire();
@@ -125,7 +125,7 @@ pub(crate) fn cancel<T>(core: &Core<T>, key: SlotKey) {
 }
 
 pub(crate) fn try_recv<T>(core: &Core<T>) -> Result<T, TryRecvError> {
-    if let Some(value) = core.take_from_head() {
+    if let Some(value) = core.unlocked.take_from_head() {
         return Ok(value);
     }
     let mut guard = core.acquire();

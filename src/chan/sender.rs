@@ -269,7 +269,7 @@ impl<T> Sender<T> {
     /// assert_eq!(tx.capacity(), 8);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.core.capacity()
+        self.core.unlocked.capacity
     }
 }
 

@@ -29,12 +29,12 @@ impl<T> Unlocked<T> {
     /// Receives, if there are values that receivers take without the lock.
     #[inline(always)]
     pub(crate) fn take_from_head(&self) -> Option<T> {
-        self.head.get()?.take()
+        self.head()?.take()
     }
 
     #[inline]
     pub(crate) fn head(&self) -> Option<&Head<T>> {
-        self.head.get().map(|head| &**head)
+        self.head.get().map(Box::as_ref)
     }
 
     /// With the lock.

@@ -92,7 +92,7 @@ impl<'a, T> Case<'a> for Receives<'a, T> {
 
     #[inline]
     fn may_be_ready(&self) -> bool {
-        self.0.core().may_receive()
+        self.0.core().unlocked.may_receive()
     }
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {

@@ -6,8 +6,8 @@
 //! passes over selects (deadlock); a dropped select whose value is not given back ("lost"); a busy
 //! select that is taken out of the wait queue (deadlock); a decided one that was taken out, and is unlinked
 //! again when it leaves (deadlock, or "lost"); a `may_receive` that says no after a push, after a value
-//! has come back, when a sender has joined the queue, or once the channel is closed (deadlock). With `WAITING` set after the locks are free they do not
-//! end.
+//! has come back, when a sender has joined the queue, or once the channel is closed (deadlock). With
+//! `WAITING` set after the locks are free they do not end.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -13,9 +13,8 @@
 //! - For each worker that is away, a spare covers or a new thread starts.
 //! - It starts the threads that others request (`thread_requests.rs`).
 //! - It tells each worker how many polls it begins in a tenth of a millisecond, and asks one whose
-//!   polls are long to check in: after this poll the worker looks at the injector and the
-//!   timers (`turns.rs`). The goroutine of a poll that lasts gives way at its next operation
-//!   (`gate.rs`).
+//!   polls are long to check in: after this poll the worker looks at the injector and the timers
+//!   (`turns.rs`). The goroutine of a poll that lasts gives way at its next operation (`gate.rs`).
 //! - It retires spares that have not been needed for a second.
 //! - It reports goroutines that hold a worker for too long.
 //! - Where the user has not set the number of workers, it asks the system once a second how many

@@ -33,6 +33,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::scheduler::worker::UNKNOWN_PACE;
+
 /// A poll that has slept for this long is stuck.
 const ASLEEP: Duration = Duration::from_millis(1);
 
@@ -55,8 +57,9 @@ const WITHOUT_IDLERS: Duration = Duration::from_millis(1);
 /// A worker's pace is how many polls it begins in this time.
 const TENTH: Duration = Duration::from_micros(100);
 
-/// As if polls took no time.
-pub(crate) const UNKNOWN_PACE: u32 = u32::MAX;
+fn pace(begun: usize, step: Duration) -> u32 {
+    (begun as f64 * TENTH.as_secs_f64() / step.as_secs_f64()) as u32
+}
 
 /// A worker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,19 +165,24 @@ impl StallDetector {
         };
         self.waits_since = waits_since;
 
-        let paces = self.paces(sample);
         let has_moved = self.note_progress(workers, now);
         let served_last = waits_since.max(self.newest(workers));
         let none_serves = served_last.is_some_and(|last| now - last >= COMPUTING);
         let (mut polling, mut slept) = (0, 0);
         let (mut neglecting, mut perhaps_neglecting) = (Vec::new(), Vec::new());
         let mut stuck = Vec::new();
-        let (mut slow, mut overdue) = (Vec::new(), Vec::new());
+        let (mut slow, mut overdue, mut paces) = (Vec::new(), Vec::new(), Vec::new());
+        let step = now - self.sampled_last.replace(now).unwrap_or(now);
         for ((worker, seen), poll) in workers.iter().enumerate().zip(&mut self.polls) {
+            let begun = seen.polls.wrapping_sub(poll.polls);
+            paces.push(match has_idle_worker || begun == 0 {
+                true => UNKNOWN_PACE,
+                false => pace(begun, step),
+            });
             if !seen.is_in_poll() {
                 continue;
             }
-            if !has_idle_worker && seen.polls.wrapping_sub(poll.polls) < FEW_POLLS {
+            if !has_idle_worker && begun < FEW_POLLS {
                 slow.push(worker);
             }
             if any_waits && poll.since < now {
@@ -213,17 +221,6 @@ impl StallDetector {
                 false => WITHOUT_IDLERS,
             },
         }
-    }
-
-    fn paces(&mut self, sample: &Sample) -> Vec<u32> {
-        let step = self.sampled_last.replace(sample.now).map(|last| sample.now - last);
-        let pace = |(worker, seen): (usize, &Seen)| {
-            let begun = seen.polls.wrapping_sub(self.polls.get(worker)?.polls);
-            let tenths = step?.as_secs_f64() / TENTH.as_secs_f64();
-            (begun > 0 && !sample.has_idle_worker).then_some((begun as f64 / tenths) as u32)
-        };
-        let workers = sample.workers.iter().enumerate();
-        workers.map(|worker| pace(worker).unwrap_or(UNKNOWN_PACE)).collect()
     }
 
     /// Returns whether any worker has moved since the last sample.

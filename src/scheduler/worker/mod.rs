@@ -30,6 +30,9 @@ use crate::scheduler::worker::busy_time::BusyTime;
 
 const RING_CAPACITY: usize = 256;
 
+/// As if polls took no time.
+pub(crate) const UNKNOWN_PACE: u32 = u32::MAX;
+
 /// So many tasks from the injector join a ring that is half full, at each look. (`skynet` takes a seventh
 /// longer with 64.)
 const FEW: usize = 15;
@@ -75,7 +78,7 @@ impl Worker {
             ticks: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             thread: AtomicU32::new(0),
-            pace: AtomicU32::new(u32::MAX),
+            pace: AtomicU32::new(UNKNOWN_PACE),
             steals: AtomicU64::new(0),
             busy: BusyTime::new(),
             driving: ActivityCell::new(),

@@ -7,10 +7,10 @@
 //! polls of ten microseconds. With polls that are still longer it may be late. So the monitor asks a
 //! worker to *check in* if it has begun fewer than 61 polls since the last sample. After its poll the
 //! worker looks at once, then after two polls more, then after four, as far as its pace allows, and so
-//! on up to 61, unless it is asked again. So if its polls take a millisecond or more, it looks after each of
-//! them. Goroutines that a timer wakes then go to the injector, not to the worker's own queue. If
-//! polls are short, the monitor asks no worker. A new worker begins like one that was asked, because
-//! it may have to cover for one with long polls.
+//! on up to 61, unless it is asked again. So if its polls take a millisecond or more, it looks after
+//! each of them. Goroutines that a timer wakes then go to the injector, not to the worker's own
+//! queue. If polls are short, the monitor asks no worker. A new worker begins like one that was
+//! asked, because it may have to cover for one with long polls.
 //!
 //! Until then it goes round in three parts:
 //!
@@ -39,8 +39,8 @@ use crate::clock;
 use crate::scheduler::queues::injector::Injector;
 use crate::scheduler::queues::run_queue::RawTask;
 
-/// After this many polls at the latest a worker looks at the timers, and at the injector first, so that its own
-/// queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
+/// After this many polls at the latest a worker looks at the timers, and at the injector first, so
+/// that its own queue cannot starve them. This is Go's figure: a prime, so that a periodic program does not
 /// always meet the same task there.
 const INTERVAL: u32 = 61;
 
@@ -57,9 +57,8 @@ const CREDIT: Duration = Duration::from_micros(500);
 pub(crate) struct Turns {
     /// Polls until the next check.
     polls_left: u32,
-    /// The planned number of polls between the last check and the next.
-    planned: u32,
-    /// The same if its pace were fast. At 61 it no longer counts as one with long polls.
+    /// How many polls would be between the last check and the next if the pace were fast. At 61 the
+    /// worker no longer counts as one with long polls.
     interval: u32,
     /// How many polls it begins in a tenth of a millisecond.
     pace: u32,
@@ -98,7 +97,6 @@ impl Turns {
     pub(crate) fn new() -> Self {
         Turns {
             polls_left: 1,
-            planned: 1,
             interval: 1,
             pace: INTERVAL,
             part: Part::Pushed,
@@ -122,7 +120,7 @@ impl Turns {
     pub(crate) fn check_soon(&mut self, yielded_to_none: bool) {
         match &mut self.turn {
             Some(turn) => turn.interval = 1,
-            None => self.note_own_polls(self.planned - self.polls_left),
+            None => self.note_own_polls(self.within_pace(self.interval) - self.polls_left),
         }
         if yielded_to_none {
             self.owed = Duration::ZERO;
@@ -140,15 +138,20 @@ impl Turns {
 
     /// Plans the next check. The worker begins `pace` polls in a tenth of a millisecond.
     pub(crate) fn begin_check(&mut self, pace: u32) {
-        self.note_own_polls(self.planned - 1);
+        self.note_own_polls(self.within_pace(self.interval) - 1);
+        let interval = longer(self.interval, self.pace);
         self.pace = pace.max(FEWEST);
-        self.plan((self.interval + self.planned).min(INTERVAL));
+        self.plan(interval);
+    }
+
+    /// How many polls there really are in an interval.
+    fn within_pace(&self, interval: u32) -> u32 {
+        interval.min(self.pace)
     }
 
     fn plan(&mut self, interval: u32) {
         self.interval = interval;
-        self.planned = interval.min(self.pace);
-        self.polls_left = self.planned;
+        self.polls_left = self.within_pace(interval);
     }
 
     /// Notes how many polls the worker's own queue has had since the last check. Before a turn of
@@ -238,8 +241,7 @@ impl Turns {
         if task.is_none() {
             // All of them ran in less than a turn: polls may be short.
             if let Some(turn) = &mut self.turn {
-                turn.interval += turn.interval.min(self.pace);
-                turn.interval = turn.interval.min(INTERVAL);
+                turn.interval = longer(turn.interval, self.pace);
             }
             self.end_turn();
             return None;
@@ -274,6 +276,11 @@ impl Turns {
             }
         }
     }
+}
+
+/// The interval after this one.
+fn longer(interval: u32, pace: u32) -> u32 {
+    (interval + interval.min(pace)).min(INTERVAL)
 }
 
 impl Part {
