@@ -267,10 +267,11 @@ fn the_budget_is_the_same_as_without() {
             Builder::new().worker_threads(workers).full_diagnostics(full).block_on(main).unwrap()
         };
         let (with, without) = (polls(true), polls(false));
-        // 256 operations for each of the two; the monitor ends a turn now and then.
-        let expected = 2 * PASSES as usize / 256;
+        // 256 to 1,024 operations for each of the two; the monitor ends a turn now and then.
+        let operations = 2 * PASSES as usize;
+        let expected = operations / 1024..2 * operations / 256;
         for polls in [with, without] {
-            assert!((expected..2 * expected).contains(&polls), "{with} with, {without} without");
+            assert!(expected.contains(&polls), "{with} with, {without} without");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! # The rule
 //!
 //! A future whose awaits are always ready never suspends by itself. So each poll has a budget of
-//! operations. After the budget is spent, the next operation *gives way*: it wakes its waker,
+//! operations (`budget.rs`). After the budget is spent, the next operation *gives way*: it wakes its waker,
 //! returns pending, and proceeds when it is polled again.
 //!
 //! | polled by | when the budget is spent | afterwards |
@@ -53,7 +53,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::task::{Poll, Waker};
 
-use crate::scheduler::budget::FULL;
+use crate::scheduler::budget::{FULL, Left};
 use crate::scheduler::context::{Context, WakerId, with_inside};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::wait::Wait;
@@ -146,6 +146,9 @@ fn enter_without_budget(context: &Context, waker: &Waker) -> bool {
         context.budget.refill();
         return true;
     }
+    if context.budget.begin_stage() {
+        return true;
+    }
     let is_closing = !is_driving && context.scheduler.is_closing();
     match context.is_internal(waker) && !is_closing {
         true => context.budget.refill(),
@@ -188,7 +191,7 @@ pub(crate) fn set_probing(probes: bool) -> bool {
 /// Calls `poll`, which must not wait. The budget does not apply to it, and stays as it is.
 pub(crate) fn probe<R>(poll: impl FnOnce() -> R) -> R {
     with_inside(|context| {
-        let before = context.map(|context| (context, context.budget.left(), context.wait.get()));
+        let before = context.map(|context| (context, context.budget.save(), context.wait.get()));
         let _restore = EndProbe { was_probing: PROBING.replace(true), before };
         poll()
     })
@@ -197,14 +200,14 @@ pub(crate) fn probe<R>(poll: impl FnOnce() -> R) -> R {
 struct EndProbe<'a> {
     was_probing: bool,
     /// What was left of the budget, and noted of a wait.
-    before: Option<(&'a Context, u32, Option<Wait>)>,
+    before: Option<(&'a Context, Left, Option<Wait>)>,
 }
 
 impl Drop for EndProbe<'_> {
     fn drop(&mut self) {
         PROBING.set(self.was_probing);
         if let Some((context, left, noted)) = self.before {
-            context.budget.set(left);
+            context.budget.restore(left);
             context.wait.set(noted);
         }
     }

@@ -265,7 +265,7 @@ impl Drop for Driving {
             let context = context.expect("it was there before");
             context.driver.replace(former);
             context.driver_waker.set(former_waker);
-            // For the outer poll this was one operation. A goroutine that exit drops does no other.
+            // For the outer poll this was one operation, and not a quick one. A goroutine that exit drops does no other.
             let is_dropped_next = scheduler.is_closing() && context.polling.get().is_some();
             let left = if is_dropped_next { 0 } else { self.budget.saturating_sub(1) };
             context.budget.set(left);
