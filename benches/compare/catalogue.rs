@@ -4,6 +4,7 @@ use crate::channel::{
     self, AsyncChannel, CrossfireMpmc, CrossfireMpsc, CrossfireSpsc, Flume, Kanal,
 };
 use crate::channels::{buffered_1_1, buffered_4_1, buffered_4_4, ping, sieve};
+use crate::floor::Floor;
 use crate::memory::memory;
 use crate::peer::Peer;
 use crate::runtime::{AsyncExecutor, Gorun, Tokio, TokioWithTime};
@@ -17,6 +18,19 @@ macro_rules! on_all {
             IN_GO,
             (Peer::Tokio, $($workload)::+::<Tokio>),
             (Peer::AsyncExecutor, $($workload)::+::<AsyncExecutor>),
+        ]
+    };
+}
+
+/// With the floor.
+macro_rules! and_floor {
+    ($($workload:ident)::+) => {
+        &[
+            (Peer::Gorun, $($workload)::+::<Gorun>),
+            IN_GO,
+            (Peer::Tokio, $($workload)::+::<Tokio>),
+            (Peer::AsyncExecutor, $($workload)::+::<AsyncExecutor>),
+            (Peer::Floor, $($workload)::+::<Floor>),
         ]
     };
 }
@@ -138,7 +152,7 @@ const MILLION: usize = 1_000_000;
 pub(crate) const WORKLOADS: &[Workload] = &[
     plain(
         "fan",
-        on_all!(workloads::fan),
+        and_floor!(workloads::fan),
         [MILLION, 200_000, 1_000],
         "one goroutine spawns empty ones and waits for all",
     ),
@@ -150,25 +164,26 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             (Peer::Tokio, workloads::join::<Tokio>),
             (Peer::AsyncExecutor, workloads::join::<AsyncExecutor>),
             (Peer::Threads, threads::join),
+            (Peer::Floor, workloads::join::<Floor>),
         ],
         [MILLION, 200_000, 1_000],
         "goroutines are spawned and joined, 10,000 at a time",
     ),
     plain(
         "one",
-        on_all!(workloads::one),
+        and_floor!(workloads::one),
         [MILLION, 100_000, 1_000],
         "one goroutine is spawned and awaited, again and again",
     ),
     plain(
         "chain",
-        on_all!(workloads::chain),
+        and_floor!(workloads::chain),
         [MILLION, 200_000, 1_000],
         "each goroutine spawns the next one",
     ),
     plain(
         "yield",
-        on_all!(workloads::yielding),
+        and_floor!(workloads::yielding),
         [2 * MILLION, 400_000, 10_000],
         "1,000 goroutines yield in turn",
     ),
@@ -186,7 +201,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ),
     plain(
         "skynet",
-        on_all!(workloads::skynet),
+        and_floor!(workloads::skynet),
         [MILLION, 100_000, 1_000],
         "a tree of goroutines, ten children each, adds up the numbers of its leaves; per leaf",
     ),
@@ -220,19 +235,19 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     },
     plain(
         "remote-1",
-        on_all!(workloads::remote_1),
+        and_floor!(workloads::remote_1),
         [MILLION, 200_000, 1_000],
         "a thread of its own spawns empty goroutines",
     ),
     plain(
         "remote-8",
-        on_all!(workloads::remote_8),
+        and_floor!(workloads::remote_8),
         [MILLION, 200_000, 1_000],
         "eight threads of their own spawn empty goroutines",
     ),
     plain(
         "main",
-        on_all!(workloads::main_round_trip),
+        and_floor!(workloads::main_round_trip),
         [200_000, 20_000, 500],
         "a round trip between main and a goroutine (async-channel; Go's own)",
     ),
@@ -258,25 +273,25 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     },
     plain(
         "spawn_many",
-        on_all!(workloads::spawn_many),
+        and_floor!(workloads::spawn_many),
         [MILLION, 100_000, 1_000],
         "main spawns 10,000 empty goroutines",
     ),
     plain(
         "yield_many",
-        on_all!(workloads::yield_many),
+        and_floor!(workloads::yield_many),
         [2 * MILLION, 400_000, 10_000],
         "200 goroutines yield 1,000 times each",
     ),
     plain(
         "ping_pong",
-        on_all!(workloads::ping_pong),
+        and_floor!(workloads::ping_pong),
         [200_000, 50_000, 1_000],
         "1,000 pairs of goroutines pass a value back and forth once",
     ),
     plain(
         "chained_spawn",
-        on_all!(workloads::chained_spawn),
+        and_floor!(workloads::chained_spawn),
         [MILLION, 100_000, 1_000],
         "chains of 1,000 goroutines, each of which spawns the next one",
     ),

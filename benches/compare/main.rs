@@ -11,6 +11,7 @@ mod channels;
 mod chart;
 mod child;
 mod fairness;
+mod floor;
 mod go;
 mod growth;
 mod lateness;

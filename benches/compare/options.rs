@@ -22,6 +22,7 @@ cargo bench -- [OPTIONS] [NAME ..]
                   in all; with --workers, they take the place of the list that is shown
   --only PEERS    only these, with commas: gorun,Go,tokio,async-executor,OS threads; channels
                   without a runtime: flume,kanal,async-channel,crossfire
+  --floor         also what no runtime is faster than by much: `async-task` and a queue, on one thread
   --output DIR    where benchmarks.json and benchmarks.svg go (default: the target directory)
 
 Go's column needs a `go` command, on the PATH or named by GO=/path/to/go.
@@ -65,7 +66,7 @@ impl Options {
             workloads: Vec::new(),
             growing: Vec::new(),
             fairness: Vec::new(),
-            peers: PEERS.to_vec(),
+            peers: PEERS.into_iter().filter(|&peer| peer != Peer::Floor).collect(),
             size: Size::Full,
             workers: None,
             rounds: None,
@@ -73,6 +74,7 @@ impl Options {
             step: None,
             samples: None,
         };
+        let mut with_floor = false;
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value =
@@ -89,6 +91,7 @@ impl Options {
                 "--samples" => options.samples = Some(number(&argument, &value()?)?),
                 "--output" => options.output = value()?.into(),
                 "--only" => options.peers = peers(&value()?)?,
+                "--floor" => with_floor = true,
                 "--help" | "-h" => return Err(help()),
                 name => {
                     let of_that_name = WORKLOADS
@@ -107,6 +110,9 @@ impl Options {
                     }
                 }
             }
+        }
+        if with_floor {
+            options.peers.push(Peer::Floor);
         }
         if options.number_of_names() == 0 {
             let all = WORKLOADS.iter();

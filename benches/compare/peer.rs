@@ -11,9 +11,11 @@ pub(crate) enum Peer {
     Kanal,
     AsyncChannel,
     Crossfire,
+    /// Nobody's, to compare all with (`floor.rs`).
+    Floor,
 }
 
-pub(crate) const PEERS: [Peer; 9] = [
+pub(crate) const PEERS: [Peer; 10] = [
     Peer::Gorun,
     Peer::Go,
     Peer::Tokio,
@@ -23,6 +25,7 @@ pub(crate) const PEERS: [Peer; 9] = [
     Peer::Kanal,
     Peer::AsyncChannel,
     Peer::Crossfire,
+    Peer::Floor,
 ];
 
 impl Peer {
@@ -38,6 +41,7 @@ impl Peer {
             Peer::Kanal => "kanal",
             Peer::AsyncChannel => "async-channel",
             Peer::Crossfire => "crossfire",
+            Peer::Floor => "floor",
         }
     }
 

@@ -139,9 +139,10 @@ impl Row {
         others.filter_map(|&peer| Some((peer, self.ratio_to(peer)?)))
     }
 
-    /// The ratio to the peer to which it is the smallest, threads not counted.
+    /// The ratio to the peer to which it is the smallest, threads and the floor not counted.
     pub(crate) fn ratio_to_best(&self) -> Option<(Peer, f64)> {
-        let ratios = self.ratios().filter(|&(peer, _)| peer != Peer::Threads);
+        let is_peer = |peer| !matches!(peer, Peer::Threads | Peer::Floor);
+        let ratios = self.ratios().filter(|&(peer, _)| is_peer(peer));
         ratios.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
