@@ -32,7 +32,7 @@
 //! | `simulation` | in place of workers and monitor: one thread, and a seed that decides who runs |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
-//! only their leaves. `context.rs` tells the running code which runtime it is in, and `entered.rs`
+//! only their leaves; `shared_work.rs` pushes tasks that any worker may run, and takes them. `context.rs` tells the running code which runtime it is in, and `entered.rs`
 //! which one its thread has entered otherwise. `gate.rs` and `budget.rs` decide when a future gives
 //! way. `foreign_wakers.rs` says how to call users' wakers.
 //! `os_thread.rs` asks the system about a thread. `tokio_bridge.rs` is the way to tokio's crates.
@@ -59,6 +59,7 @@ mod queues;
 #[cfg_attr(not(feature = "net"), allow(dead_code))]
 pub(crate) mod reactor;
 pub(crate) mod shared;
+mod shared_work;
 pub(crate) mod simulation;
 pub(crate) mod timers;
 #[cfg_attr(not(feature = "tokio"), path = "no_tokio_bridge.rs")]

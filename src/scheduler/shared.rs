@@ -22,15 +22,13 @@ use crate::scheduler::goroutine::live_count::LiveCount;
 use crate::scheduler::goroutine::registry::Registry;
 use crate::scheduler::goroutine::runtime_id::RuntimeId;
 use crate::scheduler::idle::Idle;
-use crate::scheduler::idle::parker::Availability;
 use crate::scheduler::io::system::System;
 use crate::scheduler::latency::Latencies;
 use crate::scheduler::main::driver::Driver;
 use crate::scheduler::main::main_guard::{MainGuard, UnhandledPanic};
 use crate::scheduler::main::main_sleep::MainSleep;
 use crate::scheduler::monitor::report::Listener;
-use crate::scheduler::queues::injector::{Injector, Taken};
-use crate::scheduler::queues::run_queue::RawTask;
+use crate::scheduler::queues::injector::Injector;
 use crate::scheduler::reactor::Reactor;
 use crate::scheduler::simulation::state::Simulation;
 use crate::scheduler::timers::timer_queue::TimerQueue;
@@ -121,7 +119,7 @@ pub(crate) struct Scheduler {
     pub(crate) main_activity: ActivityCell,
     pub(crate) main_sleep: MainSleep<Driver>,
     /// How often a worker's ring was full.
-    overflows: AtomicUsize,
+    pub(super) overflows: AtomicUsize,
     /// Workers leave it to main to ask the system for events.
     pub(super) only_main_looks: AtomicBool,
     /// Threads outside that are in `Handle::block_on`.
@@ -277,124 +275,6 @@ impl Scheduler {
     #[inline]
     pub(super) fn reactor(&self) -> Option<&Reactor<System>> {
         self.reactor.get().map(|reactor| &**reactor)
-    }
-
-    // Pushes.
-
-    /// Pushes to the ring of `worker`, the caller.
-    #[inline(always)]
-    pub(super) fn push_back(&self, worker: &Worker, task: RawTask) {
-        match worker.ring.push(task) {
-            Ok(1) => self.idle.ensure_monitor_awake(),
-            Ok(_) => self.idle.notify(),
-            Err(overflow) => self.inject_overflow(overflow),
-        }
-    }
-
-    /// Pushes to the injector, and wakes a worker if that is needed. Any thread may call this.
-    pub(super) fn inject(&self, task: RawTask) {
-        if let Some(simulation) = self.simulation() {
-            return simulation.push(task);
-        }
-        self.injector.push(task);
-        self.idle.notify();
-    }
-
-    fn inject_overflow(&self, overflow: Vec<RawTask>) {
-        self.overflows.fetch_add(1, Ordering::Relaxed);
-        self.injector.push_batch(overflow);
-        self.idle.notify();
-    }
-
-    /// Gives the queue of `worker` to others.
-    pub(super) fn inject_queue_of(&self, worker: &Worker) {
-        let drained = worker.drain();
-        if !drained.is_empty() {
-            self.injector.push_from_ring(drained);
-            self.idle.notify();
-        }
-    }
-
-    // What workers take.
-
-    /// Takes a task from the injector, and a batch for the ring of `worker`, the caller.
-    #[inline(never)]
-    pub(super) fn take_injected(&self, worker: &Worker) -> Option<Taken> {
-        if self.injector.is_empty() {
-            return None;
-        }
-        self.injector.take(worker.polls(), worker.room_for_batch(), self.config.workers)
-    }
-
-    /// Whether shared work waits, as far as can be seen without a lock.
-    pub(super) fn has_shared_work(&self) -> bool {
-        !self.injector.is_empty() || self.workers().any(Worker::has_shared_work)
-    }
-
-    /// The same, or whether timers are due.
-    pub(super) fn has_shared_work_or_timers(&self) -> bool {
-        let has_timers = !self.timers.is_empty();
-        self.has_shared_work() || has_timers && self.timers.are_due(clock::now())
-    }
-
-    pub(super) fn has_shared_work_locked(&self) -> bool {
-        !self.injector.is_empty_locked() || self.workers().any(Worker::has_shared_work)
-    }
-
-    /// How many tasks wait, as far as can be seen without a lock.
-    pub(crate) fn tasks_waiting(&self) -> usize {
-        self.injector.len() + self.workers().map(Worker::tasks_waiting).sum::<usize>()
-    }
-
-    /// Whether any task waits, next slots included. Takes the locks of the injector.
-    pub(super) fn has_any_work_locked(&self) -> bool {
-        self.has_shared_work_locked() || self.workers().any(Worker::has_tasks)
-    }
-
-    /// For the monitor: gives other workers what the worker at `index` would run next.
-    pub(super) fn share_neglected(&self, index: usize) {
-        let Some(worker) = self.worker(index) else { return };
-        if worker.parker.is(Availability::WrittenOff) {
-            // All that it has pushed since: other workers may be too busy to steal it.
-            return self.inject_queue_of(worker);
-        }
-        let single = match worker.has_shared_work() {
-            true => worker.next.take(),
-            false => worker.next.take().or_else(|| worker.ring.pop()),
-        };
-        single.into_iter().for_each(|task| self.inject(task));
-    }
-
-    /// For the monitor: counts the worker at `index` as away and gives its queue to others, unless
-    /// it has moved since its ticks were `ticks`.
-    pub(super) fn write_off(&self, index: usize, ticks: u64) {
-        let Some(worker) = self.worker(index) else { return };
-        if self.idle.write_off(&worker.parker, || worker.ticks() != ticks) {
-            self.inject_queue_of(worker);
-        }
-    }
-
-    /// For the monitor: makes these workers look at the injector and the timers after their polls.
-    pub(super) fn request_check_in(&self, indices: &[usize]) {
-        if !indices.is_empty() {
-            let workers = indices.iter().filter_map(|&index| self.worker(index));
-            self.idle.request_check_in(workers.map(|worker| &worker.parker));
-        }
-    }
-
-    /// For the monitor: wakes a worker for shared work, if one can be woken.
-    pub(super) fn notify_of_shared_work(&self) {
-        if self.has_shared_work() {
-            self.idle.notify();
-        }
-    }
-
-    /// Wakes a sleeper if shared work waits. A worker calls this after it has stopped searching,
-    /// ended or gone away.
-    pub(super) fn pass_on_shared_work(&self) {
-        if self.has_shared_work_locked() {
-            self.idle.pass_on();
-        }
     }
 
     // Requests to the monitor.

@@ -5,11 +5,17 @@ use std::sync::Arc;
 use loom::thread;
 
 use crate::explore::{ALL, Tasks, explore};
-use crate::queues::injector::{Injector, Taken};
+use crate::queues::injector::Injector;
 use crate::queues::run_queue::RawTask;
 
-fn words(taken: Taken) -> Vec<RawTask> {
-    std::iter::once(taken.first).chain(taken.rest).collect()
+fn take<const N: usize>(
+    injector: &Injector<N>,
+    first_shard: usize,
+    room: usize,
+    sharers: usize,
+) -> Option<Vec<RawTask>> {
+    injector
+        .take(first_shard, room, sharers, |first, batch| [first].into_iter().chain(batch).collect())
 }
 
 #[test]
@@ -17,10 +23,10 @@ fn a_batch_comes_out_in_order_and_what_finds_no_room_stays() {
     explore(ALL, || {
         let injector = Injector::<2>::new();
         (1..=4).for_each(|word| injector.push(word));
-        assert_eq!(words(injector.take(0, 1, 1).unwrap()), [1, 2]);
-        assert_eq!(words(injector.take(1, 0, 1).unwrap()), [3]);
-        assert_eq!(words(injector.take(2, 9, 1).unwrap()), [4]);
-        assert!(injector.take(3, 9, 1).is_none());
+        assert_eq!(take(&injector, 0, 1, 1).unwrap(), [1, 2]);
+        assert_eq!(take(&injector, 1, 0, 1).unwrap(), [3]);
+        assert_eq!(take(&injector, 2, 9, 1).unwrap(), [4]);
+        assert!(take(&injector, 3, 9, 1).is_none());
     });
 }
 
@@ -29,11 +35,11 @@ fn each_taker_gets_its_share_as_far_as_it_has_room() {
     explore(ALL, || {
         let injector = Injector::<2>::new();
         (1..=9).for_each(|word| injector.push(word));
-        assert_eq!(words(injector.take(0, 99, 2).unwrap()), [1, 2, 3, 4, 5]);
-        assert_eq!(words(injector.take(0, 1, 2).unwrap()), [6, 7]);
-        assert_eq!(words(injector.take(0, 0, 2).unwrap()), [8]);
+        assert_eq!(take(&injector, 0, 99, 2).unwrap(), [1, 2, 3, 4, 5]);
+        assert_eq!(take(&injector, 0, 1, 2).unwrap(), [6, 7]);
+        assert_eq!(take(&injector, 0, 0, 2).unwrap(), [8]);
         assert!(!injector.is_empty() && !injector.is_empty_locked());
-        assert_eq!(words(injector.take(0, 99, 2).unwrap()), [9]);
+        assert_eq!(take(&injector, 0, 99, 2).unwrap(), [9]);
         assert!(injector.is_empty() && injector.is_empty_locked());
     });
 }
@@ -62,8 +68,7 @@ fn what_rings_held_does_not_wait_for_all_that_is_pushed() {
         let injector = Injector::<1>::new();
         injector.push_from_ring(vec![9]);
         (1..=3).for_each(|word| injector.push(word));
-        let taken: Vec<_> =
-            (0..2).flat_map(|turn| words(injector.take(turn, 0, 1).unwrap())).collect();
+        let taken: Vec<_> = (0..2).flat_map(|turn| take(&injector, turn, 0, 1).unwrap()).collect();
         assert!(taken.contains(&9), "{taken:?}");
     });
 }
@@ -75,8 +80,8 @@ fn two_pushers_and_two_takers_hand_over_each_task_once() {
         let injector = Arc::new(Injector::<1>::new());
         let tasks = Arc::new(Tasks::new(3));
         let run_what_there_is = |injector: &Injector<1>, tasks: &Tasks| {
-            if let Some(taken) = injector.take(0, 1, 2) {
-                words(taken).into_iter().for_each(|word| tasks.run(word));
+            if let Some(taken) = take(injector, 0, 1, 2) {
+                taken.into_iter().for_each(|word| tasks.run(word));
             }
         };
         let other = thread::spawn({
@@ -91,7 +96,7 @@ fn two_pushers_and_two_takers_hand_over_each_task_once() {
         (1..=2).for_each(|word| injector.push(word));
         run_what_there_is(&injector, &tasks);
         other.join().unwrap();
-        while injector.take(0, 0, 1).map(|taken| tasks.run(taken.first)).is_some() {}
+        while injector.take(0, 0, 1, |first, _| tasks.run(first)).is_some() {}
         tasks.assert_all_run();
     });
 }

@@ -2,7 +2,7 @@
 //! get them in order, and whoever takes a task sees its memory.
 //!
 //! Seen to fail ("taken twice", "task 0", or a causality violation) with any one of these made
-//! Relaxed: the tail's Release in `push` and in `steal_into`, its Acquire in `head_and_len`, the
+//! Relaxed: the tail's Release in `push`, in `extend` and in `steal_into`, its Acquire in `head_and_len`, the
 //! Release in `NextSlot::replace` and the Acquire in `NextSlot::take`. The Acquire loads of the head
 //! cannot be shown to be needed here: what they prevent is a cell that is read before it is written
 //! for the next round, and in loom's world no load returns what is stored later.
@@ -89,6 +89,38 @@ fn cells_are_reused_under_a_thief() {
         world.run_all(world.push(3));
         world.run_all(world.ring.pop());
         world.run_all(world.push(4));
+        thief.join().unwrap();
+        world.run_all(world.ring.drain());
+        world.tasks.assert_all_run();
+    });
+}
+
+/// A batch that goes round the end of the ring, to cells that a thief may still be reading.
+#[test]
+fn a_batch_is_pushed_under_a_thief() {
+    explore(quick_or_full(3, Some(4)), || {
+        let world = World::<4>::new(6);
+        (1..=3).for_each(|word| assert!(world.push(word).is_empty()));
+        world.run_all(world.ring.pop());
+        let thief = thread::spawn({
+            let world = world.clone();
+            move || {
+                let mut stolen = steal(&world.ring, &world.thief);
+                stolen.extend(steal(&world.ring, &world.thief));
+                world.run_all(stolen);
+            }
+        });
+        let batch = [4, 5].map(|word| {
+            world.tasks.make(word);
+            word
+        });
+        assert_eq!(world.ring.extend(batch.into_iter()), 2);
+        world.run_all(world.ring.pop());
+        let batch = [6].map(|word| {
+            world.tasks.make(word);
+            word
+        });
+        assert_eq!(world.ring.extend(batch.into_iter()), 1);
         thief.join().unwrap();
         world.run_all(world.ring.drain());
         world.tasks.assert_all_run();

@@ -235,7 +235,7 @@ impl World {
     }
 
     fn take_injected(&self) -> bool {
-        self.injector.take(0, 0, 1).is_some()
+        self.injector.take(0, 0, 1, |_, _| ()).is_some()
     }
 
     fn has_shared_work(&self) -> bool {

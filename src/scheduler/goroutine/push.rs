@@ -61,9 +61,7 @@ impl Scheduler {
         if worker.parker.must_check_in() {
             return context.yielded_to_none.set(true);
         }
-        let Some(taken) = self.take_injected(worker) else { return };
-        self.push_back(worker, taken.first);
-        taken.rest.into_iter().for_each(|earlier| self.push_back(worker, earlier));
+        self.refill(worker);
     }
 }
 

@@ -22,7 +22,8 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::vec_deque::{self, VecDeque};
+use std::iter::Copied;
 
 use super::run_queue::RawTask;
 use crate::primitives::{AtomicUsize, Mutex, Ordering, lock};
@@ -46,11 +47,8 @@ struct Shard {
     len: AtomicUsize,
 }
 
-/// The result of [`Injector::take`]: one task to run, and others to queue behind it.
-pub(crate) struct Taken {
-    pub(crate) first: RawTask,
-    pub(crate) rest: Vec<RawTask>,
-}
+/// Tasks that leave a deque, the oldest first.
+pub(crate) type Batch<'a> = Copied<vec_deque::Iter<'a, RawTask>>;
 
 impl<const SHARDS: usize> Injector<SHARDS> {
     const DEQUES: usize = SHARDS + 1;
@@ -92,11 +90,26 @@ impl<const SHARDS: usize> Injector<SHARDS> {
     }
 
     /// Takes one task, and at most `room` more for the caller's ring: one part in `sharers` of what
-    /// a shard holds. Callers vary `first_shard`, so that every shard has its turn.
+    /// a shard holds. `put` gets them while the deque is locked, so they need no memory of their own.
+    /// Callers vary `first_shard`, so that every shard has its turn.
     // Never inline: whoever finds that there is nothing would save registers for this.
     #[inline(never)]
-    pub(crate) fn take(&self, first_shard: usize, room: usize, sharers: usize) -> Option<Taken> {
-        let take = |shard: &Shard| shard.change(|tasks| take_share(tasks, room, sharers));
+    pub(crate) fn take<R>(
+        &self,
+        first_shard: usize,
+        room: usize,
+        sharers: usize,
+        put: impl Fn(RawTask, Batch<'_>) -> R,
+    ) -> Option<R> {
+        let take = |shard: &Shard| {
+            shard.change(|tasks| {
+                let first = tasks.pop_front()?;
+                let share = (tasks.len() / sharers).min(room);
+                let result = put(first, tasks.range(..share).copied());
+                tasks.drain(..share);
+                Some(result)
+            })
+        };
         let first = first_shard % Self::DEQUES;
         self.filled((first..Self::DEQUES).chain(0..first)).find_map(|(_, shard)| take(shard))
     }
@@ -154,13 +167,6 @@ impl Shard {
         }
         result
     }
-}
-
-fn take_share(tasks: &mut VecDeque<RawTask>, room: usize, sharers: usize) -> Option<Taken> {
-    let first = tasks.pop_front()?;
-    let share = (tasks.len() / sharers).min(room);
-    let rest = tasks.drain(..share).collect();
-    Some(Taken { first, rest })
 }
 
 /// A number unique to the calling thread, which spreads threads over shards.

@@ -79,6 +79,20 @@ impl<const N: usize> Ring<N> {
         Ok(len + 1)
     }
 
+    /// Owner: puts tasks at the back, for which there is room. Returns how many they are.
+    pub(crate) fn extend(&self, tasks: impl ExactSizeIterator<Item = RawTask>) -> usize {
+        let tail = self.tail.load(Ordering::Relaxed);
+        // Ordering: Acquire as in `push`.
+        let len = tail.wrapping_sub(self.head.load(Ordering::Acquire)) as usize;
+        let count = tasks.len();
+        assert!(len + count <= N, "{count} tasks for a ring that holds {len}");
+        let positions = (0..count as u32).map(|index| tail.wrapping_add(index));
+        positions.zip(tasks).for_each(|(at, task)| self.cell(at).store(task, Ordering::Relaxed));
+        // Ordering: Release as in `push`, for all of them.
+        self.tail.store(tail.wrapping_add(count as u32), Ordering::Release);
+        count
+    }
+
     #[cold]
     fn push_to_full(&self, task: RawTask) -> Result<usize, Vec<RawTask>> {
         let head = self.tail.load(Ordering::Relaxed).wrapping_sub(N as u32);

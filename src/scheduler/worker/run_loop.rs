@@ -397,10 +397,9 @@ impl<'a> RunLoop<'a> {
             let injector = &self.scheduler.injector;
             return injector.take_pushed().or_else(|| injector.take_from_rings());
         }
-        let taken = self.scheduler.take_injected(self.worker)?;
-        self.steals.add(1 + taken.rest.len());
-        taken.rest.into_iter().for_each(|task| self.scheduler.push_back(self.worker, task));
-        Some(taken.first)
+        let (task, others) = self.scheduler.take_injected(self.worker)?;
+        self.steals.add(1 + others);
+        Some(task)
     }
 
     /// A task from another worker's ring.
