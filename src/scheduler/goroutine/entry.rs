@@ -1,14 +1,14 @@
-//! A goroutine's own waker, in one word: for the registry.
+//! A goroutine's own waker as its address alone: for the registry.
 
 #![allow(unsafe_code)]
 
 use std::mem::{self, ManuallyDrop};
-use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::ptr;
 use std::sync::OnceLock;
 use std::task::Waker;
 
+use crate::scheduler::goroutine::address::Address;
 use crate::scheduler::goroutine::meta::Meta;
 use crate::scheduler::wait::RawActivity;
 
@@ -18,13 +18,13 @@ pub(super) static METADATA_OFFSET: OnceLock<usize> = OnceLock::new();
 
 pub(crate) struct Entry {
     /// The waker's data, whose address `into_raw_task` has exposed.
-    address: NonZeroUsize,
+    address: Address,
 }
 
 impl Entry {
     /// `waker` is a goroutine's own, made by `async-task`.
     pub(super) fn of(waker: Waker) -> Self {
-        let address = NonZeroUsize::new(waker.data().addr()).expect("it is not null");
+        let address = Address::of(waker.data().addr());
         // The entry owns its reference from now on.
         mem::forget(waker);
         Entry { address }

@@ -1,5 +1,6 @@
 //! A goroutine: its allocation, its result, the registry and the counts of all goroutines.
 
+mod address;
 pub(crate) mod entry;
 pub(crate) mod live_count;
 pub(crate) mod meta;

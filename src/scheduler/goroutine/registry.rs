@@ -23,7 +23,8 @@
 //! for each other here. A goroutine that moved is removed under another worker's lock.
 //!
 //! Rejected: entering at spawn (two locks for each of the many goroutines that never wait); links
-//! inside the allocation (twice as large, with unsafe code); one lock for all (async-executor's best-known cost).
+//! inside the allocation (more than twice as large, with unsafe code); one lock for all (async-executor's
+//! best-known cost).
 
 #![forbid(unsafe_code)]
 

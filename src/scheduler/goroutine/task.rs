@@ -62,6 +62,7 @@ use crate::scheduler::context::{self, Context};
 use crate::scheduler::goroutine::entry::{Entry, METADATA_OFFSET};
 use crate::scheduler::goroutine::meta::{Meta, Shared, State};
 use crate::scheduler::goroutine::outcome::Outcome;
+use crate::scheduler::goroutine::registry::RegistryKey;
 use crate::scheduler::goroutine::runtime_id;
 use crate::scheduler::goroutine::spawn_site::{SpawnSite, WakerKind};
 use crate::scheduler::main::main_guard::GivenUp;
@@ -415,9 +416,15 @@ fn register(context: &Context, meta: &Meta, waker: &Waker) -> bool {
 #[inline]
 fn complete(context: &Context, meta: &Meta) {
     if let Some(key) = meta.state().key() {
-        drop(context.scheduler.registry.deregister(key));
+        deregister(context, key);
     }
     context.polling.set(None);
     let worker = context.worker().expect("goroutines are polled by workers");
     worker.live_count.count_finished();
+}
+
+/// Leaves the registry. Never inline: a goroutine that has not waited would save registers for this.
+#[inline(never)]
+fn deregister(context: &Context, key: RegistryKey) {
+    drop(context.scheduler.registry.deregister(key));
 }
