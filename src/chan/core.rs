@@ -89,8 +89,8 @@
 //! - A lock-free ring as the buffer: `select!` has to stop several channels at once.
 //!
 //! No user code runs under the lock: wakers are cloned, woken and dropped outside, and values are
-//! dropped outside. The one exception is the clone of the polled goroutine's own waker, which is
-//! gorun's code. A step under the lock is short: the lock's backoff counts on some twenty
+//! dropped outside. The one exception is the clone of a waker with the functions of the polled
+//! goroutine's own, which are gorun's code. A step under the lock is short: the lock's backoff counts on some twenty
 //! nanoseconds (`lock.rs`).
 //!
 //! Each call into user code comes after the state is final, because that code may panic, or use the
@@ -104,8 +104,9 @@ use std::fmt;
 use std::task::Waker;
 
 use crate::chan::lock::{Lock, LockGuard, Locked};
+use crate::chan::outcomes::SendAttempt;
 use crate::chan::slots::{Parcel, Slots};
-use crate::chan::state::{LockedState, SendAttempt, State};
+use crate::chan::state::{LockedState, State};
 use crate::chan::unlocked::Unlocked;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
 use crate::scheduler::foreign_wakers;
@@ -169,8 +170,7 @@ impl<T> Core<T> {
     fn poll_slot_inline(&self, key: SlotKey, waker: &Waker) -> Option<Option<T>> {
         let mut guard = self.acquire();
         let locked = self.locked(&mut guard);
-        if locked.state.waiters.is_dequeued(key) {
-            let parcel = locked.state.free_served(key);
+        if let Some(parcel) = locked.state.take_if_served(key) {
             drop(guard);
             return Some(parcel.unpack());
         }

@@ -10,6 +10,7 @@ pub(crate) mod core;
 pub(crate) mod error;
 pub(crate) mod head;
 pub(crate) mod lock;
+pub(crate) mod outcomes;
 pub(crate) mod receiver;
 pub(crate) mod recv;
 pub(crate) mod send;

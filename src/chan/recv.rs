@@ -12,12 +12,11 @@ use crate::chan::claim::Claim;
 use crate::chan::core::Core;
 use crate::chan::error::TryRecvError;
 use crate::chan::lock::LockGuard;
+use crate::chan::outcomes::RecvAttempt;
 use crate::chan::slots::Parcel;
-use crate::chan::state::RecvAttempt;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
-use crate::scheduler::gate;
 use crate::scheduler::operation::Operation;
-use crate::scheduler::{context, foreign_wakers};
+use crate::scheduler::{foreign_wakers, gate};
 
 /// Receives, or waits with the slot `key`.
 // Always inline: a receive that does not wait is short, and a call would add a fifth to it.
@@ -79,26 +78,38 @@ fn wait<'a, T>(
     key: &mut Option<SlotKey>,
     waker: &Waker,
 ) -> Poll<Option<T>> {
+    if gate::is_withdrawing(waker) || foreign_wakers::may_be_foreign(waker) {
+        return wait_or_withdraw(core, guard, key, waker);
+    }
+    let mut locked = core.locked(&mut guard);
+    let waiter = Waiter::Alone(waker.clone());
+    *key = Some(locked.enqueue(Side::Receivers, Parcel::EMPTY, waiter, 0));
+    Poll::Pending
+}
+
+/// As `wait`, with any waker. A call of its own, so that the usual path saves few registers.
+#[inline(never)]
+fn wait_or_withdraw<'a, T>(
+    core: &'a Core<T>,
+    guard: LockGuard<'a>,
+    key: &mut Option<SlotKey>,
+    waker: &Waker,
+) -> Poll<Option<T>> {
+    drop(guard);
     if gate::is_withdrawing(waker) {
-        drop(guard);
         waker.wake_by_ref();
         return Poll::Pending;
     }
-    let waiter = if context::is_own_waker(waker) {
-        Waiter::Alone(waker.clone())
-    } else {
-        // A foreign waker's clone runs user code.
+    // A foreign waker's clone runs user code.
+    let clone = waker.clone();
+    let mut guard = core.acquire();
+    let received = core.locked(&mut guard).receive();
+    if !matches!(received, RecvAttempt::Empty) {
         drop(guard);
-        let clone = waker.clone();
-        guard = core.acquire();
-        let received = core.locked(&mut guard).receive();
-        if !matches!(received, RecvAttempt::Empty) {
-            drop(guard);
-            foreign_wakers::drop_waker(clone);
-            return Poll::Ready(complete(received));
-        }
-        Waiter::Alone(clone)
-    };
+        foreign_wakers::drop_waker(clone);
+        return Poll::Ready(complete(received));
+    }
+    let waiter = Waiter::Alone(clone);
     *key = Some(core.locked(&mut guard).enqueue(Side::Receivers, Parcel::EMPTY, waiter, 0));
     Poll::Pending
 }
@@ -209,7 +220,9 @@ impl<T> Future for Recv<'_, T> {
 impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.cancel();
+        if let Some(key) = self.key {
+            cancel(self.core, key);
+        }
     }
 }
 

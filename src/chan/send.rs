@@ -12,12 +12,11 @@ use crate::chan::claim::Claim;
 use crate::chan::core::Core;
 use crate::chan::error::{SendError, TrySendError};
 use crate::chan::lock::LockGuard;
+use crate::chan::outcomes::SendAttempt;
 use crate::chan::slots::{Parcel, Slots};
-use crate::chan::state::SendAttempt;
 use crate::chan::waiters::{Side, SlotKey, Waiter};
-use crate::scheduler::gate;
 use crate::scheduler::operation::Operation;
-use crate::scheduler::{context, foreign_wakers};
+use crate::scheduler::{foreign_wakers, gate};
 
 /// The channel was closed.
 pub(crate) struct Closed;
@@ -62,8 +61,21 @@ impl<'a, T> SendOp<'a, T> {
         let State::New = self.state else {
             return gate::note_wait(Operation::Send, self.poll_again(value, waker));
         };
-        let mut guard = self.core.acquire();
-        let sent = self.core.locked(&mut guard).send(value);
+        let core = self.core;
+        let mut guard = core.acquire();
+        let mut locked = core.locked(&mut guard);
+        // An open channel: no receiver that can be served waits at a closed one.
+        if !Slots::<T>::ARE_BOXED && locked.state.waiters.any(Side::Receivers) {
+            // Before a waker is called.
+            self.state = State::Done;
+            match hand_over(core, guard, value) {
+                Some(held) => guard = held,
+                None => return Poll::Ready(Ok(())),
+            }
+            self.state = State::New;
+            locked = core.locked(&mut guard);
+        }
+        let sent = locked.send(value);
         if let SendAttempt::Full | SendAttempt::Unboxed = sent {
             return gate::note_wait(Operation::Send, self.wait(guard, value, waker));
         }
@@ -83,27 +95,40 @@ impl<'a, T> SendOp<'a, T> {
             drop(guard);
             return self.wait_boxed(value, waker);
         }
+        if gate::is_withdrawing(waker) || foreign_wakers::may_be_foreign(waker) {
+            return self.wait_or_withdraw(guard, value, waker);
+        }
+        let mut locked = self.core.locked(&mut guard);
+        let waiter = Waiter::Alone(waker.clone());
+        let key = locked.enqueue(Side::Senders, Parcel::pack(value.take()), waiter, 0);
+        self.state = State::Waits(key);
+        Poll::Pending
+    }
+
+    /// As `wait`, with any waker. A call of its own, so that the usual path saves few registers.
+    #[inline(never)]
+    fn wait_or_withdraw(
+        &mut self,
+        guard: LockGuard<'a>,
+        value: &mut Option<T>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Closed>> {
+        drop(guard);
         if gate::is_withdrawing(waker) {
-            drop(guard);
             waker.wake_by_ref();
             return Poll::Pending;
         }
-        let waiter = if context::is_own_waker(waker) {
-            Waiter::Alone(waker.clone())
-        } else {
-            // A foreign waker's clone runs user code.
+        // A foreign waker's clone runs user code.
+        let clone = waker.clone();
+        let mut guard = self.core.acquire();
+        let sent = self.core.locked(&mut guard).send(value);
+        if !matches!(sent, SendAttempt::Full) {
             drop(guard);
-            let clone = waker.clone();
-            guard = self.core.acquire();
-            let sent = self.core.locked(&mut guard).send(value);
-            if !matches!(sent, SendAttempt::Full) {
-                drop(guard);
-                foreign_wakers::drop_waker(clone);
-                return Poll::Ready(self.complete(sent));
-            }
-            Waiter::Alone(clone)
-        };
+            foreign_wakers::drop_waker(clone);
+            return Poll::Ready(self.complete(sent));
+        }
         let parcel = Parcel::pack(value.take());
+        let waiter = Waiter::Alone(clone);
         let key = self.core.locked(&mut guard).enqueue(Side::Senders, parcel, waiter, 0);
         self.state = State::Waits(key);
         Poll::Pending
@@ -263,6 +288,22 @@ impl<'a, T> SendOp<'a, T> {
         }
         if value.is_none() { Ok(()) } else { Err(Closed) }
     }
+}
+
+/// Gives a small value to the first receiver that can be served, and wakes it. If there is none, returns
+/// the lock.
+#[inline(never)]
+fn hand_over<'a, T>(
+    core: &Core<T>,
+    mut guard: LockGuard<'a>,
+    value: &mut Option<T>,
+) -> Option<LockGuard<'a>> {
+    let Some(wake) = core.locked(&mut guard).hand_over(value) else { return Some(guard) };
+    drop(guard);
+    if let Some(waker) = wake {
+        foreign_wakers::wake(waker);
+    }
+    None
 }
 
 pub(crate) fn try_send<T>(core: &Core<T>, value: T) -> Result<(), TrySendError<T>> {

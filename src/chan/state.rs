@@ -9,10 +9,10 @@ use std::task::Waker;
 
 use crate::chan::claim::Claim;
 use crate::chan::head::{FEWEST, Head};
+use crate::chan::outcomes::{Cancelled, RecvAttempt, SendAttempt};
 use crate::chan::slots::{Parcel, Slots};
 use crate::chan::unlocked::Unlocked;
 use crate::chan::waiters::{Side, SlotKey, Waiter, Waiters};
-use crate::scheduler::foreign_wakers;
 
 pub(crate) struct State<T> {
     pub(crate) waiters: Waiters,
@@ -35,46 +35,6 @@ const KEPT_BYTES: usize = 16 << 10;
 pub(crate) struct LockedState<'g, T> {
     pub(crate) state: &'g mut State<T>,
     pub(crate) unlocked: &'g Unlocked<T>,
-}
-
-/// The outcome of an attempt to send. Unless it is `Sent`, the value is where it was.
-pub(crate) enum SendAttempt {
-    /// The waker to wake.
-    Sent(Option<Waker>),
-    /// A receiver may be waiting, and the value is large and has no box. The caller packs it
-    /// without the lock, and tries again.
-    Unboxed,
-    Full,
-    Closed,
-}
-
-/// The outcome of an attempt to receive.
-pub(crate) enum RecvAttempt<T> {
-    /// A value, and the waker to wake.
-    Received(T, Option<Waker>),
-    Empty,
-    Closed,
-}
-
-/// What a leaving waiter returns to its owner, which handles it after it has released the lock.
-#[must_use]
-pub(crate) struct Cancelled<T> {
-    parcel: Parcel<T>,
-    /// The owner wakes it.
-    wake: Option<Waker>,
-    waiter: Waiter,
-}
-
-impl<T> Cancelled<T> {
-    /// Drops the waiter's waker, wakes the partner, and returns the value. The lock must be free.
-    #[inline]
-    pub(crate) fn release(self) -> Option<T> {
-        foreign_wakers::drop_waker(self.waiter);
-        if let Some(waker) = self.wake {
-            foreign_wakers::wake(waker);
-        }
-        self.parcel.unpack()
-    }
 }
 
 impl<T> State<T> {
@@ -105,10 +65,21 @@ impl<T> State<T> {
         self.buffer.shrink_to(Self::KEPT);
     }
 
+    /// Frees the slot of a single operation and returns its content, if it has been served.
+    #[inline(always)]
+    pub(crate) fn take_if_served(&mut self, key: SlotKey) -> Option<Parcel<T>> {
+        self.waiters.remove_if_served(key).then(|| self.take_freed(key))
+    }
+
     /// Frees a served waiter's slot, and returns its content.
     #[inline(always)]
-    pub(crate) fn free_served(&mut self, key: SlotKey) -> Parcel<T> {
+    fn free_served(&mut self, key: SlotKey) -> Parcel<T> {
         self.waiters.remove_served(key);
+        self.take_freed(key)
+    }
+
+    #[inline(always)]
+    fn take_freed(&mut self, key: SlotKey) -> Parcel<T> {
         let parcel = self.slots.take(key);
         if !key.is_kept() {
             self.truncate_slots();
@@ -134,7 +105,7 @@ impl<T> LockedState<'_, T> {
             if Slots::<T>::ARE_BOXED {
                 return SendAttempt::Unboxed;
             }
-            if let Some(wake) = self.send_to_receiver(value) {
+            if let Some(wake) = self.by_value().send_to_receiver(value) {
                 return SendAttempt::Sent(wake);
             }
         }
@@ -145,6 +116,12 @@ impl<T> LockedState<'_, T> {
             return SendAttempt::Sent(None);
         }
         SendAttempt::Full
+    }
+
+    /// For functions that are not inlined: they get the references in registers, and not this struct's address.
+    #[inline(always)]
+    fn by_value(&mut self) -> LockedState<'_, T> {
+        LockedState { state: self.state, unlocked: self.unlocked }
     }
 
     #[inline(always)]
@@ -160,12 +137,13 @@ impl<T> LockedState<'_, T> {
 
     #[inline]
     fn has_room(&mut self) -> bool {
-        self.state.buffer.len() + self.state.detached < self.unlocked.capacity || self.makes_room()
+        self.state.buffer.len() + self.state.detached < self.unlocked.capacity
+            || self.by_value().makes_room()
     }
 
     /// Whether there is room after all, as receivers have taken values from the head.
     #[inline(never)]
-    fn makes_room(&mut self) -> bool {
+    fn makes_room(mut self) -> bool {
         self.attach_head();
         self.state.buffer.len() < self.unlocked.capacity
     }
@@ -174,13 +152,13 @@ impl<T> LockedState<'_, T> {
     #[inline]
     pub(crate) fn attach_head(&mut self) {
         if self.state.detached > 0 {
-            self.attach_detached();
+            self.by_value().attach_detached();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn attach_detached(&mut self) {
+    fn attach_detached(self) {
         if let Some(head) = self.unlocked.head() {
             head.attach(&mut self.state.buffer);
         }
@@ -190,15 +168,21 @@ impl<T> LockedState<'_, T> {
     /// Lets receivers take what is in the buffer without the channel's lock. No sender is queued.
     #[cold]
     #[inline(never)]
-    fn detach_head(&mut self) {
+    fn detach_head(self) {
         self.state.detached = self.state.buffer.len();
         self.unlocked.head_or_new().detach(&mut self.state.buffer);
     }
 
-    /// Gives a small value to the first receiver that can be served.
     #[inline(never)]
-    fn send_to_receiver(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
+    fn send_to_receiver(mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
+        self.hand_over(value)
+    }
+
+    /// Gives a small value to the first receiver that can be served.
+    #[inline(always)]
+    pub(crate) fn hand_over(&mut self, value: &mut Option<T>) -> Option<Option<Waker>> {
         let (receiver, wake) = self.state.waiters.serve(Side::Receivers)?;
+        debug_assert!(!self.state.is_closed, "who waits at a closed channel");
         self.state.slots.put(receiver, Parcel::pack(value.take()));
         Some(wake)
     }
@@ -245,7 +229,7 @@ impl<T> LockedState<'_, T> {
     pub(crate) fn receive_first(&mut self) -> RecvAttempt<T> {
         self.receive_and(|locked| {
             if locked.state.buffer.len() >= FEWEST {
-                locked.detach_head();
+                locked.by_value().detach_head();
             }
         })
     }
@@ -261,13 +245,15 @@ impl<T> LockedState<'_, T> {
         debug_assert!(self.unlocked.may_receive() || self.has_nothing(), "values that are missed");
         self.attach_head();
         match self.state.buffer.pop_front() {
-            Some(value) if self.state.waiters.any(Side::Senders) => self.receive_and_refill(value),
+            Some(value) if self.state.waiters.any(Side::Senders) => {
+                self.by_value().receive_and_refill(value)
+            }
             Some(value) => {
                 self.note_may_receive(!self.state.buffer.is_empty() | self.state.is_closed);
                 after(self);
                 RecvAttempt::Received(value, None)
             }
-            None if self.state.waiters.any(Side::Senders) => self.receive_from_sender(),
+            None if self.state.waiters.any(Side::Senders) => self.by_value().receive_from_sender(),
             None if self.state.is_closed => RecvAttempt::Closed,
             None => {
                 self.note_may_receive(false);
@@ -286,7 +272,7 @@ impl<T> LockedState<'_, T> {
 
     /// Receives a value from the buffer while senders wait.
     #[inline(never)]
-    fn receive_and_refill(&mut self, value: T) -> RecvAttempt<T> {
+    fn receive_and_refill(mut self, value: T) -> RecvAttempt<T> {
         // The buffer may still be full, because of a value that was put back.
         if self.state.buffer.len() < self.unlocked.capacity
             && let Some((next, wake)) = self.take_next()
@@ -302,7 +288,7 @@ impl<T> LockedState<'_, T> {
 
     /// Receives while the buffer is empty and senders wait.
     #[inline(never)]
-    fn receive_from_sender(&mut self) -> RecvAttempt<T> {
+    fn receive_from_sender(mut self) -> RecvAttempt<T> {
         match self.take_next() {
             Some((Some(value), wake)) => RecvAttempt::Received(value, wake),
             Some((None, _)) => unreachable!("a notice waits while there is a value in the buffer"),

@@ -11,10 +11,10 @@ use std::task::Waker;
 use crate::chan::claim::Claim;
 use crate::chan::core::Core;
 use crate::chan::head::FEWEST;
+use crate::chan::outcomes::{RecvAttempt, SendAttempt};
 use crate::chan::recv::try_recv;
 use crate::chan::send::try_send;
 use crate::chan::slots::Parcel;
-use crate::chan::state::{RecvAttempt, SendAttempt};
 use crate::chan::waiters::{Side, SlotKey, Waiter, Waiters};
 
 const SIDES: [Side; 2] = [Side::Senders, Side::Receivers];

@@ -148,7 +148,8 @@ impl Slot {
 
     #[inline]
     fn is_dequeued(&self) -> bool {
-        self.next.number() == DEQUEUED
+        // Who takes it off the list clears the number of the case.
+        self.next.0 == DEQUEUED
     }
 }
 
@@ -165,16 +166,19 @@ impl Waiters {
     /// Enters a list at its end; `case` is used for a `select!` only.
     #[inline(always)]
     pub(crate) fn enqueue(&mut self, side: Side, waiter: Waiter, case: u8) -> SlotKey {
-        let slot = Slot::new(waiter, case, self.lists[side as usize].last);
-        let number = match self.free {
-            END => self.put_beyond(slot),
-            number => {
-                let free = &mut self.slots[number as usize];
-                self.free = free.next.number();
-                *free = slot;
-                number
-            }
-        };
+        let Slot { waiter, previous, next } =
+            Slot::new(waiter, case, self.lists[side as usize].last);
+        let mut number = self.free;
+        // There is no slot `END`.
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            self.free = slot.next.number();
+            // A free slot has no waiter, so nothing is lost. To assign it would look for one to drop.
+            mem::forget(mem::replace(&mut slot.waiter, waiter));
+            slot.previous = previous;
+            slot.next = next;
+        } else {
+            number = self.put_beyond(Slot { waiter, previous, next });
+        }
         let list = &mut self.lists[side as usize];
         match list.last {
             END => list.first = number,
@@ -204,6 +208,31 @@ impl Waiters {
     /// decided one off the list as well.
     #[inline(always)]
     pub(crate) fn serve(&mut self, side: Side) -> Option<(SlotKey, Option<Waker>)> {
+        let list = &mut self.lists[side as usize];
+        let number = list.first;
+        // There is no slot `END`.
+        let slot = self.slots.get_mut(number as usize)?;
+        match mem::replace(&mut slot.waiter, Waiter::NONE) {
+            Waiter::Alone(waker) => {
+                list.first = slot.next.number();
+                slot.next = Link(DEQUEUED);
+                match self.slots.get_mut(list.first as usize) {
+                    Some(first) => first.previous.set(END),
+                    None => list.last = END,
+                }
+                Some((SlotKey(number), Some(waker)))
+            }
+            case => {
+                // It goes back, and the slot has no other waiter to drop.
+                mem::forget(mem::replace(&mut slot.waiter, case));
+                self.serve_past_cases(side)
+            }
+        }
+    }
+
+    /// As `serve`, if the first in the list is a case.
+    #[inline(never)]
+    fn serve_past_cases(&mut self, side: Side) -> Option<(SlotKey, Option<Waker>)> {
         let mut number = self.lists[side as usize].first;
         while number != END {
             let slot = &mut self.slots[number as usize];
@@ -241,7 +270,7 @@ impl Waiters {
     #[inline]
     fn dequeue(&mut self, side: Side, number: u32) {
         self.unlink(side, number);
-        self.slots[number as usize].next.set(DEQUEUED);
+        self.slots[number as usize].next = Link(DEQUEUED);
     }
 
     /// Whether it has been served, or passed over for good.
@@ -276,6 +305,23 @@ impl Waiters {
         waiter
     }
 
+    /// Frees the slot of a single operation if it has been served. Whether it has.
+    #[inline(always)]
+    pub(crate) fn remove_if_served(&mut self, key: SlotKey) -> bool {
+        let slot = &mut self.slots[key.0 as usize];
+        if !slot.is_dequeued() {
+            return false;
+        }
+        debug_assert!(matches!(slot.waiter, Waiter::Case(None)), "who served it took the waker");
+        if key.is_kept() {
+            slot.next = Link(self.free);
+            self.free = key.0;
+        } else {
+            self.free_beyond(key.0);
+        }
+        true
+    }
+
     /// Frees the slot of a served waiter. It holds nothing that has to be dropped without the lock:
     /// the partner took the waker, and a `select!` has its own reference to the claim.
     #[inline(always)]
@@ -290,7 +336,7 @@ impl Waiters {
     #[inline(always)]
     fn free(&mut self, key: SlotKey) {
         if key.is_kept() {
-            self.slots[key.0 as usize].next.set(self.free);
+            self.slots[key.0 as usize].next = Link(self.free);
             self.free = key.0;
         } else {
             self.free_beyond(key.0);

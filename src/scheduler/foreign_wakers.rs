@@ -3,7 +3,8 @@
 //! A waker that gorun was polled with may be user code. Its functions may panic, and they may call
 //! gorun again: poll, send, close, spawn, block. None of this may harm other users. So:
 //!
-//! 1. gorun clones, wakes and drops wakers outside every lock, and never on the monitor.
+//! 1. gorun clones, wakes and drops wakers outside every lock, and never on the monitor. Goroutines' own
+//!    wakers are not user code, so a channel may clone them under its lock ([`may_be_foreign`]).
 //! 2. It does so when all state is final: whatever such a call does, it finds consistent state.
 //! 3. A waker's panic goes to the code that brought the waker, or nowhere:
 //!
@@ -30,6 +31,15 @@ use std::task::Waker;
 
 use crate::panics::discard;
 use crate::scheduler::context;
+
+/// Whether a waker may be user code. It is not if its functions are those of the goroutine whose poll runs
+/// here: then it is the waker of a goroutine that was spawned at the same place, and to clone it only counts a
+/// reference. So it may be cloned under a lock.
+#[inline]
+pub(crate) fn may_be_foreign(waker: &Waker) -> bool {
+    let site = context::with_inside(|context| context?.site.get());
+    !site.is_some_and(|site| site.makes(waker))
+}
 
 /// Wakes a waker. The caller holds no lock.
 #[inline]

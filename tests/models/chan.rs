@@ -10,6 +10,8 @@ pub(crate) mod error;
 pub(crate) mod head;
 #[path = "substitute_lock.rs"]
 pub(crate) mod lock;
+#[path = "../../src/chan/outcomes.rs"]
+pub(crate) mod outcomes;
 #[path = "../../src/chan/recv.rs"]
 pub(crate) mod recv;
 #[path = "../../src/chan/send.rs"]

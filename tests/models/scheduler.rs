@@ -82,6 +82,10 @@ pub(crate) mod context {
 pub(crate) mod foreign_wakers {
     use std::task::Waker;
 
+    pub(crate) fn may_be_foreign(_: &Waker) -> bool {
+        true
+    }
+
     pub(crate) fn wake(waker: Waker) {
         waker.wake();
     }

@@ -30,16 +30,22 @@ impl Scheduler {
             // A completed goroutine, or a timer, wakes it. It goes to the back, because in the next
             // slot a task that awaits many goroutines would run once for each.
             return match context.injects_woken.get() {
-                false => self.push_back(worker, task),
+                false => self.push_behind(worker, task),
                 true => self.inject(task),
             };
         }
         match worker.next.replace(task) {
-            Some(displaced) => self.push_back(worker, displaced),
+            Some(displaced) => self.push_behind(worker, displaced),
             // This worker runs it next. If its present poll lasts, the monitor gives it to another
             // worker (`share_neglected`).
             None => self.idle.ensure_monitor_awake(),
         }
+    }
+
+    /// As `push_back`. Never inline: it is the last call of each caller, so that these save no registers.
+    #[inline(never)]
+    fn push_behind(&self, worker: &Worker, task: RawTask) {
+        self.push_back(worker, task);
     }
 
     /// Queues `task` behind this worker's queue; and if that is empty, behind a batch from the

@@ -201,29 +201,37 @@ fn schedule(runnable: Runnable<Meta>, info: ScheduleInfo) {
     // Before the push: after it, another thread may run, complete and free the goroutine.
     let runtime = runnable.metadata().runtime();
     runnable.metadata().activity.set_queued();
-    context::with_inside(|context| match context {
+    let elsewhere = context::with_inside(|context| match context {
         Some(context) if context.runtime == runtime => {
             let task = match context.sees_queued.get() {
                 false => into_raw_task(runnable),
                 true => see_woken(context, runnable),
             };
             context.scheduler.push_woken(context, task, info.woken_while_running);
+            None
         }
-        _ => {
-            let scheduler = runtime_id::address_of(runtime);
-            let scheduler = ptr::with_exposed_provenance::<Scheduler>(scheduler);
-            // SAFETY: the scheduler is alive, for the reasons at the top of this file, and
-            // `Arc::new` made it. The number is of no other runtime meanwhile, and
-            // `set_address` was given the exposed address of its `Arc`.
-            // Exercised by `soundness::wakes_from_outside`, `soundness::wakes_while_main_returns`.
-            unsafe { Arc::increment_strong_count(scheduler) };
-            // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
-            let scheduler = unsafe { Arc::from_raw(scheduler) };
-            let task = into_raw_task(runnable);
-            scheduler.record(EventKind::Woken, task, 0);
-            scheduler.inject(task);
-        }
+        _ => Some(runnable),
     });
+    if let Some(runnable) = elsewhere {
+        schedule_from_outside(runnable, runtime);
+    }
+}
+
+// A call of its own, so that a wake inside the runtime saves no registers for it.
+#[inline(never)]
+fn schedule_from_outside(runnable: Runnable<Meta>, runtime: u32) {
+    let scheduler = runtime_id::address_of(runtime);
+    let scheduler = ptr::with_exposed_provenance::<Scheduler>(scheduler);
+    // SAFETY: the scheduler is alive, for the reasons at the top of this file, and `Arc::new` made it.
+    // The number is of no other runtime meanwhile, and `set_address` was given the exposed address of
+    // its `Arc`.
+    // Exercised by `soundness::wakes_from_outside`, `soundness::wakes_while_main_returns`.
+    unsafe { Arc::increment_strong_count(scheduler) };
+    // SAFETY: this is the reference just taken. Exercised by `soundness::wakes_from_outside`.
+    let scheduler = unsafe { Arc::from_raw(scheduler) };
+    let task = into_raw_task(runnable);
+    scheduler.record(EventKind::Woken, task, 0);
+    scheduler.inject(task);
 }
 
 #[cold]

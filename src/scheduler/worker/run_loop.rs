@@ -87,13 +87,14 @@ impl<'a> RunLoop<'a> {
     // instructions a poll.
     #[inline(never)]
     pub(super) fn run(&mut self) {
+        let (context, worker) = (self.context, self.worker);
         'search: while let Some(mut task) = self.find_task() {
             loop {
-                match self.context.sees_polls {
-                    false => _ = task::run(task, self.context, self.worker, |_| {}),
-                    true => run_seen(task, self.context, self.worker),
+                match context.sees_polls {
+                    false => _ = task::run(task, context, worker, |_| {}),
+                    true => run_seen(task, context, worker),
                 }
-                if !self.worker.parker.must_check_in() || !self.check_in() {
+                if !worker.parker.must_check_in() || !self.check_in() {
                     continue 'search;
                 }
                 match self.search(true) {
