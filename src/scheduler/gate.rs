@@ -53,7 +53,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::task::{Poll, Waker};
 
-use crate::scheduler::budget::{FULL, Left};
+use crate::scheduler::budget::{Left, SLOW};
 use crate::scheduler::context::{Context, WakerId, with_inside};
 use crate::scheduler::operation::Operation;
 use crate::scheduler::wait::Wait;
@@ -74,7 +74,7 @@ thread_local! {
 #[inline]
 pub(crate) fn enter(waker: &Waker) -> bool {
     with_inside(|context| match context {
-        Some(context) if !context.budget.spend() => enter_without_budget(context, waker),
+        Some(context) if !context.budget.spend() => enter_after_stage(context, waker),
         _ => true,
     })
 }
@@ -84,20 +84,20 @@ pub(crate) fn enter(waker: &Waker) -> bool {
 #[inline]
 pub(crate) fn enter_outer(waker: &Waker, has_waited: bool) -> Option<OuterOp> {
     with_inside(|context| {
-        let Some(context) = context else { return Some(OuterOp { left: 0, noted: None }) };
+        let Some(context) = context else { return Some(OuterOp { left: None, noted: None }) };
         if context.budget.left() == 0
-            && !enter_without_budget(context, waker)
+            && !enter_after_stage(context, waker)
             && !(has_waited && is_withdrawing(waker))
         {
             return None;
         }
-        Some(OuterOp { left: context.budget.left(), noted: context.wait.take() })
+        Some(OuterOp { left: Some(context.budget.save()), noted: context.wait.take() })
     })
 }
 
 /// What was there when an operation that polls others began: the budget left, and the note of a wait.
 pub(crate) struct OuterOp {
-    left: u32,
+    left: Option<Left>,
     noted: Option<Wait>,
 }
 
@@ -109,7 +109,7 @@ impl OuterOp {
         with_inside(|context| {
             let Some(context) = context else { return };
             context.wait.set(self.noted);
-            if context.budget.left() == self.left {
+            if self.left == Some(context.budget.save()) {
                 context.budget.spend();
             }
         });
@@ -129,8 +129,9 @@ impl OuterOp {
     }
 }
 
+/// Nothing is left of this stage.
 #[cold]
-fn enter_without_budget(context: &Context, waker: &Waker) -> bool {
+fn enter_after_stage(context: &Context, waker: &Waker) -> bool {
     if waker.data().is_null() || PROBING.get() {
         return true;
     }
@@ -219,7 +220,7 @@ pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
     let former = WITHDRAWING.replace(own);
     // A nested call with the same waker shares what is left of the outer one's extra budget.
     // Otherwise a loop of such calls would never end.
-    let extra = (former != own).then(|| EXTRA.replace(FULL));
+    let extra = (former != own).then(|| EXTRA.replace(SLOW));
     let _restore = EndWithdrawing { former, extra };
     poll()
 }

@@ -32,10 +32,10 @@
 //! | `simulation` | in place of workers and monitor: one thread, and a seed that decides who runs |
 //!
 //! `shared.rs` has the state that all of them share, [`Scheduler`](shared::Scheduler), and imports
-//! only their leaves; `shared_work.rs` pushes tasks that any worker may run, and takes them. `context.rs` tells the running code which runtime it is in, and `entered.rs`
-//! which one its thread has entered otherwise. `gate.rs` and `budget.rs` decide when a future gives
-//! way. `foreign_wakers.rs` says how to call users' wakers.
-//! `os_thread.rs` asks the system about a thread. `tokio_bridge.rs` is the way to tokio's crates.
+//! only their leaves. `shared_work.rs` pushes and takes tasks that any worker may run. `context.rs` tells
+//! the running code which runtime it is in, and `entered.rs` which one its thread has entered otherwise.
+//! `gate.rs` and `budget.rs` decide when a future gives way. `foreign_wakers.rs` says how to call users'
+//! wakers. `os_thread.rs` asks the system about a thread. `tokio_bridge.rs` is the way to tokio's crates.
 
 pub(crate) mod at_caller;
 mod budget;

@@ -61,14 +61,16 @@ impl Scheduler {
         Some(taken)
     }
 
-    /// Moves a batch from the injector to the ring of `worker`, the caller, which is empty.
+    /// Moves a batch from the injector to the ring of `worker`, the caller. The ring is empty.
     #[inline(never)]
     pub(super) fn refill(&self, worker: &Worker) {
         let put = |first, batch: Batch<'_>| {
             worker.ring.extend([first].into_iter());
             worker.ring.extend(batch);
         };
-        if self.take_batch(worker, worker.room_for_batch() - 1, put).is_some() {
+        // One place is for the first.
+        let room = worker.room_for_batch().saturating_sub(1);
+        if self.take_batch(worker, room, put).is_some() {
             self.announce_batch(worker);
         }
     }
@@ -86,6 +88,7 @@ impl Scheduler {
         self.injector.take(worker.polls(), room, self.config.workers, put)
     }
 
+    /// Wakes others for what `worker`, the caller, has moved to its ring.
     fn announce_batch(&self, worker: &Worker) {
         match worker.ring.len() {
             0 | 1 => self.idle.ensure_monitor_awake(),

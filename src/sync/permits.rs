@@ -81,9 +81,8 @@ const ONE: usize = OVERTAKE * (OVERTAKES + 1);
 /// The overtakes in the word.
 const LEFT: usize = OVERTAKE * OVERTAKES;
 
-/// How many newcomers may overtake one that was called. A power of two, less one. A goroutine that
-/// locks in a loop gives way after about as many operations (`budget.rs`), so that usually the one
-/// that was called comes before there is an end to the overtaking.
+/// How many newcomers may overtake one that was called. A power of two, less one. Half as many as a
+/// goroutine may begin in one poll at least (`budget.rs`).
 pub(crate) const OVERTAKES: usize = limit(127, 1);
 
 /// The largest number of permits.

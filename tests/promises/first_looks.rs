@@ -16,7 +16,7 @@ use super::endless::{PLACES, is_closing};
 use crate::common::*;
 
 /// Several budgets.
-const MANY: usize = 1000;
+const MANY: usize = 5000;
 
 /// Runs `looks` in each place, with each number of workers.
 #[track_caller]

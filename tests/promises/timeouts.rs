@@ -166,7 +166,7 @@ fn an_overdue_limit_is_deferred_more_than_once() {
                         return Poll::Ready(());
                     }
                     // More than a budget.
-                    for _ in 0..1000 {
+                    for _ in 0..5000 {
                         if tx.send(()).poll_unpin(cx).is_pending() {
                             return Poll::Pending;
                         }
@@ -247,7 +247,7 @@ fn a_finished_goroutine_times_out_because_of_the_budget() {
             for place in [Place::Main, Place::Goroutine, Place::Guest] {
                 place
                     .drive(async {
-                        let handles: Vec<_> = (0..1000).map(|n| spawn(async move { n })).collect();
+                        let handles: Vec<_> = (0..5000).map(|n| spawn(async move { n })).collect();
                         yield_until(|| handles.iter().all(|handle| handle.is_finished())).await;
                         for (n, handle) in handles.into_iter().enumerate() {
                             let result = timeout(Duration::ZERO, handle).await;

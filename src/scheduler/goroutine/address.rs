@@ -2,17 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write as _};
 use std::num::NonZero;
 use std::process;
 
-/// Six bytes: on this architecture systems give a program addresses of 47 bits, unless it asks for a higher one.
-/// `Option` needs no more. The alignment of two keeps entries as close in a list as they are small.
+/// Six bytes: on this architecture addresses have 48 bits, and the others repeat the highest of them, unless a
+/// program asks for more. `Option` needs no more bytes. With an alignment of two a list has no gaps.
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 #[derive(Clone, Copy)]
 #[repr(Rust, packed(2))]
 pub(super) struct Address {
     low: u32,
-    /// One more than the upper half.
+    /// Bits 32 to 47, and one more.
     high: NonZero<u16>,
 }
 
@@ -21,17 +22,19 @@ impl Address {
     /// `None`: it does not fit.
     #[inline]
     fn packed(address: usize) -> Option<Self> {
-        let high = u16::try_from((address >> 32) + 1).ok()?;
-        Some(Address { low: address as u32, high: NonZero::new(high)? })
+        let high = ((address >> 32) as u16).wrapping_add(1);
+        let packed = Address { low: address as u32, high: NonZero::new(high)? };
+        (packed.get() == address).then_some(packed)
     }
 
     #[inline]
     pub(super) fn get(self) -> usize {
-        (usize::from(self.high.get() - 1) << 32) | self.low as usize
+        let high = isize::from((self.high.get() - 1).cast_signed());
+        (high << 32).cast_unsigned() | self.low as usize
     }
 }
 
-/// A whole word: elsewhere words are small, or allocators may keep tags in the upper bits.
+/// A whole word: elsewhere words are small, or allocators keep tags in the upper bits.
 #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64")))]
 #[derive(Clone, Copy)]
 pub(super) struct Address(NonZero<usize>);
@@ -61,7 +64,11 @@ impl Address {
 
 #[cold]
 fn out_of_range(address: usize) -> ! {
-    eprintln!("gorun: a goroutine was allocated at {address:#x}, where no allocator should");
+    // Unlike `eprintln`, it does not panic if that fails.
+    let _ = writeln!(
+        io::stderr(),
+        "gorun: a goroutine was allocated at {address:#x}: allocators must keep to addresses of 48 bits"
+    );
     process::abort()
 }
 
@@ -71,7 +78,9 @@ mod tests {
 
     #[test]
     fn an_address_is_what_it_was() {
-        for address in [8, 0xffff_fff8, 0x7fff_ffff_fff8_u64, 0xfffe_ffff_fff8] {
+        for address in
+            [8, 0xffff_fff8, 0x7fff_ffff_fff8, 0xffff_8000_0000_0000, 0xffff_fffe_ffff_fff8_u64]
+        {
             let Ok(address) = usize::try_from(address) else { continue };
             assert_eq!(Address::of(address).get(), address);
         }
@@ -81,7 +90,13 @@ mod tests {
     #[test]
     fn an_entry_takes_six_bytes() {
         assert_eq!(size_of::<Option<Address>>(), 6);
-        assert!(Address::packed(0xffff_0000_0000).is_none());
-        assert!(Address::packed(0x1_0000_0000_0000).is_none());
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+    #[test]
+    fn an_address_that_does_not_fit_becomes_another() {
+        for address in [0x8000_0000_0000, 0x1_0000_0000_0000, 0xffff_ffff_0000_0000] {
+            assert!(Address::packed(address).is_none(), "{address:#x}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use std::thread;
 
 use crate::backoff::{SpinOutcome, spin_until};
 use crate::clock;
+use crate::scheduler::budget::Left;
 use crate::scheduler::context::{self, Role, WakerId};
 use crate::scheduler::gate;
 use crate::scheduler::main::driver::{Driver, Listener};
@@ -109,7 +110,7 @@ struct Driving {
     /// The thread is main's.
     is_main: bool,
     /// The budget left to the outer poll.
-    budget: u32,
+    budget: Option<Left>,
     /// Whether the outer poll only probes. A driver waits.
     outer_probes: bool,
     /// Who ran before, in a simulation.
@@ -123,13 +124,13 @@ struct Driving {
 
 impl Driving {
     fn new(driver: Arc<Driver>, waker: &Waker) -> Self {
-        let mut budget = 0;
+        let mut budget = None;
         let mut is_main = false;
         let inside = context::with_inside(|context| {
             let context = context?;
             let former = context.driver.replace(Some(driver.clone()));
             let former_waker = context.driver_waker.replace(WakerId::of(waker));
-            budget = context.budget.left();
+            budget = Some(context.budget.save());
             is_main = matches!(context.role, Role::Main(_));
             Some((context.scheduler.clone(), former, former_waker))
         });
@@ -265,10 +266,12 @@ impl Drop for Driving {
             let context = context.expect("it was there before");
             context.driver.replace(former);
             context.driver_waker.set(former_waker);
-            // For the outer poll this was one operation, and not a quick one. A goroutine that exit drops does no other.
+            // For the outer poll this was one operation. A goroutine that exit drops does no other.
             let is_dropped_next = scheduler.is_closing() && context.polling.get().is_some();
-            let left = if is_dropped_next { 0 } else { self.budget.saturating_sub(1) };
-            context.budget.set(left);
+            match self.budget {
+                Some(left) if !is_dropped_next => context.budget.restore_after_drive(left),
+                _ => context.budget.set(0),
+            }
             context.wait.set(None);
             context.driving().into_iter().for_each(ActivityCell::set_running);
         });

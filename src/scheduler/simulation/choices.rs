@@ -1,8 +1,8 @@
 //! Who decides what a simulation leaves open: a strategy with its seed, or a script.
 //!
 //! Each decision is a number, and zero is what an ordinary run with one worker would do: the goroutine
-//! that has waited longest goes first, and its poll has a full budget. So the list of all decisions is a
-//! script that repeats the run, and to shorten a script is to set some of them to zero.
+//! that has waited longest goes first, and its poll has the budget of quick operations. So the list of all
+//! decisions is a script that repeats the run, and to shorten a script is to set some of them to zero.
 
 #![forbid(unsafe_code)]
 
