@@ -53,8 +53,12 @@ impl Scheduler {
     /// task, and how many others there were.
     #[inline(never)]
     pub(super) fn take_injected(&self, worker: &Worker) -> Option<(RawTask, usize)> {
+        if self.injector.is_empty() {
+            return None;
+        }
         let put = |first, batch: Batch<'_>| (first, worker.ring.extend(batch));
-        let taken = self.take_batch(worker, worker.room_for_batch(), put)?;
+        let (polls, room) = (worker.polls(), worker.room_for_batch());
+        let taken = self.injector.take(polls, room, self.config.workers, put)?;
         if taken.1 > 0 {
             self.announce_batch(worker);
         }
@@ -62,30 +66,24 @@ impl Scheduler {
     }
 
     /// Moves a batch from the injector to the ring of `worker`, the caller. The ring is empty.
-    #[inline(never)]
+    #[inline]
     pub(super) fn refill(&self, worker: &Worker) {
+        if !self.injector.is_empty() {
+            self.move_batch(worker);
+        }
+    }
+
+    #[inline(never)]
+    fn move_batch(&self, worker: &Worker) {
         let put = |first, batch: Batch<'_>| {
             worker.ring.extend([first].into_iter());
             worker.ring.extend(batch);
         };
         // One place is for the first.
-        let room = worker.room_for_batch().saturating_sub(1);
-        if self.take_batch(worker, room, put).is_some() {
+        let (polls, room) = (worker.polls(), worker.room_for_batch().saturating_sub(1));
+        if self.injector.take(polls, room, self.config.workers, put).is_some() {
             self.announce_batch(worker);
         }
-    }
-
-    #[inline(always)]
-    fn take_batch<R>(
-        &self,
-        worker: &Worker,
-        room: usize,
-        put: impl Fn(RawTask, Batch<'_>) -> R,
-    ) -> Option<R> {
-        if self.injector.is_empty() {
-            return None;
-        }
-        self.injector.take(worker.polls(), room, self.config.workers, put)
     }
 
     /// Wakes others for what `worker`, the caller, has moved to its ring.
