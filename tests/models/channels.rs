@@ -21,6 +21,7 @@ use crate::chan::core::Core;
 use crate::chan::recv::{Recv, try_recv};
 use crate::chan::send::{Send, try_send};
 use crate::explore::{block, explore};
+use crate::scheduler::foreign_wakers::with_own_wakers;
 
 /// A thread that waits for a future.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
@@ -54,6 +55,12 @@ fn values_pass_in_order(capacity: usize, count: u32) {
 #[test]
 fn values_pass_through_a_rendezvous() {
     values_pass_in_order(0, 2);
+}
+
+/// Seen to fail (deadlock) with a `wait` that releases the lock before it joins the queue.
+#[test]
+fn values_pass_where_goroutines_wait() {
+    with_own_wakers(|| (0..=1).for_each(|capacity| values_pass_in_order(capacity, 2)));
 }
 
 #[test]

@@ -80,10 +80,23 @@ pub(crate) mod context {
 }
 
 pub(crate) mod foreign_wakers {
+    use std::cell::Cell;
     use std::task::Waker;
 
+    // All threads of a model are one.
+    std::thread_local! {
+        static ARE_OWN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// In `model` all wakers count as those of goroutines, which may be cloned under a lock.
+    pub(crate) fn with_own_wakers(model: impl FnOnce()) {
+        ARE_OWN.set(true);
+        model();
+        ARE_OWN.set(false);
+    }
+
     pub(crate) fn may_be_foreign(_: &Waker) -> bool {
-        true
+        !ARE_OWN.get()
     }
 
     pub(crate) fn wake(waker: Waker) {
