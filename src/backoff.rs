@@ -18,8 +18,9 @@ use crate::clock;
 /// sides. A yield, unlike a spin, gives the core to the awaited thread if that has none.
 const YIELDS: usize = 16;
 
-/// About two microseconds.
-const SPINS: usize = 100;
+/// So long a thread spins. It reads the clock once in so many looks, as that takes as long as a look.
+const SPIN: Duration = Duration::from_micros(2);
+const LOOKS: usize = 8;
 
 /// The most waits without a spin, after many spins in vain.
 const MOST_WAITS: u32 = 1024;
@@ -90,10 +91,14 @@ fn spins() -> bool {
 
 /// Spins until `condition` holds, or for long enough.
 fn spin(condition: impl Fn() -> bool) -> bool {
-    let came = (0..SPINS).any(|_| {
-        hint::spin_loop();
-        condition()
-    });
+    let start = clock::now();
+    let mut came = false;
+    while !came && start.elapsed() < SPIN {
+        came = (0..LOOKS).any(|_| {
+            hint::spin_loop();
+            condition()
+        });
+    }
     let Spinning { next_pause, .. } = SPINNING.get();
     SPINNING.set(match came {
         true => Spinning { pause: 0, next_pause: (next_pause / 2).max(1) },

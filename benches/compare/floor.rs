@@ -1,4 +1,4 @@
-//! What no runtime is faster than by much on one thread: goroutines of `async-task`, and a queue.
+//! A bound for one thread: goroutines of `async-task`, and a queue, and nothing else.
 //!
 //! One thread polls them all, first come, first served. It has no second worker, so it needs no lock for its own
 //! queue, no search and no wake-up. Nor has it a budget, a way to abort or to end a goroutine, reports, or care

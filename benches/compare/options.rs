@@ -22,7 +22,7 @@ cargo bench -- [OPTIONS] [NAME ..]
                   in all; with --workers, they take the place of the list that is shown
   --only PEERS    only these, with commas: gorun,Go,tokio,async-executor,OS threads; channels
                   without a runtime: flume,kanal,async-channel,crossfire
-  --floor         also what no runtime is faster than by much: `async-task` and a queue, on one thread
+  --floor         also a bound for one thread: `async-task` and a queue, and nothing else
   --output DIR    where benchmarks.json and benchmarks.svg go (default: the target directory)
 
 Go's column needs a `go` command, on the PATH or named by GO=/path/to/go.
@@ -111,7 +111,7 @@ impl Options {
                 }
             }
         }
-        if with_floor {
+        if with_floor && !options.peers.contains(&Peer::Floor) {
             options.peers.push(Peer::Floor);
         }
         if options.number_of_names() == 0 {

@@ -6,7 +6,7 @@
 //! nanoseconds, and one at a socket a thousand, and the program computes in between. So the budget comes in
 //! stages of 128 operations. After the first one the poll notes the time. After the second one, and after
 //! each further one, it gives way unless that stage took less than `QUICK`. After the eighth it gives way in
-//! any case. So it may begin 256 operations, and 1,024 if it gets on quickly.
+//! any case. So it may begin 256 operations, and up to 1,024 if it gets on quickly.
 //!
 //! Why so many: a sender that fills a buffer waits for the receiver. One that gives way before the buffer is
 //! full stands in the run queue, as the receiver does. Then another worker takes one of the two, and each
@@ -40,7 +40,7 @@ const ONE_MORE: u32 = 1 << 16;
 const FULL_WORD: u32 = (STAGES - 1) * ONE_MORE + STAGE;
 
 thread_local! {
-    /// When the stage began of the poll that runs on this thread, if it is known.
+    /// When the present stage of this thread's poll began, if that is known. The first stage does not read it.
     static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
@@ -104,7 +104,7 @@ impl Budget {
         self.spend();
     }
 
-    /// This stage is spent: begins the next one with an operation, if the poll may go on.
+    /// This stage is spent: begins the next one, if the poll may go on.
     pub(crate) fn begin_stage(&self) -> bool {
         let Some(more) = (self.word.load(Ordering::Relaxed) / ONE_MORE).checked_sub(1) else {
             return false;
@@ -116,7 +116,7 @@ impl Budget {
         if !is_first && !began.is_some_and(is_quick) {
             return false;
         }
-        self.word.store(more * ONE_MORE + STAGE - 1, Ordering::Relaxed);
+        self.word.store(more * ONE_MORE + STAGE, Ordering::Relaxed);
         true
     }
 
@@ -143,7 +143,7 @@ mod tests {
         let mut begun = 0;
         loop {
             before(begun, &budget);
-            if !budget.spend() && !budget.begin_stage() {
+            if !(budget.spend() || budget.begin_stage() && budget.spend()) {
                 break;
             }
             now += each(begun);

@@ -44,8 +44,8 @@
 //!
 //! An operation that has waited withdraws even if its neighbours have spent the budget. An
 //! operation that polls others passes the request on, also without budget, if it has waited. It
-//! does so once, so this ends. Operations that begin in the last poll get one more budget, and give
-//! way after that.
+//! does so once, so this ends. In the last poll 256 more operations may begin, and give way after
+//! that.
 
 #![forbid(unsafe_code)]
 
@@ -74,7 +74,7 @@ thread_local! {
 #[inline]
 pub(crate) fn enter(waker: &Waker) -> bool {
     with_inside(|context| match context {
-        Some(context) if !context.budget.spend() => enter_after_stage(context, waker),
+        Some(context) if !context.budget.spend() => spend_after_stage(context, waker),
         _ => true,
     })
 }
@@ -127,6 +127,15 @@ impl OuterOp {
             }
         });
     }
+}
+
+#[cold]
+fn spend_after_stage(context: &Context, waker: &Waker) -> bool {
+    let enters = enter_after_stage(context, waker);
+    if enters {
+        context.budget.spend();
+    }
+    enters
 }
 
 /// Nothing is left of this stage.

@@ -81,8 +81,8 @@ const ONE: usize = OVERTAKE * (OVERTAKES + 1);
 /// The overtakes in the word.
 const LEFT: usize = OVERTAKE * OVERTAKES;
 
-/// How many newcomers may overtake one that was called. A power of two, less one. Half as many as a
-/// goroutine may begin in one poll at least (`budget.rs`).
+/// How many newcomers may overtake one that was called. A power of two, less one. Each poll may begin twice
+/// as many operations (`budget.rs`), so a goroutine that locks in a loop leads to a hand-over before it gives way.
 pub(crate) const OVERTAKES: usize = limit(127, 1);
 
 /// The largest number of permits.

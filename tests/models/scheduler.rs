@@ -90,9 +90,15 @@ pub(crate) mod foreign_wakers {
 
     /// In `model` all wakers count as those of goroutines, which may be cloned under a lock.
     pub(crate) fn with_own_wakers(model: impl FnOnce()) {
+        struct Reset;
+        impl Drop for Reset {
+            fn drop(&mut self) {
+                ARE_OWN.set(false);
+            }
+        }
+        let _reset = Reset;
         ARE_OWN.set(true);
         model();
-        ARE_OWN.set(false);
     }
 
     pub(crate) fn may_be_foreign(_: &Waker) -> bool {

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::num::NonZero;
 use std::process;
 
-/// Six bytes: on this architecture addresses have 48 bits, and the others repeat the highest of them, unless a
+/// Six bytes: on this architecture an address has 48 bits, and the upper 16 repeat the highest of these, unless a
 /// program asks for more. `Option` needs no more bytes. With an alignment of two a list has no gaps.
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 #[derive(Clone, Copy)]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_what_it_was() {
+    fn an_address_becomes_another() {
         for address in
             [8, 0xffff_fff8, 0x7fff_ffff_fff8, 0xffff_8000_0000_0000, 0xffff_fffe_ffff_fff8_u64]
         {
@@ -88,13 +88,13 @@ mod tests {
 
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     #[test]
-    fn an_entry_takes_six_bytes() {
+    fn an_entry_takes_more_than_six_bytes() {
         assert_eq!(size_of::<Option<Address>>(), 6);
     }
 
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     #[test]
-    fn an_address_that_does_not_fit_becomes_another() {
+    fn an_address_that_does_not_fit_is_cut_off() {
         for address in [0x8000_0000_0000, 0x1_0000_0000_0000, 0xffff_ffff_0000_0000] {
             assert!(Address::packed(address).is_none(), "{address:#x}");
         }
