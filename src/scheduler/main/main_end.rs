@@ -26,6 +26,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// The time between two looks.
 const NAP: Duration = Duration::from_micros(500);
 
+/// So many looks in a row must find nothing.
+const LOOKS: usize = 3;
+
 /// So often main asks for the right to ask the system.
 const TRIES: usize = 20;
 
@@ -71,7 +74,16 @@ impl Scheduler {
         let start = clock::now();
         // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
         let moves = || self.live() > 0 && !self.is_still() || self.workers_in_poll() > 0;
-        while (moves() || self.live() > 0 && self.has_news(start)) && start.elapsed() < LONGEST {
+        let mut looks_without = 0;
+        while (moves() || self.live() > 0) && start.elapsed() < LONGEST {
+            // Once is not enough: news may be on its way through a thread that has no core.
+            match moves() || self.has_news(start) {
+                true => looks_without = 0,
+                false => looks_without += 1,
+            }
+            if looks_without == LOOKS {
+                break;
+            }
             thread::park_timeout(NAP);
         }
     }
