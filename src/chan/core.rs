@@ -90,8 +90,8 @@
 //!
 //! No user code runs under the lock: wakers are cloned, woken and dropped outside, and values are
 //! dropped outside. The one exception is the clone of a waker with the functions of the polled
-//! goroutine's own, which are gorun's code. A step under the lock is short: the lock's backoff counts on some twenty
-//! nanoseconds (`lock.rs`).
+//! goroutine's own, which are gorun's code. A step under the lock is short: the lock's backoff
+//! counts on some twenty nanoseconds (`lock.rs`).
 //!
 //! Each call into user code comes after the state is final, because that code may panic, or use the
 //! channel again. `scheduler/foreign_wakers.rs` says what happens to a waker's panic: it withholds

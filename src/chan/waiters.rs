@@ -313,12 +313,7 @@ impl Waiters {
             return false;
         }
         debug_assert!(matches!(slot.waiter, Waiter::Case(None)), "who served it took the waker");
-        if key.is_kept() {
-            slot.next = Link(self.free);
-            self.free = key.0;
-        } else {
-            self.free_beyond(key.0);
-        }
+        self.free(key);
         true
     }
 

@@ -3,8 +3,8 @@
 //! # The rule
 //!
 //! A future whose awaits are always ready never suspends by itself. So each poll has a budget of
-//! operations (`budget.rs`). After the budget is spent, the next operation *gives way*: it wakes its waker,
-//! returns pending, and proceeds when it is polled again.
+//! operations (`budget.rs`). After the budget is spent, the next operation *gives way*: it wakes
+//! its waker, returns pending, and proceeds when it is polled again.
 //!
 //! | polled by | when the budget is spent | afterwards |
 //! |---|---|---|

@@ -30,6 +30,21 @@ impl<const N: usize> World<N> {
         self.ring.push(word).err().unwrap_or_default()
     }
 
+    fn push_batch<const M: usize>(&self, words: [RawTask; M]) {
+        words.into_iter().for_each(|word| self.tasks.make(word));
+        assert_eq!(self.ring.extend(words.into_iter()), M);
+    }
+
+    /// A thief, which runs what it gets in two attempts.
+    fn start_thief(self: &Arc<Self>) -> thread::JoinHandle<()> {
+        let world = self.clone();
+        thread::spawn(move || {
+            let mut stolen = steal(&world.ring, &world.thief);
+            stolen.extend(steal(&world.ring, &world.thief));
+            world.run_all(stolen);
+        })
+    }
+
     fn run_all(&self, words: impl IntoIterator<Item = RawTask>) {
         let mut last = 0;
         for word in words {
@@ -78,14 +93,7 @@ fn cells_are_reused_under_a_thief() {
         let world = World::<2>::new(4);
         world.push(1);
         world.push(2);
-        let thief = thread::spawn({
-            let world = world.clone();
-            move || {
-                let mut stolen = steal(&world.ring, &world.thief);
-                stolen.extend(steal(&world.ring, &world.thief));
-                world.run_all(stolen);
-            }
-        });
+        let thief = world.start_thief();
         world.run_all(world.push(3));
         world.run_all(world.ring.pop());
         world.run_all(world.push(4));
@@ -102,25 +110,10 @@ fn a_batch_is_pushed_under_a_thief() {
         let world = World::<4>::new(6);
         (1..=3).for_each(|word| assert!(world.push(word).is_empty()));
         world.run_all(world.ring.pop());
-        let thief = thread::spawn({
-            let world = world.clone();
-            move || {
-                let mut stolen = steal(&world.ring, &world.thief);
-                stolen.extend(steal(&world.ring, &world.thief));
-                world.run_all(stolen);
-            }
-        });
-        let batch = [4, 5].map(|word| {
-            world.tasks.make(word);
-            word
-        });
-        assert_eq!(world.ring.extend(batch.into_iter()), 2);
+        let thief = world.start_thief();
+        world.push_batch([4, 5]);
         world.run_all(world.ring.pop());
-        let batch = [6].map(|word| {
-            world.tasks.make(word);
-            word
-        });
-        assert_eq!(world.ring.extend(batch.into_iter()), 1);
+        world.push_batch([6]);
         thief.join().unwrap();
         world.run_all(world.ring.drain());
         world.tasks.assert_all_run();

@@ -75,14 +75,15 @@ impl Scheduler {
         // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
         let moves = || self.live() > 0 && !self.is_still() || self.workers_in_poll() > 0;
         let mut looks_without = 0;
-        while (moves() || self.live() > 0) && start.elapsed() < LONGEST {
-            // Once is not enough: news may be on its way through a thread that has no core.
-            match moves() || self.has_news(start) {
-                true => looks_without = 0,
-                false => looks_without += 1,
+        while start.elapsed() < LONGEST {
+            let moves = moves();
+            if !moves && self.live() == 0 {
+                return;
             }
+            // Once is not enough: news may be on its way through a thread that has no core.
+            looks_without = if moves || self.has_news(start) { 0 } else { looks_without + 1 };
             if looks_without == LOOKS {
-                break;
+                return;
             }
             thread::park_timeout(NAP);
         }
