@@ -31,6 +31,9 @@ enum Mistake {
     MainAskedFirst,
     /// The monitor says that it wants to know when it has checked.
     WantedAfterwards,
+    /// It is not asked whether the monitor sleeps; or not compared how often it has.
+    MonitorIgnored,
+    MonitorNotCompared,
 }
 
 /// A runtime with a worker or none, and main.
@@ -47,6 +50,8 @@ struct Runtime {
     threads: AtomicUsize,
     is_deadlocked: AtomicBool,
     has_ended: AtomicBool,
+    /// Otherwise by the monitor.
+    is_asked_by_main: bool,
     mistake: Mistake,
     times_asked: AtomicUsize,
 }
@@ -70,7 +75,7 @@ impl World for Asked<'_> {
         let mut sleeps = Sleeps {
             of_workers: rest.sleeps,
             of_main,
-            of_monitor: 0,
+            of_monitor: self.of_monitor()?,
             threads: rest.workers + 1,
             spares: 0,
         };
@@ -103,6 +108,17 @@ impl World for Asked<'_> {
     }
 }
 
+impl Asked<'_> {
+    fn of_monitor(&self) -> Result<u64, Doubt> {
+        let Asked(runtime) = self;
+        if !runtime.is_asked_by_main || runtime.mistake == Mistake::MonitorIgnored {
+            return Ok(0);
+        }
+        let sleeps = runtime.idle.monitor_sleeps().ok_or(Doubt::Moves)?;
+        Ok(if runtime.mistake == Mistake::MonitorNotCompared { 0 } else { sleeps })
+    }
+}
+
 impl Runtime {
     /// Main and the worker, if there is one, are awake.
     fn new(has_worker: bool, outsiders: usize, mistake: Mistake) -> Arc<Self> {
@@ -116,6 +132,7 @@ impl Runtime {
             threads: AtomicUsize::new(1 + usize::from(has_worker) + outsiders),
             is_deadlocked: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
+            is_asked_by_main: false,
             mistake,
             times_asked: AtomicUsize::new(0),
         };
@@ -173,13 +190,13 @@ impl Runtime {
             let has_task = || self.queue.load(Ordering::SeqCst) > 0;
             let must_stay_awake = || has_task() || self.has_ended.load(Ordering::SeqCst);
             self.idle.sleep(me, Mode::Waiting, must_stay_awake);
-            if self.has_ended.load(Ordering::SeqCst) {
-                return;
-            }
             let _ = self.idle.end_search();
             while has_task() {
                 self.queue.fetch_sub(1, Ordering::SeqCst);
                 self.poll();
+            }
+            if self.has_ended.load(Ordering::SeqCst) {
+                return;
             }
         }
     }
@@ -301,6 +318,38 @@ fn an_event_comes(mistake: Mistake) {
     worker.join().unwrap();
 }
 
+/// At the end of main: a task waits for a socket, which gets ready while the worker sleeps. The monitor asks the
+/// system, and pushes the task.
+fn the_monitor_has_an_event(mistake: Mistake) {
+    let mut runtime = Runtime::new(true, 0, mistake);
+    let new = Arc::get_mut(&mut runtime).unwrap();
+    new.is_asked_by_main = true;
+    *lock(&new.waiters) = 1;
+    let worker = thread::spawn({
+        let runtime = runtime.clone();
+        move || runtime.work()
+    });
+    let monitor = thread::spawn({
+        let runtime = runtime.clone();
+        move || {
+            // As `worker_added` has woken it.
+            runtime.idle.park_monitor(None);
+            *lock(&runtime.waiters) = 0;
+            runtime.push();
+            runtime.idle.park_monitor(None);
+        }
+    });
+    runtime.main_sleep.begin(&runtime.driver);
+    let _ = runtime.check();
+    // Until the first sleep of the monitor has ended: `end` ends one.
+    while *lock(&runtime.waiters) > 0 {
+        thread::yield_now();
+    }
+    runtime.end();
+    monitor.join().unwrap();
+    worker.join().unwrap();
+}
+
 /// Main and the worker fall asleep. The monitor ends when it has found the deadlock.
 fn a_deadlock_is_found(mistake: Mistake) {
     let runtime = Runtime::new(true, 0, mistake);
@@ -379,6 +428,23 @@ fn an_event_that_comes_is_seen() {
 #[should_panic(expected = "a deadlock has moved")]
 fn an_event_that_is_not_noted_is_found_out() {
     explore(None, || an_event_comes(Mistake::EventsNotNoted));
+}
+
+#[test]
+fn an_event_that_the_monitor_has_is_seen() {
+    explore(quick_or_full(2, Some(3)), || the_monitor_has_an_event(Mistake::None));
+}
+
+#[test]
+#[should_panic(expected = "a deadlock has moved")]
+fn a_monitor_that_is_not_asked_for_is_found_out() {
+    explore(Some(3), || the_monitor_has_an_event(Mistake::MonitorIgnored));
+}
+
+#[test]
+#[should_panic(expected = "a deadlock has moved")]
+fn sleeps_of_the_monitor_that_are_not_compared_are_found_out() {
+    explore(Some(3), || the_monitor_has_an_event(Mistake::MonitorNotCompared));
 }
 
 #[test]

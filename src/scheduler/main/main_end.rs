@@ -5,18 +5,31 @@
 //! one: main may have closed the other end of a socket. One that waits for time to pass, or for a socket of which there
 //! is no news, is left.
 //!
-//! A worker that sleeps as the poller has the right to ask the system, and it may not have had a core yet for the
-//! news that there are. So no worker takes that right meanwhile, and the poller is woken: main asks.
+//! # Why nobody is called left for whom something is on its way
+//!
+//! What has left a socket, a timer or a queue, and has not arrived in another queue, is in the hands of a thread: of a
+//! worker, or of the monitor. So main asks what the check for deadlocks asks (`deadlock/mod.rs`): do all of them sleep; is
+//! anything pending; do they still sleep, having slept as often? Then none was awake between the first question and
+//! the last, and nothing was in their hands. A poller that has events counts as asleep, and says that it has them
+//! before it gives back the right to ask the system.
+//!
+//! A worker that sleeps as the poller has that right, and it may not have had a core yet for the news that there
+//! are. So no worker takes it meanwhile, the poller is woken, and main asks.
+//!
+//! What another process does is news once the system has it. One that is being started, for example, has this
+//! one's sockets until it runs its own program: the other end of a socket is open for so long.
 
 #![forbid(unsafe_code)]
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::clock;
 use crate::primitives::Ordering;
+use crate::scheduler::deadlock::check::{Sleeps, World, check};
+use crate::scheduler::deadlock::doubt::Doubt;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::run;
 
@@ -25,12 +38,6 @@ const LONGEST: Duration = Duration::from_secs(1);
 
 /// The time between two looks.
 const NAP: Duration = Duration::from_micros(500);
-
-/// So many looks in a row must find nothing.
-const LOOKS: usize = 3;
-
-/// So often main asks for the right to ask the system.
-const TRIES: usize = 20;
 
 /// Until it is dropped, no worker asks the system for events.
 struct OnlyMainLooks<'a>(&'a Scheduler);
@@ -45,8 +52,10 @@ impl<'a> OnlyMainLooks<'a> {
 impl Drop for OnlyMainLooks<'_> {
     fn drop(&mut self) {
         self.0.only_main_looks.store(false, Ordering::SeqCst);
-        // One of them sleeps as the poller from now on.
-        self.0.idle.wake_poller();
+        if self.0.has_sources() {
+            // One of them sleeps as the poller from now on.
+            self.0.idle.wake_poller();
+        }
     }
 }
 
@@ -65,64 +74,64 @@ type Call = dyn Fn(&Arc<Scheduler>, bool) -> bool + Send + Sync;
 impl UnwindSafe for MainEnd {}
 impl RefUnwindSafe for MainEnd {}
 
+/// A runtime as main sees it when it has ended. What others may do is no reason to wait.
+struct AtMainEnd<'a>(&'a Scheduler);
+
+impl World for AtMainEnd<'_> {
+    fn asleep(&self) -> Result<Sleeps, Doubt> {
+        let idle = &self.0.idle;
+        let rest = idle.rest().map_err(|_| Doubt::Moves)?;
+        let of_monitor = idle.monitor_sleeps().ok_or(Doubt::Moves)?;
+        let threads = rest.workers + rest.spares + 1;
+        Ok(Sleeps { of_workers: rest.sleeps, of_main: 0, of_monitor, threads, spares: 0 })
+    }
+
+    fn outsider(&self, _: usize) -> Option<Doubt> {
+        None
+    }
+
+    fn pending(&self) -> Option<Doubt> {
+        // News first: a poller that has them has said so.
+        (self.0.has_news() || self.0.is_in_motion()).then_some(Doubt::Moves)
+    }
+}
+
 impl Scheduler {
     /// For main's thread: waits until nothing moves, but not long.
     pub(crate) fn settle(self: &Arc<Self>) {
         if self.simulation().is_some() {
             return run::run_to_rest(self);
         }
+        let _only_main = OnlyMainLooks::new(self);
         let start = clock::now();
-        // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
-        let moves = || self.live() > 0 && !self.is_still() || self.workers_in_poll() > 0;
-        let mut looks_without = 0;
-        while start.elapsed() < LONGEST {
-            let moves = moves();
-            if !moves && self.live() == 0 {
-                return;
-            }
-            // Once is not enough: news may be on its way through a thread that has no core.
-            looks_without = if moves || self.has_news(start) { 0 } else { looks_without + 1 };
-            if looks_without == LOOKS {
-                return;
-            }
+        while !self.is_settled() && start.elapsed() < LONGEST {
             thread::park_timeout(NAP);
         }
     }
 
-    /// Whether a timer is due, the system has events, or goroutines have been polled since main began to ask for
-    /// that. All this began at `start`.
-    fn has_news(&self, start: Instant) -> bool {
+    /// Whether there are no goroutines, or nothing moves.
+    fn is_settled(&self) -> bool {
+        match self.live() {
+            // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
+            0 => self.workers_in_poll() == 0,
+            _ => check(&AtMainEnd(self)).is_ok(),
+        }
+    }
+
+    /// Whether a timer is due, or the system has events, or somebody else has the right to ask it. Wakes whom they
+    /// are for.
+    fn has_news(&self) -> bool {
         if self.timers.are_due(clock::now()) {
             return true;
         }
         if !self.has_sources() {
             return false;
         }
-        let polls = || self.workers_ever().map(|worker| worker.polls()).sum::<usize>();
-        let before = polls();
-        let events = self.look_at_io_now();
-        // Who was woken for this falls asleep again.
-        while !self.is_still() && start.elapsed() < LONGEST {
-            thread::park_timeout(NAP);
-        }
-        events != Some(0) || polls() != before
-    }
-
-    /// As `look_at_io`, also if a worker sleeps as the poller. Returns how many there were, if it succeeded.
-    fn look_at_io_now(&self) -> Option<usize> {
-        let _only_main = OnlyMainLooks::new(self);
-        for _ in 0..TRIES {
-            if let Some(events) = self.look_at_io(&mut Vec::new()) {
-                return Some(events);
-            }
+        let events = self.look_at_io(&mut Vec::new());
+        if events.is_none() {
+            // The poller gives it back.
             self.idle.notify_all();
-            thread::park_timeout(NAP);
         }
-        None
-    }
-
-    fn is_still(&self) -> bool {
-        let Ok(before) = self.idle.rest() else { return false };
-        !self.is_in_motion() && self.idle.rest() == Ok(before)
+        events != Some(0)
     }
 }
