@@ -1,16 +1,42 @@
 //! Backoff before a thread sleeps: it spins on a condition, and yields its core.
+//!
+//! A spin of the processor notices the condition soonest, but keeps the core from the thread that is to bring
+//! it about, if that has none. So a thread spins only while that pays: after a spin in vain it only
+//! yields for a number of waits, and for four times as many after the next one; each that was not in vain
+//! halves the number. On a busy machine, where some pay, they are rare, and a thread that waits for long hardly
+//! ever spins.
 
 #![forbid(unsafe_code)]
 
-use std::thread;
+use std::cell::Cell;
 use std::time::Duration;
+use std::{hint, thread};
 
 use crate::clock;
 
 /// About five microseconds if no other thread wants the core. Waking a thread costs as much on both
-/// sides. A yield, unlike a spin, gives the core to the awaited thread if that has none. With 100
-/// processor spins before the yields, main's round trip took half as long again on two busy cores.
+/// sides. A yield, unlike a spin, gives the core to the awaited thread if that has none.
 const YIELDS: usize = 16;
+
+/// So long a thread spins. It reads the clock once in so many looks, as that takes as long as a look.
+const SPIN: Duration = Duration::from_micros(2);
+const LOOKS: usize = 8;
+
+/// The most waits without a spin, after many spins in vain.
+const MOST_WAITS: u32 = 1024;
+
+thread_local! {
+    static SPINNING: Cell<Spinning> = const { Cell::new(Spinning { pause: 0, next_pause: 1 }) };
+}
+
+/// Whether this thread spins when it waits.
+#[derive(Clone, Copy)]
+struct Spinning {
+    /// For so many more waits it does not.
+    pause: u32,
+    /// For so many, if the next spin is in vain.
+    next_pause: u32,
+}
 
 /// Yields until `time` has passed, which is too short for a sleep.
 pub(crate) fn yield_for(time: Duration) {
@@ -39,6 +65,9 @@ pub(crate) fn spin_until(condition: impl Fn() -> bool) -> SpinOutcome {
     if condition() {
         return SpinOutcome::Ready;
     }
+    if spins() && spin(&condition) {
+        return SpinOutcome::Ready;
+    }
     let start = clock::now();
     for yields in 1..=YIELDS {
         thread::yield_now();
@@ -51,4 +80,29 @@ pub(crate) fn spin_until(condition: impl Fn() -> bool) -> SpinOutcome {
         }
     }
     SpinOutcome::TimedOut
+}
+
+/// Whether the calling thread is to spin in this wait.
+fn spins() -> bool {
+    let Spinning { pause, next_pause } = SPINNING.get();
+    SPINNING.set(Spinning { pause: pause.saturating_sub(1), next_pause });
+    pause == 0
+}
+
+/// Spins until `condition` holds, or for long enough.
+fn spin(condition: impl Fn() -> bool) -> bool {
+    let start = clock::now();
+    let mut came = false;
+    while !came && start.elapsed() < SPIN {
+        came = (0..LOOKS).any(|_| {
+            hint::spin_loop();
+            condition()
+        });
+    }
+    let Spinning { next_pause, .. } = SPINNING.get();
+    SPINNING.set(match came {
+        true => Spinning { pause: 0, next_pause: (next_pause / 2).max(1) },
+        false => Spinning { pause: next_pause, next_pause: (4 * next_pause).min(MOST_WAITS) },
+    });
+    came
 }
