@@ -99,6 +99,60 @@ fn one_whose_socket_main_has_closed_is_not_left_and_one_that_waits_for_an_open_o
     }
 }
 
+/// While main looks who is left, workers go on asking the system for events.
+#[cfg(unix)]
+#[test]
+fn goroutines_that_end_over_a_socket_are_not_held_up_by_main_s_looks() {
+    use futures::{AsyncReadExt, AsyncWriteExt};
+    use gorun::net::UnixStream;
+
+    /// In a second there is time for two thousand looks.
+    const TURNS: usize = 2_000;
+
+    let _watchdog = watchdog();
+    for workers in [1, 2, 16] {
+        let (builder, report) = with_report();
+        let main = async {
+            let (one, other) = UnixStream::pair().unwrap();
+            for mut end in [one, other] {
+                go!(async move {
+                    for _ in 0..TURNS {
+                        end.write_all(&[1]).await.unwrap();
+                        end.read_exact(&mut [0]).await.unwrap();
+                    }
+                });
+            }
+        };
+        builder.worker_threads(workers).block_on(main).unwrap();
+        let left = report.recv().unwrap();
+        assert_eq!(left.num_goroutines(), 0, "{workers} workers: {left}");
+    }
+}
+
+#[test]
+fn what_the_drop_of_an_untaken_value_spawns_is_not_left() {
+    /// Spawns another one when it is dropped, so many times.
+    struct Spawns(usize);
+
+    impl Drop for Spawns {
+        fn drop(&mut self) {
+            if let Some(left) = self.0.checked_sub(1) {
+                go!(async move { Spawns(left) });
+            }
+        }
+    }
+
+    for workers in [1, 2, 16] {
+        for _ in 0..100 {
+            let (builder, report) = with_report();
+            let main = async { go!(async { Spawns(10) }) };
+            builder.worker_threads(workers).block_on(main).unwrap();
+            let left = report.recv().unwrap();
+            assert_eq!(left.num_goroutines(), 0, "{workers} workers: {left}");
+        }
+    }
+}
+
 #[test]
 fn one_that_sleeps_is_left_and_one_that_computes_is_waited_for() {
     let (builder, told) = with_report();

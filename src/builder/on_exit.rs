@@ -15,8 +15,8 @@ impl Builder {
     ///
     /// It is called on main's thread, also if main has panicked. First the runtime waits until nothing moves,
     /// for a second at most: what ends by itself, because main has dropped the sender for one, is not left.
-    /// What waits for time to pass, or for a socket, is, and so is a lookup of a name that the system has not
-    /// answered. If `f` panics, `block_on` does, and also if a goroutine panics meanwhile and no code observes
+    /// What waits for time to pass, for a socket, a process, a signal or the standard input is, and so is a lookup of a
+    /// name that the system has not answered. If `f` panics, `block_on` does, and also if a goroutine panics meanwhile and no code observes
     /// that.
     ///
     /// The environment variable `GORUN_LEAKS=1` prints the same to standard error, if any are left. A

@@ -120,8 +120,8 @@ pub(crate) struct Scheduler {
     pub(crate) main_sleep: MainSleep<Driver>,
     /// How often a worker's ring was full.
     pub(super) overflows: AtomicUsize,
-    /// Workers leave it to main to ask the system for events.
-    pub(super) only_main_looks: AtomicBool,
+    /// No worker may sleep as the poller.
+    pub(super) has_no_poller: AtomicBool,
     /// Threads outside that are in `Handle::block_on`.
     guests: AtomicUsize,
     started: Instant,
@@ -156,7 +156,7 @@ impl Scheduler {
             main_activity: ActivityCell::new(),
             main_sleep: MainSleep::new(),
             overflows: AtomicUsize::new(0),
-            only_main_looks: AtomicBool::new(false),
+            has_no_poller: AtomicBool::new(false),
             guests: AtomicUsize::new(0),
             started,
             diagnostics: config.has_full_diagnostics.then(|| Arc::new(Diagnostics::new())),

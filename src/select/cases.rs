@@ -91,6 +91,8 @@ pub trait Cases<'a> {
     fn channel(&self, number: usize) -> Option<&'a Lock>;
     /// Those that are enabled and may be ready; if `only_others`, none at channels.
     fn order(&self, only_others: bool) -> Order;
+    /// As of a [`Case`], and whether it is enabled.
+    fn may_be_ready(&self, number: usize) -> bool;
     fn poll(self: Pin<&mut Self>, number: usize, cx: &mut Context<'_>) -> Poll<Self::Output>;
     fn attempt(
         self: Pin<&mut Self>,
@@ -119,6 +121,10 @@ impl<'a> Cases<'a> for Nil {
     #[inline(always)]
     fn order(&self, _: bool) -> Order {
         Order::EMPTY
+    }
+
+    fn may_be_ready(&self, _: usize) -> bool {
+        no_such_case()
     }
 
     fn poll(self: Pin<&mut Self>, _: usize, _: &mut Context<'_>) -> Poll<Infallible> {
@@ -178,6 +184,15 @@ impl<'a, R: Cases<'a>, C: Case<'a>> Cases<'a> for And<R, C> {
             order.add(R::COUNT, C::IS_OTHER || !only_others && case.may_be_ready());
         }
         order
+    }
+
+    #[inline]
+    fn may_be_ready(&self, number: usize) -> bool {
+        if number == R::COUNT {
+            self.case.as_ref().is_some_and(Case::may_be_ready)
+        } else {
+            self.rest.may_be_ready(number)
+        }
     }
 
     #[inline]

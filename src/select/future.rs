@@ -8,7 +8,8 @@
 //! 1  if it has waited: claim WAITING → BUSY. Decided by a partner? That case happens.
 //! 2  try each case that may be ready, in random order: attempt one at a channel, under that
 //!    channel's lock; poll any other future, with no lock held. The first that is ready happens.
-//!    A receive may be ready unless the channel's `may_receive` denies it (`chan/core.rs`).
+//!    A receive may be ready unless the channel's `may_receive` denies it (`chan/core.rs`). Before
+//!    all are asked for that, any one is tried: so each that is ready remains equally likely.
 //!    (A large value that waits, or goes to a waiting receiver, is boxed and parked first.)
 //! 3  lock all its channels, in the order of their addresses
 //! 4  attempt each case at a channel again, in random order. Here a `may_receive` that denies it is
@@ -81,6 +82,7 @@ use crate::scheduler::gate;
 use crate::scheduler::operation::Operation;
 use crate::select::cases::Cases;
 use crate::select::locks::Locks;
+use crate::select::order;
 
 pin_project! {
     /// Waits for one of the cases.
@@ -230,18 +232,22 @@ fn try_cases<'a, C: Cases<'a>>(
     only_others: bool,
     cx: &mut Context<'_>,
 ) -> Option<C::Output> {
+    // If all may be ready, most calls end here, without a question to each.
+    if !C::HAS_OTHERS
+        && C::COUNT > 1
+        && !only_others
+        && let Some(number) = order::any_of(C::COUNT)
+        && cases.may_be_ready(number)
+        && let Some(channel) = cases.channel(number)
+        && let Some(output) = try_channel(cases.as_mut(), number, channel)
+    {
+        return Some(output);
+    }
     let mut order = cases.order(only_others);
     while let Some(number) = order.next() {
         match cases.channel(number) {
             Some(channel) => {
-                let mut attempted = cases.as_mut().attempt(number, &mut channel.acquire());
-                if C::HAS_BOXED && attempted.is_none() && cases.as_mut().park(number, false) {
-                    attempted = cases.as_mut().attempt(number, &mut channel.acquire());
-                }
-                if let Some((output, wake)) = attempted {
-                    if let Some(waker) = wake {
-                        foreign_wakers::wake(waker);
-                    }
+                if let Some(output) = try_channel(cases.as_mut(), number, channel) {
                     return Some(output);
                 }
             }
@@ -253,6 +259,24 @@ fn try_cases<'a, C: Cases<'a>>(
         }
     }
     None
+}
+
+/// Tries the case with this number, which is at `channel`.
+#[inline]
+fn try_channel<'a, C: Cases<'a>>(
+    mut cases: Pin<&mut C>,
+    number: usize,
+    channel: &Lock,
+) -> Option<C::Output> {
+    let mut attempted = cases.as_mut().attempt(number, &mut channel.acquire());
+    if C::HAS_BOXED && attempted.is_none() && cases.as_mut().park(number, false) {
+        attempted = cases.as_mut().attempt(number, &mut channel.acquire());
+    }
+    let (output, wake) = attempted?;
+    if let Some(waker) = wake {
+        foreign_wakers::wake(waker);
+    }
+    Some(output)
 }
 
 /// Tries all cases at channels at one moment. Calls `none` at that moment if none is possible.

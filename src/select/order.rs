@@ -65,6 +65,13 @@ impl Order {
     }
 }
 
+/// Any of `count` cases. `None` in a simulation: there each draw is a choice, and [`Order`] has all that matter.
+#[inline]
+pub(crate) fn any_of(count: usize) -> Option<usize> {
+    let scaled = u128::from(random_bits()?) * count as u128;
+    Some((scaled >> 64) as usize)
+}
+
 /// Without the lowest one.
 #[inline]
 fn without_first(numbers: Numbers) -> Numbers {

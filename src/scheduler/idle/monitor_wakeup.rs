@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::availability::IdleSummary;
 use super::parker::{Parker, Signal};
 use super::{Idle, Lists, MONITOR_AWAKE};
-use crate::primitives::{Ordering, lock};
+use crate::primitives::{Ordering, fence, lock};
 
 impl<W: AsRef<Parker>> Idle<W> {
     /// Wakes the monitor, if it sleeps, after the caller has pushed a single.
@@ -53,10 +53,14 @@ impl<W: AsRef<Parker>> Idle<W> {
         self.monitor_sleeps.fetch_add(1, Ordering::SeqCst);
         self.monitor.receive(limit);
         self.monitor_sleeps.fetch_add(1, Ordering::SeqCst);
+        // Ordering: pairs with the fence in `monitor_sleeps`. Who has seen what the monitor does from here on finds
+        // another number after that.
+        fence(Ordering::SeqCst);
     }
 
     /// How often it has fallen asleep or woken up, if it sleeps.
     pub(crate) fn monitor_sleeps(&self) -> Option<u64> {
+        fence(Ordering::SeqCst);
         Some(self.monitor_sleeps.load(Ordering::SeqCst)).filter(|count| count % 2 == 1)
     }
 

@@ -51,8 +51,12 @@ impl Scheduler {
 
     /// The same for a worker that goes to sleep.
     pub(crate) fn try_poller_token(&self) -> Option<Token<'_, System, Worker>> {
-        // What main has closed is news, when it ends (`main_end.rs`).
-        if self.only_main_looks.load(Ordering::SeqCst) { None } else { self.try_io_token() }
+        if self.has_no_poller() { None } else { self.try_io_token() }
+    }
+
+    /// No worker may sleep as the poller: main has ended, and looks itself (`main_end.rs`).
+    pub(crate) fn has_no_poller(&self) -> bool {
+        self.has_no_poller.load(Ordering::SeqCst)
     }
 
     /// Wakes tasks, and leaves wakers that may be user code to workers.

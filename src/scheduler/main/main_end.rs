@@ -1,23 +1,29 @@
 //! What is to be done when main has ended, before its goroutines are cancelled: to look who is left.
 //!
 //! A goroutine that is about to end is not left. Some end because main has dropped what they waited for. So
-//! this waits until nothing moves: all workers sleep, and no goroutine is queued. Nor has the system any event for
-//! one: main may have closed the other end of a socket. One that waits for time to pass, or for a socket of which there
-//! is no news, is left.
+//! this waits until nothing moves, for a second at most: all workers sleep, no goroutine is queued, no timer is due,
+//! and the system has no event, for main may have closed the other end of a socket. A goroutine that waits for time to
+//! pass, or for a socket without an event, is left.
 //!
 //! # Why nobody is called left for whom something is on its way
 //!
-//! What has left a socket, a timer or a queue, and has not arrived in another queue, is in the hands of a thread: of a
-//! worker, or of the monitor. So main asks what the check for deadlocks asks (`deadlock/mod.rs`): do all of them sleep; is
+//! What has left a socket, a timer or a queue, and has not arrived in another queue, is in the hands of a worker or of
+//! the monitor. So main asks what the check for deadlocks asks (`deadlock/mod.rs`): do all of them sleep; is
 //! anything pending; do they still sleep, having slept as often? Then none was awake between the first question and
 //! the last, and nothing was in their hands. A poller that has events counts as asleep, and says that it has them
-//! before it gives back the right to ask the system.
+//! before it gives back the token (`reactor/mod.rs`). A spare that retires is on no list, but its thread counts until
+//! it has ended.
 //!
-//! A worker that sleeps as the poller has that right, and it may not have had a core yet for the news that there
-//! are. So no worker takes it meanwhile, the poller is woken, and main asks.
+//! A poller has the token while it sleeps, and it may have had no core yet to learn of an event. So main has it woken,
+//! and asks the system itself. Until main finds an event no worker becomes the poller, but each that searches asks
+//! before it sleeps. Then one may again, since events reach goroutines later by way of main.
 //!
-//! What another process does is news once the system has it. One that is being started, for example, has this
-//! one's sockets until it runs its own program: the other end of a socket is open for so long.
+//! # What main does not know
+//!
+//! Gorun has threads that wait for the end of a process, a signal, or the standard input. Main does not know what
+//! the system has for them. Neither does it know what other threads of the program do, or other processes. A process
+//! that is being started has all sockets of this one until it runs its own program, for example, and while
+//! it has them their other ends do not learn that they were closed here.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +38,7 @@ use crate::scheduler::deadlock::check::{Sleeps, World, check};
 use crate::scheduler::deadlock::doubt::Doubt;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::run;
+use crate::scheduler::worker::Worker;
 
 /// How long it waits for those that go on, or block their threads.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -39,23 +46,12 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// The time between two looks.
 const NAP: Duration = Duration::from_micros(500);
 
-/// Until it is dropped, no worker asks the system for events.
-struct OnlyMainLooks<'a>(&'a Scheduler);
+/// Workers become the poller again when this is dropped.
+struct PollersReturn<'a>(&'a Scheduler);
 
-impl<'a> OnlyMainLooks<'a> {
-    fn new(scheduler: &'a Scheduler) -> Self {
-        scheduler.only_main_looks.store(true, Ordering::SeqCst);
-        OnlyMainLooks(scheduler)
-    }
-}
-
-impl Drop for OnlyMainLooks<'_> {
+impl Drop for PollersReturn<'_> {
     fn drop(&mut self) {
-        self.0.only_main_looks.store(false, Ordering::SeqCst);
-        if self.0.has_sources() {
-            // One of them sleeps as the poller from now on.
-            self.0.idle.wake_poller();
-        }
+        self.0.allow_poller();
     }
 }
 
@@ -74,7 +70,7 @@ type Call = dyn Fn(&Arc<Scheduler>, bool) -> bool + Send + Sync;
 impl UnwindSafe for MainEnd {}
 impl RefUnwindSafe for MainEnd {}
 
-/// A runtime as main sees it when it has ended. What others may do is no reason to wait.
+/// A runtime as main sees it when it has ended. What other threads may do is no reason to wait.
 struct AtMainEnd<'a>(&'a Scheduler);
 
 impl World for AtMainEnd<'_> {
@@ -86,8 +82,9 @@ impl World for AtMainEnd<'_> {
         Ok(Sleeps { of_workers: rest.sleeps, of_main: 0, of_monitor, threads, spares: 0 })
     }
 
-    fn outsider(&self, _: usize) -> Option<Doubt> {
-        None
+    fn outsider(&self, threads: usize) -> Option<Doubt> {
+        // Hooks and destructors run when a thread ends.
+        (self.0.threads.slots_taken() + 1 > threads).then_some(Doubt::ThreadEnds)
     }
 
     fn pending(&self) -> Option<Doubt> {
@@ -102,36 +99,65 @@ impl Scheduler {
         if self.simulation().is_some() {
             return run::run_to_rest(self);
         }
-        let _only_main = OnlyMainLooks::new(self);
+        let _pollers_return = PollersReturn(self);
         let start = clock::now();
         while !self.is_settled() && start.elapsed() < LONGEST {
             thread::park_timeout(NAP);
         }
     }
 
-    /// Whether there are no goroutines, or nothing moves.
     fn is_settled(&self) -> bool {
-        match self.live() {
-            // A poll drops what nobody takes, and perhaps panics, when its goroutine does not count any more.
-            0 => self.workers_in_poll() == 0,
-            _ => check(&AtMainEnd(self)).is_ok(),
+        // A poll drops what nobody takes when its goroutine does not count any more. That may panic, or spawn.
+        let polls = self.polls_unless_in_one();
+        if self.live() == 0 {
+            return polls.is_some() && self.polls_unless_in_one() == polls;
         }
+        check(&AtMainEnd(self)).is_ok()
     }
 
-    /// Whether a timer is due, or the system has events, or somebody else has the right to ask it. Wakes whom they
+    /// If no worker is in a poll: a number that is another one once a poll has begun.
+    fn polls_unless_in_one(&self) -> Option<u64> {
+        let mut ticks = self.workers_ever().map(Worker::ticks);
+        ticks.try_fold(0, |sum: u64, of_one| {
+            of_one.is_multiple_of(2).then(|| sum.wrapping_add(of_one))
+        })
+    }
+
+    /// Whether a timer is due, or the system has events, or another thread has the token. Wakes whom the events
     /// are for.
     fn has_news(&self) -> bool {
-        if self.timers.are_due(clock::now()) {
+        let now = clock::now();
+        self.timers.check_drivers(now);
+        if self.timers.are_due(now) {
             return true;
         }
         if !self.has_sources() {
             return false;
         }
-        let events = self.look_at_io(&mut Vec::new());
-        if events.is_none() {
-            // The poller gives it back.
-            self.idle.notify_all();
+        let Some(mut token) = self.try_io_token() else {
+            self.expel_poller();
+            return true;
+        };
+        let mut woken = Vec::new();
+        let reported = token.wait(Some(Duration::ZERO), &mut woken);
+        drop(token);
+        if !woken.is_empty() {
+            self.wake_ready(&mut woken);
+            self.allow_poller();
         }
-        events != Some(0)
+        // Also if they wake nobody: there may be more than one look reports.
+        reported > 0
+    }
+
+    /// The poller wakes up, and no worker takes its place.
+    fn expel_poller(&self) {
+        self.has_no_poller.store(true, Ordering::SeqCst);
+        self.idle.notify_all();
+    }
+
+    fn allow_poller(&self) {
+        if self.has_no_poller.swap(false, Ordering::SeqCst) {
+            self.idle.wake_poller();
+        }
     }
 }

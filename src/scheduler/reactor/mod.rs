@@ -255,9 +255,10 @@ pub(crate) struct Token<'a, D: Driver, W: AsRef<Parker>> {
 }
 
 impl<D: Driver, W: AsRef<Parker>> Token<'_, D, W> {
-    /// Waits for events or an interruption, up to `limit`, and notes whom to wake.
-    pub(crate) fn wait(&mut self, limit: Option<Duration>, woken: &mut Vec<Woken>) {
-        self.wait_with(limit, woken, || {});
+    /// Waits for events or an interruption, up to `limit`, and notes whom to wake. Returns how many events
+    /// there were.
+    pub(crate) fn wait(&mut self, limit: Option<Duration>, woken: &mut Vec<Woken>) -> usize {
+        self.wait_with(limit, woken, || {})
     }
 
     /// `note` is called before the first waiter is taken.
@@ -266,12 +267,14 @@ impl<D: Driver, W: AsRef<Parker>> Token<'_, D, W> {
         limit: Option<Duration>,
         woken: &mut Vec<Woken>,
         mut note: impl FnMut(),
-    ) {
+    ) -> usize {
         let sources = &self.reactor.sources;
         let driver = self.driver.as_mut().expect("it is held until the drop");
         // Taken with the first event, when the driver waits no more.
         let mut entries = None;
+        let mut reported = 0;
         driver.wait(limit, |key, readiness| {
+            reported += 1;
             let entries = entries.get_or_insert_with(|| {
                 note();
                 sources.entries()
@@ -280,6 +283,7 @@ impl<D: Driver, W: AsRef<Parker>> Token<'_, D, W> {
                 source.notify(readiness, woken);
             }
         });
+        reported
     }
 
     /// For the poller: sleeps in the driver until it has to wake somebody, or gets a signal.

@@ -318,7 +318,7 @@ impl<'a> RunLoop<'a> {
     /// Returns what this worker, a searcher, is now. It stops searching while it calls foreign
     /// code, because pushes would otherwise rely on it.
     fn check_outside_as_searcher(&mut self) -> Mode {
-        if self.expects_events {
+        if self.expects_events || self.scheduler.has_no_poller() {
             let woken = self.scheduler.look_at_io(&mut self.woken);
             self.expects_events = woken.is_some_and(|woken| woken > 0);
         }
