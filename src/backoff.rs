@@ -1,10 +1,9 @@
 //! Backoff before a thread sleeps: it spins on a condition, and yields its core.
 //!
-//! A spin of the processor notices the condition soonest, but keeps the core from the thread that is to bring
-//! it about, if that has none. So a thread spins only while that pays: after a spin in vain it only
-//! yields for a number of waits, and for four times as many after the next one; each that was not in vain
-//! halves the number. On a busy machine, where some pay, they are rare, and a thread that waits for long hardly
-//! ever spins.
+//! A thread that spins notices the condition soonest, but it may keep the awaited thread off the core. So it spins only
+//! while that pays. After a spin in vain the next few waits only yield. Each further spin in vain makes them four
+//! times as many, and each that pays halves their number. So on a busy machine spins are rare, and a thread that
+//! always waits for long hardly ever spins.
 
 #![forbid(unsafe_code)]
 
@@ -18,8 +17,11 @@ use crate::clock;
 /// sides. A yield, unlike a spin, gives the core to the awaited thread if that has none.
 const YIELDS: usize = 16;
 
-/// So long a thread spins. It reads the clock once in so many looks, as that takes as long as a look.
+/// How long a thread spins, if its clock moves, and how often it reads the clock meanwhile, at most.
 const SPIN: Duration = Duration::from_micros(2);
+const ROUNDS: usize = 16;
+
+/// How often it looks in between.
 const LOOKS: usize = 8;
 
 /// The most waits without a spin, after many spins in vain.
@@ -92,13 +94,13 @@ fn spins() -> bool {
 /// Spins until `condition` holds, or for long enough.
 fn spin(condition: impl Fn() -> bool) -> bool {
     let start = clock::now();
-    let mut came = false;
-    while !came && start.elapsed() < SPIN {
-        came = (0..LOOKS).any(|_| {
+    let mut rounds = (0..ROUNDS).take_while(|_| start.elapsed() < SPIN);
+    let came = rounds.any(|_| {
+        (0..LOOKS).any(|_| {
             hint::spin_loop();
             condition()
-        });
-    }
+        })
+    });
     let Spinning { next_pause, .. } = SPINNING.get();
     SPINNING.set(match came {
         true => Spinning { pause: 0, next_pause: (next_pause / 2).max(1) },

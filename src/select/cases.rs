@@ -91,7 +91,7 @@ pub trait Cases<'a> {
     fn channel(&self, number: usize) -> Option<&'a Lock>;
     /// Those that are enabled and may be ready; if `only_others`, none at channels.
     fn order(&self, only_others: bool) -> Order;
-    /// As of a [`Case`], and whether it is enabled.
+    /// As [`Case::may_be_ready`]; `false` if the case is disabled.
     fn may_be_ready(&self, number: usize) -> bool;
     fn poll(self: Pin<&mut Self>, number: usize, cx: &mut Context<'_>) -> Poll<Self::Output>;
     fn attempt(

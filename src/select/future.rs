@@ -8,8 +8,9 @@
 //! 1  if it has waited: claim WAITING → BUSY. Decided by a partner? That case happens.
 //! 2  try each case that may be ready, in random order: attempt one at a channel, under that
 //!    channel's lock; poll any other future, with no lock held. The first that is ready happens.
-//!    A receive may be ready unless the channel's `may_receive` denies it (`chan/core.rs`). Before
-//!    all are asked for that, any one is tried: so each that is ready remains equally likely.
+//!    A receive may be ready unless the channel's `may_receive` denies it (`chan/core.rs`). If
+//!    all cases are at channels, any one is tried before all are asked for that: each that is ready
+//!    remains equally likely.
 //!    (A large value that waits, or goes to a waiting receiver, is boxed and parked first.)
 //! 3  lock all its channels, in the order of their addresses
 //! 4  attempt each case at a channel again, in random order. Here a `may_receive` that denies it is
@@ -232,7 +233,7 @@ fn try_cases<'a, C: Cases<'a>>(
     only_others: bool,
     cx: &mut Context<'_>,
 ) -> Option<C::Output> {
-    // If all may be ready, most calls end here, without a question to each.
+    // If most may be ready, most calls end here, without a question to each.
     if !C::HAS_OTHERS
         && C::COUNT > 1
         && !only_others

@@ -65,7 +65,7 @@ impl Order {
     }
 }
 
-/// Any of `count` cases. `None` in a simulation: there each draw is a choice, and [`Order`] has all that matter.
+/// Any of `count` cases. `None` in a simulation, where [`Order`]'s draws suffice.
 #[inline]
 pub(crate) fn any_of(count: usize) -> Option<usize> {
     let scaled = u128::from(random_bits()?) * count as u128;

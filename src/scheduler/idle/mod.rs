@@ -297,7 +297,7 @@ impl<W: AsRef<Parker>> Idle<W> {
         W::as_ref(&sleeper).send(Signal::Search);
     }
 
-    /// Wakes all workers and the monitor, at exit.
+    /// Wakes all workers, spares as well, and the monitor.
     pub(crate) fn notify_all(&self) {
         let mut lists = lock(&self.lists);
         while self.promote_spare(&mut lists) {}

@@ -53,8 +53,8 @@ impl<W: AsRef<Parker>> Idle<W> {
         self.monitor_sleeps.fetch_add(1, Ordering::SeqCst);
         self.monitor.receive(limit);
         self.monitor_sleeps.fetch_add(1, Ordering::SeqCst);
-        // Ordering: pairs with the fence in `monitor_sleeps`. Who has seen what the monitor does from here on finds
-        // another number after that.
+        // Ordering: pairs with the fence in `monitor_sleeps`. Whoever sees an effect of what follows also reads a
+        // different number after that.
         fence(Ordering::SeqCst);
     }
 

@@ -13,6 +13,14 @@ use crate::scheduler::shared::Scheduler;
 use crate::scheduler::trace::event::EventKind;
 use crate::scheduler::worker::Worker;
 
+/// What came of a look.
+pub(crate) struct Look {
+    /// How many events the system has reported.
+    pub(crate) events: usize,
+    /// How many tasks have been woken for them.
+    pub(crate) woken: usize,
+}
+
 impl Scheduler {
     /// Looks for events, without waiting, and wakes tasks, if there are sources and nobody else
     /// looks. Returns how many, if it looked. `woken` is empty before and after: it lends its
@@ -35,12 +43,19 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn look_at_sources(&self, woken: &mut Vec<Woken>) -> Option<usize> {
+        self.look_once(woken).map(|look| look.woken)
+    }
+
+    pub(crate) fn look_once(&self, woken: &mut Vec<Woken>) -> Option<Look> {
         let mut token = self.try_io_token()?;
-        token.wait(Some(Duration::ZERO), woken);
+        let events = token.wait(Some(Duration::ZERO), woken);
         drop(token);
-        let count = woken.len();
+        let look = Look { events, woken: woken.len() };
         self.wake_ready(woken);
-        Some(count)
+        if look.woken > 0 {
+            self.allow_poller();
+        }
+        Some(look)
     }
 
     /// Takes the reactor's token, if that is free and there are sources.
@@ -57,6 +72,18 @@ impl Scheduler {
     /// No worker may sleep as the poller: main has ended, and looks itself (`main_end.rs`).
     pub(crate) fn has_no_poller(&self) -> bool {
         self.has_no_poller.load(Ordering::SeqCst)
+    }
+
+    /// The poller wakes up, and no worker takes its place.
+    pub(crate) fn expel_poller(&self) {
+        self.has_no_poller.store(true, Ordering::SeqCst);
+        self.idle.notify_all();
+    }
+
+    pub(crate) fn allow_poller(&self) {
+        if self.has_no_poller() && self.has_no_poller.swap(false, Ordering::SeqCst) {
+            self.idle.wake_poller();
+        }
     }
 
     /// Wakes tasks, and leaves wakers that may be user code to workers.

@@ -11,12 +11,12 @@
 //! the monitor. So main asks what the check for deadlocks asks (`deadlock/mod.rs`): do all of them sleep; is
 //! anything pending; do they still sleep, having slept as often? Then none was awake between the first question and
 //! the last, and nothing was in their hands. A poller that has events counts as asleep, and says that it has them
-//! before it gives back the token (`reactor/mod.rs`). A spare that retires is on no list, but its thread counts until
-//! it has ended.
+//! before it gives back the token (`reactor/mod.rs`). A spare that retires is on no list, but while goroutines
+//! are left its thread counts until it has ended.
 //!
 //! A poller has the token while it sleeps, and it may have had no core yet to learn of an event. So main has it woken,
-//! and asks the system itself. Until main finds an event no worker becomes the poller, but each that searches asks
-//! before it sleeps. Then one may again, since events reach goroutines later by way of main.
+//! and asks the system itself. Meanwhile no worker becomes the poller, but each that searches asks
+//! before it sleeps. Once an event has woken somebody one may again, so that later events need not wait for main.
 //!
 //! # What main does not know
 //!
@@ -33,9 +33,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock;
-use crate::primitives::Ordering;
 use crate::scheduler::deadlock::check::{Sleeps, World, check};
 use crate::scheduler::deadlock::doubt::Doubt;
+use crate::scheduler::io::dispatch::Look;
 use crate::scheduler::shared::Scheduler;
 use crate::scheduler::simulation::run;
 use crate::scheduler::worker::Worker;
@@ -43,8 +43,11 @@ use crate::scheduler::worker::Worker;
 /// How long it waits for those that go on, or block their threads.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The time between two looks.
+/// The time between two questions whether anything moves.
 const NAP: Duration = Duration::from_micros(500);
+
+/// How many looks in a row may report events that wake nobody.
+const LOOKS: usize = 16;
 
 /// Workers become the poller again when this is dropped.
 struct PollersReturn<'a>(&'a Scheduler);
@@ -107,7 +110,8 @@ impl Scheduler {
     }
 
     fn is_settled(&self) -> bool {
-        // A poll drops what nobody takes when its goroutine does not count any more. That may panic, or spawn.
+        // A value that nobody takes is dropped inside the poll, after its goroutine has stopped counting. That may
+        // panic, or spawn.
         let polls = self.polls_unless_in_one();
         if self.live() == 0 {
             return polls.is_some() && self.polls_unless_in_one() == polls;
@@ -115,7 +119,7 @@ impl Scheduler {
         check(&AtMainEnd(self)).is_ok()
     }
 
-    /// If no worker is in a poll: a number that is another one once a poll has begun.
+    /// `None` if a worker is in a poll; otherwise a number that changes when a poll begins.
     fn polls_unless_in_one(&self) -> Option<u64> {
         let mut ticks = self.workers_ever().map(Worker::ticks);
         ticks.try_fold(0, |sum: u64, of_one| {
@@ -134,30 +138,24 @@ impl Scheduler {
         if !self.has_sources() {
             return false;
         }
-        let Some(mut token) = self.try_io_token() else {
-            self.expel_poller();
-            return true;
-        };
-        let mut woken = Vec::new();
-        let reported = token.wait(Some(Duration::ZERO), &mut woken);
-        drop(token);
-        if !woken.is_empty() {
-            self.wake_ready(&mut woken);
-            self.allow_poller();
+        for _ in 0..LOOKS {
+            match self.look_once(&mut Vec::new()) {
+                Some(Look { events: 0, .. }) => return false,
+                // One look reports only so many.
+                Some(Look { woken: 0, .. }) => {}
+                Some(_) => {
+                    if self.has_left_wakers() {
+                        self.idle.notify_monitor();
+                    }
+                    return true;
+                }
+                None => {
+                    self.expel_poller();
+                    return true;
+                }
+            }
         }
-        // Also if they wake nobody: there may be more than one look reports.
-        reported > 0
-    }
-
-    /// The poller wakes up, and no worker takes its place.
-    fn expel_poller(&self) {
-        self.has_no_poller.store(true, Ordering::SeqCst);
-        self.idle.notify_all();
-    }
-
-    fn allow_poller(&self) {
-        if self.has_no_poller.swap(false, Ordering::SeqCst) {
-            self.idle.wake_poller();
-        }
+        // Somebody writes all the time, and nobody reads.
+        false
     }
 }
