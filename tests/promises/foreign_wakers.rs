@@ -133,11 +133,7 @@ fn a_waker_with_the_goroutine_s_data_is_cloned_without_the_lock_by_a_select() {
 }
 
 /// Says which threads have called the waker that `wait` was polled with.
-fn callers_of<F, W>(
-    workers: usize,
-    wait: impl FnOnce() -> F + Send + 'static,
-    until: W,
-) -> Vec<String>
+fn callers_of<F, W>(workers: usize, wait: impl Fn() -> F + Send + 'static, until: W) -> Vec<String>
 where
     F: Future + Send + 'static,
     W: Fn(usize) -> bool,
@@ -151,13 +147,14 @@ where
         }
     });
     run(workers, async {
-        let mut wait = Some(wait);
-        let mut future = None;
+        let mut future = Box::pin(wait());
         // The goroutine keeps its worker, so that somebody else looks at the timers.
         let goroutine = poll_fn(move |cx| {
-            let future = future.get_or_insert_with(|| Box::pin(wait.take().unwrap()()));
             let forged = acting_waker(cx.waker().data());
-            let _ = future.as_mut().poll(&mut Context::from_waker(&forged));
+            // Without a core for long, it was ready before it could wait.
+            while future.as_mut().poll(&mut Context::from_waker(&forged)).is_ready() {
+                future = Box::pin(wait());
+            }
             std::thread::sleep(10 * MILLI);
             Poll::<()>::Pending
         });

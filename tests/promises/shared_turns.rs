@@ -63,6 +63,11 @@ async fn beside(others: &Hogs, streams: &Streams, polls: usize) -> usize {
     // Until the runtime knows how long polls are.
     let settled = others.polls() + 10;
     yield_until_polls(others, settled).await;
+    // Until the streams' threads have had a core.
+    while streams.ran() == 0 {
+        gorun::time::sleep(MILLI).await;
+    }
+    let settled = others.polls();
     let before = streams.ran();
     yield_until_polls(others, settled + polls).await;
     streams.ran() - before
