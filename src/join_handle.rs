@@ -86,7 +86,8 @@ impl<T> JoinHandle<T> {
     }
 
     /// Cancels the goroutine: its future is dropped at its next await, or without being polled if
-    /// it has not run yet. Awaiting the handle then reports it as cancelled.
+    /// it has not run yet. Awaiting the handle then reports it as cancelled. Up to 1,024 awaits that are ready at
+    /// once may come before that one, as in any poll.
     ///
     /// Returns at once; await the handle to wait until the future has been dropped. A goroutine
     /// that completes before its next await is not cancelled, and a completed one is not affected.

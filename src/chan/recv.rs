@@ -182,10 +182,14 @@ impl<'a, T> Recv<'a, T> {
         &mut self,
         guard: &mut LockGuard<'_>,
     ) -> Option<(Option<T>, Option<Waker>)> {
-        match self.core.locked(guard).receive() {
+        let mut locked = self.core.locked(guard);
+        match locked.receive() {
             RecvAttempt::Received(value, waker) => Some((Some(value), waker)),
             RecvAttempt::Closed => Some((None, None)),
-            RecvAttempt::Empty => None,
+            RecvAttempt::Empty => {
+                locked.shrink_idle_buffer();
+                None
+            }
         }
     }
 

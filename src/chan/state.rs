@@ -254,12 +254,20 @@ impl<T> LockedState<'_, T> {
                 RecvAttempt::Received(value, None)
             }
             None if self.state.waiters.any(Side::Senders) => self.by_value().receive_from_sender(),
-            None if self.state.is_closed => RecvAttempt::Closed,
+            None if self.state.is_closed => self.receive_end(),
             None => {
                 self.note_may_receive(false);
                 RecvAttempt::Empty
             }
         }
+    }
+
+    /// Nothing comes any more, so no memory is needed.
+    #[cold]
+    #[inline(never)]
+    fn receive_end(&mut self) -> RecvAttempt<T> {
+        self.shrink_idle_buffer();
+        RecvAttempt::Closed
     }
 
     fn has_nothing(&self) -> bool {

@@ -44,15 +44,18 @@
 //!
 //! An operation that has waited withdraws even if its neighbours have spent the budget. An
 //! operation that polls others passes the request on, also without budget, if it has waited. It
-//! does so once, so this ends. In the last poll 256 more operations may begin, and give way after
-//! that.
+//! does so once, so this ends. In the last poll 256 more operations may begin within a millisecond, unless the
+//! runtime is closing. After that they give way, as in a poll whose budget has been exhausted: an operation that has
+//! not begun has not happened.
 
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::panic::Location;
 use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::scheduler::budget::{Left, SLOW};
 use crate::scheduler::context::{Context, WakerId, with_inside};
 use crate::scheduler::operation::Operation;
@@ -63,10 +66,36 @@ thread_local! {
     static GIVEN_WAY: Cell<u64> = const { Cell::new(0) };
     /// The running code probes: it polls once, and does not wait.
     static PROBING: Cell<bool> = const { Cell::new(false) };
-    /// The waker of a `timeout` whose time is up, and how many operations may begin with it
-    /// whatever is left of the budget.
+    /// The waker of a `timeout` whose time is up, and what may begin with it whatever is left of the
+    /// budget.
     static WITHDRAWING: Cell<WakerId> = const { Cell::new(WakerId::NONE) };
-    static EXTRA: Cell<u32> = const { Cell::new(0) };
+    static EXTRA: Cell<Extra> = const { Cell::new(Extra { operations: 0, until: None }) };
+}
+
+/// For how long a last poll has extra operations.
+const EXTRA_TIME: Duration = Duration::from_millis(1);
+
+/// The operations that may still begin in a last poll, and until when.
+#[derive(Clone, Copy)]
+struct Extra {
+    operations: u32,
+    until: Option<Instant>,
+}
+
+impl Extra {
+    fn of_a_last_poll() -> Self {
+        Extra { operations: SLOW, until: clock::now().checked_add(EXTRA_TIME) }
+    }
+
+    /// Spends one on this thread, if one is left.
+    fn spend() -> bool {
+        let Extra { operations, until } = EXTRA.get();
+        let may = operations > 0 && until.is_some_and(|until| clock::now() < until);
+        if may {
+            EXTRA.set(Extra { operations: operations - 1, until });
+        }
+        may
+    }
 }
 
 /// Begins an operation. `false`: it gives way. Its waker has been woken, and it must return
@@ -144,13 +173,11 @@ fn enter_after_stage(context: &Context, waker: &Waker) -> bool {
     if waker.data().is_null() || PROBING.get() {
         return true;
     }
-    if is_withdrawing(waker)
-        && let Some(left) = EXTRA.get().checked_sub(1)
-    {
-        EXTRA.set(left);
+    let is_driving = context.is_driving();
+    let is_closing = !is_driving && context.scheduler.is_closing();
+    if !is_closing && is_withdrawing(waker) && Extra::spend() {
         return true;
     }
-    let is_driving = context.is_driving();
     let is_goroutine = context.polling.get().is_some() && !context.dropping_at_exit.get();
     if !is_driving && !is_goroutine {
         context.budget.refill();
@@ -159,7 +186,6 @@ fn enter_after_stage(context: &Context, waker: &Waker) -> bool {
     if context.budget.begin_stage() {
         return true;
     }
-    let is_closing = !is_driving && context.scheduler.is_closing();
     match context.is_internal(waker) && !is_closing {
         true => context.budget.refill(),
         false => context.budget.set(1),
@@ -229,7 +255,7 @@ pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
     let former = WITHDRAWING.replace(own);
     // A nested call with the same waker shares what is left of the outer one's extra budget.
     // Otherwise a loop of such calls would never end.
-    let extra = (former != own).then(|| EXTRA.replace(SLOW));
+    let extra = (former != own).then(|| EXTRA.replace(Extra::of_a_last_poll()));
     let _restore = EndWithdrawing { former, extra };
     poll()
 }
@@ -237,7 +263,7 @@ pub(crate) fn withdraw<R>(waker: &Waker, poll: impl FnOnce() -> R) -> R {
 struct EndWithdrawing {
     former: WakerId,
     /// What was left of the outer call's extra budget, if this call has its own.
-    extra: Option<u32>,
+    extra: Option<Extra>,
 }
 
 impl Drop for EndWithdrawing {

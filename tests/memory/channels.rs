@@ -268,7 +268,7 @@ fn a_number_of_waiters_that_swings_moves_no_memory() {
 fn a_buffer_is_given_back_when_it_is_found_empty() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(|error| error.into_inner());
     fn pass<T: Copy>(value: T) {
-        for end in 0..3 {
+        for end in 0..5 {
             let (tx, rx) = channel::<T>(usize::MAX);
             let before = bytes();
             for _ in 0..2 {
@@ -277,10 +277,23 @@ fn a_buffer_is_given_back_when_it_is_found_empty() {
                 match end {
                     0 => assert!(rx.try_recv().is_err()),
                     1 => drop(wait_all(&mut receiving(&rx, 1))),
-                    _ => drop(wait_all(&mut selecting(&rx, 1))),
+                    2 => drop(wait_all(&mut selecting(&rx, 1))),
+                    3 => gorun::block_on(async {
+                        select! {
+                            _ = rx.recv() => unreachable!("there is nothing"),
+                            default => {}
+                        }
+                    }),
+                    _ => {
+                        tx.close();
+                        assert!(rx.try_recv().is_err());
+                    }
                 }
                 let left = bytes() - before;
-                assert!(left <= 2 * KEPT, "{left} bytes are left");
+                assert!(left <= 2 * KEPT, "after {end}: {left} bytes are left");
+                if tx.is_closed() {
+                    break;
+                }
             }
         }
     }

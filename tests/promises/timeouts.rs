@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use gorun::time::{now, sleep_until, timeout};
-use gorun::{JoinSet, WaitGroup, block_on, channel, spawn, yield_now};
+use gorun::{JoinSet, WaitGroup, block_on, channel, context::Context, go, spawn, yield_now};
 
 use super::WORKERS;
 use super::endless::{ALL, Goes, Names, PLACES, Place, add, assert_none, until_long_after};
+use super::hogs::alone;
 use crate::common::*;
 
 const TIME: Duration = Duration::from_millis(2);
@@ -256,6 +257,49 @@ fn a_finished_goroutine_times_out_because_of_the_budget() {
                     })
                     .await;
             }
+        });
+    }
+}
+
+/// The monitor ends the budget of a last poll as of any other.
+#[test]
+fn a_last_poll_that_computes_lets_others_run() {
+    let _watchdog = watchdog();
+    let _alone = alone();
+    for in_context in [false, true] {
+        run(1, async move {
+            go!(async {
+                loop {
+                    yield_now().await;
+                }
+            });
+            // How many turns the busy one has had in this poll, and the most in one.
+            let (turns, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+            let (had, noted) = (turns.clone(), most.clone());
+            let busy = async move {
+                let (tx, rx) = channel(1);
+                loop {
+                    tx.send(()).await.unwrap();
+                    rx.recv().await;
+                    noted.fetch_max(had.fetch_add(1, SeqCst) + 1, SeqCst);
+                    compute_for(TIME);
+                }
+            };
+            let mut limited = Box::pin(async move {
+                if in_context {
+                    let (context, _cancel) = Context::background().with_timeout(TIME);
+                    let _ = context.run(busy).await;
+                } else {
+                    let _ = timeout(TIME, busy).await;
+                }
+            });
+            let counted = poll_fn(move |cx| {
+                turns.store(0, SeqCst);
+                limited.as_mut().poll(cx)
+            });
+            spawn(counted).await.unwrap();
+            let most = most.load(SeqCst);
+            assert!(most < 100, "{most} turns in one poll, in a context: {in_context}");
         });
     }
 }
