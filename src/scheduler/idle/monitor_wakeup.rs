@@ -55,12 +55,12 @@ impl<W: AsRef<Parker>> Idle<W> {
         self.monitor_sleeps.fetch_add(1, Ordering::SeqCst);
         // Ordering: pairs with the fence in `monitor_sleeps`. Whoever sees an effect of what follows also reads a
         // different number after that.
-        fence(Ordering::SeqCst);
+        fence(Ordering::Release);
     }
 
     /// How often it has fallen asleep or woken up, if it sleeps.
     pub(crate) fn monitor_sleeps(&self) -> Option<u64> {
-        fence(Ordering::SeqCst);
+        fence(Ordering::Acquire);
         Some(self.monitor_sleeps.load(Ordering::SeqCst)).filter(|count| count % 2 == 1)
     }
 
